@@ -1,0 +1,34 @@
+"""Fixtures shared by all tests: processes that never outlive a test, and a real MongoDB wire server."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes import Processes
+
+
+@pytest.fixture()
+def processes(tmp_path: Path) -> Iterator[Processes]:
+    """Start processes with `processes.start(...)`; all are ended after the test."""
+    running = Processes(tmp_path)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """host:port of a SecantusDB of this test session."""
+    running = Processes(tmp_path_factory.mktemp("mongo"))
+    yield start_mongo(running)
+    running.close()
+
+
+def start_mongo(processes: Processes) -> str:
+    """Start a SecantusDB on a free port; return host:port."""
+    server = Path(sys.executable).with_name("secantusd-py")
+    database = processes.start(server, "--standalone", "--storage-path", ":memory:", "--port", 0, name="mongo")
+    return f"127.0.0.1:{database.wait_for(r'listening on 127.0.0.1:(\d+)', 30)[1]}"
