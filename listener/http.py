@@ -1,0 +1,188 @@
+"""HTTP/1 as far as a listener needs it (RFC 9112): where a request ends, and what an answer looks like."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Generator
+from functools import cache
+from http import HTTPStatus
+from typing import NamedTuple
+
+MAX_HEAD = 64 * 1024  # bytes of request line and headers, of one chunk's line, of all trailers
+MAX_BODY = 1024 * 1024  # bytes
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+HEAD = re.compile(
+    rb"(?P<method>%b) (?P<target>[^\x00-\x20\x7f]++) HTTP/1\.(?P<minor>\d)\r\n"
+    rb"(?P<fields>(?:%b:[^\r\n\0]*+\r\n)*+)" % (TOKEN, TOKEN)
+)
+FIELD = re.compile(rb"^(host|content-length|transfer-encoding|connection|expect):[ \t]*(.*?)[ \t]*\r$", re.I | re.M)
+CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?", re.S)
+
+
+class Rejected(Exception):
+    """A request that gets `status` and a closed connection."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Request(NamedTuple):
+    """A request that was read to its end."""
+
+    method: bytes
+    path: bytes
+    keep_alive: bool
+    minor: int
+    rest: bytes = b""
+    """Bytes of the next request that came with this one."""
+
+
+class Reply(NamedTuple):
+    """Bytes to send, and whether the connection is closed after them."""
+
+    data: bytes
+    close: bool
+
+
+Parser = Generator[bytes, bytes | None, Request]
+
+
+def parse(data: bytes) -> Parser:
+    """Read one request: start with the first bytes, send the next ones, as they come. The body is dropped.
+
+    Yields what is to be sent meanwhile (empty, or `100 Continue`); returns the Request; raises Rejected.
+    """
+    data = data.lstrip(b"\r\n")
+    while (end := data.find(b"\r\n\r\n", 0, MAX_HEAD)) < 0:
+        if len(data) >= MAX_HEAD:
+            raise Rejected(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if data.count(b"\n") != data.count(b"\r\n"):
+            raise Rejected(HTTPStatus.BAD_REQUEST)  # its end would never be found
+        data = (data + ((yield b"") or b"")).lstrip(b"\r\n")
+    request, length, chunked, expects = _head(data[: end + 2])
+    data = data[end + 4 :]
+    if expects and not data and (length or chunked):
+        data = (yield CONTINUE) or b""
+    if chunked:
+        data = yield from _skip_chunks(data)
+    elif length:
+        data = yield from _skip(data, length)
+    return request._replace(rest=data) if data else request
+
+
+def _head(head: bytes) -> tuple[Request, int, bool, bool]:
+    """Return the request, the length of its body, whether that is chunked, whether it waits for 100 Continue."""
+    found = HEAD.fullmatch(head)
+    if not found:
+        raise Rejected(HTTPStatus.BAD_REQUEST)
+    fields: dict[bytes, set[bytes]] = {}
+    for name, value in FIELD.findall(found["fields"]):
+        fields.setdefault(name.lower(), set()).add(value.lower())
+    minor = int(found["minor"])
+    if minor and len(fields.get(b"host", ())) != 1:
+        raise Rejected(HTTPStatus.BAD_REQUEST)
+    expects = fields.get(b"expect", set())
+    if expects - {b"100-continue"}:
+        raise Rejected(HTTPStatus.EXPECTATION_FAILED)
+    connection = {word.strip() for value in fields.get(b"connection", ()) for word in value.split(b",")}
+    keep_alive = b"close" not in connection and (minor > 0 or b"keep-alive" in connection)
+    length, chunked = _body(fields.get(b"content-length", set()), fields.get(b"transfer-encoding", set()))
+    path = found["target"].partition(b"?")[0]
+    return Request(found["method"], path, keep_alive, minor), length, chunked, bool(expects and minor)
+
+
+def _body(lengths: set[bytes], encodings: set[bytes]) -> tuple[int, bool]:
+    if encodings - {b"chunked"}:
+        raise Rejected(HTTPStatus.NOT_IMPLEMENTED)
+    if len(lengths) > 1 or (lengths and encodings) or not all(map(bytes.isdigit, lengths)):
+        raise Rejected(HTTPStatus.BAD_REQUEST)
+    digits = next(iter(lengths), b"0").lstrip(b"0") or b"0"
+    if len(digits) > 10 or int(digits) > MAX_BODY:
+        raise Rejected(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return int(digits), bool(encodings)
+
+
+def _skip(data: bytes, length: int) -> Generator[bytes, bytes | None, bytes]:
+    """Drop `length` bytes; return what follows them."""
+    while len(data) < length:
+        length -= len(data)
+        data = (yield b"") or b""
+    return data[length:]
+
+
+def _line(data: bytes) -> Generator[bytes, bytes | None, tuple[bytes, bytes]]:
+    """Return a line without its CRLF, and what follows it."""
+    while (end := data.find(b"\r\n")) < 0:
+        if len(data) >= MAX_HEAD or b"\n" in data:
+            raise Rejected(HTTPStatus.BAD_REQUEST)
+        data += (yield b"") or b""
+    return data[:end], data[end + 2 :]
+
+
+def _skip_chunks(data: bytes) -> Generator[bytes, bytes | None, bytes]:
+    """Drop a chunked body and its trailers; return what follows them."""
+    total = 0
+    while True:
+        line, data = yield from _line(data)
+        size = CHUNK.fullmatch(line)
+        if not size:
+            raise Rejected(HTTPStatus.BAD_REQUEST)
+        length = int(size[1], 16)
+        if not length:
+            break
+        total += length
+        if total > MAX_BODY:
+            raise Rejected(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        data = yield from _skip(data, length)
+        line, data = yield from _line(data)
+        if line:
+            raise Rejected(HTTPStatus.BAD_REQUEST)
+    total = 0
+    while line:
+        line, data = yield from _line(data)
+        total += len(line)
+        if total > MAX_HEAD:
+            raise Rejected(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+    return data
+
+
+def ok(request: Request, close: bool) -> Reply:
+    """Return the answer to a notification; `close` closes the connection after it."""
+    return _ok(_connection(request, close), request.method == b"HEAD")
+
+
+def json_reply(request: Request, value: object) -> Reply:
+    """Return an answer whose body is `value`."""
+    return _reply(200, json.dumps(value).encode() + b"\n", "application/json", _connection(request))
+
+
+def failure(status: int, *fields: str) -> Reply:
+    """Return an error, which closes the connection; `fields` are further header lines."""
+    return _reply(status, f"{HTTPStatus(status).phrase}\n".encode(), "text/plain; charset=utf-8", "close", *fields)
+
+
+@cache
+def _ok(connection: str, head: bool) -> Reply:
+    whole = _reply(200, b"OK", "text/plain; charset=utf-8", connection)
+    return Reply(whole.data.removesuffix(b"OK"), whole.close) if head else whole
+
+
+def _connection(request: Request, close: bool = False) -> str:
+    if close or not request.keep_alive:
+        return "close"
+    return "" if request.minor else "keep-alive"
+
+
+def _reply(status: int, body: bytes, content_type: str, connection: str, *fields: str) -> Reply:
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"Content-Type: {content_type}",
+        f"Content-Length: {len(body)}",
+        *fields,
+        *([f"Connection: {connection}"] if connection else []),
+    ]
+    return Reply("\r\n".join([*lines, "", ""]).encode() + body, connection == "close")

@@ -1,0 +1,238 @@
+"""The event loop of one process: accepts, reads, holds and answers, all on one epoll.
+
+Each connection is in one of four queues, by what it waits for: `reading` (the rest of its request), `held` (its delay),
+`idle` (another request), `closing` (the peer to take the last answer). Within a queue the limit is the same for all, so
+it is first in, first out, and nothing but its head is ever looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from errno import EMFILE, ENFILE
+from functools import partial
+from itertools import islice
+from math import inf
+from time import monotonic
+from typing import NoReturn
+
+from listener.connections import Connection, Queue
+from listener.http import Rejected, Reply, Request, failure, json_reply, ok, parse
+from listener.options import Options
+from listener.stats import Counts, Stats
+
+PER_TURN = 256  # connections taken, read or answered before the others get their turn
+READ = 16 * 1024  # bytes
+PAUSE = 1.0  # seconds without accepting after accept failed
+LINGER = 0.5  # seconds a peer has to take the last answer: closing with data unread would destroy it
+LONGEST_SLEEP = 3600.0  # seconds
+GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+
+
+class Server:
+    """Serves the `listening` sockets, as process number `process` of those that share `stats`."""
+
+    def __init__(self, options: Options, listening: list[socket.socket], stats: Stats, process: int) -> None:
+        self._options, self._listening, self._stats, self._process = options, listening, stats, process
+        self._counts = Counts()
+        self._connections: dict[int, Connection] = {}
+        self._reading, self._idle = Queue(options.timeout or inf), Queue(options.timeout or inf)
+        self._held, self._closing = Queue(options.delay), Queue(LINGER)
+        self._when_due: list[tuple[Queue, Callable[[Connection], None]]] = [
+            (self._held, self._answer),
+            (self._reading, self._cut),
+            (self._idle, self._close),
+            (self._closing, self._close),
+        ]
+        self._epoll = select.epoll()
+        self._calls: dict[int, Callable[[], None]] = {}
+        self._resume_at = self._tick_at = self._interval = inf
+        self._tick: Callable[[], None] = self.publish
+        self._listen()
+        self.watch(stats.wakes, self.publish, select.EPOLLIN | select.EPOLLET)
+
+    def watch(self, fd: int, call: Callable[[], None], events: int = select.EPOLLIN) -> None:
+        """Call `call` whenever `fd` has one of `events`."""
+        self._epoll.register(fd, events)
+        self._calls[fd] = call
+
+    def every(self, interval: float, tick: Callable[[], None]) -> None:
+        """Call `tick` every `interval` seconds."""
+        self._interval, self._tick, self._tick_at = interval, tick, monotonic() + interval
+
+    def run(self) -> NoReturn:
+        """Serve until an exception (a signal's) ends it."""
+        while True:
+            for fd, events in self._epoll.poll(self._turn(), PER_TURN):
+                if connection := self._connections.get(fd):
+                    self._on_event(connection, events)
+                else:
+                    self._calls[fd]()
+
+    def publish(self) -> None:
+        """Bring this process's share of the stats up to date."""
+        self._counts.held, self._counts.open = len(self._held), len(self._connections)
+        self._stats.publish(self._process, self._counts)
+
+    def _turn(self) -> float:
+        """Do what is due; return the seconds until more is."""
+        now = monotonic()
+        self._held.released = self._stats.released
+        for queue, act in self._when_due:
+            for connection in islice(queue.due(now), PER_TURN):
+                act(connection)
+        if now >= self._resume_at:
+            self._listen()
+        self.publish()
+        if now >= self._tick_at:
+            self._tick()
+            self._tick_at = max(self._tick_at, now - self._interval) + self._interval
+        due_at = min(self._resume_at, self._tick_at, *(queue.due_at() for queue, _ in self._when_due))
+        return min(max(0.0, due_at - monotonic()), LONGEST_SLEEP)
+
+    def _listen(self) -> None:
+        self._resume_at = inf
+        for listening in self._listening:
+            self.watch(listening.fileno(), partial(self._accept, listening))
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(PER_TURN):
+            try:
+                accepted, _ = listening.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._pause(error)
+                return
+            accepted.setblocking(False)
+            fd = accepted.detach()
+            self._connections[fd] = Connection(fd, self._reading)
+            self._epoll.register(fd, select.EPOLLIN | select.EPOLLRDHUP)
+            self._counts.accepted += 1
+
+    def _pause(self, error: OSError) -> None:
+        """Accept nothing for a while: trying again at once would only burn CPU."""
+        reason = (error.strerror or str(error)).lower()
+        print(f"accept: {reason}; retrying in {PAUSE:.0f}s", file=sys.stderr, flush=True)
+        self._counts.out_of_descriptors += error.errno in (EMFILE, ENFILE)
+        self._resume_at = monotonic() + PAUSE
+        for listening in self._listening:
+            self._epoll.unregister(listening.fileno())
+
+    def _on_event(self, connection: Connection, events: int) -> None:
+        if connection.queue is not self._held:
+            self._read(connection)
+        elif events & GONE:
+            self._close(connection)
+        else:
+            connection.muted = True
+            self._epoll.modify(connection.fd, select.EPOLLRDHUP)
+
+    def _read(self, connection: Connection) -> None:
+        try:
+            data = os.read(connection.fd, READ)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._close(connection)
+        elif connection.queue is not self._closing:
+            self._feed(connection, data)
+
+    def _feed(self, connection: Connection, data: bytes) -> None:
+        """Take what was read: park a notification, answer anything else."""
+        while data:
+            try:
+                if connection.parser:
+                    interim = connection.parser.send(data)
+                else:
+                    connection.parser = parse(data)
+                    interim = next(connection.parser)
+            except StopIteration as end:
+                request: Request = end.value
+            except Rejected as rejected:
+                self._counts.rejected += 1
+                self._send(connection, failure(rejected.status))
+                return
+            else:
+                if connection.queue is not self._reading:
+                    connection.enter(self._reading)
+                self._write(connection, interim)
+                return
+            connection.parser, data = None, request.rest
+            if not request.path.startswith(b"/-/"):
+                connection.reply, connection.rest = ok(request, self._options.close), data
+                connection.enter(self._held)
+                return
+            if not self._send(connection, self._administer(connection, request)):
+                return
+
+    def _answer(self, connection: Connection) -> None:
+        self._counts.received += 1
+        if not self._send(connection, connection.reply):
+            return
+        if connection.muted:
+            connection.muted = False
+            self._epoll.modify(connection.fd, select.EPOLLIN | select.EPOLLRDHUP)
+        rest, connection.rest = connection.rest, b""
+        self._feed(connection, rest)
+
+    def _administer(self, connection: Connection, request: Request) -> Reply:
+        if not (self._options.admin_any or connection.peer_is_loopback()):
+            return failure(403)
+        method = {b"/-/stats": b"GET", b"/-/release": b"POST"}.get(request.path)
+        if not method:
+            return failure(404)
+        if request.method != method:
+            return failure(405, f"Allow: {method.decode()}")
+        self.publish()
+        total = self._stats.total()
+        if method == b"POST":
+            self._stats.release(monotonic())
+            return json_reply(request, {"released": total.held})
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return json_reply(
+            request,
+            asdict(total)
+            | {"rate": self._stats.rate, "delay": self._options.delay, "timeout": self._options.timeout}
+            | {"limits": {"nofile_soft": soft, "nofile_hard": hard}},
+        )
+
+    def _send(self, connection: Connection, reply: Reply) -> bool:
+        """Send an answer; tell whether the connection goes on."""
+        if not self._write(connection, reply.data):
+            return False
+        if not reply.close:
+            connection.enter(self._idle)
+            return True
+        try:
+            connection.end_sending()
+        except OSError:
+            self._close(connection)
+        else:
+            connection.enter(self._closing)
+        return False
+
+    def _write(self, connection: Connection, data: bytes) -> bool:
+        """Write; close the connection of a peer that has left, or that has long stopped taking its answers."""
+        try:
+            if not data or os.write(connection.fd, data) == len(data):
+                return True
+        except OSError:
+            pass
+        self._close(connection)
+        return False
+
+    def _cut(self, connection: Connection) -> None:
+        self._counts.rejected += connection.parser is not None
+        self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
+        del self._connections[connection.fd], connection.queue[connection.fd]
+        os.close(connection.fd)

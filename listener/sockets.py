@@ -1,0 +1,66 @@
+"""Listening sockets, and the limit on descriptors."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import sys
+
+ALL_THE_SYSTEM_ALLOWS = 2**31 - 1  # listen(2) cuts it to net.core.somaxconn
+
+
+def raise_descriptor_limit() -> tuple[int, int]:
+    """Raise the soft limit on open files to the hard one; return the soft limit before and now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return soft, hard
+
+
+def listen(host: str, ports: range, processes: int) -> list[list[socket.socket]]:
+    """Return, per process, one listening socket per port; exit with 1 and one sentence when that cannot be.
+
+    An empty host is all addresses, IPv6 and IPv4 at once where the system has IPv6. Port 0 is a free one.
+    """
+    rows: list[list[socket.socket]] = [[] for _ in range(processes)]
+    for port in ports:
+        try:
+            address = _address(host, port)
+            # Sharing lets in a second listener of ours as well: a socket that shares nothing finds the port taken.
+            first = _listening(address, shared=False)
+            address = (address[0], (address[1][0], first.getsockname()[1], *address[1][2:]))
+            if processes > 1:
+                first.close()
+                first = _listening(address, shared=True)
+            for row in rows:
+                row.append(first if row is rows[0] else _listening(address, shared=True))
+        except OSError as error:
+            sys.exit(f"listener: cannot listen on {host or '*'}:{port} (-host, -port): {error.strerror or error}")
+    return rows
+
+
+def name(listening: socket.socket) -> str:
+    """Return `host:port` of a listening socket."""
+    host, port = listening.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _address(host: str, port: int) -> tuple[int, tuple[str, int]]:
+    """Return family and address to bind; of a name with several addresses the IPv4 one, as Go does."""
+    if not host:
+        return (socket.AF_INET6, ("::", port)) if socket.has_dualstack_ipv6() else (socket.AF_INET, ("0.0.0.0", port))
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, *_, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+    return family, address  # type: ignore[return-value]
+
+
+def _listening(address: tuple[int, tuple[str, int]], *, shared: bool) -> socket.socket:
+    listening = socket.create_server(
+        address[1],
+        family=address[0],
+        backlog=ALL_THE_SYSTEM_ALLOWS,
+        reuse_port=shared,
+        dualstack_ipv6=address[0] == socket.AF_INET6 and address[1][0] == "::",
+    )
+    listening.setblocking(False)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted connections inherit it
+    return listening

@@ -1,0 +1,76 @@
+"""Counters, shared by all processes of one listener, and the line of stats."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from dataclasses import dataclass, fields
+from math import inf
+
+
+@dataclass
+class Counts:
+    """What one process counted since its start, and (`held`, `open`) has now."""
+
+    accepted: int = 0
+    received: int = 0
+    held: int = 0
+    open: int = 0
+    rejected: int = 0
+    out_of_descriptors: int = 0
+
+
+NAMES = [field.name for field in fields(Counts)]
+RATE, RELEASED, ROWS = 0, 1, 2  # cells: two of the whole listener, then one row per process
+
+
+class Stats:
+    """Counts of every process in shared memory; made before the processes are forked."""
+
+    def __init__(self, processes: int, interval: float) -> None:
+        self._interval = interval
+        self._processes = processes
+        self._cells = memoryview(mmap.mmap(-1, 8 * (ROWS + processes * len(NAMES)))).cast("d")
+        self._before = 0
+        self.wakes = os.eventfd(0)
+        self._cells[RELEASED] = -inf
+
+    def publish(self, process: int, counts: Counts) -> None:
+        """Let all processes see the counts of process number `process`."""
+        start = ROWS + process * len(NAMES)
+        for cell, name in enumerate(NAMES, start):
+            self._cells[cell] = getattr(counts, name)
+
+    def total(self) -> Counts:
+        """Return the sums over all processes."""
+        columns = ([int(value) for value in self._cells[ROWS + column :: len(NAMES)]] for column in range(len(NAMES)))
+        return Counts(*map(sum, columns))
+
+    @property
+    def rate(self) -> float:
+        """Answers per second in the last whole interval."""
+        return self._cells[RATE]
+
+    @property
+    def released(self) -> float:
+        """When everything held was last released, in seconds of time.monotonic()."""
+        return self._cells[RELEASED]
+
+    def release(self, now: float) -> None:
+        """Make every request parked up to `now` due, in all processes, and wake them."""
+        self._cells[RELEASED] = now
+        os.eventfd_write(self.wakes, 1)
+
+    def line(self) -> str:
+        """End an interval: return its line, as the original prints it."""
+        received = self.total().received
+        self._cells[RATE] = (received - self._before) / self._interval if self._interval else 0.0
+        self._before = received
+        return f"Received  {received} Rate {go_float(self.rate)} r/s"
+
+
+def go_float(value: float) -> str:
+    """Return a float64 as Go's `fmt.Println` shows it: shortest digits, with an exponent from 1e+06 on."""
+    if value >= 1e6:
+        return next(text for digits in range(18) if float(text := f"{value:.{digits}e}") == value)
+    return repr(value).removesuffix(".0")

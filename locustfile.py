@@ -1,0 +1,30 @@
+"""Connections stress test for FIWARE context brokers: the contents page.
+
+    locust --headless --host http://broker:1026 --notify-url http://listener:8090/notify --duration 10m --csv out/run
+
+README.md tells how to start listener and inspector; scenario/__init__.py draws the flow.
+"""
+
+from __future__ import annotations
+
+from locust import events
+
+from scenario.options import add_arguments
+from scenario.phases import Phases
+from scenario.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
+from scenario.users import IdleClient, SubscriptionSeeder, UpdateTrigger
+from scenario.wiring import connect
+
+__all__ = [
+    "ConnectionProbe",
+    "IdleClient",
+    "ListenerProbe",
+    "Phases",
+    "QueueProbe",
+    "SubscriptionSeeder",
+    "UpdateTrigger",
+    "VersionProbe",
+]
+
+events.init_command_line_parser.add_listener(add_arguments)
+events.init.add_listener(connect)

@@ -1,0 +1,15 @@
+"""The scenario: does a context broker still answer with thousands of notification connections held open?
+
+    options -> phases -> users, probes -> events -> recorder (timeline, progress) -> outputs, verdict
+
+    preflight   broker, database and inspector answer; no user yet
+    reset       the service's database is dropped, and the broker's subscription cache has let go of it
+    seed        SubscriptionSeeder users create the subscriptions; the broker confirms their number
+    baseline    VersionProbe, QueueProbe, ConnectionProbe and ListenerProbe: one row per second, at rest
+    trigger     UpdateTrigger sends one update: a notification per subscription, each held open by a listener
+    observe     the rows go on; IdleClient connects and holds
+    settle      the verdict is out; Locust collects its last statistics
+
+On the master (or in the only process) live the shape, the recorder and the outputs; the users run wherever Locust puts
+them, and their records come to the master as messages.
+"""

@@ -1,0 +1,58 @@
+"""Drops the database of the service under test, and no other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pymongo
+from pymongo.errors import PyMongoError
+
+# https://fiware-orion.readthedocs.io, "Multi tenancy": lower case letters, digits and _, at most 50 characters
+SERVICE_RULE = "1 to 50 lower case letters, digits or _"
+DATABASE_TIMEOUT = 10.0  # s, for any one operation
+
+
+class DatabaseError(Exception):
+    """The database did not do what it was asked; the text is one sentence."""
+
+
+def is_service(name: str) -> bool:
+    """Tell whether Orion takes `name` as a service."""
+    return re.fullmatch(r"[a-z0-9_]{1,50}", name) is not None
+
+
+def database_name(service: str) -> str:
+    """Return Orion's database of a service. Raises ValueError: then there is nothing that may be dropped."""
+    if not is_service(service):
+        raise ValueError(f"--service takes {SERVICE_RULE}, not {service!r}")
+    return f"orion-{service}"
+
+
+def ping(mongo: str) -> None:
+    """Raise DatabaseError when the server at `mongo` (host, host:port or URI) does not answer within 2 s."""
+    with _client(mongo) as client:
+        _run(mongo, lambda: client.admin.command("ping"))
+
+
+def drop(mongo: str, service: str) -> str:
+    """Drop the service's database; return its name. Raises DatabaseError; ValueError when it is no service."""
+    name = database_name(service)
+    with _client(mongo) as client:
+        _run(mongo, lambda: client.drop_database(name))
+    return name
+
+
+def _client(mongo: str) -> pymongo.MongoClient[dict[str, object]]:
+    uri = mongo if mongo.startswith("mongodb") else f"mongodb://{mongo}"
+    return pymongo.MongoClient(uri, serverSelectionTimeoutMS=2000, connect=False)
+
+
+def _run(mongo: str, operation: Callable[[], object]) -> None:
+    try:
+        with pymongo.timeout(DATABASE_TIMEOUT):
+            operation()
+    except PyMongoError as problem:
+        raise DatabaseError(
+            f"the database at {mongo} (--mongo) failed: {str(problem).split(', Timeout:')[0]}"
+        ) from None

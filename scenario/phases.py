@@ -1,0 +1,208 @@
+"""The shape: preflight, reset, seed, baseline, trigger, observe, settle, one after the other.
+
+`Phases.tick` runs next to the master (or in the only process) once per second. Each phase is a generator that yields
+(users, spawn rate, classes) until it is done; `Ended` ends the run early. Two rules of Locust 2.47 shape the numbers:
+the class list restricts only the users that are added, so classes are replaced by going through 0 users; and a spawn
+rate below the number of users would block the next tick.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from argparse import Namespace
+from collections.abc import Iterator
+
+import gevent
+from locust import LoadTestShape, User
+
+from scenario import database, events
+from scenario.broker import Broker, BrokerError
+from scenario.options import Options
+from scenario.preflight import PreflightError, check_before_start
+from scenario.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
+from scenario.recorder import Recorder
+from scenario.run import Clock, Run, Schedule, shares
+from scenario.users import IDLE_LEAD, IdleClient, SubscriptionSeeder, UpdateTrigger
+
+Tick = tuple[int, float, list[type[User]]]
+
+CACHE_LIMIT = 75.0  # s: Orion refreshes its subscription cache each 60 s unless -subCacheIval says otherwise
+SEED_PATIENCE = 30.0  # s without a new subscription
+UPDATE_PATIENCE = 65.0  # s: above UpdateTrigger's own limits
+SETTLED_AFTER = 5  # s after the update's answer, at the latest, the idle clients connect
+SILENCE_LIMIT = 8.0  # s without any probe's record: above the sum of a probe's limits
+SETTLE = 3.5  # s: above Locust's reports from its workers (3 s) and its rewriting of the CSV (1 s)
+
+
+class Failed(Exception):
+    """The run ends early: the broker failed; the text is the reason."""
+
+
+class Lost(Exception):
+    """The run ends early: it can no longer judge; the text is the reason."""
+
+
+class Phases(LoadTestShape):
+    """Takes each run through its phases. `recorder` is set once, in the process where the shape is ticked."""
+
+    recorder: Recorder | None = None
+
+    def reset_time(self) -> None:
+        """Begin a new run. Locust calls it before the first tick; a master again later, from the shape's greenlet."""
+        super().reset_time()  # type: ignore[no-untyped-call]
+        if self.recorder is not None and gevent.getcurrent() is not self.recorder.link.runner.shape_greenlet:
+            self.recorder.reset()
+            self._steps = _Flow(self.recorder).steps()
+
+    def tick(self) -> Tick | None:
+        """Return what the phase under way asks for; None at the end of the run."""
+        return next(self._steps, None)
+
+
+class _Flow:
+    """One run, from preflight to verdict."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder, self.link, self.environment = recorder, recorder.link, recorder.environment
+        self.progress = recorder.progress
+
+    def steps(self) -> Iterator[Tick]:
+        self.recorder.enter("preflight")
+        try:
+            self.options = Options.from_namespace(self.environment.parsed_options or Namespace())
+            check_before_start(self.options, self.environment, _USER_CLASSES)
+        except (ValueError, PreflightError) as problem:
+            self.recorder.refuse(str(problem))
+            return
+        self.environment.host = self.options.host
+        self.broker = Broker(self.options.host, self.options.service, self.options.service_path)
+        self.run = Run(uuid.uuid4().hex, self.options, Clock.showing(time.time()))
+        self.recorder.begin(self.run)
+        self.workers = set(self.link.workers())
+        try:
+            for phase in (self.reset, self.seed, self.baseline, self.trigger, self.observe):
+                self.recorder.enter(phase.__name__)
+                yield from phase()
+        except (Failed, BrokerError) as failure:
+            self.progress.failures.append(str(failure))
+        except (Lost, database.DatabaseError) as lack:
+            self.progress.missing.append(str(lack))
+        self.recorder.conclude()
+        yield from self.settle()
+
+    def users(self, count: int, *classes: type[User]) -> Tick:
+        """Ask for `count` users in all, those to be added of `classes`. Raises Lost when a worker came or went."""
+        if set(self.link.workers()) != self.workers:
+            raise Lost("a worker was lost, or another joined: nobody replaces the users it ran")
+        return count, max(self.options.seeders, len(self.workers), 10), list(classes) or [SubscriptionSeeder]
+
+    def reset(self) -> Iterator[Tick]:
+        """Drop the service's database, and wait until the broker's subscription cache has let go of it."""
+        before = self.broker.subscription_count()
+        if self.options.reset:
+            cache = self.broker.cache()
+            name = database.drop(self.options.mongo, self.options.service)
+            self._say(f"dropped database {name} ({before} subscriptions)")
+            yield from self._wait_for_cache(cache, before)
+            before = self.broker.subscription_count()
+            if before:
+                raise Failed(f"subscriptions: {before} are left in the service after its database {name} was dropped")
+        self.existing = before
+
+    def _wait_for_cache(self, before: tuple[int, int] | None, dropped: int) -> Iterator[Tick]:
+        """Wait for a refresh of the cache; without it the run would notify subscriptions that no longer exist."""
+        started = time.monotonic()
+        while time.monotonic() - started < CACHE_LIMIT:
+            now = self.broker.cache()
+            if now is None or before is None:
+                if not dropped:
+                    return
+            elif now[1] == 0 or (now[0] > before[0] and now[1] <= before[1] - dropped):
+                return
+            yield self.users(0)
+        self._say(f"the subscription cache was not seen to let go within {CACHE_LIMIT:.0f} s; going on")
+
+    def seed(self) -> Iterator[Tick]:
+        """Create the subscriptions, and have the broker count them."""
+        wanted, workers = self.options.subscriptions, self.link.workers()
+        self.link.announce(self.run, shares(wanted, len(workers)))
+        seeders = max(self.options.seeders, len(workers))  # at least one per worker, else its share is never seeded
+        created, at = 0, time.monotonic()
+        while self.progress.created + self.progress.refused < wanted:
+            yield self.users(seeders, SubscriptionSeeder)
+            now = time.monotonic()
+            if self.progress.created > created:
+                rate = (self.progress.created - created) / (now - at)
+                created, at = self.progress.created, now
+                self._say(f"{created} of {wanted} subscriptions ({rate:.0f}/s)")
+            elif now - at > SEED_PATIENCE:
+                raise Failed(f"subscriptions: {created} of {wanted} created, and none for {SEED_PATIENCE:.0f} s")
+        while self.link.runner.user_count:
+            yield self.users(0)
+        if self.progress.refused:
+            refused = f"{self.progress.refused} refused, the first with: {self.progress.refusal}"
+            raise Failed(f"subscriptions: {self.progress.created} of {wanted} created, {refused}")
+        counted, expected = self.broker.subscription_count(), self.existing + wanted
+        if counted != expected:
+            raise Failed(f"subscriptions: the broker counts {counted} in the service instead of {expected}")
+
+    def baseline(self) -> Iterator[Tick]:
+        """Probe the broker at rest. The user that triggers starts here already, so that it is on time."""
+        clock, options = self.run.clock, self.options
+        self.schedule = Schedule.beginning(clock.now(), options.baseline, options.duration)
+        self.timeline = self.recorder.schedule(self.schedule)
+        self.probes: list[type[User]] = [VersionProbe, ListenerProbe]
+        self.probes += [QueueProbe] * options.queue_size + [ConnectionProbe] * options.connection_info
+        while clock.now() < self.schedule.trigger:
+            yield self._probing(UpdateTrigger, *self.probes)
+
+    def trigger(self) -> Iterator[Tick]:
+        """Wait for the answer to the update."""
+        while self.progress.update is None:
+            if self.run.clock.now() > self.schedule.trigger + UPDATE_PATIENCE:
+                raise Lost("trigger: nobody reported the answer to the update")
+            yield self._probing(UpdateTrigger, *self.probes)
+        if self.progress.update.error:
+            raise Failed(f"trigger: the update was answered with: {self.progress.update.error}")
+        self._say(f"the update was answered after {self.progress.update.latency:.0f} ms")
+
+    def observe(self) -> Iterator[Tick]:
+        """Probe until the last row; the idle clients connect when the notifications' connections are there."""
+        while not self._connections_settled():
+            yield self._probing(UpdateTrigger, *self.probes)
+        while not self.timeline.complete:
+            if self.options.idle_connections:
+                yield self._probing(IdleClient, before=len(self.probes) + 1)
+            else:
+                yield self._probing(UpdateTrigger, *self.probes)
+
+    def _probing(self, *added: type[User], before: int = 0) -> Tick:
+        """Ask for the probes, whose rows go on meanwhile. Raises Lost when none of them reports any more."""
+        self.timeline.advance(self.run.clock.now())
+        if time.monotonic() - self.recorder.last_record > SILENCE_LIMIT:
+            raise Lost(f"no probe reported anything for {SILENCE_LIMIT:.0f} s")
+        return self.users(before + len(added), *added)
+
+    def _connections_settled(self) -> bool:
+        """Tell whether the notifications' connections have stopped coming, or it is time to go on anyway."""
+        now, answered = self.run.clock.now(), self.timeline.update_answered
+        if answered is None or now > min(answered + SETTLED_AFTER, self.schedule.end - IDLE_LEAD - 2):
+            return True
+        counts = [row.established for row in self.timeline.rows[-2:] if row.second > answered]
+        return len(counts) == 2 and counts[0] is not None and counts[0] == counts[1]
+
+    def settle(self) -> Iterator[Tick]:
+        """Stop all users, and leave Locust the time to collect and write its last statistics."""
+        self.recorder.enter("settle")
+        end = time.monotonic() + SETTLE
+        while time.monotonic() < end:
+            yield 0, 1, [SubscriptionSeeder]
+
+    def _say(self, text: str) -> None:
+        events.progress_made.fire(phase=self.recorder.phase, text=text)
+
+
+_USER_CLASSES = (
+    SubscriptionSeeder, UpdateTrigger, VersionProbe, QueueProbe, ConnectionProbe, ListenerProbe, IdleClient
+)  # fmt: skip

@@ -1,0 +1,194 @@
+"""The Locust users that measure, each once per second: version, notification queue, connections, listeners."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import gevent
+import requests
+from gevent.pool import Group
+from locust import HttpUser, User, task
+from locust.clients import HttpSession
+
+from scenario import broker, events
+from scenario.inspection import InspectionError, Inspector
+from scenario.preflight import inspector_of
+from scenario.records import ConnectionSample, ListenerSample, Probe, QueueSample
+from scenario.users import RunUser, park
+
+PROBE_TIMEOUT = (2.0, 2.0)  # s to connect, s to answer
+PROBE_LIMIT = 4.5  # s in all: a server that dribbles keeps below the limit on each read
+
+
+class EachSecond(RunUser):
+    """Starts `probe(second)` on every whole second of the schedule, each in a greenlet of its own.
+
+    So a probe that hangs never delays the next one, and every second has its own answer.
+    """
+
+    abstract = True
+
+    def probe(self, second: int) -> None:
+        """Measure once, and fire the record."""
+        raise NotImplementedError
+
+    @task
+    def probe_each_second(self) -> None:
+        """Run the schedule, then park."""
+        clock, schedule = self.of_run.clock, self.schedule
+        self.in_flight = Group()
+        for second in range(schedule.start, schedule.end + 1):
+            clock.sleep_until(second)
+            if clock.now() < second + 1:  # else: this process was stopped for a while, and the second is lost
+                self.in_flight.spawn(self.probe, second)
+        park()
+
+    def on_stop(self) -> None:
+        """Drop what is still in flight."""
+        self.in_flight.kill()
+
+
+class VersionProbe(EachSecond, HttpUser):
+    """GET /version, one attempt, over a new connection (HttpUser: FastHttpUser would try again on its own)."""
+
+    def probe(self, second: int) -> None:
+        """Ask once, within PROBE_LIMIT."""
+        at = self.of_run.clock.now()
+        session = self._session()
+        started = time.perf_counter()
+        error = ""
+        try:
+            with (
+                gevent.Timeout(PROBE_LIMIT),
+                session.get(
+                    "/version", headers={"Connection": "close"}, timeout=PROBE_TIMEOUT, catch_response=True
+                ) as response,
+            ):
+                latency = (time.perf_counter() - started) * 1000
+                if response.status_code:
+                    error = broker.version_error(response.status_code, response.text)
+                else:
+                    error = broker.reason(response.error)
+                if error:
+                    response.failure(error)
+        except gevent.Timeout as timeout:
+            latency, error = PROBE_LIMIT * 1000, f"no whole answer within {PROBE_LIMIT} s"
+            self.environment.events.request.fire(
+                request_type="GET",
+                name="/version",
+                response_time=latency,
+                response_length=0,
+                exception=timeout,
+                context={},
+            )
+        finally:
+            session.close()
+        events.version_probed.fire(record=Probe(second, at, latency, error))
+
+    def _session(self) -> HttpSession:
+        session = HttpSession(self.host, self.environment.events.request, self)
+        session.trust_env = False
+        return session
+
+
+class QueueProbe(EachSecond, HttpUser):
+    """GET /statistics, kept alive: it goes on telling the queue when new connections no longer get through."""
+
+    def probe(self, second: int) -> None:
+        """Ask once; the session opens another connection when the one before is still busy."""
+        at = self.of_run.clock.now()
+        figures: dict[str, Any] = {}
+        with self.client.get("/statistics", timeout=PROBE_TIMEOUT, catch_response=True) as response:
+            if response.status_code == 200:
+                try:
+                    figures = broker.notification_queue(response.json()) or {}
+                    error = ""
+                except ValueError:
+                    error = "200 without JSON"
+            elif response.status_code:
+                error = broker.answer(response.status_code, response.text)
+            else:
+                error = broker.reason(response.error)
+            if error:
+                response.failure(error)
+        events.queue_sampled.fire(record=QueueSample(second, at, **figures, error=error))
+
+    def on_stop(self) -> None:
+        """Close the connection."""
+        super().on_stop()
+        self.client.close()
+
+
+class ConnectionProbe(EachSecond, User):
+    """Asks the inspector on the broker's host."""
+
+    def on_start(self) -> None:
+        """Connect to nothing yet."""
+        self.inspector: Inspector = inspector_of(self.of_run.options)
+        self.busy = False
+
+    def probe(self, second: int) -> None:
+        """Ask once; one call at a time, for RPyC serves them in turn."""
+        at = self.of_run.clock.now()
+        if self.busy:
+            sample = ConnectionSample(second, at, error="the inspector was still busy with the second before")
+        else:
+            self.busy = True
+            try:
+                sample = self._sample(second, at)
+            finally:
+                self.busy = False
+        events.connections_sampled.fire(record=sample)
+
+    def _sample(self, second: int, at: float) -> ConnectionSample:
+        with self.environment.events.request.measure("RPyC", "inspect") as meta:
+            try:
+                seen: dict[str, Any] = self.inspector.inspect()
+            except InspectionError as error:
+                meta["exception"] = error
+                return ConnectionSample(second, at, error=str(error))
+        states = seen["states"]
+        return ConnectionSample(
+            second,
+            at,
+            states.get("ESTABLISHED", 0),
+            states.get("CLOSE_WAIT", 0),
+            seen["fds"],
+            seen["threads"],
+            seen["rss"],
+        )
+
+    def on_stop(self) -> None:
+        """Close the connection to the inspector."""
+        super().on_stop()
+        self.inspector.close()
+
+
+class ListenerProbe(EachSecond, User):
+    """Asks the listeners how many notifications they hold: GET /-/stats, which other receivers need not have."""
+
+    def on_start(self) -> None:
+        """Open one kept-alive session for all listeners."""
+        self.client = requests.Session()
+        self.client.trust_env = False
+
+    def probe(self, second: int) -> None:
+        """Sum what the listeners hold; nothing when one of them does not tell."""
+        at = self.of_run.clock.now()
+        try:
+            held = sum(self._held(address) for address in self.of_run.options.listener_addresses)
+            sample = ListenerSample(second, at, held)
+        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+            sample = ListenerSample(second, at, error=broker.reason(error))
+        events.listener_sampled.fire(record=sample)
+
+    def _held(self, address: str) -> int:
+        response = self.client.get(f"http://{address}/-/stats", timeout=PROBE_TIMEOUT)
+        response.raise_for_status()
+        return int(response.json()["held"])
+
+    def on_stop(self) -> None:
+        """Close the connections."""
+        super().on_stop()
+        self.client.close()

@@ -1,0 +1,106 @@
+"""Keeps the run that is under way, next to the shape: its records, rows and verdict. One per master or only process."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from locust.env import Environment
+
+from scenario import events
+from scenario.progress import Progress
+from scenario.records import IdleClients, Row, Sample, Seeded, Update, Verdict
+from scenario.run import Run, Schedule
+from scenario.timeline import Timeline
+from scenario.verdict import EXIT_CODES, INCONCLUSIVE, PREFLIGHT, Judged, judge
+
+
+class Recorder:
+    """Listens to the events of a run and, at its end, whichever way it comes, has it judged once."""
+
+    def __init__(self, environment: Environment, link: events.Link) -> None:
+        self.environment, self.link = environment, link
+        self.reset()
+        self.phase = ""  # no run yet
+        for hook in (
+            events.version_probed, events.queue_sampled, events.connections_sampled, events.listener_sampled
+        ):  # fmt: skip
+            hook.add_listener(self._take_sample)
+        events.subscriptions_seeded.add_listener(self._take_seeded)
+        events.update_sent.add_listener(self._take_update)
+        events.idle_clients_reported.add_listener(self._take_idle)
+        environment.events.test_stop.add_listener(self.interrupt)
+        environment.events.quitting.add_listener(self.interrupt)
+
+    def reset(self) -> None:
+        """Forget the run before; the next one has begun."""
+        self.phase = "preflight"
+        self.run: Run | None = None
+        self.progress = Progress()
+        self.timeline: Timeline | None = None
+        self.verdict: Verdict | None = None
+        self.last_record = time.monotonic()
+        self.environment.process_exit_code = None
+
+    def begin(self, run: Run) -> None:
+        """Take up a run whose options are known."""
+        self.run = run
+        events.run_started.fire(run=run)
+
+    def enter(self, phase: str) -> None:
+        """Note the phase that the run is in."""
+        self.phase = phase
+        events.phase_entered.fire(phase=phase)
+
+    def schedule(self, schedule: Schedule) -> Timeline:
+        """Fix the seconds of the run, everywhere, and start its timeline."""
+        assert self.run is not None
+        self.timeline = Timeline(self.run.options, schedule, lambda row: events.row_completed.fire(row=row))
+        self.last_record = time.monotonic() + schedule.start - self.run.clock.now()  # silence counts from the start
+        self.link.schedule(schedule)
+        return self.timeline
+
+    def refuse(self, problem: str) -> None:
+        """End a run that may not start."""
+        self._conclude(Verdict(PREFLIGHT, (problem,), EXIT_CODES[PREFLIGHT]))
+
+    def interrupt(self, **_: Any) -> None:
+        """Judge the run as interrupted, unless it was judged already."""
+        if self.phase and self.verdict is None:
+            self.progress.interrupted = self.phase
+            self.conclude()
+
+    def conclude(self) -> None:
+        """Hand out the last rows, and judge."""
+        if self.run is None:
+            self._conclude(Verdict(INCONCLUSIVE, (f"interrupted in phase {self.phase}",), EXIT_CODES[INCONCLUSIVE]))
+            return
+        rows: list[Row] = []
+        if self.timeline is not None:
+            self.timeline.flush()
+            rows = self.timeline.rows
+        self._conclude(judge(Judged(self.run.options, self.progress, self.run.schedule, rows)))
+
+    def _conclude(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+        self.environment.process_exit_code = verdict.exit_code
+        events.run_judged.fire(verdict=verdict)
+
+    def _take_sample(self, record: Sample) -> None:
+        self.last_record = time.monotonic()
+        if self.timeline is not None and self.verdict is None:
+            self.timeline.add(record)
+
+    def _take_seeded(self, record: Seeded) -> None:
+        self.last_record = time.monotonic()
+        self.progress.created += record.created
+        self.progress.refused += record.refused
+        self.progress.refusal = self.progress.refusal or record.error
+
+    def _take_update(self, record: Update) -> None:
+        self.progress.update = record
+        if self.timeline is not None:
+            self.timeline.update_answered = record.at + record.latency / 1000
+
+    def _take_idle(self, record: IdleClients) -> None:
+        self.progress.idle = record

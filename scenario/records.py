@@ -1,0 +1,139 @@
+"""The frozen records that travel: from the probes to the timeline, from the timeline to the outputs.
+
+`second` is the whole second (s since the epoch, on the master's clock) that a record belongs to; `at` is when it was
+really taken. None means not measured, never 0. `error` is empty when the measurement succeeded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One GET /version over a new TCP connection; latency in ms."""
+
+    second: int
+    at: float
+    latency: float | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class QueueSample:
+    """The broker's notifQueue; the counters run since the broker's start."""
+
+    second: int
+    at: float
+    size: int | None = None
+    backlog: int | None = None
+    sent_ok: int | None = None
+    sent_error: int | None = None
+    rejected: int | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class ConnectionSample:
+    """The broker process as the inspector sees it; rss in bytes."""
+
+    second: int
+    at: float
+    established: int | None = None
+    close_wait: int | None = None
+    fds: int | None = None
+    threads: int | None = None
+    rss: int | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class ListenerSample:
+    """Notifications that all the listeners together hold unanswered."""
+
+    second: int
+    at: float
+    held: int | None = None
+    error: str = ""
+
+
+Sample = Probe | QueueSample | ConnectionSample | ListenerSample
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """Subscriptions that a seeder created, and that the broker refused, since its last report."""
+
+    created: int
+    refused: int
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Update:
+    """The update that triggers the notifications: when it was sent, how long its answer took (ms)."""
+
+    at: float
+    latency: float
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class IdleClients:
+    """The idle clients: how many connected, and (at the end) how many were still answered."""
+
+    at: float
+    accepted: int
+    answered: int | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One second of the run: what all the probes of that second found."""
+
+    second: int
+    since_trigger: int
+    phase: str
+    version: Probe | None
+    queue: QueueSample | None
+    connections: ConnectionSample | None
+    listener: ListenerSample | None
+
+    @property
+    def at(self) -> float:
+        """When the row's first probe was sent, s since the epoch."""
+        samples = (self.version, self.queue, self.connections, self.listener)
+        return min((sample.at for sample in samples if sample), default=float(self.second))
+
+    @property
+    def time(self) -> str:
+        """`at` as ISO 8601, UTC, in ms."""
+        return datetime.fromtimestamp(self.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    @property
+    def version_ok(self) -> bool:
+        """Tell whether GET /version was answered rightly."""
+        return self.version is not None and not self.version.error
+
+    @property
+    def established(self) -> int | None:
+        """ESTABLISHED connections of the broker."""
+        return None if self.connections is None else self.connections.established
+
+    @property
+    def sum(self) -> int | None:
+        """ESTABLISHED and CLOSE_WAIT connections of the broker."""
+        if self.connections is None or self.established is None or self.connections.close_wait is None:
+            return None
+        return self.established + self.connections.close_wait
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """PASS, FAIL or INCONCLUSIVE, with its reasons and the process's exit code."""
+
+    outcome: str
+    reasons: tuple[str, ...]
+    exit_code: int

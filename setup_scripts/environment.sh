@@ -1,0 +1,43 @@
+# Sourced by rehearse.sh and run_tests.sh, with $root set: makes $root/.venv and sets $bin to its programs.
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() { # EXIT_CODE SENTENCE
+    code=$1
+    shift
+    say "$(basename "$0"): $*"
+    exit "$code"
+}
+
+as_root() { # COMMAND...
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# Install Debian packages, without a question.
+install_packages() { # PACKAGE...
+    say "installing $*"
+    as_root env DEBIAN_FRONTEND=noninteractive sh -c \
+        'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null' sh "$@"
+}
+
+# Make the environment and install REQUIREMENTS into it, unless that has been done since the file changed.
+make_environment() { # REQUIREMENTS
+    bin=$root/.venv/bin
+    python=${PYTHON:-python3}
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        die 3 "needs Python 3.11 or later; set PYTHON to one"
+    if ! [ -x "$bin/pip" ]; then
+        say "making $root/.venv"
+        "$python" -m venv "$root/.venv" >/dev/null 2>&1 || {
+            install_packages python3-venv
+            "$python" -m venv --clear "$root/.venv"
+        }
+    fi
+    wanted=$(cat "$root/requirements.txt" "$root/setup_scripts/rehearsal/requirements.txt" "$1" | cksum)
+    stamp=$root/.venv/$(printf '%s' "${1#"$root"/}" | tr / -).installed
+    if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
+        say "installing ${1#"$root"/} into $root/.venv"
+        "$bin/pip" install -qq --disable-pip-version-check -r "$1" >&2
+        printf '%s\n' "$wanted" >"$stamp"
+    fi
+}

@@ -1,0 +1,113 @@
+"""MongoDB: a pool of connections that are open from the start, and nothing that waits longer than its limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import gevent
+from gevent.lock import Semaphore
+from pymongo import MongoClient
+from pymongo.collection import Collection
+from pymongo.errors import PyMongoError
+
+from rehearsal.subscriptions import PROJECTION, Document, Subscription
+
+LIMIT_MS = 2500  # for any operation: a database that went away is an error, never a hang
+BATCH = 200  # subscriptions read at a time: about 5 ms of work between two yields
+
+
+@dataclass
+class _Group:
+    """Documents of one insert_many."""
+
+    documents: list[Document] = field(default_factory=list)
+    sent: bool = False
+    error: PyMongoError | None = None
+
+
+class Database:
+    """Orion's collections: `csubs` and `entities` of `orion-<service>`, or of `orion`. All raise PyMongoError."""
+
+    def __init__(self, host: str, pool_size: int) -> None:
+        self._client: MongoClient[Document] = MongoClient(
+            host,
+            minPoolSize=pool_size,
+            maxPoolSize=pool_size,
+            maxConnecting=pool_size,
+            timeoutMS=LIMIT_MS,
+            serverSelectionTimeoutMS=LIMIT_MS,
+            connectTimeoutMS=LIMIT_MS,
+            retryReads=False,
+            retryWrites=False,
+            serverMonitoringMode="poll",  # one monitor connection, as Orion has
+        )
+        self._pool_size = pool_size
+        self._groups: dict[str, _Group] = {}
+        self._writing = Semaphore()
+
+    def open(self) -> None:
+        """Open all connections: as many commands at the same time as the pool has places."""
+        self._client.admin.command("ping")
+        commands = [gevent.spawn(self._client.admin.command, "ping") for _ in range(self._pool_size)]
+        for command in commands:
+            command.get()
+
+    def _collection(self, service: str, name: str) -> Collection[Document]:
+        return self._client[f"orion-{service}" if service else "orion"][name]
+
+    def insert(self, service: str, document: Document) -> None:
+        """Store a subscription; those that come while a write is under way share the next insert_many."""
+        group = self._groups.setdefault(service, _Group())
+        group.documents.append(document)
+        with self._writing:
+            if not group.sent:
+                self._send(service, self._groups.pop(service))
+        if group.error:
+            raise group.error
+
+    def _send(self, service: str, group: _Group) -> None:
+        group.sent = True
+        try:
+            self._collection(service, "csubs").insert_many(group.documents, ordered=False)
+        except PyMongoError as error:
+            group.error = error
+            for waiting in self._groups.values():  # fail with it: nobody waits for the limit twice
+                waiting.sent, waiting.error = True, error
+            self._groups.clear()
+
+    def list(self, service: str, query: Document, limit: int, offset: int) -> list[Document]:
+        """List subscriptions, oldest first."""
+        return list(self._collection(service, "csubs").find(query).sort("_id", 1).skip(offset).limit(limit))
+
+    def count(self, service: str, query: Document) -> int:
+        """Count subscriptions."""
+        return self._collection(service, "csubs").count_documents(query)
+
+    def subscriptions(self, multiservice: bool) -> Iterator[Subscription]:
+        """Read all subscriptions of all services, yielding to other greenlets between batches."""
+        services = [""]
+        if multiservice:
+            names = self._client.list_database_names()
+            services += [name.removeprefix("orion-") for name in names if name.startswith("orion-")]
+        for service in services:
+            found = self._collection(service, "csubs").find({}, PROJECTION, batch_size=BATCH)
+            for number, document in enumerate(found):
+                if number % BATCH == 0:
+                    gevent.sleep(0)
+                yield Subscription.from_document(service, document)
+
+    def entity(self, service: str, key: Document) -> dict[str, Any]:
+        """Return an entity's attributes by name; none when it is not there."""
+        found = self._collection(service, "entities").find_one({"_id": key})
+        return found["attrs"] if found else {}
+
+    def store_entity(self, service: str, key: Document, attributes: dict[str, Any]) -> None:
+        """Store an entity whole."""
+        document = {"_id": key, "attrNames": list(attributes), "attrs": attributes}
+        self._collection(service, "entities").replace_one({"_id": key}, document, upsert=True)
+
+    def delete_entity(self, service: str, key: Document) -> None:
+        """Delete an entity."""
+        self._collection(service, "entities").delete_one({"_id": key})

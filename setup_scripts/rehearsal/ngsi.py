@@ -1,0 +1,186 @@
+"""What NGSIv2's JSON and headers mean, what is wrong with them, and how MongoDB keeps them.
+
+The messages are Orion 3.10.1's where its answers were recorded (tests/test_rehearsal_broker.py), else in their manner.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from bson import ObjectId
+
+from rehearsal.subscriptions import Document
+
+ACTIONS = ("append", "appendstrict", "delete", "replace", "update")
+_TYPES = {bool: "Boolean", int: "Number", float: "Number", str: "Text", type(None): "None"}
+_Kind = TypeVar("_Kind", dict[str, object], list[object], str)
+
+
+class BrokerError(Exception):
+    """An answer that is an error; its text is the description."""
+
+    def __init__(self, status: int, error: str, description: str) -> None:
+        super().__init__(description)
+        self.status, self.error = status, error
+
+
+def checked_service(service: str) -> str:
+    """Return a service in lower case; BrokerError when Orion would refuse it."""
+    if not re.fullmatch(r"\w*", service, re.ASCII):
+        raise _bad("bad character in tenant name - only underscore and alphanumeric characters are allowed")
+    if len(service) > 50:
+        raise _bad("bad length - a tenant name can be max 50 characters long")
+    return service.lower()
+
+
+def checked_path(path: str) -> str:
+    """Return a service path; BrokerError when it is not absolute."""
+    if path and not path.startswith("/"):
+        raise _bad("Only /absolute/ Service Paths allowed [a service path must begin with /]")
+    return path
+
+
+def path_query(path: str) -> Document:
+    """Return MongoDB's query for the subscriptions of a service path, /# at its end for all below it."""
+    if path in ("", "/#"):
+        return {}
+    if path.endswith("/#"):
+        return {"servicePath": {"$regex": f"^{re.escape(path[:-2])}(/|$)"}}
+    return {"servicePath": path}
+
+
+def page(query: Mapping[str, list[str]]) -> tuple[int, int]:
+    """Return limit and offset; BrokerError when they are no numbers or out of Orion's range."""
+    limit, offset = query.get("limit", ["20"])[0], query.get("offset", ["0"])[0]
+    for name, text in (("limit", limit), ("offset", offset)):
+        if not text.isdecimal():
+            raise _bad(f"Bad pagination {name}: /{text}/ [must be a decimal number]")
+    if not 1 <= int(limit) <= 1000:
+        raise _bad(
+            f"Bad pagination limit: /{limit}/ [{'max: 1000' if int(limit) else 'a value of ZERO is unacceptable'}]"
+        )
+    return int(limit), int(offset)
+
+
+def subscription_document(body: Document, service_path: str) -> Document:
+    """Return a new subscription as the collection `csubs` has it."""
+    if "subject" not in body:
+        raise _bad("no subject for subscription specified")
+    if "notification" not in body:
+        raise _bad("no notification for subscription specified")
+    subject, notification = _part(body, "subject", {}), _part(body, "notification", {})
+    url = _part(_part(notification, "http", {}), "url", "")
+    _check_url(url)
+    return {
+        "_id": ObjectId(),
+        "servicePath": service_path or "/",
+        "entities": [_subject(entity) for entity in _part(subject, "entities", [])],
+        "conditions": _part(_part(subject, "condition", {}), "attrs", []),
+        "attrs": _part(notification, "attrs", []),
+        "reference": url,
+        "format": "normalized",
+        "status": "active",
+    }
+
+
+def shown(document: Document) -> Document:
+    """Return a stored subscription as GET /v2/subscriptions shows it."""
+    entities = [
+        {("idPattern" if entity["isPattern"] == "true" else "id"): entity["id"]}
+        | ({("typePattern" if entity.get("isTypePattern") else "type"): entity["type"]} if entity.get("type") else {})
+        for entity in document["entities"]
+    ]
+    return {
+        "id": str(document["_id"]),
+        "status": document["status"],
+        "subject": {"entities": entities, "condition": {"attrs": document["conditions"]}},
+        "notification": {
+            "attrs": document["attrs"],
+            "attrsFormat": document["format"],
+            "http": {"url": document["reference"]},
+        },
+    }
+
+
+def update_action(body: Document) -> str:
+    """Return the action of POST /v2/op/update in lower case."""
+    action = str(body.get("actionType", "")).lower()
+    if action not in ACTIONS:
+        raise _bad("invalid update action type: right ones are: append, appendStric, delete, replace, update")
+    return action
+
+
+def entities(body: Document) -> list[tuple[str, str, dict[str, Document]]]:
+    """Return id, type and attributes, all parts filled in, of each entity of POST /v2/op/update."""
+    return [_entity(entity) for entity in _part(body, "entities", [])]
+
+
+def entity_json(entity_id: str, entity_type: str, attributes: dict[str, Document], wanted: tuple[str, ...]) -> str:
+    """Return an entity as notified, with the `wanted` attributes (none: all)."""
+    chosen = {name: attributes[name] for name in wanted or attributes if name in attributes}
+    return json.dumps({"id": entity_id, "type": entity_type} | chosen, separators=(",", ":"))
+
+
+def _bad(description: str) -> BrokerError:
+    return BrokerError(400, "BadRequest", description)
+
+
+def _part(whole: object, name: str, usual: _Kind) -> _Kind:
+    """Return a member of an object, `usual` when it is absent; BrokerError when it is of another kind."""
+    value = whole.get(name, usual) if isinstance(whole, dict) else None
+    if not isinstance(value, type(usual)):
+        raise _bad(f"{name} is not of the right JSON type")
+    return value
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme == "http" and parts.hostname and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise _bad("Invalid URL parsing notification url")
+
+
+def _subject(entity: object) -> Document:
+    names = entity if isinstance(entity, dict) else {}
+    is_pattern, is_type_pattern = "idPattern" in names, "typePattern" in names
+    entity_id = _part(entity, "idPattern" if is_pattern else "id", "")
+    entity_type = _part(entity, "typePattern" if is_type_pattern else "type", "")
+    if not entity_id:
+        raise _bad("subject entities element has neither id nor idPattern")
+    try:
+        re.compile(entity_id if is_pattern else "")
+        re.compile(entity_type if is_type_pattern else "")
+    except re.error:
+        raise _bad("Invalid regex for entity id pattern") from None
+    return {
+        "id": entity_id,
+        "isPattern": str(is_pattern).lower(),
+        "type": entity_type,
+        "isTypePattern": is_type_pattern,
+    }
+
+
+def _entity(entity: object) -> tuple[str, str, dict[str, Document]]:
+    entity_id, entity_type = _part(entity, "id", ""), _part(entity, "type", "Thing")
+    if not entity_id:
+        raise _bad("entity id length: 0, min length supported: 1")
+    attributes = {}
+    for name, attribute in entity.items() if isinstance(entity, dict) else ():
+        if name in ("id", "type"):
+            continue
+        if not isinstance(attribute, dict):
+            raise _bad("attribute must be a JSON object, unless keyValues option is used")
+        value = attribute.get("value")
+        attributes[name] = {
+            "type": attribute.get("type", _TYPES.get(type(value), "StructuredValue")),
+            "value": value,
+            "metadata": attribute.get("metadata", {}),
+        }
+    return entity_id, entity_type, attributes

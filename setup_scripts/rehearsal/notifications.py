@@ -1,0 +1,211 @@
+"""Notifications and their senders, each with the connection and the descriptors that libcurl gives it on Orion."""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from typing import Any
+from urllib.parse import urlsplit
+
+import gevent
+from gevent.lock import Semaphore
+from gevent.queue import Full, Queue
+
+from rehearsal.options import NotificationMode
+
+VERSION, LIBCURL = "3.10.1", "7.88.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One notification. `data` is the entity as JSON."""
+
+    url: str
+    service: str
+    service_path: str
+    correlator: str
+    subscription_id: str
+    data: str
+
+    def request(self) -> bytes:
+        """Return the request as Orion sends it, headers in its order."""
+        url = urlsplit(self.url)
+        body = f'{{"subscriptionId":"{self.subscription_id}","data":[{self.data}]}}'.encode()
+        head = (
+            f"POST {url.path or '/'}{'?' if url.query else ''}{url.query} HTTP/1.1",
+            f"Host: {url.netloc}",
+            f"User-Agent: orion/{VERSION} libcurl/{LIBCURL}",
+            *([f"Fiware-Service: {self.service}"] if self.service else []),
+            f"Fiware-Servicepath: {self.service_path}",
+            "Accept: application/json",
+            f"Content-Length: {len(body)}",
+            "Content-Type: application/json; charset=utf-8",
+            f"Fiware-Correlator: {self.correlator}",
+            "Ngsiv2-AttrsFormat: normalized",
+        )
+        return "\r\n".join((*head, "", "")).encode() + body
+
+
+class Worker:
+    """One sender: a connection that stays open after the answer until the next use, and libcurl's own socket pair."""
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._pair: tuple[socket.socket, socket.socket] | None = None
+        self._connection: socket.socket | None = None
+        self._target = ""
+
+    def send(self, notification: Notification) -> bool:
+        """Send and wait for the answer, at most the timeout; tell whether there was one, whatever its status."""
+        try:
+            with gevent.Timeout(self._timeout):
+                self._exchange(notification)
+        except (OSError, HTTPException, gevent.Timeout):
+            self._disconnect()
+            return False
+        return True
+
+    def close(self) -> None:
+        """Give back all descriptors."""
+        self._disconnect()
+        for end in self._pair or ():
+            end.close()
+
+    def _exchange(self, notification: Notification) -> None:
+        self._pair = self._pair or socket.socketpair()
+        connection = self._connected(notification.url)
+        connection.sendall(notification.request())
+        connection.recv(1, socket.MSG_PEEK)  # thousands wait here: buffers are made once the answer is there
+        gevent.sleep(0)  # and when thousands of answers come at once, new requests come in between
+        answer = HTTPResponse(connection, method="POST")
+        answer.begin()
+        answer.read()
+        if answer.will_close:
+            self._disconnect()
+
+    def _connected(self, url: str) -> socket.socket:
+        target = urlsplit(url).netloc
+        if self._connection and (self._target != target or not _is_alive(self._connection)):
+            self._disconnect()
+        if not self._connection:
+            self._connection, self._target = _connect(url), target
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+
+
+def _is_alive(connection: socket.socket) -> bool:
+    """Tell whether a kept connection has nothing to read: neither an end nor an answer to nothing."""
+    connection.settimeout(0)
+    try:
+        connection.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        connection.settimeout(None)
+        return True
+    except OSError:
+        return False
+    return False
+
+
+_addresses: dict[tuple[str, int], list[tuple[int, Any]]] = {}
+_resolving = Semaphore()
+
+
+def _connect(url: str) -> socket.socket:
+    """Connect to the first address of a URL's host that takes it; OSError: none does, or no descriptor is free."""
+    parts = urlsplit(url)
+    target = parts.hostname or "", parts.port or 80
+    with _resolving:  # one lookup for thousands of workers
+        if target not in _addresses:
+            found = socket.getaddrinfo(*target, type=socket.SOCK_STREAM)
+            _addresses[target] = [(family, address) for family, _, _, _, address in found]
+    failure = OSError(f"no address for {target[0]}")
+    for family, address in _addresses[target]:
+        connection = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            connection.connect(address)
+        except OSError as error:
+            connection.close()
+            failure = error
+        except gevent.Timeout:
+            connection.close()
+            raise
+        else:
+            return connection
+    raise failure
+
+
+class Transient:
+    """A worker made on the spot for each notification, ended with it."""
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+
+    def push(self, notification: Notification) -> None:
+        """Start a worker."""
+        gevent.spawn(self._work, notification)
+
+    def _work(self, notification: Notification) -> None:
+        worker = Worker(self._timeout)
+        worker.send(notification)
+        worker.close()
+
+
+class ThreadPool:
+    """Workers that take from one queue of at most `limit` notifications (None: no limit)."""
+
+    def __init__(self, limit: int | None, workers: int, timeout: float) -> None:
+        self._queue: Queue[tuple[float, Notification]] = Queue(limit)
+        self._accepted = self._taken = self._rejected = self._sent_ok = self._sent_error = self._size = 0
+        self._waited = 0.0
+        for _ in range(workers):
+            gevent.spawn(self._work, Worker(timeout))
+
+    def push(self, notification: Notification) -> None:
+        """Queue a notification, or count it as rejected when the queue is full."""
+        if self._queue.full():
+            gevent.sleep(0)  # idle workers take first, as threads do
+        try:
+            self._queue.put_nowait((time.monotonic(), notification))
+        except Full:
+            self._rejected += 1
+        else:
+            self._accepted += 1
+
+    def _work(self, worker: Worker) -> None:
+        while True:
+            since, notification = self._queue.get()
+            self._taken += 1
+            self._size = self._queue.qsize()
+            self._waited += time.monotonic() - since
+            if worker.send(notification):
+                self._sent_ok += 1
+            else:
+                self._sent_error += 1
+
+    def statistics(self) -> dict[str, int | float]:
+        """Return the block notifQueue: times in s; `size` is the queue's when a worker last took, not now."""
+        return {
+            "in": self._accepted,
+            "out": self._taken,
+            "reject": self._rejected,
+            "sentOk": self._sent_ok,
+            "sentError": self._sent_error,
+            "timeInQueue": round(self._waited, 9),
+            "avgTimeInQueue": round(self._waited / self._taken, 9) if self._taken else 0,
+            "size": self._size,
+        }
+
+
+def make_senders(mode: NotificationMode, timeout: float) -> ThreadPool | Transient:
+    """Make the senders of a notification mode; each answer has `timeout` s."""
+    if mode.name == "transient":
+        return Transient(timeout)
+    if mode.name == "persistent":
+        return ThreadPool(None, 1, timeout)
+    return ThreadPool(mode.queue, mode.workers, timeout)

@@ -1,0 +1,131 @@
+"""Orion's command line, one dash and all, and the rehearsal's own options (two dashes)."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# Flags of Orion's manual that change nothing here: accepted, ignored.
+_IGNORED_FLAGS = (
+    "fg ipv4 statTiming statSemWait statCounters logAppend logSummary logForHumans disableFileLog disableMetrics "
+    "insecureNotif logDeprecate dbDisableRetryWrites"
+)
+_IGNORED_VALUES = (
+    "reqMutexPolicy writeConcern reqPoolSize reqTimeout dbTimeout logDir logLevel t logLineMaxSize "
+    "logInfoPayloadMaxSize connectionMemory maxConnections inReqPayloadMaxSize outReqMsgMaxSize corsOrigin corsMaxAge "
+    "notifFlowControl pidpath cprForwardLimit"
+)
+
+
+@dataclass(frozen=True)
+class NotificationMode:
+    """How notifications leave. `queue` and `workers` count for `threadpool` alone."""
+
+    name: str
+    queue: int = 0
+    workers: int = 0
+
+
+@dataclass(frozen=True)
+class FailEvery:
+    """Every `nth` creation of a subscription is answered with `status`, and stores nothing."""
+
+    nth: int
+    status: int
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for. Times in seconds."""
+
+    address: str
+    port: int
+    mongo: str
+    pool_size: int
+    multiservice: bool
+    mode: NotificationMode
+    notify_timeout: float
+    refresh_interval: float
+    show_queue: bool
+    name: str
+    nofile: int | None
+    legacy_select: bool
+    fail_subscriptions: FailEvery | None
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    """Read the command line (None: the process's own); a wrong one ends the process with code 2 and one sentence."""
+    given = _parser().parse_args(arguments)
+    return Options(
+        address=given.localIp,
+        port=given.port,
+        mongo=given.dbhost,
+        pool_size=given.dbPoolSize,
+        multiservice=given.multiservice,
+        mode=given.notificationMode,
+        notify_timeout=given.httpTimeout / 1000,
+        refresh_interval=given.subCacheIval,
+        show_queue=given.statNotifQueue and given.notificationMode.name == "threadpool",
+        name=given.name,
+        nofile=given.nofile,
+        legacy_select=given.legacy_select,
+        fail_subscriptions=given.fail_subscriptions,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rehearsal_broker.py", description=__doc__, allow_abbrev=False)
+    add = parser.add_argument
+    add("-port", type=_Whole(0, 65535), default=1026, help="0: a free one (default: 1026)")
+    add("-localIp", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    add("-dbhost", default="localhost", metavar="HOST[:PORT]", help="MongoDB (default: localhost)")
+    add("-dbPoolSize", type=_Whole(1, 1000), default=10, help="connections to MongoDB (default: 10)")
+    add("-multiservice", action="store_true", help="a database per service: orion-<service>")
+    add(
+        "-notificationMode",
+        type=_mode,
+        default=NotificationMode("transient"),
+        metavar="MODE",
+        help="transient (default), persistent or threadpool:QUEUE:WORKERS",
+    )
+    add("-httpTimeout", type=_Whole(1, 2**31), default=5000, help="ms a listener has for its answer (default: 5000)")
+    add("-subCacheIval", type=_Whole(1, 2**31), default=60, help="s between refreshes of the cache (default: 60)")
+    add("-statNotifQueue", action="store_true", help="show notifQueue in /statistics (threadpool only)")
+    add("--name", default="contextBroker", help="the process's name, up to 15 characters (default: contextBroker)")
+    add("--nofile", type=_Whole(64, 2**31), help="descriptors the process may open (default: its hard limit)")
+    add("--legacy-select", action="store_true", help="close connections whose descriptor is 1024 or more")
+    add("--fail-subscriptions", type=_fail, metavar="N:STATUS", help="answer every N-th creation with STATUS")
+    for flag in _IGNORED_FLAGS.split():
+        add(f"-{flag}", action="store_true", help=argparse.SUPPRESS)
+    for flag in _IGNORED_VALUES.split():
+        add(f"-{flag}", help=argparse.SUPPRESS)
+    return parser
+
+
+class _Whole:
+    """An argparse type: a whole number from `least` to `most`."""
+
+    def __init__(self, least: int, most: int) -> None:
+        self.least, self.most = least, most
+
+    def __call__(self, text: str) -> int:
+        if not (text.isdecimal() and self.least <= int(text) <= self.most):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {self.least} to {self.most}")
+        return int(text)
+
+
+def _mode(text: str) -> NotificationMode:
+    match text.split(":"):
+        case ["transient" | "persistent"]:
+            return NotificationMode(text)
+        case ["threadpool", queue, workers] if queue.isdecimal() and workers.isdecimal() and int(queue) * int(workers):
+            return NotificationMode("threadpool", int(queue), int(workers))
+    raise argparse.ArgumentTypeError(f"{text!r} is not transient, persistent or threadpool:QUEUE:WORKERS")
+
+
+def _fail(text: str) -> FailEvery:
+    match text.split(":"):
+        case [nth, status] if nth.isdecimal() and int(nth) and status.isdecimal() and 400 <= int(status) <= 599:
+            return FailEvery(int(nth), int(status))
+    raise argparse.ArgumentTypeError(f"{text!r} is not N:STATUS with a status from 400 to 599, as in 7:503")

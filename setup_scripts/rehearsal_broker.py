@@ -1,0 +1,54 @@
+"""A stand-in for Orion, for rehearsals and tests without one; its figures are Orion's own (see rehearsal/).
+
+    python setup_scripts/rehearsal_broker.py -multiservice -notificationMode threadpool:60000:5000 \\
+        -httpTimeout 600000 -statNotifQueue -subCacheIval 5 -dbhost localhost
+
+prints one line when it is ready, `contextBroker (rehearsal) listening on 127.0.0.1:PORT`; SIGTERM and SIGINT end it.
+Exit codes: 0 ended by a signal, 1 no MongoDB or no port, 2 wrong options.
+"""
+
+from __future__ import annotations
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import os  # noqa: E402
+import resource  # noqa: E402
+import signal  # noqa: E402
+import sys  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import gevent  # noqa: E402
+from pymongo.errors import PyMongoError  # noqa: E402
+from rehearsal.broker import Broker  # noqa: E402
+from rehearsal.options import Options, parse  # noqa: E402
+from rehearsal.server import Server  # noqa: E402
+
+
+def main() -> None:
+    """Serve until a signal comes."""
+    options = parse()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, os._exit, 0)
+    _become_a_broker(options)
+    broker = Broker(options)
+    server = Server((options.address, options.port), broker, options.legacy_select)
+    try:
+        broker.open()
+        server.start()
+    except (PyMongoError, OSError) as error:
+        sys.exit(f"rehearsal_broker.py: {error}")
+    print(f"contextBroker (rehearsal) listening on {options.address}:{server.server_port}", flush=True)
+    server.serve_forever()
+
+
+def _become_a_broker(options: Options) -> None:
+    """Take the process name, and as many descriptors as allowed or asked for."""
+    Path("/proc/self/comm").write_text(options.name, encoding="ascii")
+    hard = options.nofile or resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+#!/bin/sh
+# Rehearses the whole test on this machine, on loopback only: database, broker, inspector, slow listener, Locust.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+. "$root/setup_scripts/environment.sh"
+
+usage() {
+    cat <<END
+usage: sh setup_scripts/rehearse.sh [options] [-- more options of the scenario or of Locust]
+
+Rehearses the connections stress test on this machine; needs nothing but Python 3.11 and this repository.
+
+  --failing            give the broker the fault of Orion <= 1.4.3 (select() and descriptor numbers from 1024 on)
+  --web                start the web UI instead of a headless run, and say which address to open
+  --subscriptions N    subscriptions, each held as one connection (default 5000)
+  --duration TIME      time after the trigger, as 40s or 2m (default 40s); the listener answers after half of it
+  --help               show this
+
+Exit code: the verdict's. 0 PASS, 1 FAIL, 2 usage, 3 preflight failed, 4 INCONCLUSIVE or interrupted.
+END
+}
+
+subscriptions=5000 duration=40s failing='' mode=headless
+while [ $# -gt 0 ]; do
+    case $1 in
+        --failing) failing=--legacy-select ;;
+        --web) mode=web ;;
+        --subscriptions | --duration)
+            [ $# -gt 1 ] || die 2 "$1 takes a value"
+            if [ "$1" = --duration ]; then duration=$2; else subscriptions=$2; fi
+            shift
+            ;;
+        --subscriptions=*) subscriptions=${1#*=} ;;
+        --duration=*) duration=${1#*=} ;;
+        --help | -h) usage && exit 0 ;;
+        --) shift && break ;;
+        *) die 2 "unknown option $1; --help lists them" ;;
+    esac
+    shift
+done
+case $subscriptions in '' | *[!0-9]* | 0*) die 2 "--subscriptions takes a whole number above 0, not '$subscriptions'" ;; esac
+
+pids='' locust=''
+end_all() { # in the reverse order of their start; each by its id
+    trap '' INT TERM HUP
+    for pid in $locust $pids; do kill "$pid" 2>/dev/null || true; done
+    for pid in $locust $pids; do wait "$pid" 2>/dev/null || true; done
+}
+trap end_all EXIT
+trap 'exit 4' INT TERM HUP
+
+make_environment "$root/setup_scripts/rehearsal/requirements.txt"
+cd "$root"
+seconds=$("$bin/python" -c 'import sys; from scenario.values import duration, seconds; print(round(seconds(duration(sys.argv[1]))))' \
+    "$duration" 2>/dev/null) || die 2 "--duration takes a time such as 40s or 2m, not '$duration'"
+[ "$seconds" -ge 8 ] || die 2 "--duration takes at least 8s, to see both ESTABLISHED and CLOSE_WAIT"
+
+# A held notification costs the broker 3 descriptors: its socket and libcurl's own pair.
+needed=$((3 * subscriptions + 200))
+hard=$(ulimit -Hn)
+if [ "$hard" != unlimited ] && [ "$hard" -lt "$needed" ]; then
+    ulimit -Hn "$needed" 2>/dev/null ||
+        die 3 "$subscriptions subscriptions need $needed file descriptors, this shell may have $hard: raise it, or use --subscriptions $(((hard - 200) / 3))"
+fi
+
+out=$root/rehearsal
+mkdir -p "$out"
+deathsig=''
+if setpriv --pdeathsig TERM true 2>/dev/null; then deathsig='setpriv --pdeathsig TERM'; fi # for kill -9 of this script
+
+start() { # NAME COMMAND...: start it in the background, its output in $out/NAME.log
+    name=$1
+    shift
+    # shellcheck disable=SC2086 # deathsig is words
+    $deathsig "$@" >"$out/$name.log" 2>&1 </dev/null &
+    pid=$!
+    pids="$pid $pids"
+}
+
+port() { # NAME: the port that the process started last says it listens on
+    for _ in $(seq 150); do
+        found=$(sed -n 's/.*listening on .*:\([0-9][0-9]*\).*/\1/p' "$out/$1.log" | head -n 1)
+        [ -z "$found" ] || break
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.2
+    done
+    [ -n "$found" ] || die 3 "the $1 did not start: $(tail -n 3 "$out/$1.log")"
+    echo "$found"
+}
+
+say "starting database, broker, inspector and listener; their output is in $out/*.log"
+start database "$bin/secantusd-py" --standalone --storage-path :memory: --port 0
+database=$(port database)
+# shellcheck disable=SC2086 # failing is one word or none
+start broker "$bin/python" setup_scripts/rehearsal_broker.py -port 0 -dbhost "127.0.0.1:$database" -multiservice \
+    -httpTimeout 600000 -notificationMode "threadpool:60000:$subscriptions" -statNotifQueue -subCacheIval 5 $failing
+broker=$(port broker)
+start inspector "$bin/python" setup_scripts/connection_inspector.py --port 0
+inspector=$(port inspector)
+start listener "$bin/python" -m listener -host 127.0.0.1 -port 0 -delay "$((seconds / 2))s" -timeout "$((seconds / 8))s"
+listener=$(port listener)
+
+set -- --host "http://127.0.0.1:$broker" --mongo "127.0.0.1:$database" --inspector "127.0.0.1:$inspector" \
+    --notify-url "http://127.0.0.1:$listener/notify" --subscriptions "$subscriptions" --duration "$duration" \
+    --report-log "$out/connections_stress_tests.log" --csv "$out/rehearsal" --html "$out/rehearsal.html" "$@"
+if [ "$mode" = web ]; then
+    web=$("$bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    say "open http://127.0.0.1:$web and press START; Ctrl-C ends everything"
+    set -- --web-host 127.0.0.1 --web-port "$web" "$@"
+else
+    set -- --headless --only-summary --loglevel WARNING "$@"
+fi
+$deathsig "$bin/locust" --locustfile locustfile.py "$@" </dev/null &
+locust=$!
+trap 'kill "$locust" 2>/dev/null || true' INT TERM HUP
+status=0
+wait "$locust" || status=$?
+while kill -0 "$locust" 2>/dev/null; do # a signal ended the wait: Locust is on its way out
+    wait "$locust" && status=0 || status=$?
+done
+locust=''
+say "CSV     $out/rehearsal_connections.csv
+log     $out/connections_stress_tests.log
+report  $out/rehearsal.html"
+exit "$status"

@@ -1,0 +1,300 @@
+"""The rehearsal broker through its front door: requests, subscriptions, its end, and MongoDB's."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import psutil
+import pytest
+from pymongo import MongoClient
+
+from tests.conftest import start_mongo
+from tests.processes import Processes
+
+pytestmark = pytest.mark.timeout(30)
+
+Json = dict[str, object]
+POOL = 11  # connections at rest: 10 of the pool, 1 monitor
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+class Broker:
+    """A rehearsal broker of its own service, under a process name of its own."""
+
+    def __init__(self, processes: Processes, mongo: str, *options: str | int) -> None:
+        self.service = f"t{uuid.uuid4().hex[:10]}"
+        self.headers = {"Fiware-Service": self.service, "Fiware-ServicePath": "/test"}
+        command = ("python", "setup_scripts/rehearsal_broker.py", "-port", 0, "-dbhost", mongo, "--name", self.service)
+        self.process = processes.start(*command, *options, name="broker")
+        self.port = int(self.process.wait_for(r"^contextBroker \(rehearsal\) listening on 127.0.0.1:(\d+)$")[1])
+
+    def ask(self, line: str, body: object = None, headers: dict[str, str] | None = None, timeout: float = 10) -> Answer:
+        """One request ("GET /version") over a connection of its own."""
+        method, path = line.split()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            text = body if isinstance(body, str | None) else json.dumps(body)
+            usual = {"Content-Type": "application/json"} if body is not None else {}
+            connection.request(method, path, text, self.headers | usual | (headers or {}))
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.headers, answer.read())
+        finally:
+            connection.close()
+
+    def subscribe(self, url: str, times: int = 1, **subject: object) -> None:
+        """Create subscriptions, to everything unless told otherwise, over one connection."""
+        body = json.dumps(subscription(url, **subject))
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        for _ in range(times):
+            connection.request("POST", "/v2/subscriptions", body, self.headers | {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == 201
+        connection.close()
+
+    def update(self, value: object, headers: dict[str, str] | None = None) -> Answer:
+        entity = {"id": "Bcn-Welt", "temperature": {"value": value}}
+        answer = self.ask("POST /v2/op/update", {"actionType": "APPEND", "entities": [entity]}, headers)
+        assert answer.status == 204
+        return answer
+
+    def queue(self) -> dict[str, float]:
+        found: dict[str, float] = json.loads(self.ask("GET /statistics").body)["notifQueue"]
+        return found
+
+    def cache(self) -> dict[str, int]:
+        found: dict[str, int] = json.loads(self.ask("GET /cache/statistics").body)
+        return found
+
+    def total(self) -> int:
+        answer = self.ask("GET /v2/subscriptions?limit=1&options=count", headers={"Fiware-ServicePath": "/#"})
+        return int(answer.headers["Fiware-Total-Count"])
+
+    def connections(self, status: str = psutil.CONN_ESTABLISHED) -> int:
+        found = psutil.Process(self.process.pid).net_connections("tcp")
+        return sum(connection.status == status for connection in found)
+
+    def descriptors(self) -> int:
+        return psutil.Process(self.process.pid).num_fds()
+
+
+def subscription(url: str, **subject: object) -> Json:
+    return {"subject": subject or {"entities": [{"idPattern": ".*"}]}, "notification": {"http": {"url": url}}}
+
+
+def eventually(holds: Callable[[], bool], timeout: float = 10) -> None:
+    """Wait until something holds; fail after `timeout` s."""
+    end = time.monotonic() + timeout
+    while not holds():
+        assert time.monotonic() < end, "did not come to hold"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def broker(mongo: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """One broker for the tests that need no options and leave nothing behind."""
+    running = Processes(tmp_path_factory.mktemp("broker"))
+    yield Broker(running, mongo, "-multiservice")
+    running.close()
+
+
+def error(description: str, name: str = "BadRequest") -> Json:
+    return {"error": name, "description": description}
+
+
+VALID = subscription("http://localhost:8090/notify")
+UNKNOWN = {
+    "orionError": {
+        "code": "400",
+        "reasonPhrase": "Bad Request",
+        "details": "Service not found. Check your URL as probably it is wrong.",
+    }
+}
+TENANT = "bad character in tenant name - only underscore and alphanumeric characters are allowed"
+PATH = "Only /absolute/ Service Paths allowed [a service path must begin with /]"
+ACTION = "invalid update action type: right ones are: append, appendStric, delete, replace, update"
+
+
+@pytest.mark.parametrize(
+    ("line", "body", "headers", "expected"),
+    [
+        ("POST /v2/subscriptions", {}, {}, (400, error("no subject for subscription specified"))),
+        ("POST /v2/subscriptions", {"subject": {}}, {}, (400, error("no notification for subscription specified"))),
+        ("POST /v2/subscriptions", subscription("x"), {}, (400, error("Invalid URL parsing notification url"))),
+        (
+            "POST /v2/subscriptions",
+            subscription("http://h:x/"),
+            {},
+            (400, error("Invalid URL parsing notification url")),
+        ),
+        (
+            "POST /v2/subscriptions",
+            VALID,
+            {"Content-Type": "text/plain"},
+            (415, error("not supported content type: text/plain", "UnsupportedMediaType")),
+        ),
+        ("POST /v2/subscriptions", "{", {}, (400, error("Errors found in incoming JSON buffer", "ParseError"))),
+        ("POST /v2/subscriptions", VALID, {"Fiware-Service": "BAD-x y"}, (400, error(TENANT))),
+        ("POST /v2/subscriptions", VALID, {"Fiware-ServicePath": "test"}, (400, error(PATH))),
+        (
+            "POST /v2/subscriptions",
+            {"subject": {"entities": {}}, "notification": {"http": {"url": "http://localhost:1"}}},
+            {},
+            (400, error("entities is not of the right JSON type")),
+        ),
+        ("POST /v2/op/update", {"actionType": "add", "entities": []}, {}, (400, error(ACTION))),
+        ("POST /v2/op/update", {"actionType": "aPPend", "entities": []}, {}, (204, None)),
+        ("GET /v2/subscriptions?limit=1&options=count", None, {}, (200, [])),
+        ("DELETE /version", None, {}, (405, None)),
+        ("GET /nothing/here", None, {}, (400, UNKNOWN)),
+    ],
+)
+def test_answers_as_orion_does(
+    broker: Broker, line: str, body: object, headers: dict[str, str], expected: tuple[int, object]
+) -> None:
+    answer = broker.ask(line, body, headers)
+    assert (answer.status, json.loads(answer.body) if answer.body else None) == expected
+    assert answer.headers["Fiware-Correlator"]
+    assert answer.headers["Content-Type"] == ("application/json" if answer.body else None)
+
+
+def test_methods_that_are_allowed_are_named(broker: Broker) -> None:
+    assert broker.ask("DELETE /version").headers["Allow"] == "GET"
+    assert broker.ask("PUT /v2/subscriptions").headers["Allow"] == "GET, POST"
+
+
+def test_version(broker: Broker) -> None:
+    orion = json.loads(broker.ask("GET /version").body)["orion"]
+    assert orion["version"] == "3.10.1"
+    assert orion["uptime"].startswith("0 d, 0 h, ")
+    assert orion["libversions"]["libcurl"] == "libcurl/7.88.1"
+
+
+def test_a_subscription_is_stored_and_cached_at_once(processes: Processes, mongo: str) -> None:
+    broker = Broker(processes, mongo, "-multiservice")
+    before = broker.cache()["items"]
+    answer = broker.ask("POST /v2/subscriptions", VALID)
+    assert (answer.status, answer.body, answer.headers["Content-Length"]) == (201, b"", "0")
+    with MongoClient[Json](mongo) as client:
+        stored = client[f"orion-{broker.service}"]["csubs"].find_one()
+    assert stored is not None
+    assert answer.headers["Location"] == f"/v2/subscriptions/{stored['_id']}"
+    assert broker.cache()["items"] == before + 1
+    shown = json.loads(broker.ask("GET /v2/subscriptions").body)
+    assert [(item["id"], item["subject"]["entities"]) for item in shown] == [
+        (str(stored["_id"]), [{"idPattern": ".*"}])
+    ]
+    assert broker.total() == 1
+
+
+def test_without_multiservice_the_service_is_ignored(processes: Processes, mongo: str) -> None:
+    broker = Broker(processes, mongo)
+    before = broker.total()
+    broker.subscribe("http://localhost:8090/notify", 3)
+    with MongoClient[Json](mongo) as client:
+        assert f"orion-{broker.service}" not in client.list_database_names()
+        assert client["orion"]["csubs"].count_documents({}) == before + 3
+        client.drop_database(f"orion-{broker.service}")
+    assert broker.total() == before + 3
+
+
+def test_every_nth_creation_fails_when_asked_for(processes: Processes, mongo: str) -> None:
+    broker = Broker(processes, mongo, "-multiservice", "--fail-subscriptions", "3:503")
+    assert [broker.ask("POST /v2/subscriptions", VALID).status for _ in range(7)] == [
+        201,
+        201,
+        503,
+        201,
+        201,
+        503,
+        201,
+    ]
+    assert broker.total() == 5
+
+
+def test_the_pool_is_open_when_it_is_ready_and_idle_clients_stay(processes: Processes, mongo: str) -> None:
+    broker = Broker(processes, mongo)
+    assert broker.connections() == POOL
+    with socket.create_connection(("127.0.0.1", broker.port)) as idle:
+        eventually(lambda: broker.connections() == POOL + 1)
+        idle.settimeout(1)
+        with pytest.raises(TimeoutError):
+            idle.recv(1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_end_it_at_once(processes: Processes, mongo: str, number: signal.Signals) -> None:
+    broker = Broker(processes, mongo)
+    assert psutil.Process(broker.process.pid).name() == broker.service
+    begin = time.monotonic()
+    assert broker.process.stop(number) == 0
+    assert time.monotonic() - begin < 1
+
+
+@pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_database_that_goes_away_is_an_error_in_time(processes: Processes, with_signal: signal.Signals) -> None:
+    mongo = start_mongo(processes)
+    database = processes.started[-1]
+    broker = Broker(processes, mongo, "-multiservice")
+    broker.subscribe("http://localhost:8090/notify")
+    psutil.Process(database.pid).send_signal(with_signal)
+    try:
+        begin = time.monotonic()
+        answers = [broker.ask("POST /v2/subscriptions", VALID), broker.ask("GET /v2/subscriptions")]
+        assert time.monotonic() - begin < 2 * 3
+    finally:
+        psutil.Process(database.pid).send_signal(signal.SIGCONT)
+    for answer in answers:
+        assert answer.status == 500
+        assert json.loads(answer.body)["error"] == "InternalServerError"
+        assert json.loads(answer.body)["description"].startswith("Database Error ")
+    assert broker.ask("GET /version").status == 200
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (
+            ["-notificationMode", "threadpool:x"],
+            "argument -notificationMode: 'threadpool:x' is not transient, persistent",
+        ),
+        (["-port", "70000"], "argument -port: '70000' is not a whole number from 0 to 65535"),
+        (["--fail-subscriptions", "7:200"], "'7:200' is not N:STATUS"),
+        (["-nonsense"], "unrecognized arguments: -nonsense"),
+    ],
+)
+def test_wrong_options_are_named(processes: Processes, options: list[str], complaint: str) -> None:
+    process = processes.start("python", "setup_scripts/rehearsal_broker.py", *options)
+    assert process.wait(10) == 2
+    assert complaint in process.output
+
+
+def test_the_manuals_other_options_are_accepted(processes: Processes, mongo: str) -> None:
+    manual = (
+        "-reqMutexPolicy none -writeConcern 0 -statTiming -statSemWait -statCounters -fg -dbPoolSize 4 -reqPoolSize 8"
+    )
+    broker = Broker(processes, mongo, *manual.split())
+    assert broker.connections() == POOL - 6
+
+
+def test_no_database_no_broker(processes: Processes) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        process = processes.start(
+            "python", "setup_scripts/rehearsal_broker.py", "-port", 0, "-dbhost", f"127.0.0.1:{closed.getsockname()[1]}"
+        )
+        assert process.wait(10) == 1
+    assert process.output.startswith("rehearsal_broker.py: ")
+    assert "Traceback" not in process.output

@@ -1,0 +1,298 @@
+"""The rehearsal broker's notifications, its queue, and the faults it can be given, with true descriptors."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import pytest
+from pymongo import MongoClient
+
+from tests.processes import Processes
+from tests.test_rehearsal_broker import POOL, Broker, eventually
+
+pytestmark = pytest.mark.timeout(30)
+
+QUEUE = ("-multiservice", "-statNotifQueue", "-httpTimeout", 60000, "-notificationMode")
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+class Listener:
+    """Holds each notification until `release`, then answers (`answer` empty: not at all) and closes if told to."""
+
+    def __init__(self, answer: bytes = OK, close: bool = True) -> None:
+        self.answer, self.close = answer, close
+        self.requests: list[bytes] = []
+        self.accepted = 0
+        self._loop = asyncio.new_event_loop()
+        self._go = asyncio.Event()
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"http://localhost:{self.port}/notify"
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Listener]:
+        thread = threading.Thread(target=self._run)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            thread.join()
+            self._socket.close()
+
+    def release(self) -> None:
+        self._loop.call_soon_threadsafe(self._go.set)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(asyncio.start_server(self._serve, sock=self._socket))
+        self._loop.run_forever()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(asyncio.sleep(0.05))
+        self._loop.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = re.search(rb"Content-Length: (\d+)", head)
+                assert length
+                self.requests.append(head + await reader.readexactly(int(length[1])))
+                await self._go.wait()
+                writer.write(self.answer)
+                if self.close:
+                    break
+        writer.close()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with Listener().running() as running:
+        yield running
+
+
+def closed_port() -> socket.socket:
+    held = socket.socket()
+    held.bind(("127.0.0.1", 0))
+    return held
+
+
+def of_queue(broker: Broker, *names: str) -> tuple[float, ...]:
+    queue = broker.queue()
+    return tuple(queue[name] for name in names)
+
+
+def test_a_notification_is_orions(processes: Processes, mongo: str, listener: Listener) -> None:
+    broker = Broker(processes, mongo, "-multiservice")
+    broker.subscribe(listener.url)
+    correlator = broker.update(9).headers["Fiware-Correlator"]
+    eventually(lambda: len(listener.requests) == 1)
+    head, _, body = listener.requests[0].decode().partition("\r\n\r\n")
+    assert head.split("\r\n") == [
+        "POST /notify HTTP/1.1",
+        f"Host: localhost:{listener.port}",
+        "User-Agent: orion/3.10.1 libcurl/7.88.1",
+        f"Fiware-Service: {broker.service}",
+        "Fiware-Servicepath: /test",
+        "Accept: application/json",
+        "Content-Length: 143",
+        "Content-Type: application/json; charset=utf-8",
+        f"Fiware-Correlator: {correlator}; cbnotif=1",
+        "Ngsiv2-AttrsFormat: normalized",
+    ]
+    assert re.fullmatch(
+        r'\{"subscriptionId":"[0-9a-f]{24}","data":\[\{"id":"Bcn-Welt","type":"Thing",'
+        r'"temperature":\{"type":"Number","value":9,"metadata":\{\}\}\}\]\}',
+        body,
+    )
+
+
+def test_who_is_notified(processes: Processes, mongo: str, listener: Listener) -> None:
+    broker = Broker(processes, mongo, "-multiservice", "-notificationMode", "threadpool:99:9")
+    listener.release()
+
+    def subscribe(name: str, entity: dict[str, str], path: str = "/test", watched: str = "temperature") -> None:
+        broker.headers["Fiware-ServicePath"] = path
+        broker.subscribe(f"{listener.url}/{name}", entities=[entity], condition={"attrs": [watched]})
+        broker.headers["Fiware-ServicePath"] = "/test"
+
+    subscribe("pattern", {"idPattern": "^Bcn"})
+    subscribe("id", {"id": "Bcn-Welt"})
+    subscribe("type", {"idPattern": ".*", "type": "Thing"})
+    subscribe("type-pattern", {"idPattern": ".*", "typePattern": "^Th"})
+    subscribe("below", {"idPattern": ".*"}, path="/#")
+    for wrong in ({"idPattern": "^Mad"}, {"id": "Bcn"}, {"idPattern": ".*", "type": "Room"}):
+        subscribe("wrong", wrong)
+    subscribe("wrong", {"idPattern": ".*"}, path="/other")
+    subscribe("wrong", {"idPattern": ".*"}, watched="pressure")
+    broker.update(1)
+    broker.update(1)  # the same value triggers nothing
+    expected = ["below", "id", "pattern", "type", "type-pattern"]
+    eventually(lambda: _names(listener) == expected)
+    broker.update(2)
+    eventually(lambda: _names(listener) == sorted(expected * 2))
+    broker.update(3, {"Fiware-Service": f"{broker.service}_other"})
+    assert _names(listener) == sorted(expected * 2)
+
+
+def _names(listener: Listener) -> list[str]:
+    return sorted(request.split()[1].decode().removeprefix("/notify/") for request in listener.requests)
+
+
+def test_close_wait_stays_until_the_workers_next_use(processes: Processes, mongo: str, listener: Listener) -> None:
+    broker = Broker(processes, mongo, *QUEUE, "threadpool:60000:50")
+    rest = broker.descriptors()
+    broker.subscribe(listener.url, 50)
+    broker.update(1)
+    eventually(lambda: len(listener.requests) == 50)
+    assert broker.connections() == POOL + 50
+    assert broker.descriptors() == rest + 3 * 50
+    listener.release()
+    eventually(lambda: broker.connections(psutil.CONN_CLOSE_WAIT) == 50)
+    eventually(lambda: of_queue(broker, "in", "out", "sentOk", "sentError") == (50, 50, 50, 0))
+    with pytest.raises(AssertionError):
+        eventually(lambda: broker.connections(psutil.CONN_CLOSE_WAIT) != 50, timeout=2)
+    broker.update(2)
+    eventually(lambda: of_queue(broker, "sentOk", "sentError") == (100, 0))
+    assert listener.accepted == 100
+
+
+def test_a_connection_the_listener_keeps_is_used_again(processes: Processes, mongo: str) -> None:
+    with Listener(close=False).running() as listener:
+        broker = Broker(processes, mongo, *QUEUE, "threadpool:60:1")
+        listener.release()
+        broker.subscribe(listener.url, 20)
+        broker.update(1)
+        eventually(lambda: of_queue(broker, "sentOk") == (20,))
+        assert listener.accepted == 1
+
+
+def test_http_timeout(processes: Processes, mongo: str, listener: Listener) -> None:
+    broker = Broker(processes, mongo, *QUEUE, "threadpool:60000:20", "-httpTimeout", 1000)
+    broker.subscribe(listener.url, 20)
+    broker.update(1)
+    eventually(lambda: len(listener.requests) == 20, timeout=1)
+    assert of_queue(broker, "sentError") == (0,)
+    eventually(lambda: of_queue(broker, "sentOk", "sentError") == (0, 20), timeout=3)
+    assert (broker.connections(), broker.connections(psutil.CONN_CLOSE_WAIT)) == (POOL, 0)
+
+
+def test_a_listener_that_closes_without_an_answer(processes: Processes, mongo: str) -> None:
+    with Listener(answer=b"").running() as listener:
+        broker = Broker(processes, mongo, *QUEUE, "threadpool:60000:20")
+        broker.subscribe(listener.url, 20)
+        broker.update(1)
+        listener.release()
+        eventually(lambda: of_queue(broker, "sentOk", "sentError") == (0, 20))
+        assert broker.connections(psutil.CONN_CLOSE_WAIT) == 0
+
+
+def test_a_listener_that_is_down(processes: Processes, mongo: str) -> None:
+    with closed_port() as closed:
+        broker = Broker(processes, mongo, *QUEUE, "threadpool:60000:20")
+        rest = broker.descriptors()
+        broker.subscribe(f"http://localhost:{closed.getsockname()[1]}/notify", 20)
+        broker.update(1)
+        eventually(lambda: of_queue(broker, "sentOk", "sentError") == (0, 20))
+        assert broker.descriptors() == rest + 2 * 20  # libcurl's pairs
+
+
+@pytest.mark.parametrize(
+    ("pool", "expected"), [("threadpool:600:10", (200, 10, 0)), ("threadpool:10:10", (20, 10, 180))]
+)
+def test_a_pool_that_is_too_small(
+    processes: Processes, mongo: str, listener: Listener, pool: str, expected: tuple[int, int, int]
+) -> None:
+    broker = Broker(processes, mongo, *QUEUE, pool)
+    broker.subscribe(listener.url, 200)
+    broker.update(1)
+    eventually(lambda: of_queue(broker, "in", "out", "reject") == expected)
+    queue = broker.queue()
+    assert queue["size"] < queue["in"] - queue["out"]  # the size when a worker last took, not the queue now
+    assert queue["avgTimeInQueue"] == pytest.approx(queue["timeInQueue"] / queue["out"], abs=1e-6)
+    assert broker.connections() == POOL + 10
+
+
+@pytest.mark.parametrize(("mode", "held"), [("transient", 30), ("persistent", 1)])
+def test_modes_without_a_queue(processes: Processes, mongo: str, listener: Listener, mode: str, held: int) -> None:
+    broker = Broker(processes, mongo, *QUEUE, mode)
+    rest = broker.descriptors()
+    broker.subscribe(listener.url, 30)
+    broker.update(1)
+    eventually(lambda: len(listener.requests) == held)
+    assert broker.connections() == POOL + held
+    assert broker.descriptors() == rest + 3 * held
+    assert b"notifQueue" not in broker.ask("GET /statistics").body
+    listener.release()
+    eventually(lambda: len(listener.requests) == 30)
+    if mode == "transient":
+        eventually(lambda: broker.descriptors() == rest)
+
+
+def test_the_cache_outlives_the_database(processes: Processes, mongo: str, listener: Listener) -> None:
+    broker = Broker(processes, mongo, *QUEUE, "threadpool:60000:10", "-subCacheIval", 3)
+    before = broker.cache()
+    broker.subscribe(listener.url, 5)
+    with MongoClient[Any](mongo) as client:
+        client.drop_database(f"orion-{broker.service}")
+    assert broker.total() == 0
+    broker.update(1)
+    eventually(lambda: len(listener.requests) == 5, timeout=2)
+    eventually(lambda: broker.cache()["refresh"] > before["refresh"])
+    eventually(lambda: broker.cache()["items"] == before["items"])
+    assert broker.cache()["removes"] == before["removes"] + 5
+    broker.update(2)
+    assert of_queue(broker, "in") == (5,)
+
+
+def test_the_fault_of_select(processes: Processes, mongo: str, listener: Listener) -> None:
+    broker = Broker(processes, mongo, *QUEUE, "threadpool:60000:350", "--legacy-select")
+    broker.subscribe(listener.url, 350)
+    with socket.create_connection(("127.0.0.1", broker.port)) as early:
+        broker.update(1)
+        eventually(lambda: len(listener.requests) == 350)
+        assert broker.descriptors() > 1024
+        assert broker.ask("GET /version").status == 200  # over the descriptor that the update gave back
+        idle = [socket.create_connection(("127.0.0.1", broker.port)) for _ in range(3)]
+        with pytest.raises(ConnectionError):
+            broker.ask("GET /version")
+        early.sendall(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert early.recv(15) == b"HTTP/1.1 200 OK"
+        for connection in idle:
+            connection.close()
+        eventually(lambda: _answers(broker))
+
+
+def _answers(broker: Broker) -> bool:
+    with contextlib.suppress(ConnectionError):
+        return broker.ask("GET /version").status == 200
+    return False
+
+
+def test_no_descriptor_left(processes: Processes, mongo: str, listener: Listener) -> None:
+    broker = Broker(processes, mongo, *QUEUE, "threadpool:60000:100", "--nofile", 200)
+    broker.subscribe(listener.url, 100)
+    broker.update(1)
+    eventually(lambda: 50 < len(listener.requests) < 100)
+    idle = [socket.create_connection(("127.0.0.1", broker.port)) for _ in range(5)]
+    eventually(lambda: broker.descriptors() == 200)
+    with pytest.raises(TimeoutError):
+        broker.ask("GET /version", timeout=2.5)
+    used = psutil.Process(broker.process.pid).cpu_percent(0.5)
+    assert used < 50
+    assert 1 <= broker.process.output.count("cannot accept a connection: Too many open files") <= 4
+    assert "Traceback" not in broker.process.output
+    for connection in idle:
+        connection.close()
+    eventually(lambda: broker.ask("GET /version").status == 200)
+    queue = broker.queue()
+    assert queue["sentError"] == 100 - len(listener.requests)
