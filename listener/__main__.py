@@ -14,7 +14,7 @@ from listener.server import Server
 from listener.sockets import listen, name, raise_descriptor_limit
 from listener.stats import Stats
 
-ENDING = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
 
 
 def main() -> None:
@@ -23,23 +23,22 @@ def main() -> None:
     before, limit = raise_descriptor_limit()
     sockets = listen(options.host, options.ports, options.processes)
     stats = Stats(options.processes, options.stats)
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # for good in the others: they end when the first one does
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # for good in the others: they end when the first one does
     lifeline = os.pipe()
     others = [_fork(options, number, sockets, stats, lifeline) for number in range(1, options.processes)]
     _keep_only(0, sockets)
     server = Server(options, sockets[0], stats, 0)
     if options.stats:
         server.every(options.stats, lambda: print(stats.line(), flush=True))
-    for number in ENDING:
+    for number in SIGNALS:
         signal.signal(number, _end)
-    signal.signal(signal.SIGCHLD, _lost)
     print(f"descriptor limit {limit} (soft limit was {before})")
     print("listening on", ", ".join(map(name, sockets[0])), flush=True)
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         server.run()
     finally:
-        signal.pthread_sigmask(signal.SIG_BLOCK, (*ENDING, signal.SIGCHLD))
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         os.close(lifeline[1])
         for other in others:
             os.waitpid(other, 0)
@@ -71,12 +70,10 @@ def _keep_only(number: int, sockets: list[list[socket.socket]]) -> None:
             listening.close()
 
 
-def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    if number == signal.SIGCHLD:
+        sys.exit("listener: one of its processes died with what it held, so nothing it would count is right any more")
     sys.exit(0)
-
-
-def _lost(_number: int, _frame: FrameType | None) -> NoReturn:
-    sys.exit("listener: one of its processes died, with what it held; it ends, for nothing measured is right any more")
 
 
 if __name__ == "__main__":

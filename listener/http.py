@@ -144,7 +144,7 @@ def _skip_chunks(data: bytes) -> Generator[bytes, bytes | None, bytes]:
     total = 0
     while line:
         line, data = yield from _line(data)
-        total += len(line)
+        total += len(line) + 2
         if total > MAX_HEAD:
             raise Rejected(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
     return data

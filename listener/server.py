@@ -68,7 +68,11 @@ class Server:
     def run(self) -> NoReturn:
         """Serve until an exception (a signal's) ends it."""
         while True:
-            for fd, events in self._epoll.poll(self._turn(), PER_TURN):
+            ready = self._epoll.poll(self._turn(), PER_TURN)
+            if len(ready) == PER_TURN:  # more are waiting: newcomers must not queue up behind all of them
+                for listening in self._listening:
+                    self._accept(listening)
+            for fd, events in ready:
                 if connection := self._connections.get(fd):
                     self._on_event(connection, events)
                 else:
@@ -101,7 +105,8 @@ class Server:
             self.watch(listening.fileno(), partial(self._accept, listening))
 
     def _accept(self, listening: socket.socket) -> None:
-        for _ in range(PER_TURN):
+        """Take a burst of connections, and read at once what they brought."""
+        for _ in range(PER_TURN if self._resume_at == inf else 0):
             try:
                 accepted, _ = listening.accept()
             except (BlockingIOError, ConnectionAbortedError):
@@ -111,9 +116,10 @@ class Server:
                 return
             accepted.setblocking(False)
             fd = accepted.detach()
-            self._connections[fd] = Connection(fd, self._reading)
+            self._connections[fd] = connection = Connection(fd, self._reading)
             self._epoll.register(fd, select.EPOLLIN | select.EPOLLRDHUP)
             self._counts.accepted += 1
+            self._read(connection)
 
     def _pause(self, error: OSError) -> None:
         """Accept nothing for a while: trying again at once would only burn CPU."""
@@ -166,11 +172,16 @@ class Server:
                 self._write(connection, interim)
                 return
             connection.parser, data = None, request.rest
-            if not request.path.startswith(b"/-/"):
-                connection.reply, connection.rest = ok(request, self._options.close), data
-                connection.enter(self._held)
-                return
-            if not self._send(connection, self._administer(connection, request)):
+            if request.path.startswith(b"/-/"):
+                reply = self._administer(connection, request)
+            else:
+                reply = ok(request, self._options.close)
+                if self._options.delay:
+                    connection.reply, connection.rest = reply, data
+                    connection.enter(self._held)
+                    return
+                self._counts.received += 1
+            if not self._send(connection, reply):
                 return
 
     def _answer(self, connection: Connection) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import socket
 import sys
+from typing import Any
 
 ALL_THE_SYSTEM_ALLOWS = 2**31 - 1  # listen(2) cuts it to net.core.somaxconn
 
@@ -24,17 +25,18 @@ def listen(host: str, ports: range, processes: int) -> list[list[socket.socket]]
     rows: list[list[socket.socket]] = [[] for _ in range(processes)]
     for port in ports:
         try:
-            address = _address(host, port)
-            # Sharing lets in a second listener of ours as well: a socket that shares nothing finds the port taken.
-            first = _listening(address, shared=False)
-            address = (address[0], (address[1][0], first.getsockname()[1], *address[1][2:]))
-            if processes > 1:
-                first.close()
-                first = _listening(address, shared=True)
+            family, address = _resolve(host, port)
+            alone = _bind(family, address, shared=False)
+            if processes == 1:
+                rows[0].append(alone)
+                continue
+            address = alone.getsockname()
+            alone.close()  # it found the port free, which a shared one does not notice
             for row in rows:
-                row.append(first if row is rows[0] else _listening(address, shared=True))
+                row.append(_bind(family, address, shared=True))
         except OSError as error:
-            sys.exit(f"listener: cannot listen on {host or '*'}:{port} (-host, -port): {error.strerror or error}")
+            reason = (error.strerror or str(error)).partition(" (while")[0].lower()
+            sys.exit(f"listener: cannot listen on {host or '*'}:{port} (-host, -port): {reason}")
     return rows
 
 
@@ -44,22 +46,22 @@ def name(listening: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _address(host: str, port: int) -> tuple[int, tuple[str, int]]:
-    """Return family and address to bind; of a name with several addresses the IPv4 one, as Go does."""
+def _resolve(host: str, port: int) -> tuple[int, tuple[Any, ...]]:
+    """Return the family and the address to bind; of a name with several addresses the IPv4 one, as Go does."""
     if not host:
         return (socket.AF_INET6, ("::", port)) if socket.has_dualstack_ipv6() else (socket.AF_INET, ("0.0.0.0", port))
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, *_, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
-    return family, address  # type: ignore[return-value]
+    return family, address
 
 
-def _listening(address: tuple[int, tuple[str, int]], *, shared: bool) -> socket.socket:
+def _bind(family: int, address: tuple[Any, ...], *, shared: bool) -> socket.socket:
     listening = socket.create_server(
-        address[1],
-        family=address[0],
+        address,
+        family=family,
         backlog=ALL_THE_SYSTEM_ALLOWS,
         reuse_port=shared,
-        dualstack_ipv6=address[0] == socket.AF_INET6 and address[1][0] == "::",
+        dualstack_ipv6=address[0] == "::",
     )
     listening.setblocking(False)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted connections inherit it

@@ -109,7 +109,10 @@ _ARGUMENTS = (
         "--duration", "60m", values.duration, "time after the trigger: 90s, 60m, 1h30m; a bare number is minutes"
     ),
     _Argument(
-        "--inspector", "", values.address, "inspector on the broker's host: host[:port] (default: that host, 18812)"
+        "--inspector",
+        "",
+        values.address,
+        "inspector on the broker's host: host[:port]; nothing: the host of --host, port 18812",
     ),
     _Argument("--process-name", "contextBroker", values.name, "start of the name of the broker's process"),
     _Argument("--idle-connections", 10, values.whole(0, 10_000), "idle clients, connected after the trigger and held"),
@@ -139,9 +142,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 
     for argument in _ARGUMENTS:
         kind = {"action": _Join} if argument.flag == "--notify-url" else {}
-        metavar = type(argument.default).__name__.upper()
+        metavar = {int: "N", float: "MS"}.get(type(argument.default), "TEXT")
         add(
-            argument.flag, default=argument.default, type=argument.check, metavar=metavar, help=argument.help, **kind
+            argument.flag,
+            default=argument.default,
+            type=argument.check,
+            metavar=metavar,
+            help=f"{argument.help} (default: {argument.default})",
+            **kind,
         )
     for flag, text in _FLAGS:
         add(flag, action="store_true", help=text)

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""Counts the TCP connections of the context broker's process, asked over RPyC by the connections stress test.
-
-Runs on the broker's host, as the user that runs the broker; needs psutil and rpyc, and never root:
+"""Counts the TCP connections of the context broker's process, for the connections stress test, over RPyC.
 
     python3 connection_inspector.py [--host 127.0.0.1] [--port 18812] [--token-file FILE]
 
-One file on purpose: it is copied there alone.
+Runs on the broker's host as the user that runs the broker, with psutil and rpyc; needs no root. One file, longer than
+the others, because it is copied there alone; to a plain rpyc_classic the client sends it.
 """
 
 from __future__ import annotations
@@ -15,159 +14,153 @@ import hashlib
 import hmac
 import ipaddress
 import json
-import logging
 import os
 import signal
 import socket
+import ssl
 import struct
 import sys
 import threading
-import time
 from collections import Counter
+from contextlib import suppress
 from functools import lru_cache
 from itertools import compress, takewhile
+from operator import and_
 from pathlib import Path
-from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import rpyc
 from rpyc.utils.authenticators import AuthenticationError, SSLAuthenticator
 from rpyc.utils.server import ThreadedServer
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    Address = tuple[str, int]  # IP, port
+    Counts = dict[str, dict[str, int]]
+
+# Python 3.8 has no zip(strict=), and pathlib no descriptors: ruff: noqa: B905, PTH
+
 DEFAULT_PORT = 18812  # rpyc_classic's, as in the original manual
-TOKEN_WAIT = 1.0  # seconds that a client has for its token or its TLS handshake
+LOGIN_SECONDS = 1  # for a client's token or TLS handshake
 MAX_LISTENERS, MAX_TEXT = 64, 300
 LOW_FDS = 1024  # FD_SETSIZE, select(2)
-# include/net/tcp_states.h, with the names of netstat(8)
-STATES = (
-    "", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT",
-    "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING",
-)  # fmt: skip
-TIME_WAIT = STATES.index("TIME_WAIT")
 
 
 class InspectionFailed(Exception):
     """Why there are no counts, as one sentence."""
 
 
-# --- the kernel's list of TCP sockets: netlink(7), sock_diag(7) ---
+# --- The kernel's list of TCP sockets: sock_diag(7), linux/inet_diag.h ---
 
-NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY = 4, 20
-NLM_F_REQUEST_DUMP = 0x301
-NLMSG_ERROR, NLMSG_DONE = 2, 3
+NETLINK_SOCK_DIAG, TCPDIAG_GETSOCK = 4, 18  # this request has IPv4 and IPv6 in one walk over the kernel's table
+NLM_F_REQUEST_DUMP, NLMSG_ERROR, NLMSG_DONE = 0x301, 2, 3
+REQ_BYTECODE, BC_JMP, BC_S_GE, BC_S_LE = 1, 1, 2, 3
 MESSAGE = 88  # bytes of nlmsghdr and inet_diag_msg; attributes may follow
+# net/tcp_states.h, with the names of netstat(8)
+STATES = (
+    "", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT",
+    "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING",
+)  # fmt: skip
+HELD_STATES = sum(1 << number for number, state in enumerate(STATES) if state not in ("", "TIME_WAIT"))
 
 
-class Columns:
-    """Some hundred sockets, column by column as the kernel gave them: `step` bytes each, ports in network order."""
+class Sockets:
+    """Some hundred sockets as the kernel gave them, `step` bytes each, read by column; ports in network order."""
 
-    def __init__(self, messages: bytes, step: int, family: int) -> None:
+    def __init__(self, messages: bytes, step: int) -> None:
         octets = memoryview(messages)
         words, halves = octets.cast("I"), octets.cast("H")
-        remote = 10 if family == socket.AF_INET else 13
-        self.states = octets[17::step]
-        self.local_ports = halves[10 :: step // 2]
-        self.remotes = [halves[11 :: step // 2], *(words[n :: step // 4] for n in range(10, remote + 1))]
+        self.families, self.states = octets[16::step], octets[17::step]
+        self.local_ports, self.remote_ports = halves[10 :: step // 2], halves[11 :: step // 2]
+        self.remote_words = [words[n :: step // 4] for n in range(10, 14)]
         self.inodes = words[21 :: step // 4]
 
-
-def kernel_sockets() -> Iterator[Columns]:
-    """Yield every TCP socket of this network namespace that a process can hold; OSError where there is no sock_diag."""
-    states = sum(1 << number for number in range(1, len(STATES)) if number != TIME_WAIT)
-    for family in (socket.AF_INET, socket.AF_INET6):
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_SOCK_DIAG) as kernel:
-            kernel.settimeout(1)
-            request = struct.pack("=BBHI48x", family, socket.IPPROTO_TCP, 0, states)
-            kernel.send(struct.pack("=IHHII", 72, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, 0, 0) + request)
-            more = True
-            while more:
-                messages, step, more = _of_one_length(kernel.recv(1 << 16))
-                yield Columns(messages, step, family)
+    def remotes(self) -> Iterator[tuple[int, ...]]:
+        """Yield state, family, remote port and remote address in four words."""
+        return zip(self.states, self.families, self.remote_ports, *self.remote_words)
 
 
-def _of_one_length(answer: bytes) -> Tuple[bytes, int, bool]:
-    """Return the messages of an answer, all of one length, that length, and whether more will come."""
+def kernel_sockets(ports_left_out: Sequence[int] = ()) -> list[Sockets]:
+    """Return this network namespace's TCP sockets but those on some local ports; OSError without sock_diag."""
+    body, code = struct.pack("=B51xII", socket.AF_INET, HELD_STATES, 0), _filter(ports_left_out)
+    if code:
+        body += struct.pack("=HH", 4 + len(code), REQ_BYTECODE) + code
+    found, more = [], True
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_SOCK_DIAG) as kernel:
+        kernel.settimeout(1)
+        kernel.send(struct.pack("=IHHII", 16 + len(body), TCPDIAG_GETSOCK, NLM_F_REQUEST_DUMP, 0, 0) + body)
+        while more:
+            messages, step, more = _of_one_length(kernel.recv(1 << 16))
+            found.append(Sockets(messages, step))
+    return found
+
+
+def _filter(ports: Sequence[int]) -> bytes:
+    """Return the kernel's code for "the local port is none of `ports`": lower or higher than each, or past the end."""
+    code, left = b"", 20 * len(ports)
+    for port in map(socket.ntohs, ports):
+        code += struct.pack("=BBHHHBBH", BC_S_LE, 8, 12, 0, port - 1, BC_JMP, 4, 12)
+        code += struct.pack("=BBHHH", BC_S_GE, 8, left - 12 + 4, 0, port + 1)
+        left -= 20
+    return code
+
+
+def _of_one_length(answer: bytes) -> tuple[bytes, int, bool]:
+    """Return an answer's messages, all of one length, that length, and whether more answers follow."""
     length, kind = struct.unpack_from("=IH", answer)
     if kind == NLMSG_ERROR:
-        raise OSError("the kernel has no sock_diag for TCP")
-    if kind != NLMSG_DONE and len(answer) % length == 0:
-        lengths = memoryview(answer).cast("I")[:: length // 4].tolist()
-        if lengths.count(length) == len(lengths):
-            return answer, length, True
-    start, messages, more = 0, [], True
-    while start < len(answer):
-        length, kind = struct.unpack_from("=IH", answer, start)
-        more = kind != NLMSG_DONE
-        if more:
-            messages.append(answer[start : start + MESSAGE])  # without its attributes
+        raise OSError("the kernel does not list its sockets")
+    lengths = memoryview(answer).cast("I")[:: length // 4].tolist()
+    if lengths.count(length) * length == len(answer) and kind != NLMSG_DONE:
+        return answer, length, True
+    start, messages = 0, []
+    while start < len(answer) and kind != NLMSG_DONE:
+        messages.append(answer[start : start + MESSAGE])
         start += length
-    return b"".join(messages), MESSAGE, more
+        length, kind = struct.unpack_from("=IH", answer, start) if start < len(answer) else (0, kind)
+    return b"".join(messages), MESSAGE, kind != NLMSG_DONE
 
 
-# --- the broker's process ---
+# --- The broker's process ---
 
 
 class Broker:
-    """One process, and which sockets are its own."""
+    """One process, and what is remembered of it between two samples: which sockets are its own.
+
+    To read where 15,000 descriptors lead costs more than all the rest. A socket keeps its inode for life, so they
+    are read again only when a socket is listed that was not before, when the number of descriptors that lead
+    elsewhere changes, and every READ_AGAIN samples in case a socket changed hands.
+    """
+
+    READ_AGAIN = 30
+    BULK = 500  # sockets of others on one local port, from which on the kernel need not list them each time
 
     def __init__(self, process: psutil.Process) -> None:
-        self.process = process
-        self.folder = f"/proc/{process.pid}/fd"
-        self.fds = -1
-        self.owned: Dict[int, bool] = {}
-
-    def refresh(self) -> None:
-        """Read the links of all descriptors again."""
-        self.owned = dict.fromkeys(self._inodes(), True)
-
-    def _inodes(self) -> Iterator[int]:
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        self.process, self.folder = process, f"/proc/{process.pid}/fd"
+        self.by_kernel = os.path.samefile("/proc/self/ns/net", f"/proc/{process.pid}/ns/net")  # not in a container
         try:
-            for fd in os.listdir(folder):
-                try:
-                    link = os.readlink(fd, dir_fd=folder)
-                except FileNotFoundError:  # closed meanwhile
-                    continue
-                if link.startswith("socket:["):
-                    yield int(link[8:-1])
-        finally:
-            os.close(folder)
+            kernel_sockets()
+        except OSError:
+            self.by_kernel = False
+        self.is_own: dict[int, bool] = {}
+        self.elsewhere = self.samples = 0
+        self.ports_left_out: list[int] = []
 
-    def counts(self, port: int, listeners: FrozenSet[Tuple[int, ...]]) -> Dict[str, Dict[str, int]]:
-        """Return the process's connections by state: all, to `listeners`, and accepted on `port`."""
-        self.refresh()
-        states: Counter[int] = Counter()
-        to_listeners: Counter[int] = Counter()
-        from_clients: Counter[int] = Counter()
-        local = socket.htons(port)
-        for table in kernel_sockets():
-            own = list(map(self.owned.get, table.inodes))
-            states.update(compress(table.states, own))
-            from_clients.update(compress(table.states, map(lambda p, o: o and p == local, table.local_ports, own)))
-            ends = Counter(compress(zip(table.states, *table.remotes), own))
-            for (state, *remote), count in ends.items():
-                if tuple(remote) in listeners:
-                    to_listeners[state] += count
-        named = {
-            name: {STATES[state]: count for state, count in found.items()}
-            for name, found in (("states", states), ("to_listeners", to_listeners), ("from_clients", from_clients))
-        }
-        named["from_clients"].pop("LISTEN", None)
-        return named
-
-    def descriptors(self) -> Dict[str, int]:
-        """Return how many descriptors are open, and how many numbers below 1024 are free."""
-        with os.scandir(self.folder) as entries:  # in ascending order: the first thousand are enough
+    def sample(self, port: int, listeners: frozenset[Address]) -> dict[str, Any]:
+        """Return all that `inspect` tells."""
+        fds = os.stat(self.folder).st_size or len(os.listdir(self.folder))  # a size since Linux 6.2, proc_pid_fd(5)
+        with os.scandir(self.folder) as entries:  # in ascending order, so the first thousand are enough
             low = sum(1 for _ in takewhile(lambda entry: int(entry.name) < LOW_FDS, entries))
-        # the count is the size since Linux 6.2
-        return {"fds": os.stat(self.folder).st_size or len(os.listdir(self.folder)), "free_below_1024": LOW_FDS - low}
-
-    def figures(self) -> Dict[str, Any]:
-        """Return what else is known of the process."""
+        counts = self._by_kernel(port, listeners, fds) if self.by_kernel else self._by_psutil(port, listeners)
         with self.process.oneshot():
             return {
-                "nofile": self.process.rlimit(psutil.RLIMIT_NOFILE),
-                "nproc": self.process.rlimit(psutil.RLIMIT_NPROC),
+                **counts,
+                "fds": fds,
+                "free_below_1024": LOW_FDS - low,
+                "nofile": _limits(self.process, psutil.RLIMIT_NOFILE),
+                "nproc": _limits(self.process, psutil.RLIMIT_NPROC),
                 "threads": self.process.num_threads(),
                 "rss": self.process.memory_info().rss,
                 "pid": self.process.pid,
@@ -176,77 +169,256 @@ class Broker:
                 "started": self.process.create_time(),
             }
 
+    def _by_psutil(self, port: int, listeners: frozenset[Address]) -> Counts:
+        listed = self.process.net_connections(kind="tcp")
+        return {
+            "states": Counter(c.status for c in listed),
+            "to_listeners": Counter(c.status for c in listed if c.raddr and _plain(*c.raddr) in listeners),
+            "from_clients": Counter(c.status for c in listed if c.raddr and c.laddr.port == port),
+        }
+
+    def _by_kernel(self, port: int, listeners: frozenset[Address], fds: int) -> Counts:
+        on_port = socket.htons(port).__eq__
+        at_listener = {socket.htons(listener_port) for _, listener_port in listeners}.__contains__
+        states: Counter[int] = Counter()
+        to_listeners: Counter[int] = Counter()
+        from_clients: Counter[int] = Counter()
+        remotes: Counter[tuple[int, ...]] = Counter()
+        for some, own in self._sockets(fds):
+            states.update(compress(some.states, own))
+            from_clients.update(compress(some.states, map(and_, own, map(on_port, some.local_ports))))
+            remotes.update(compress(some.remotes(), map(and_, own, map(at_listener, some.remote_ports))))
+        for (state, *remote), count in remotes.items():
+            if _address(*remote) in listeners:
+                to_listeners[state] += count
+        from_clients.pop(STATES.index("LISTEN"), None)
+        counts = {"states": states, "to_listeners": to_listeners, "from_clients": from_clients}
+        return {name: {STATES[state]: n for state, n in found.items()} for name, found in counts.items()}
+
+    def _sockets(self, fds: int) -> Iterator[tuple[Sockets, Sequence[bool | None]]]:
+        """Return the kernel's sockets, and of each whether it is the process's own; `fds` descriptors are open."""
+        sockets = kernel_sockets(self.ports_left_out)
+        own = [list(map(self.is_own.get, some.inodes)) for some in sockets]
+        self.samples += 1
+        unknown = any(None in some for some in own)
+        elsewhere = fds - sum(some.count(True) for some in own)
+        if unknown or elsewhere != self.elsewhere or self.samples % self.READ_AGAIN == 0:
+            sockets = kernel_sockets()
+            self._read_links(sockets)
+            own = [list(map(self.is_own.get, some.inodes)) for some in sockets]
+            self.elsewhere = fds - sum(some.count(True) for some in own)
+        return zip(sockets, own)
+
+    def _read_links(self, sockets: list[Sockets]) -> None:
+        """Learn whose each of the `sockets` is; they were listed first, so that none of the own ones is missed."""
+        self.is_own = dict.fromkeys(self._own_inodes(), True)
+        own_ports: set[int] = set()
+        others: Counter[int] = Counter()
+        for some in sockets:
+            for inode, port in zip(some.inodes, some.local_ports):
+                if self.is_own.setdefault(inode, False):
+                    own_ports.add(port)
+                else:
+                    others[port] += 1
+        # The receivers' ends, where they run on this host too
+        self.ports_left_out = [p for p, n in others.most_common(8) if n >= self.BULK and p not in own_ports]
+
+    def _own_inodes(self) -> Iterator[int]:
+        for fd in os.listdir(self.folder):
+            with suppress(FileNotFoundError):  # closed meanwhile
+                link = os.readlink(f"{self.folder}/{fd}")
+                if link.startswith("socket:["):
+                    yield int(link[8:-1])
+
+
+def _address(family: int, port: int, *words: int) -> Address:
+    packed = struct.pack("=4I", *words)
+    return _plain(socket.inet_ntop(family, packed[:4] if family == socket.AF_INET else packed), socket.ntohs(port))
+
+
+def _plain(ip: str, port: int) -> Address:
+    """Return the address with an IPv4 one written as such, also where an IPv6 socket has it (RFC 4291, 2.5.5.2)."""
+    return (ip[7:] if ip.startswith("::ffff:") and "." in ip else ip), port
+
+
+def _limits(process: psutil.Process, which: int) -> list[int | None]:
+    return [None if limit == psutil.RLIM_INFINITY else limit for limit in process.rlimit(which)]
+
 
 def find_broker(process_name: str, port: int) -> Broker:
     """Return the process whose name starts with `process_name`; of several, the one that listens on `port`."""
-    named = [p for p in psutil.process_iter(["name"]) if (p.info["name"] or "").startswith(process_name)]
+    named = [p for p in psutil.process_iter(["name", "status"]) if (p.info["name"] or "").startswith(process_name)]
+    named = [process for process in named if process.info["status"] != psutil.STATUS_ZOMBIE]
     if not named:
-        raise InspectionFailed(f"no process has a name that starts with {process_name!r} on {socket.gethostname()}")
-    if len(named) > 1:
-        named = [process for process in named if _listens(process, port)]
-    if not named:
-        raise InspectionFailed(f"several processes have a name that starts with {process_name!r}, none listens on {port}")
-    return Broker(named[0])
+        raise InspectionFailed(f"no process on {socket.gethostname()} has a name that starts with {process_name}")
+    found = named if len(named) == 1 else [process for process in named if _listens(process, port)]
+    if not found:
+        raise InspectionFailed(
+            f"{len(named)} processes are named {process_name}, none that I may see listens on {port}"
+        )
+    return Broker(found[0])
 
 
 def _listens(process: psutil.Process, port: int) -> bool:
     try:
-        connections = process.net_connections(kind="tcp")
+        return any(c.status == "LISTEN" and c.laddr.port == port for c in process.net_connections(kind="tcp"))
     except psutil.Error:
         return False
-    return any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in connections)
 
 
-@lru_cache(maxsize=16)
-def resolve(listeners: Tuple[str, ...]) -> FrozenSet[Tuple[int, ...]]:
-    """Return the addresses of "host:port" texts as Columns.remotes shows them: port, then one or four words."""
-    found = set()
+@lru_cache(maxsize=8)
+def resolve(listeners: tuple[str, ...]) -> frozenset[Address]:
+    """Return the addresses that the "host:port" texts have on this host."""
+    found: set[Address] = set()
     for text in listeners:
         host, _, port = text.rpartition(":")
         try:
             addresses = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
-        except (OSError, ValueError, UnicodeError):
-            raise InspectionFailed(f"cannot resolve the listener {text!r} on {socket.gethostname()}") from None
-        for family, *_, address in addresses:
-            packed = socket.inet_pton(family, str(address[0]))
-            remote = socket.htons(int(address[1]))
-            found.add((remote, *struct.unpack(f"={len(packed) // 4}I", packed)))
-            if family == socket.AF_INET:  # as an IPv6 socket shows it, RFC 4291 section 2.5.5.2
-                found.add((remote, *struct.unpack("=4I", bytes(10) + b"\xff\xff" + packed)))
+        except (OSError, ValueError):
+            raise InspectionFailed(f"cannot resolve the listener {text} on {socket.gethostname()}") from None
+        found.update(_plain(str(address[0]), int(address[1])) for *_, address in addresses)
     return frozenset(found)
 
 
-def inspect(process_name: str, port: int, listeners: Iterable[str] = ()) -> str:
-    """Return the counts as JSON."""
+# --- What a client may call ---
+
+_lock = threading.Lock()
+_brokers: dict[tuple[str, int], Broker] = {}  # the last that was asked for, or none
+
+
+def inspect(process_name: str, port: int, listeners: tuple[str, ...] = ()) -> str:
+    """Return as JSON what is known of the broker's process, or {"error": "<one sentence>"}.
+
+    `states`, `to_listeners` (the remote end is one of `listeners`, "host:port") and `from_clients` (the local port is
+    `port`): connections by state, {"ESTABLISHED": 5010, ...}. `fds`: open descriptors; `free_below_1024`: free numbers
+    for more; `nofile`, `nproc`: [soft, hard], null for no limit; `threads`; `rss`: bytes; `pid`; `name`;
+    `command_line`: list; `started`: seconds since 1970.
+    """
     try:
-        broker = find_broker(process_name, port)
-        seen = {**broker.counts(port, resolve(tuple(listeners))), **broker.descriptors(), **broker.figures()}
+        _check(process_name, port, listeners)
+        with _lock:
+            return json.dumps(_sample(process_name, port, resolve(listeners)))
     except InspectionFailed as error:
-        seen = {"error": str(error)}
+        reason = str(error)
     except (PermissionError, psutil.AccessDenied):
-        seen = {"error": f"may not look into {process_name}: run the inspector as the user that runs the broker"}
-    except (OSError, psutil.Error):
-        seen = {"error": f"the process {process_name} ended while it was looked at"}
-    return json.dumps(seen)
+        reason = f"may not look into {process_name}: run the inspector as the user that runs the broker"
+    except (FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):
+        reason = f"{process_name} ended while it was looked at"
+    except OSError as error:
+        reason = f"cannot count the connections of {process_name}: {error}"
+    return json.dumps({"error": reason})
+
+
+def _check(process_name: object, port: object, listeners: object) -> None:
+    # exact types: what does not come by value is an object of the client's, with the client's methods
+    texts = (process_name, *listeners) if type(listeners) is tuple and len(listeners) <= MAX_LISTENERS else ()
+    right = [type(text) is str and 0 < len(text) <= MAX_TEXT for text in texts]
+    if not right or not all(right) or type(port) is not int or not 0 < port < 65536:
+        raise InspectionFailed(
+            f"it takes a name, a port and at most {MAX_LISTENERS} host:port of {MAX_TEXT} characters"
+        )
+
+
+def _sample(process_name: str, port: int, listeners: frozenset[Address]) -> dict[str, Any]:
+    broker = _brokers.pop((process_name, port), None)
+    if not broker or not broker.process.is_running() or broker.process.status() == psutil.STATUS_ZOMBIE:
+        broker = find_broker(process_name, port)
+    seen = broker.sample(port, listeners)
+    _brokers.clear()
+    _brokers[process_name, port] = broker
+    return seen
 
 
 class InspectorService(rpyc.Service):  # type: ignore[misc]
-    """Lets a client call inspect and nothing else."""
+    """Lets a client call `inspect`, and reach nothing else."""
 
-    def exposed_inspect(self, process_name: str, port: int, listeners: Tuple[str, ...] = ()) -> str:
-        """Return the counts as JSON."""
+    def exposed_inspect(self, process_name: str, port: int, listeners: tuple[str, ...] = ()) -> str:
+        """See `inspect`."""
         return inspect(process_name, port, listeners)
+
+    def _rpyc_getattr(self, name: str) -> Any:
+        if name not in ("inspect", "exposed_inspect"):
+            raise AttributeError(f"{name} is not for clients")
+        return self.exposed_inspect
+
+
+CLOSED = dict.fromkeys(
+    ("allow_exposed_attrs", "allow_safe_attrs", "allow_public_attrs", "include_local_traceback"), False
+)
+
+
+class Login:
+    """RPyC authenticator, by token or by certificate; a client has LOGIN_SECONDS for what it has to send."""
+
+    def __init__(self, token: str, tls: Any) -> None:
+        self.expected, self.tls = hashlib.sha256(token.encode()).digest(), tls
+
+    def __call__(self, client: socket.socket) -> tuple[socket.socket, Any]:
+        """Return the socket to go on with; AuthenticationError for anyone else, who is then dropped."""
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", LOGIN_SECONDS, 0))
+        try:
+            if self.tls:
+                client, _ = self.tls(client)
+            elif not hmac.compare_digest(client.recv(len(self.expected), socket.MSG_WAITALL), self.expected):
+                raise AuthenticationError("no token or a wrong one")
+        except OSError as error:
+            raise AuthenticationError(str(error)) from None
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 0))
+        return client, None
+
+
+# --- Command line ---
+
+
+def parse_options() -> argparse.Namespace:
+    """Return the options; exit code 2 with one sentence when they make no sense."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0: a free one (default: %(default)s)")
+    parser.add_argument("--token-file", help="file with the token that clients have to send")
+    parser.add_argument("--tls-cert", help="the inspector's certificate, PEM")
+    parser.add_argument("--tls-key", help="its key, PEM")
+    parser.add_argument("--tls-ca", help="authority that clients need a certificate of, PEM")
+    options = parser.parse_args()
+    if not 0 <= options.port < 65536:
+        parser.error("--port is a number from 0 to 65535")
+    try:
+        options.address = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0][4][0]
+        options.login = _login(options)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    if not options.login and not ipaddress.ip_address(options.address).is_loopback:
+        parser.error("beyond loopback it takes --token-file, or --tls-cert, --tls-key and --tls-ca")
+    return options
+
+
+def _login(options: argparse.Namespace) -> Login | None:
+    tls = [options.tls_key, options.tls_cert, options.tls_ca]
+    if any(tls) and (not all(tls) or options.token_file):
+        raise ValueError("take --token-file, or --tls-cert, --tls-key and --tls-ca together")
+    if all(tls):
+        context = ssl.create_default_context(cafile=options.tls_ca)
+        context.load_cert_chain(options.tls_cert, options.tls_key)  # tells now what is wrong, not at the first client
+        return Login("", SSLAuthenticator(*tls))
+    if not options.token_file:
+        return None
+    token = Path(options.token_file).read_text(encoding="utf-8").strip()
+    if not token:
+        raise ValueError(f"{options.token_file} is empty")
+    return Login(token, None)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
-    options = parser.parse_args()
+    """Serve until SIGTERM or SIGINT; exit code 1 when the port is taken, 2 for options that make no sense."""
+    options = parse_options()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
-    server = ThreadedServer(InspectorService, hostname=options.host, port=options.port)
-    server.listener.listen()
+        signal.signal(number, lambda *_: os._exit(0))
+    at = {"hostname": options.address, "port": options.port, "ipv6": ":" in options.address}
+    try:
+        server = ThreadedServer(InspectorService, authenticator=options.login, protocol_config=CLOSED, **at)
+        server.listener.listen()  # before the line below says so
+    except OSError as error:
+        sys.exit(f"cannot listen on {options.host}:{options.port}: {error.strerror}")
     print(f"connection inspector listening on {options.host}:{server.port}", flush=True)
     server.start()
 

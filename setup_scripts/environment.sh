@@ -22,7 +22,7 @@ install_packages() { # PACKAGE...
 
 # Make the environment and install REQUIREMENTS into it, unless that has been done since the file changed.
 make_environment() { # REQUIREMENTS
-    bin=$root/.venv/bin
+    bin=${root:?}/.venv/bin
     python=${PYTHON:-python3}
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
         die 3 "needs Python 3.11 or later; set PYTHON to one"

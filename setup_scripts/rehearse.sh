@@ -14,24 +14,28 @@ Rehearses the connections stress test on this machine; needs nothing but Python 
   --web                start the web UI instead of a headless run, and say which address to open
   --subscriptions N    subscriptions, each held as one connection (default 5000)
   --duration TIME      time after the trigger, as 40s or 2m (default 40s); the listener answers after half of it
+  --output FOLDER      where CSV, log, report and the parts' output go (default: rehearsal, beside this folder)
   --help               show this
 
 Exit code: the verdict's. 0 PASS, 1 FAIL, 2 usage, 3 preflight failed, 4 INCONCLUSIVE or interrupted.
 END
 }
 
-subscriptions=5000 duration=40s failing='' mode=headless
+subscriptions=5000 duration=40s failing='' mode=headless out=$root/rehearsal
 while [ $# -gt 0 ]; do
     case $1 in
         --failing) failing=--legacy-select ;;
         --web) mode=web ;;
-        --subscriptions | --duration)
-            [ $# -gt 1 ] || die 2 "$1 takes a value"
-            if [ "$1" = --duration ]; then duration=$2; else subscriptions=$2; fi
-            shift
-            ;;
         --subscriptions=*) subscriptions=${1#*=} ;;
         --duration=*) duration=${1#*=} ;;
+        --output=*) out=${1#*=} ;;
+        --subscriptions | --duration | --output)
+            [ $# -gt 1 ] || die 2 "$1 takes a value"
+            option=$1 value=$2
+            shift 2
+            set -- "$option=$value" "$@"
+            continue
+            ;;
         --help | -h) usage && exit 0 ;;
         --) shift && break ;;
         *) die 2 "unknown option $1; --help lists them" ;;
@@ -41,6 +45,7 @@ done
 case $subscriptions in '' | *[!0-9]* | 0*) die 2 "--subscriptions takes a whole number above 0, not '$subscriptions'" ;; esac
 
 pids='' locust=''
+# shellcheck disable=SC2317 # called by the trap
 end_all() { # in the reverse order of their start; each by its id
     trap '' INT TERM HUP
     for pid in $locust $pids; do kill "$pid" 2>/dev/null || true; done
@@ -57,14 +62,16 @@ seconds=$("$bin/python" -c 'import sys; from scenario.values import duration, se
 
 # A held notification costs the broker 3 descriptors: its socket and libcurl's own pair.
 needed=$((3 * subscriptions + 200))
+# shellcheck disable=SC3045 # dash, bash and busybox know -H
 hard=$(ulimit -Hn)
 if [ "$hard" != unlimited ] && [ "$hard" -lt "$needed" ]; then
+    # shellcheck disable=SC3045
     ulimit -Hn "$needed" 2>/dev/null ||
-        die 3 "$subscriptions subscriptions need $needed file descriptors, this shell may have $hard: raise it, or use --subscriptions $(((hard - 200) / 3))"
+        die 3 "$subscriptions subscriptions need $needed file descriptors and this shell may have $hard:" \
+            "raise its limit, or use --subscriptions $(((hard - 200) / 3))"
 fi
 
-out=$root/rehearsal
-mkdir -p "$out"
+mkdir -p "$out" || die 2 "--output takes a folder that can be made, not '$out'"
 deathsig=''
 if setpriv --pdeathsig TERM true 2>/dev/null; then deathsig='setpriv --pdeathsig TERM'; fi # for kill -9 of this script
 

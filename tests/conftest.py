@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.processes import Processes
+from tests.stack import Stack
 
 
-@pytest.fixture()
+@pytest.fixture
 def processes(tmp_path: Path) -> Iterator[Processes]:
     """Start processes with `processes.start(...)`; all are ended after the test."""
     running = Processes(tmp_path)
@@ -31,4 +32,10 @@ def start_mongo(processes: Processes) -> str:
     """Start a SecantusDB on a free port; return host:port."""
     server = Path(sys.executable).with_name("secantusd-py")
     database = processes.start(server, "--standalone", "--storage-path", ":memory:", "--port", 0, name="mongo")
-    return f"127.0.0.1:{database.wait_for(r'listening on 127.0.0.1:(\d+)', 30)[1]}"
+    return database.wait_for(r"listening on (127\.0\.0\.1:\d+)", 30)[1]
+
+
+@pytest.fixture
+def stack(processes: Processes, mongo: str, tmp_path: Path) -> Stack:
+    """The embedded stack, not yet started."""
+    return Stack(processes, mongo, tmp_path)

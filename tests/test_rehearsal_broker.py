@@ -82,9 +82,10 @@ class Broker:
         answer = self.ask("GET /v2/subscriptions?limit=1&options=count", headers={"Fiware-ServicePath": "/#"})
         return int(answer.headers["Fiware-Total-Count"])
 
-    def connections(self, status: str = psutil.CONN_ESTABLISHED) -> int:
-        found = psutil.Process(self.process.pid).net_connections("tcp")
-        return sum(connection.status == status for connection in found)
+    def wait_for_connections(self, number: int, status: str = psutil.CONN_ESTABLISHED) -> None:
+        """Wait for a number of connections: one reading of /proc/net/tcp can miss some on a busy host."""
+        process = psutil.Process(self.process.pid)
+        eventually(lambda: sum(found.status == status for found in process.net_connections("tcp")) == number)
 
     def descriptors(self) -> int:
         return psutil.Process(self.process.pid).num_fds()
@@ -226,9 +227,9 @@ def test_every_nth_creation_fails_when_asked_for(processes: Processes, mongo: st
 
 def test_the_pool_is_open_when_it_is_ready_and_idle_clients_stay(processes: Processes, mongo: str) -> None:
     broker = Broker(processes, mongo)
-    assert broker.connections() == POOL
+    broker.wait_for_connections(POOL)
     with socket.create_connection(("127.0.0.1", broker.port)) as idle:
-        eventually(lambda: broker.connections() == POOL + 1)
+        broker.wait_for_connections(POOL + 1)
         idle.settimeout(1)
         with pytest.raises(TimeoutError):
             idle.recv(1)
@@ -286,7 +287,7 @@ def test_the_manuals_other_options_are_accepted(processes: Processes, mongo: str
         "-reqMutexPolicy none -writeConcern 0 -statTiming -statSemWait -statCounters -fg -dbPoolSize 4 -reqPoolSize 8"
     )
     broker = Broker(processes, mongo, *manual.split())
-    assert broker.connections() == POOL - 6
+    broker.wait_for_connections(POOL - 6)
 
 
 def test_no_database_no_broker(processes: Processes) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -154,13 +155,14 @@ def test_close_wait_stays_until_the_workers_next_use(processes: Processes, mongo
     broker.subscribe(listener.url, 50)
     broker.update(1)
     eventually(lambda: len(listener.requests) == 50)
-    assert broker.connections() == POOL + 50
+    broker.wait_for_connections(POOL + 50)
     assert broker.descriptors() == rest + 3 * 50
     listener.release()
-    eventually(lambda: broker.connections(psutil.CONN_CLOSE_WAIT) == 50)
+    broker.wait_for_connections(50, psutil.CONN_CLOSE_WAIT)
     eventually(lambda: of_queue(broker, "in", "out", "sentOk", "sentError") == (50, 50, 50, 0))
-    with pytest.raises(AssertionError):
-        eventually(lambda: broker.connections(psutil.CONN_CLOSE_WAIT) != 50, timeout=2)
+    time.sleep(2)
+    broker.wait_for_connections(50, psutil.CONN_CLOSE_WAIT)
+    assert broker.descriptors() == rest + 3 * 50
     broker.update(2)
     eventually(lambda: of_queue(broker, "sentOk", "sentError") == (100, 0))
     assert listener.accepted == 100
@@ -183,7 +185,8 @@ def test_http_timeout(processes: Processes, mongo: str, listener: Listener) -> N
     eventually(lambda: len(listener.requests) == 20, timeout=1)
     assert of_queue(broker, "sentError") == (0,)
     eventually(lambda: of_queue(broker, "sentOk", "sentError") == (0, 20), timeout=3)
-    assert (broker.connections(), broker.connections(psutil.CONN_CLOSE_WAIT)) == (POOL, 0)
+    broker.wait_for_connections(POOL)
+    broker.wait_for_connections(0, psutil.CONN_CLOSE_WAIT)
 
 
 def test_a_listener_that_closes_without_an_answer(processes: Processes, mongo: str) -> None:
@@ -193,7 +196,7 @@ def test_a_listener_that_closes_without_an_answer(processes: Processes, mongo: s
         broker.update(1)
         listener.release()
         eventually(lambda: of_queue(broker, "sentOk", "sentError") == (0, 20))
-        assert broker.connections(psutil.CONN_CLOSE_WAIT) == 0
+        broker.wait_for_connections(POOL)
 
 
 def test_a_listener_that_is_down(processes: Processes, mongo: str) -> None:
@@ -203,7 +206,7 @@ def test_a_listener_that_is_down(processes: Processes, mongo: str) -> None:
         broker.subscribe(f"http://localhost:{closed.getsockname()[1]}/notify", 20)
         broker.update(1)
         eventually(lambda: of_queue(broker, "sentOk", "sentError") == (0, 20))
-        assert broker.descriptors() == rest + 2 * 20  # libcurl's pairs
+        assert rest + 2 <= broker.descriptors() <= rest + 2 * 20  # libcurl's pair of each worker that was used
 
 
 @pytest.mark.parametrize(
@@ -219,7 +222,7 @@ def test_a_pool_that_is_too_small(
     queue = broker.queue()
     assert queue["size"] < queue["in"] - queue["out"]  # the size when a worker last took, not the queue now
     assert queue["avgTimeInQueue"] == pytest.approx(queue["timeInQueue"] / queue["out"], abs=1e-6)
-    assert broker.connections() == POOL + 10
+    broker.wait_for_connections(POOL + 10)
 
 
 @pytest.mark.parametrize(("mode", "held"), [("transient", 30), ("persistent", 1)])
@@ -229,7 +232,7 @@ def test_modes_without_a_queue(processes: Processes, mongo: str, listener: Liste
     broker.subscribe(listener.url, 30)
     broker.update(1)
     eventually(lambda: len(listener.requests) == held)
-    assert broker.connections() == POOL + held
+    broker.wait_for_connections(POOL + held)
     assert broker.descriptors() == rest + 3 * held
     assert b"notifQueue" not in broker.ask("GET /statistics").body
     listener.release()
@@ -261,8 +264,8 @@ def test_the_fault_of_select(processes: Processes, mongo: str, listener: Listene
         broker.update(1)
         eventually(lambda: len(listener.requests) == 350)
         assert broker.descriptors() > 1024
-        assert broker.ask("GET /version").status == 200  # over the descriptor that the update gave back
-        idle = [socket.create_connection(("127.0.0.1", broker.port)) for _ in range(3)]
+        eventually(lambda: _answers(broker))  # over the descriptor that the update gave back
+        idle = [socket.create_connection(("127.0.0.1", broker.port)) for _ in range(5)]
         with pytest.raises(ConnectionError):
             broker.ask("GET /version")
         early.sendall(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -278,21 +281,20 @@ def _answers(broker: Broker) -> bool:
     return False
 
 
-def test_no_descriptor_left(processes: Processes, mongo: str, listener: Listener) -> None:
-    broker = Broker(processes, mongo, *QUEUE, "threadpool:60000:100", "--nofile", 200)
-    broker.subscribe(listener.url, 100)
-    broker.update(1)
-    eventually(lambda: 50 < len(listener.requests) < 100)
-    idle = [socket.create_connection(("127.0.0.1", broker.port)) for _ in range(5)]
-    eventually(lambda: broker.descriptors() == 200)
-    with pytest.raises(TimeoutError):
-        broker.ask("GET /version", timeout=2.5)
-    used = psutil.Process(broker.process.pid).cpu_percent(0.5)
-    assert used < 50
-    assert 1 <= broker.process.output.count("cannot accept a connection: Too many open files") <= 4
-    assert "Traceback" not in broker.process.output
-    for connection in idle:
-        connection.close()
-    eventually(lambda: broker.ask("GET /version").status == 200)
-    queue = broker.queue()
-    assert queue["sentError"] == 100 - len(listener.requests)
+def test_no_descriptor_left(processes: Processes, mongo: str) -> None:
+    with Listener(answer=b"").running() as listener:
+        broker = Broker(processes, mongo, *QUEUE, "threadpool:60000:100", "--nofile", 200)
+        broker.subscribe(listener.url, 100)
+        broker.update(1)
+        eventually(lambda: 50 < len(listener.requests) < 100)
+        idle = [socket.create_connection(("127.0.0.1", broker.port)) for _ in range(5)]
+        eventually(lambda: broker.descriptors() == 200)
+        with pytest.raises(TimeoutError):
+            broker.ask("GET /version", timeout=2.5)
+        assert psutil.Process(broker.process.pid).cpu_percent(0.5) < 50
+        assert 1 <= broker.process.output.count("cannot accept a connection: Too many open files") <= 5
+        assert "Traceback" not in broker.process.output
+        listener.release()
+        eventually(lambda: of_queue(broker, "sentOk", "sentError") == (0, 100))
+        for connection in idle:
+            connection.close()

@@ -197,3 +197,4 @@ class Broker:
             self._senders.push(notification)
             if number % PUSHES == 0:
                 gevent.sleep(0)
+        gevent.sleep(0)

@@ -11,6 +11,7 @@ from gevent.lock import Semaphore
 from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
+from pymongo.monitoring import ConnectionPoolListener
 
 from rehearsal.subscriptions import PROJECTION, Document, Subscription
 
@@ -27,10 +28,28 @@ class _Group:
     error: PyMongoError | None = None
 
 
+class _Opened(ConnectionPoolListener):
+    """Counts the pool's connections as they get ready."""
+
+    count = 0
+
+    def connection_ready(self, event: object) -> None:
+        self.count += 1
+
+    def _ignore(self, event: object) -> None:
+        return
+
+    pool_created = pool_ready = pool_cleared = pool_closed = _ignore
+    connection_created = connection_closed = _ignore
+    connection_check_out_started = connection_check_out_failed = _ignore
+    connection_checked_out = connection_checked_in = _ignore
+
+
 class Database:
     """Orion's collections: `csubs` and `entities` of `orion-<service>`, or of `orion`. All raise PyMongoError."""
 
     def __init__(self, host: str, pool_size: int) -> None:
+        self._opened = _Opened()
         self._client: MongoClient[Document] = MongoClient(
             host,
             minPoolSize=pool_size,
@@ -42,17 +61,19 @@ class Database:
             retryReads=False,
             retryWrites=False,
             serverMonitoringMode="poll",  # one monitor connection, as Orion has
+            event_listeners=[self._opened],
         )
         self._pool_size = pool_size
         self._groups: dict[str, _Group] = {}
         self._writing = Semaphore()
 
     def open(self) -> None:
-        """Open all connections: as many commands at the same time as the pool has places."""
+        """Open all connections, by as many commands at a time as the pool has places."""
         self._client.admin.command("ping")
-        commands = [gevent.spawn(self._client.admin.command, "ping") for _ in range(self._pool_size)]
-        for command in commands:
-            command.get()
+        while self._opened.count < self._pool_size:
+            commands = [gevent.spawn(self._client.admin.command, "ping") for _ in range(self._pool_size)]
+            for command in commands:
+                command.get()
 
     def _collection(self, service: str, name: str) -> Collection[Document]:
         return self._client[f"orion-{service}" if service else "orion"][name]

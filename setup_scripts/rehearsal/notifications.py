@@ -55,7 +55,7 @@ class Worker:
         self._timeout = timeout
         self._pair: tuple[socket.socket, socket.socket] | None = None
         self._connection: socket.socket | None = None
-        self._target = ""
+        self._addresses: _Addresses = []
 
     def send(self, notification: Notification) -> bool:
         """Send and wait for the answer, at most the timeout; tell whether there was one, whatever its status."""
@@ -74,24 +74,21 @@ class Worker:
             end.close()
 
     def _exchange(self, notification: Notification) -> None:
+        addresses = _look_up(notification.url)
         self._pair = self._pair or socket.socketpair()
-        connection = self._connected(notification.url)
-        connection.sendall(notification.request())
-        connection.recv(1, socket.MSG_PEEK)  # thousands wait here: buffers are made once the answer is there
-        gevent.sleep(0)  # and when thousands of answers come at once, new requests come in between
+        connection = self._connection
+        if not (connection and self._addresses == addresses and _is_answered(connection, notification)):
+            self._disconnect()  # the listener has closed it meanwhile: again over a fresh one, as libcurl does
+            self._connection = connection = _connect(addresses)
+            self._addresses = addresses
+            if not _is_answered(connection, notification):
+                raise ConnectionError
+        gevent.sleep(0)  # when thousands of answers come at once, let new requests come in between
         answer = HTTPResponse(connection, method="POST")
         answer.begin()
         answer.read()
         if answer.will_close:
             self._disconnect()
-
-    def _connected(self, url: str) -> socket.socket:
-        target = urlsplit(url).netloc
-        if self._connection and (self._target != target or not _is_alive(self._connection)):
-            self._disconnect()
-        if not self._connection:
-            self._connection, self._target = _connect(url), target
-        return self._connection
 
     def _disconnect(self) -> None:
         if self._connection:
@@ -99,33 +96,34 @@ class Worker:
             self._connection = None
 
 
-def _is_alive(connection: socket.socket) -> bool:
-    """Tell whether a kept connection has nothing to read: neither an end nor an answer to nothing."""
-    connection.settimeout(0)
+def _is_answered(connection: socket.socket, notification: Notification) -> bool:
+    """Send; tell whether an answer begins, False when the connection ends instead."""
     try:
-        connection.recv(1, socket.MSG_PEEK)
-    except BlockingIOError:
-        connection.settimeout(None)
-        return True
-    except OSError:
+        connection.sendall(notification.request())
+        return bool(connection.recv(1, socket.MSG_PEEK))  # thousands wait here, still without buffers
+    except ConnectionError:
         return False
-    return False
 
 
-_addresses: dict[tuple[str, int], list[tuple[int, Any]]] = {}
-_resolving = Semaphore()
+_Addresses = list[tuple[int, Any]]
+_known: dict[str, _Addresses] = {}
+_looking_up = Semaphore()
 
 
-def _connect(url: str) -> socket.socket:
-    """Connect to the first address of a URL's host that takes it; OSError: none does, or no descriptor is free."""
+def _look_up(url: str) -> _Addresses:
+    """Return the addresses of a URL's host, from the first lookup on; OSError when there is none."""
     parts = urlsplit(url)
-    target = parts.hostname or "", parts.port or 80
-    with _resolving:  # one lookup for thousands of workers
-        if target not in _addresses:
-            found = socket.getaddrinfo(*target, type=socket.SOCK_STREAM)
-            _addresses[target] = [(family, address) for family, _, _, _, address in found]
-    failure = OSError(f"no address for {target[0]}")
-    for family, address in _addresses[target]:
+    with _looking_up:  # one lookup for thousands of workers
+        if parts.netloc not in _known:
+            found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
+            _known[parts.netloc] = [(family, address) for family, _, _, _, address in found]
+    return _known[parts.netloc]
+
+
+def _connect(addresses: _Addresses) -> socket.socket:
+    """Connect to the first address that takes it; OSError: none does, or no descriptor is free."""
+    failure = OSError("no address")
+    for family, address in addresses:
         connection = socket.socket(family, socket.SOCK_STREAM)
         try:
             connection.connect(address)

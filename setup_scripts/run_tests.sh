@@ -1,0 +1,18 @@
+#!/bin/sh
+# Lint, types, tests: installs what they need, then runs them all. Arguments go to pytest (tests/test_verdict.py -k name).
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+. "$root/setup_scripts/environment.sh"
+
+make_environment "$root/requirements-dev.txt"
+command -v shellcheck >/dev/null || install_packages shellcheck
+cd "$root"
+
+"$bin/ruff" check .
+"$bin/ruff" format --check .
+"$bin/mypy" --strict .
+shellcheck --external-sources --source-path=SCRIPTDIR --shell=sh setup_scripts/*.sh
+if [ $# -gt 0 ]; then exec "$bin/python" -m pytest "$@"; fi
+# Most of a test's time is waiting for the next second: three at a time keep two cores busy.
+"$bin/python" -m pytest -m "not alone" --numprocesses 3 --dist worksteal
+"$bin/python" -m pytest -m alone

@@ -1,0 +1,191 @@
+"""What goes wrong before and during a run: each ends in time, with the right exit code, its reason and whole files."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pymongo
+import pytest
+
+from tests.conftest import start_mongo
+from tests.processes import Processes
+from tests.stack import SUBSCRIPTIONS, Stack, free_port, moment, verdict
+
+PASS, FAIL, USAGE, PREFLIGHT, INCONCLUSIVE = range(5)
+
+
+@pytest.fixture
+def own_mongo(processes: Processes, stack: Stack) -> Iterator[pymongo.MongoClient[dict[str, object]]]:
+    """A database server of this test alone, which the stack uses."""
+    stack.mongo = start_mongo(processes)
+    with pymongo.MongoClient[dict[str, object]](f"mongodb://{stack.mongo}") as client:
+        yield client
+
+
+@pytest.mark.parametrize("service", ["Bad-Name", "../x", "", "s" * 51, "a b", "ß", "x\n"])
+def test_what_is_no_service_is_refused(stack: Stack, service: str) -> None:
+    stack.broker_port = stack.inspector_port = stack.listener_port = str(free_port())  # never asked
+    run = stack.locust(f"--service={service}")
+    assert run.wait() == USAGE, run.output
+    assert "--service: takes 1 to 50 lower case letters, digits or _" in run.output
+    assert "Traceback" not in run.output
+
+
+def test_only_the_database_of_the_service_is_dropped(
+    stack: Stack, own_mongo: pymongo.MongoClient[dict[str, object]]
+) -> None:
+    spared = ("orion", "orion-admin2", "orion-other", "admins", "foreign")
+    for name in spared:
+        own_mongo[name]["kept"].insert_one({"_id": name})
+    own_mongo["orion-admin"]["gone"].insert_one({"_id": 1})
+    run = stack.start().locust("--service", "admin", "--duration", "5s")
+    stack.ended(run, PASS)
+    assert "dropped database orion-admin (0 subscriptions)" in run.output
+    assert run.output.count("dropped") == 1
+    assert [own_mongo[name]["kept"].count_documents({"_id": name}) for name in spared] == [1] * len(spared)
+    assert own_mongo["orion-admin"].list_collection_names() == ["csubs", "entities"]
+
+
+def test_no_reset_drops_nothing(stack: Stack) -> None:
+    stack.start().subscribe(3)
+    run = stack.locust("--no-reset", "--baseline", 30)
+    stack.wait_for_row(run, 1)
+    run.stop()
+    stack.ended(run, INCONCLUSIVE)
+    assert stack.count_subscriptions() == 3 + SUBSCRIPTIONS
+    assert "dropped" not in run.output
+
+
+@pytest.mark.parametrize(("nth", "status", "refused"), [(7, 503, 8), (5, 400, 12)])
+def test_refused_subscriptions_fail_the_run_before_the_trigger(
+    stack: Stack, nth: int, status: int, refused: int
+) -> None:
+    run = stack.start("--fail-subscriptions", f"{nth}:{status}").locust()
+    assert stack.ended(run, FAIL) == []
+    outcome, reasons = verdict(run)
+    assert outcome == "FAIL"
+    assert f"{SUBSCRIPTIONS - refused} of {SUBSCRIPTIONS} created, {refused} refused" in reasons
+    assert f"the first with: HTTP {status}" in reasons
+    assert "phase trigger" not in run.output
+    assert stack.received() == 0
+
+
+def test_without_a_listener_nothing_is_held(stack: Stack) -> None:
+    stack.start().listener.stop()
+    run = stack.locust()
+    rows = stack.ended(run, FAIL)
+    assert f"held: 0 of {SUBSCRIPTIONS}" in verdict(run)[1]
+    assert {row["listener_held"] for row in rows} == {""}
+    assert {row["version"] for row in rows} == {"OK"}
+
+
+def test_without_an_inspector_nothing_starts_or_is_dropped(stack: Stack) -> None:
+    stack.start().inspector.stop()
+    stack.subscribe(3)
+    run = stack.locust()
+    assert stack.ended(run, PREFLIGHT) == []
+    assert "--inspector" in verdict(run)[1]
+    assert stack.count_subscriptions() == 3
+
+
+def test_inspector_lost_for_good(stack: Stack) -> None:
+    run = stack.start().locust()
+    stack.wait_for_row(run, 4)
+    stack.inspector.stop(signal.SIGKILL)
+    killed = time.time()
+    rows = stack.ended(run, INCONCLUSIVE)
+    assert "connection counts: for " in verdict(run)[1]
+    assert len(rows) == 10
+    assert {row["version"] for row in rows} == {"OK"}
+    later = [row for row in rows if moment(row) > killed]
+    assert later
+    assert {row[name] for row in later for name in ("established", "close_wait", "sum", "broker_fds")} == {""}
+    assert all(row["established"] for row in rows[:3])
+
+
+def test_inspector_lost_and_found(stack: Stack) -> None:
+    run = stack.start().locust()
+    stack.wait_for_row(run, 4)
+    stack.inspector.stop(signal.SIGKILL)
+    killed = time.time()
+    stack.start_inspector(stack.inspector_port)
+    found = time.time()
+    rows = stack.ended(run, INCONCLUSIVE)
+    gap = [row for row in rows if killed < moment(row) < found]
+    later = [row for row in rows if moment(row) > found]
+    assert later
+    assert all(row["established"] and row["sum"] for row in later)
+    counted = sum(row["established"] != "" for row in rows)
+    assert len(rows) - len(gap) - 1 <= counted < len(rows)
+    assert f"connection counts: for {counted} of {len(rows)} seconds" in verdict(run)[1]
+
+
+def test_broker_killed(stack: Stack) -> None:
+    run = stack.start().locust()
+    stack.wait_for_row(run, 4)
+    stack.broker.stop(signal.SIGKILL)
+    killed = time.time()
+    rows = stack.ended(run, FAIL)
+    assert len(rows) == 10
+    later = [row for row in rows if moment(row) > killed]
+    assert len(later) >= 5
+    assert {(row["version"], row["version_error"]) for row in later} == {("NOK", "connection refused")}
+    assert {row["established"] for row in later} == {""}, "no broker has no connections to count, not 0"
+    assert "connection refused" in verdict(run)[1]
+
+
+def test_broker_stopped_and_continued(stack: Stack) -> None:
+    run = stack.start().locust("--duration", "12s")
+    stack.wait_for_row(run, 4)
+    os.kill(stack.broker.pid, signal.SIGSTOP)
+    stopped = time.time()
+    try:
+        run.wait_for(r"(?s)(-------- NOK --------.*){3}")
+    finally:
+        os.kill(stack.broker.pid, signal.SIGCONT)
+    continued = time.time()
+    rows = stack.ended(run, FAIL)
+    assert [int(row["second"]) for row in rows] == list(range(-1, 13)), "a row for every second"
+    during = [row for row in rows if stopped < moment(row) < continued - 2]  # 2 s: the probe's limit
+    after = [row for row in rows if moment(row) > continued + 1]
+    assert len(during) >= 3
+    assert {row["version_error"] for row in during} == {"no answer within the time limit"}
+    assert len(after) >= 3
+    assert {row["version"] for row in after} == {"OK"}
+    assert all(row["established"] for row in rows), "the inspector goes on"
+
+
+@pytest.mark.parametrize("option", ["--mongo", "--host"])
+def test_unreachable(stack: Stack, option: str) -> None:
+    stack.start().subscribe(3)
+    address = f"127.0.0.1:{free_port()}"
+    run = stack.locust(option, f"http://{address}" if option == "--host" else address)
+    assert stack.ended(run, PREFLIGHT) == []
+    outcome, reasons = verdict(run)
+    assert outcome == "PREFLIGHT FAILED"
+    assert option in reasons
+    assert address in reasons
+    assert stack.count_subscriptions() == 3
+
+
+@pytest.mark.usefixtures("own_mongo")
+def test_broker_that_ignores_the_service(stack: Stack) -> None:
+    stack.start(multiservice=False).subscribe(3)
+    run = stack.locust()
+    assert stack.ended(run, FAIL) == []
+    assert "3 are left in the service after its database" in verdict(run)[1]
+    assert stack.count_subscriptions() == 3
+
+
+def test_counts_switched_off(stack: Stack) -> None:
+    stack.start().inspector.stop()
+    run = stack.locust("--no-connection-info", "--no-queue-size")
+    rows = stack.ended(run, PASS)
+    assert f"held: {SUBSCRIPTIONS} of {SUBSCRIPTIONS}" in verdict(run)[1]
+    assert {tuple(line[2:]) for line in stack.log_rows()} == {("N/A",) * 4}
+    off = ("queue_size", "queue_backlog", "sent_ok", "established", "close_wait", "sum", "broker_fds")
+    assert {row[name] for row in rows for name in off} == {""}
+    assert max(int(row["listener_held"]) for row in rows) == SUBSCRIPTIONS

@@ -1,0 +1,313 @@
+"""What the listener holds: delay, order, counts, hang-ups, timeouts, `/-/stats` and `/-/release`."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import statistics
+import struct
+import threading
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from tests.processes import Process, Processes
+
+NOTIFICATION = b"POST /notify HTTP/1.1\r\nHost: l\r\nContent-Length: 11\r\n\r\n" + b'{"data":[]}'
+
+
+class Listener:
+    """A running listener and how to talk to it."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        line = process.wait_for(r"^listening on .*:\d+$")[0]
+        self.ports = [int(port) for port in re.findall(r":(\d+)(?:,|$)", line)]
+
+    def connect(self, data: bytes = b"", host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+        """Return a new connection that has sent `data`; its operations take at most 10 s."""
+        connection = socket.create_connection((host, port or self.ports[0]), timeout=10)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(data)
+        return connection
+
+    def hold(self, number: int, **wanted: int) -> list[socket.socket]:
+        """Open `number` connections with a notification each; return them when all are held."""
+        connections = [self.connect(NOTIFICATION) for _ in range(number)]
+        self.wait_until(held=number, **wanted)
+        return connections
+
+    def get(self, path: str, method: str = "GET", host: str = "127.0.0.1") -> tuple[int, bytes]:
+        """Return status and body of one request on a new connection."""
+        with self.connect(f"{method} {path} HTTP/1.1\r\nHost: l\r\nConnection: close\r\n\r\n".encode(), host) as peer:
+            head, _, body = read_all(peer).partition(b"\r\n\r\n")
+        return int(head.split()[1]), body
+
+    def stats(self) -> dict[str, float]:
+        """Return what /-/stats tells."""
+        status, body = self.get("/-/stats")
+        assert status == 200
+        return json.loads(body)
+
+    def release(self) -> int:
+        """Have everything answered; return how many that were."""
+        status, body = self.get("/-/release", "POST")
+        assert status == 200
+        return json.loads(body)["released"]
+
+    def wait_until(self, timeout: float = 10.0, **wanted: int) -> dict[str, float]:
+        """Return the stats as soon as they show what is `wanted`; fail after `timeout` s."""
+        end = time.monotonic() + timeout
+        while not wanted.items() <= (stats := self.stats()).items():
+            assert time.monotonic() < end, f"wanted {wanted}, have {stats}"
+            time.sleep(0.01)
+        return stats
+
+
+def start(processes: Processes, *options: str | int, port: str = "0", limit: str = "") -> Listener:
+    """Start a listener; `limit` is its limit on descriptors, as `prlimit --nofile` takes it."""
+    prefix = ["prlimit", f"--nofile={limit}"] if limit else []
+    return Listener(processes.start(*prefix, "python", "-m", "listener", "-port", port, *options, name="listener"))
+
+
+def read_all(peer: socket.socket) -> bytes:
+    """Return everything up to the end of the connection."""
+    return b"".join(iter(lambda: peer.recv(65536), b""))
+
+
+def read_answer(peer: socket.socket) -> bytes:
+    """Return one answer, `200 OK` with its body."""
+    answer = b""
+    while not answer.endswith(b"\r\n\r\nOK"):
+        received = peer.recv(1)
+        assert received, f"closed after {answer!r}"
+        answer += received
+    return answer
+
+
+def close_all(connections: list[socket.socket]) -> None:
+    for connection in connections:
+        connection.close()
+
+
+@pytest.fixture
+def holding(processes: Processes) -> Iterator[Listener]:
+    """A listener that answers after a minute, unless told to."""
+    yield start(processes, "-delay", "1m")
+
+
+def test_answers_ok_after_the_delay(processes: Processes) -> None:
+    listener = start(processes, "-delay", "500ms")
+    begun = time.monotonic()
+    with listener.connect(NOTIFICATION) as peer:
+        assert listener.wait_until(held=1)["received"] == 0
+        assert read_answer(peer).startswith(b"HTTP/1.1 200 OK\r\n")
+        assert 0.5 <= time.monotonic() - begun < 1.5
+        assert listener.wait_until(received=1)["held"] == 0
+
+
+def test_a_delay_beyond_the_timeout_is_kept(processes: Processes) -> None:
+    listener = start(processes, "-delay", "1200ms", "-timeout", "300ms")
+    begun = time.monotonic()
+    with listener.connect(NOTIFICATION) as peer:
+        read_answer(peer)
+        assert time.monotonic() - begun >= 1.2
+
+
+def test_first_in_first_out(processes: Processes) -> None:
+    listener = start(processes, "-delay", "1s")
+    peers = []
+    for _ in range(5):
+        peers.append(listener.connect(NOTIFICATION))
+        time.sleep(0.1)
+    answered = []
+    for peer in peers:
+        read_answer(peer)
+        answered.append(time.monotonic())
+    gaps = [after - before for before, after in zip(answered, answered[1:], strict=False)]
+    assert statistics.median(gaps) == pytest.approx(0.1, abs=0.05)
+    close_all(peers)
+
+
+def test_a_burst_is_held_and_released_without_loss(holding: Listener) -> None:
+    peers = holding.hold(1500, open=1501)  # and the one that asks
+    assert holding.release() == 1500
+    for peer in peers:
+        read_answer(peer)
+    assert holding.wait_until(received=1500, held=0)["rejected"] == 0
+    close_all(peers)
+    holding.wait_until(open=1)
+
+
+def test_release_spares_what_comes_later(holding: Listener) -> None:
+    assert holding.release() == 0
+    with holding.connect(NOTIFICATION) as peer:
+        holding.wait_until(held=1)
+        peer.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            peer.recv(1)
+        assert holding.release() == 1
+        read_answer(peer)
+
+
+def test_stats_answer_within_100_ms_while_holding(holding: Listener) -> None:
+    peers = holding.hold(3000)
+    took = []
+    for _ in range(20):
+        begun = time.monotonic()
+        holding.stats()
+        took.append(time.monotonic() - begun)
+    assert statistics.median(took) < 0.1
+    close_all(peers)
+
+
+def _reset(peer: socket.socket) -> None:
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+
+
+@pytest.mark.parametrize("leave", [socket.socket.close, _reset, lambda peer: peer.shutdown(socket.SHUT_WR)])
+def test_a_peer_that_hangs_up_is_held_no_longer(holding: Listener, leave) -> None:
+    peers = holding.hold(10)
+    for peer in peers[:9]:
+        leave(peer)
+    holding.wait_until(held=1, open=2, timeout=1)
+    assert holding.release() == 1
+    read_answer(peers[9])
+    close_all(peers)
+
+
+def test_a_peer_that_hangs_up_with_a_second_request_unread_is_held_no_longer(holding: Listener) -> None:
+    peer = holding.connect(NOTIFICATION)
+    holding.wait_until(held=1)
+    peer.sendall(NOTIFICATION)
+    time.sleep(0.1)
+    peer.close()
+    holding.wait_until(held=0, open=1, timeout=1)
+
+
+def test_a_held_connection_costs_no_cpu_while_more_is_sent(holding: Listener) -> None:
+    peers = holding.hold(1)
+    peers[0].sendall(NOTIFICATION)  # the second request stays unread until the first is answered
+    process = psutil.Process(holding.process.pid)
+    before = sum(process.cpu_times()[:2])
+    time.sleep(1)
+    assert sum(process.cpu_times()[:2]) - before < 0.3
+    holding.release()
+    read_answer(peers[0])
+    holding.wait_until(held=1, received=1)
+    holding.release()
+    read_answer(peers[0])
+    close_all(peers)
+
+
+def test_an_idle_connection_is_closed_after_the_timeout(processes: Processes) -> None:
+    listener = start(processes, "-timeout", "500ms")
+    with listener.connect() as silent, listener.connect(NOTIFICATION) as answered:
+        read_answer(answered)
+        begun = time.monotonic()
+        assert (answered.recv(1), silent.recv(1)) == (b"", b"")
+        assert 0.3 < time.monotonic() - begun < 1.5
+    listener.wait_until(open=1, rejected=0)
+
+
+def test_a_slow_sender_is_cut_at_the_timeout(processes: Processes) -> None:
+    listener = start(processes, "-timeout", "500ms")
+    begun = time.monotonic()
+    with listener.connect() as peer, pytest.raises(OSError, match="reset|[Bb]roken"):
+        while time.monotonic() - begun < 5:
+            peer.sendall(b"G")
+            time.sleep(0.05)
+    assert 0.4 < time.monotonic() - begun < 2
+    listener.wait_until(open=1, rejected=1)
+
+
+def test_timeout_0_is_none(processes: Processes) -> None:
+    listener = start(processes, "-timeout", "0")
+    assert listener.stats()["timeout"] == 0
+    with listener.connect(NOTIFICATION[:9]) as peer:
+        time.sleep(0.5)
+        peer.sendall(NOTIFICATION[9:])
+        read_answer(peer)
+
+
+def test_stats_tell_everything(processes: Processes) -> None:
+    listener = start(processes, "-delay", "1m30s", "-timeout", "250ms", limit="300:600")
+    stats = listener.stats()
+    assert stats == {
+        **{"accepted": 1, "received": 0, "held": 0, "open": 1, "rejected": 0, "out_of_descriptors": 0, "rate": 0},
+        **{"delay": 90, "timeout": 0.25, "limits": {"nofile_soft": 600, "nofile_hard": 600}},
+    }
+    listener.process.wait_for(r"^descriptor limit 600 \(soft limit was 300\)$")
+
+
+def test_the_line_of_the_original(processes: Processes) -> None:
+    listener = start(processes, "-stats", "500ms")
+    listener.process.wait_for(r"^Received  0 Rate 0 r/s$")
+    peers = [listener.connect(NOTIFICATION) for _ in range(7)]
+    for peer in peers:
+        read_answer(peer)
+    listener.process.wait_for(r"^Received  7 Rate 0 r/s$")
+    rates = re.findall(r"^Received  \d+ Rate (\d+) r/s$", listener.process.output, re.MULTILINE)
+    assert sum(map(int, rates)) == 14  # 7 in half a second, in whichever interval they came
+    close_all(peers)
+
+
+def test_stats_0_prints_the_last_line_only(processes: Processes) -> None:
+    listener = start(processes, "-stats", "0")
+    time.sleep(0.3)
+    assert "Received" not in listener.process.output
+    assert listener.process.stop() == 0
+    assert listener.process.output.endswith("\nReceived  0 Rate 0 r/s\n")
+
+
+def _own_address() -> str:
+    """Return an address of this host that is not a loopback one; traffic to it stays on the host all the same."""
+    addresses = [entry for entries in psutil.net_if_addrs().values() for entry in entries]
+    found = [entry.address for entry in addresses if entry.family in (socket.AF_INET, socket.AF_INET6)]
+    other = [address for address in found if not address.startswith(("127.", "::1", "fe80"))]
+    return other[0] if other else pytest.skip("this host has loopback addresses only")
+
+
+def test_only_loopback_peers_administer(processes: Processes) -> None:
+    listener, address = start(processes, "-delay", "1m"), _own_address()
+    assert listener.get("/-/stats", host=address)[0] == 403
+    assert listener.get("/-/release", "POST", host=address)[0] == 403
+    assert listener.get("/-/stats", host="127.0.0.2")[0] == 200
+
+
+def test_admin_any_lets_all_peers_administer(processes: Processes) -> None:
+    assert start(processes, "-admin", "any").get("/-/stats", host=_own_address())[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("POST", "/-/stats", 405), ("GET", "/-/release", 405), ("GET", "/-/", 404), ("GET", "/-/stats?x=1", 200)],
+)
+def test_administration_has_two_resources(holding: Listener, method: str, path: str, status: int) -> None:
+    assert holding.get(path, method)[0] == status
+
+
+def test_pipelined_administration(holding: Listener) -> None:
+    with holding.connect(b"GET /-/stats HTTP/1.1\r\nHost: l\r\n\r\n" * 2000) as peer:
+        peer.shutdown(socket.SHUT_WR)
+        assert read_all(peer).count(b'"accepted": 1,') == 2000
+
+
+def test_a_peer_that_never_reads_is_cut(processes: Processes) -> None:
+    listener = start(processes)
+    peer = listener.connect()
+
+    def flood() -> None:
+        while True:
+            peer.sendall(NOTIFICATION * 1000)
+
+    sender = threading.Thread(target=lambda: pytest.raises(OSError, flood), daemon=True)
+    sender.start()
+    sender.join(60)
+    assert not sender.is_alive()
+    listener.wait_until(open=1)
+    peer.close()

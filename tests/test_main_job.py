@@ -1,0 +1,40 @@
+"""The main job, end to end: a healthy broker, one with the select() fault, and every way to run Locust."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tests.stack import SUBSCRIPTIONS, Stack, verdict
+
+
+def test_healthy_broker_passes(stack: Stack) -> None:
+    run = stack.start().locust()
+    assert run.wait() == 0, run.output
+    outcome, reasons = verdict(run)
+    assert outcome == "PASS"
+    assert f"held: {SUBSCRIPTIONS} of {SUBSCRIPTIONS}" in reasons
+
+    rows = stack.rows()
+    assert [int(row["second"]) for row in rows] == list(range(-1, 9)), "a row for every second"
+    assert {row["version"] for row in rows} == {"OK"}
+    rest = int(rows[0]["established"])
+    established = [int(row["established"]) - rest for row in rows]
+    close_wait = [int(row["close_wait"]) for row in rows]
+    assert max(established) == SUBSCRIPTIONS + 10  # the idle clients
+    assert max(int(row["listener_held"]) for row in rows) == SUBSCRIPTIONS
+    assert close_wait[0] == 0
+    assert close_wait[-1] == SUBSCRIPTIONS
+    assert all(int(row["sum"]) == int(row["established"]) + int(row["close_wait"]) for row in rows)
+    assert int(rows[-1]["sent_ok"]) == SUBSCRIPTIONS
+    assert not any(row["version_error"] for row in rows)
+
+    moments = [datetime.fromisoformat(row["time_utc"]).timestamp() for row in rows]
+    assert max(abs(later - moments[0] - index) for index, later in enumerate(moments)) < 0.25
+
+    log = stack.log_rows()
+    assert [row[0] for row in log] == [str(number + 1) for number in range(len(rows))]
+    assert [row[1:] for row in log] == [
+        [row["version"], row["queue_size"], row["established"], row["close_wait"], row["sum"]] for row in rows
+    ]
+    for line in (stack.folder / "report.log").read_text().splitlines():
+        assert line.split(" | ", 1)[1] in run.output, "the console shows what the log has"

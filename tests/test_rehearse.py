@@ -1,0 +1,113 @@
+"""setup_scripts/rehearse.sh, as a newcomer runs it."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import signal
+import time
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from tests.processes import Process, Processes
+
+SCRIPT = "setup_scripts/rehearse.sh"
+
+
+def rehearse(processes: Processes, folder: Path, *options: str) -> Process:
+    return processes.start("sh", SCRIPT, "--output", folder / "out", *options, name="rehearse")
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "out" / "rehearsal_connections.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def wait_until_gone(started: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(started, timeout=15)
+    assert not alive
+
+
+@pytest.mark.alone
+@pytest.mark.timeout(300)
+def test_the_readmes_command(processes: Processes, tmp_path: Path) -> None:
+    run = rehearse(processes, tmp_path, "--duration", "60s")
+    assert run.wait(280) == 0, run.output
+    for name in ("rehearsal_connections.csv", "connections_stress_tests.log", "rehearsal.html"):
+        assert str(tmp_path / "out" / name) in run.output
+        assert (tmp_path / "out" / name).stat().st_size > 0
+
+    seen = rows(tmp_path)
+    assert [int(row["second"]) for row in seen] == list(range(-3, 61))
+    rest = int(seen[0]["established"])
+    assert max(int(row["established"]) for row in seen) - rest >= 5000
+    assert int(seen[-1]["close_wait"]) == 5000
+    moments = [datetime.fromisoformat(row["time_utc"]).timestamp() for row in seen]
+    late = [moment - moments[0] - index for index, moment in enumerate(moments)]
+    assert max(map(abs, late)) < 0.05, "no row drifts by 50 ms within the minute"
+
+
+def test_failing_broker(processes: Processes, tmp_path: Path) -> None:
+    run = rehearse(processes, tmp_path, "--failing", "--subscriptions", "400", "--duration", "12s")
+    assert run.wait() == 1, run.output
+    assert "Verdict: FAIL" in run.output
+    assert re.search(r"version: \d+ of \d+ rows NOK .* after the idle clients connected", run.output)
+    seen = rows(tmp_path)
+    held = [row for row in seen if int(row["listener_held"] or 0) == 400]
+    assert held[0]["version"] == "OK", "held connections alone leave one descriptor number below 1024"
+    assert held[-1]["version"] == "NOK", "the idle clients take it"
+    assert held[-1]["version_error"] in ("closed without an answer", "connection reset")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_behind(processes: Processes, tmp_path: Path, number: signal.Signals) -> None:
+    run = rehearse(processes, tmp_path, "--subscriptions", "50", "--duration", "30s")
+    run.wait_for("phase observe", 60)
+    started = psutil.Process(run.pid).children(recursive=True)
+    assert len(started) >= 5, "database, broker, inspector, listener, locust"
+    os.kill(run.pid, number)
+    wait_until_gone(started)
+    code = run.wait(15)
+    if number == signal.SIGKILL:
+        assert code == -signal.SIGKILL
+    else:
+        assert code == 4
+        assert "Verdict: INCONCLUSIVE" in run.output
+
+
+def test_web(processes: Processes, tmp_path: Path) -> None:
+    run = rehearse(processes, tmp_path, "--web", "--subscriptions", "50", "--duration", "8s")
+    address = run.wait_for(r"open (http://127\.0\.0\.1:\d+)", 60)[1]
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            assert requests.get(address, timeout=5).status_code == 200
+            break
+        except requests.ConnectionError:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    started = psutil.Process(run.pid).children(recursive=True)
+    run.stop(signal.SIGINT, timeout=15)
+    wait_until_gone(started)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--help"], 0, "usage: sh setup_scripts/rehearse.sh"),
+        (["--nonsense"], 2, "--nonsense"),
+        (["--subscriptions", "x"], 2, "--subscriptions takes"),
+        (["--subscriptions"], 2, "--subscriptions takes a value"),
+        (["--duration", "soon"], 2, "--duration takes"),
+        (["--duration=2s"], 2, "--duration takes at least 8s"),
+    ],
+)
+def test_command_line(processes: Processes, tmp_path: Path, options: list[str], code: int, words: str) -> None:
+    run = processes.start("sh", SCRIPT, *options)
+    assert run.wait() == code, run.output
+    assert words in run.output

@@ -1,0 +1,138 @@
+"""The verdict's table: what makes a FAIL, what an INCONCLUSIVE, and that nothing missing ever makes a PASS."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from locust.argument_parser import LocustArgumentParser
+
+from scenario.options import Options, add_arguments
+from scenario.progress import Progress
+from scenario.records import ConnectionSample, IdleClients, ListenerSample, Probe, Row, Update
+from scenario.run import Schedule
+from scenario.verdict import Judged, judge
+
+START, TRIGGER, END = 1000, 1003, 1020
+
+
+def options(**changed: object) -> Options:
+    parser = LocustArgumentParser()
+    add_arguments(parser)
+    parsed = Namespace(**vars(parser.parse_args([])), run_time=None)
+    return replace(Options.from_namespace(parsed), subscriptions=100, **changed)  # type: ignore[arg-type]
+
+
+def row(second: int) -> Row:
+    held = 100 if TRIGGER < second < 1015 else 0
+    idle = 10 if second > 1006 else 0
+    return Row(
+        second,
+        second - TRIGGER,
+        "observe",
+        Probe(second, second + 0.001, 5.0),
+        None,
+        ConnectionSample(second, second + 0.001, 12 + held + idle, 100 if second >= 1015 else 0, 300, 1, 10**8),
+        ListenerSample(second, second + 0.001, held),
+    )
+
+
+def healthy() -> Judged:
+    progress = Progress(created=100, update=Update(TRIGGER, 90.0), idle=IdleClients(1006.5, 10, 10))
+    return Judged(options(), progress, Schedule(START, TRIGGER, END), [row(second) for second in range(START, END + 1)])
+
+
+def changed(judged: Judged, change: Callable[[Row], Row | None]) -> Judged:
+    return replace(judged, rows=[new for old in judged.rows if (new := change(old)) is not None])
+
+
+def nok(second: int) -> Callable[[Row], Row]:
+    return lambda row: replace(row, version=Probe(second, second, 1.0, "refused")) if row.second == second else row
+
+
+def test_healthy_run_passes() -> None:
+    verdict = judge(healthy())
+    assert (verdict.outcome, verdict.exit_code) == ("PASS", 0)
+    assert "held: 100 of 100 at one time (at second 1)" in verdict.reasons
+
+
+@pytest.mark.parametrize(
+    ("spoil", "outcome", "reason"),
+    [
+        (lambda run: changed(run, nok(1009)), "FAIL", "version: 1 of 21 rows NOK"),
+        (
+            lambda run: changed(run, lambda row: replace(row, version=Probe(row.second, row.at, 1001.0))),
+            "FAIL",
+            "21 of 21 rows slower than 1000 ms",
+        ),
+        (lambda run: changed(run, lambda row: None), "INCONCLUSIVE", "nobody counted"),
+        (
+            lambda run: changed(run, lambda row: None if row.second in (1008, 1009) else row),
+            "INCONCLUSIVE",
+            "rows: for 19 of 21 seconds",
+        ),
+        (
+            lambda run: changed(run, lambda row: replace(row, connections=None)),
+            "INCONCLUSIVE",
+            "connection counts: for 0 of 21 seconds",
+        ),
+        (
+            lambda run: changed(run, lambda row: row if row.since_trigger < 0 else replace(row, connections=None)),
+            "INCONCLUSIVE",
+            "nobody counted",
+        ),
+        (
+            lambda run: changed(
+                run, lambda row: replace(row, connections=ConnectionSample(row.second, row.at, 12, 0, 1, 1, 1))
+            ),
+            "FAIL",
+            "held: 0 of 100",
+        ),
+        (lambda run: replace(run, options=options(idle_connections=12)), "FAIL", "10 of 12 accepted"),
+        (lambda run: set_idle(run, IdleClients(1006.5, 10, 9)), "FAIL", "9 answered at the end"),
+        (lambda run: set_idle(run, IdleClients(1006.5, 10)), "INCONCLUSIVE", "idle clients"),
+        (lambda run: set_idle(run, None), "INCONCLUSIVE", "idle clients"),
+    ],
+)
+def test_spoilt_run_does_not_pass(spoil: Callable[[Judged], Judged], outcome: str, reason: str) -> None:
+    verdict = judge(spoil(healthy()))
+    assert verdict.outcome == outcome
+    assert verdict.exit_code == {"FAIL": 1, "INCONCLUSIVE": 4}[outcome]
+    assert any(reason in text for text in verdict.reasons), verdict.reasons
+
+
+def set_idle(run: Judged, idle: IdleClients | None) -> Judged:
+    run.progress.idle = idle
+    return run
+
+
+def test_idle_clients_do_not_count_as_held() -> None:
+    few = changed(
+        healthy(),
+        lambda row: (
+            replace(row, connections=replace(row.connections, established=(row.established or 0) - 5))
+            if row.connections and 0 < row.since_trigger < 12
+            else row
+        ),
+    )
+    assert judge(few).outcome == "FAIL"
+
+
+def test_tolerated_nok_rows() -> None:
+    spoilt = changed(healthy(), nok(1009))
+    assert judge(replace(spoilt, options=options(max_nok=1))).outcome == "PASS"
+
+
+def test_interrupted_run_is_inconclusive_whatever_it_saw() -> None:
+    run = changed(healthy(), nok(1009))
+    run.progress.interrupted = "observe"
+    verdict = judge(run)
+    assert (verdict.outcome, verdict.exit_code) == ("INCONCLUSIVE", 4)
+    assert "interrupted in phase observe" in verdict.reasons
+
+
+def test_held_without_connection_info_is_the_listeners_count() -> None:
+    run = changed(healthy(), lambda row: replace(row, connections=None))
+    assert judge(replace(run, options=options(connection_info=False))).outcome == "PASS"
