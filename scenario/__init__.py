@@ -13,3 +13,5 @@
 On the master (or in the only process) live the shape, the recorder and the outputs; the users run wherever Locust puts
 them, and their records come to the master as messages.
 """
+
+import locust  # noqa: F401 - patches the sockets, so it has to come before pymongo, requests and rpyc

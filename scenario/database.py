@@ -10,7 +10,8 @@ from pymongo.errors import PyMongoError
 
 # https://fiware-orion.readthedocs.io, "Multi tenancy": lower case letters, digits and _, at most 50 characters
 SERVICE_RULE = "1 to 50 lower case letters, digits or _"
-DATABASE_TIMEOUT = 10.0  # s, for any one operation
+PING_TIMEOUT = 2.0  # s
+DROP_TIMEOUT = 10.0  # s
 
 
 class DatabaseError(Exception):
@@ -30,27 +31,27 @@ def database_name(service: str) -> str:
 
 
 def ping(mongo: str) -> None:
-    """Raise DatabaseError when the server at `mongo` (host, host:port or URI) does not answer within 2 s."""
+    """Raise DatabaseError when the server at `mongo` (host, host:port or URI) does not answer in time."""
     with _client(mongo) as client:
-        _run(mongo, lambda: client.admin.command("ping"))
+        _run(mongo, PING_TIMEOUT, lambda: client.admin.command("ping"))
 
 
 def drop(mongo: str, service: str) -> str:
     """Drop the service's database; return its name. Raises DatabaseError; ValueError when it is no service."""
     name = database_name(service)
     with _client(mongo) as client:
-        _run(mongo, lambda: client.drop_database(name))
+        _run(mongo, DROP_TIMEOUT, lambda: client.drop_database(name))
     return name
 
 
 def _client(mongo: str) -> pymongo.MongoClient[dict[str, object]]:
     uri = mongo if mongo.startswith("mongodb") else f"mongodb://{mongo}"
-    return pymongo.MongoClient(uri, serverSelectionTimeoutMS=2000, connect=False)
+    return pymongo.MongoClient(uri, connect=False)
 
 
-def _run(mongo: str, operation: Callable[[], object]) -> None:
+def _run(mongo: str, limit: float, operation: Callable[[], object]) -> None:
     try:
-        with pymongo.timeout(DATABASE_TIMEOUT):
+        with pymongo.timeout(limit):  # takes the place of every other limit, that on finding the server too
             operation()
     except PyMongoError as problem:
         raise DatabaseError(

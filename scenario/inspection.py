@@ -10,7 +10,7 @@ import json
 import logging
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import rpyc
 
 DEFAULT_PORT = 18812
 CALL_SECONDS = 2.0  # for one inspect(), connecting included
+CONNECT_SECONDS = 1.0  # for each of a name's addresses
 
 _SOURCE = Path(__file__).resolve().parent.parent / "setup_scripts" / "connection_inspector.py"
 _log = logging.getLogger(__name__)
@@ -41,10 +42,35 @@ def parse_address(text: str, default_host: str, default_port: int) -> tuple[str,
     return host or default_host, int(port) if port else default_port
 
 
+class _Stream(rpyc.SocketStream):  # type: ignore[misc]
+    """A stream whose waits all end at one moment: RPyC's own goes on waiting for the rest of half an answer."""
+
+    end = 0.0
+
+    def poll(self, timeout: object) -> bool:
+        return bool(super().poll(self._left()))
+
+    def read(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            self.sock.settimeout(self._left())
+            part = self.sock.recv(min(count - len(data), self.MAX_IO_CHUNK))
+            if not part:
+                raise EOFError
+            data += part
+        return data
+
+    def _left(self) -> float:
+        left = self.end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
 class Inspector:
     """A client of one inspector: connects at the first call, and anew at the call after any error."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         host: str,
         port: int,
@@ -56,46 +82,68 @@ class Inspector:
         self.address = (host, port)
         self.arguments = (process_name, broker_port, tuple(listeners))
         self.token = token
-        self._warned = False
+        self._stream: _Stream | None = None
         self._connection: Any = None
-        self._call: Callable[..., str] | None = None
+        self._inspect: Any = None
+        self._warned = False
 
     def inspect(self) -> dict[str, object]:
-        """Return what connection_inspector.inspect tells; InspectionError within about 2 s when it cannot."""
+        """Return what `connection_inspector.inspect` tells; InspectionError within CALL_SECONDS when there is none."""
+        end = time.monotonic() + CALL_SECONDS
         try:
-            if self._call is None:
-                self._call = self._connect(time.monotonic() + CALL_SECONDS)
-            self._connection._config["sync_request_timeout"] = CALL_SECONDS
-            seen: dict[str, object] = json.loads(self._call(*self.arguments))
-        except Exception as error:  # rpyc makes up the classes of remote errors
+            if self._stream is None:
+                self._stream = self._open()
+            self._stream.end = end
+            if self._inspect is None:
+                self._inspect = self._find_method(self._stream)
+            seen: dict[str, object] = json.loads(self._inspect(*self.arguments))
+        except Exception as error:  # RPyC makes up classes for the errors of the other side
             self.close()
-            raise InspectionError(f"no answer from the inspector at {self.address}: {error}") from error
+            raise InspectionError(f"the inspector at {self._name} {_reason(error)}") from error
         if "error" in seen:
             self.close()
-            raise InspectionError(str(seen["error"]))
+            raise InspectionError(f"the inspector at {self._name} says: {seen['error']}")
         return seen
 
     def close(self) -> None:
-        """Drop the connection; the next inspect() makes a new one."""
-        connection, self._connection, self._call = self._connection, None, None
-        if connection is not None:
-            connection.close()
+        """Drop the connection; the next `inspect` makes a new one."""
+        for closing in (self._stream, self._connection):  # the stream first: a connection would wait for an answer
+            if closing is not None:
+                closing.close()
+        self._connection = self._stream = self._inspect = None
 
-    def _connect(self, end: float) -> Callable[..., str]:
-        plain = socket.create_connection(self.address, timeout=end - time.monotonic())
-        plain.settimeout(None)
+    @property
+    def _name(self) -> str:
+        host, port = self.address
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def _open(self) -> _Stream:
+        plain = socket.create_connection(self.address, timeout=CONNECT_SECONDS)
         if self.token:
             plain.sendall(hashlib.sha256(self.token.encode()).digest())
-        self._connection = rpyc.connect_stream(
-            rpyc.SocketStream(plain), rpyc.VoidService, {"sync_request_timeout": CALL_SECONDS}
-        )
+        return _Stream(plain)
+
+    def _find_method(self, stream: _Stream) -> Any:
+        """Return the remote `inspect`, so that a sample is one round trip."""
+        # VoidService: the other side may call nothing here
+        self._connection = rpyc.connect_stream(stream, rpyc.VoidService, {"sync_request_timeout": None})
         root = self._connection.root
         try:
-            call: Callable[..., str] = root.inspect
+            return root.inspect
         except AttributeError:
             root.execute(_SOURCE.read_text(encoding="utf-8"))
-            call = root.eval("inspect")
-            if not self._warned:
-                _log.warning("rpyc_classic at %s:%s gives a shell to everyone who reaches its port", *self.address)
-                self._warned = True
-        return call
+        if not self._warned:
+            _log.warning("rpyc_classic at %s gives a shell to everyone who reaches its port", self._name)
+            self._warned = True
+        return root.eval("inspect")
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case TimeoutError():
+            return f"did not answer within {CALL_SECONDS:.0f} s"
+        case EOFError():
+            return "closed the connection (is the token right?)"
+        case OSError():
+            return f"cannot be reached: {error.strerror or error}"
+    return f"failed: {str(error).strip().partition(chr(10))[0] or type(error).__name__}"

@@ -13,8 +13,9 @@ import uuid
 from argparse import Namespace
 from collections.abc import Iterator
 
-import gevent
 from locust import LoadTestShape, User
+
+import gevent
 
 from scenario import database, events
 from scenario.broker import Broker, BrokerError
@@ -104,10 +105,10 @@ class _Flow:
             cache = self.broker.cache()
             name = database.drop(self.options.mongo, self.options.service)
             self._say(f"dropped database {name} ({before} subscriptions)")
+            if left := self.broker.subscription_count():
+                raise Failed(f"subscriptions: {left} are left in the service after its database {name} was dropped")
             yield from self._wait_for_cache(cache, before)
-            before = self.broker.subscription_count()
-            if before:
-                raise Failed(f"subscriptions: {before} are left in the service after its database {name} was dropped")
+            before = 0
         self.existing = before
 
     def _wait_for_cache(self, before: tuple[int, int] | None, dropped: int) -> Iterator[Tick]:
@@ -160,6 +161,8 @@ class _Flow:
     def trigger(self) -> Iterator[Tick]:
         """Wait for the answer to the update."""
         while self.progress.update is None:
+            if self.timeline.complete:
+                raise Failed("trigger: the update was not answered before the last row")
             if self.run.clock.now() > self.schedule.trigger + UPDATE_PATIENCE:
                 raise Lost("trigger: nobody reported the answer to the update")
             yield self._probing(UpdateTrigger, *self.probes)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from locust import HttpUser, User, task
+from locust.clients import HttpSession
+
 import gevent
 import requests
 from gevent.pool import Group
-from locust import HttpUser, User, task
-from locust.clients import HttpSession
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 from scenario import broker, events
 from scenario.inspection import InspectionError, Inspector
@@ -172,6 +175,8 @@ class ListenerProbe(EachSecond, User):
         """Open one kept-alive session for all listeners."""
         self.client = requests.Session()
         self.client.trust_env = False
+        once_more = Retry(1, connect=0)  # a listener may close an idle connection at the very moment it is asked
+        self.client.mount("http://", HTTPAdapter(max_retries=once_more))
 
     def probe(self, second: int) -> None:
         """Sum what the listeners hold; nothing when one of them does not tell."""

@@ -12,9 +12,10 @@ import time
 from http.client import HTTPConnection, HTTPException
 from typing import ClassVar
 
+from locust import FastHttpUser, HttpUser, User, constant, task
+
 import gevent
 from gevent.pool import Pool
-from locust import FastHttpUser, HttpUser, User, constant, task
 
 from scenario import broker, events
 from scenario.records import IdleClients, Seeded, Update

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
-from types import FrameType
 from typing import Any
 
 from locust.env import Environment
-from locust.runners import WorkerRunner
+from locust.runners import STATE_INIT, WorkerRunner
 from locust.web import WebUI
+
+import gevent
 
 from scenario.events import Link
 from scenario.outputs.csv import ConnectionsCsv
@@ -17,11 +18,13 @@ from scenario.outputs.web import check_start_form
 from scenario.phases import Phases
 from scenario.recorder import Recorder
 from scenario.users import RunUser
+from scenario.verdict import EXIT_CODES, INCONCLUSIVE
 
 
 def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> None:
     """Wire this process (listener of Locust's `init`)."""
     link = RunUser.link = Link(environment)
+    _end_on_signals(environment)
     if isinstance(environment.runner, WorkerRunner):
         return
     parsed = environment.parsed_options
@@ -32,11 +35,32 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
         ConnectionsCsv(environment, parsed.csv_prefix)
     if web_ui is not None:
         check_start_form(environment, web_ui)
-    if parsed.headless:
-        signal.signal(signal.SIGTERM, _interrupt)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """End as on Ctrl-C. Locust handles SIGTERM only once a headless shape has ended; before, it would just die."""
-    signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
+def _end_on_signals(environment: Environment) -> None:
+    """Let Ctrl-C end the run from the main greenlet; by itself it would end whichever greenlet is running.
+
+    The same for SIGTERM in a headless run: Locust takes it only once the shape has ended, and before just dies.
+    """
+    parsed, runner = environment.parsed_options, environment.runner
+    assert parsed is not None
+    assert runner is not None
+    headless = parsed.headless and not isinstance(runner, WorkerRunner)
+    numbers = [signal.SIGINT, signal.SIGTERM] if headless else [signal.SIGINT]
+
+    def end() -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        shape = runner.shape_greenlet
+        reason: BaseException = KeyboardInterrupt()
+        if headless and shape is None and runner.state == STATE_INIT:
+            runner.quit()  # a master that waits for its workers; there Locust does not expect Ctrl-C
+            reason = SystemExit(EXIT_CODES[INCONCLUSIVE])
+        elif headless and (shape is None or shape.ready()):
+            return  # it is ending already
+        hub = gevent.get_hub()
+        hub.loop.run_callback(hub.parent.throw, reason)
+
+    for number in numbers:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            gevent.signal_handler(number, end)

@@ -7,6 +7,9 @@ Runs on the broker's host as the user that runs the broker, with psutil and rpyc
 the others, because it is copied there alone; to a plain rpyc_classic the client sends it.
 """
 
+# Python 3.8 has no zip(strict=), and pathlib is slow for thousands of descriptors
+# ruff: noqa: B905, PTH115, PTH116, PTH121, PTH208
+
 from __future__ import annotations
 
 import argparse
@@ -39,8 +42,6 @@ if TYPE_CHECKING:
 
     Address = tuple[str, int]  # IP, port
     Counts = dict[str, dict[str, int]]
-
-# Python 3.8 has no zip(strict=), and pathlib no descriptors: ruff: noqa: B905, PTH
 
 DEFAULT_PORT = 18812  # rpyc_classic's, as in the original manual
 LOGIN_SECONDS = 1  # for a client's token or TLS handshake

@@ -13,6 +13,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import gc  # noqa: E402
 import os  # noqa: E402
 import resource  # noqa: E402
 import signal  # noqa: E402
@@ -39,6 +40,8 @@ def main() -> None:
         server.start()
     except (PyMongoError, OSError) as error:
         sys.exit(f"rehearsal_broker.py: {error}")
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)  # walking thousands of held notifications stops everything for 0.1 s
     print(f"contextBroker (rehearsal) listening on {options.address}:{server.server_port}", flush=True)
     server.serve_forever()
 

@@ -70,7 +70,9 @@ class Processes:
         """Start a command. `env` is added to this process's environment. "python" is this interpreter."""
         words = [sys.executable if word == "python" else str(word) for word in command]
         log = self.folder / f"{len(self.started)}-{name or Path(words[-1]).name or 'process'}.log"
-        process = Process(words, log, {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}, cwd)
+        # gevent's MonkeyPatchWarning is an error: something opened sockets before Locust was imported
+        strict = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error:Monkey-patching"}
+        process = Process(words, log, {**os.environ, **strict, **(env or {})}, cwd)
         self.started.append(process)
         return process
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import socket
 import statistics
 import struct
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import psutil
 import pytest
@@ -50,13 +50,14 @@ class Listener:
         """Return what /-/stats tells."""
         status, body = self.get("/-/stats")
         assert status == 200
-        return json.loads(body)
+        stats: dict[str, float] = json.loads(body)
+        return stats
 
     def release(self) -> int:
         """Have everything answered; return how many that were."""
         status, body = self.get("/-/release", "POST")
         assert status == 200
-        return json.loads(body)["released"]
+        return int(json.loads(body)["released"])
 
     def wait_until(self, timeout: float = 10.0, **wanted: int) -> dict[str, float]:
         """Return the stats as soon as they show what is `wanted`; fail after `timeout` s."""
@@ -94,9 +95,9 @@ def close_all(connections: list[socket.socket]) -> None:
 
 
 @pytest.fixture
-def holding(processes: Processes) -> Iterator[Listener]:
-    """A listener that answers after a minute, unless told to."""
-    yield start(processes, "-delay", "1m")
+def holding(processes: Processes) -> Listener:
+    """A listener that answers after a minute, unless told to do it before."""
+    return start(processes, "-delay", "1m")
 
 
 def test_answers_ok_after_the_delay(processes: Processes) -> None:
@@ -127,7 +128,7 @@ def test_first_in_first_out(processes: Processes) -> None:
     for peer in peers:
         read_answer(peer)
         answered.append(time.monotonic())
-    gaps = [after - before for before, after in zip(answered, answered[1:], strict=False)]
+    gaps = [after - before for before, after in itertools.pairwise(answered)]
     assert statistics.median(gaps) == pytest.approx(0.1, abs=0.05)
     close_all(peers)
 
@@ -170,7 +171,7 @@ def _reset(peer: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("leave", [socket.socket.close, _reset, lambda peer: peer.shutdown(socket.SHUT_WR)])
-def test_a_peer_that_hangs_up_is_held_no_longer(holding: Listener, leave) -> None:
+def test_a_peer_that_hangs_up_is_held_no_longer(holding: Listener, leave: Callable[[socket.socket], None]) -> None:
     peers = holding.hold(10)
     for peer in peers[:9]:
         leave(peer)
@@ -217,12 +218,16 @@ def test_an_idle_connection_is_closed_after_the_timeout(processes: Processes) ->
 def test_a_slow_sender_is_cut_at_the_timeout(processes: Processes) -> None:
     listener = start(processes, "-timeout", "500ms")
     begun = time.monotonic()
-    with listener.connect() as peer, pytest.raises(OSError, match="reset|[Bb]roken"):
-        while time.monotonic() - begun < 5:
-            peer.sendall(b"G")
-            time.sleep(0.05)
+    with listener.connect() as peer, pytest.raises(ConnectionError):
+        _send_forever(peer, b"G", pause=0.05)
     assert 0.4 < time.monotonic() - begun < 2
     listener.wait_until(open=1, rejected=1)
+
+
+def _send_forever(peer: socket.socket, data: bytes, pause: float = 0.0) -> None:
+    while True:
+        peer.sendall(data)
+        time.sleep(pause)
 
 
 def test_timeout_0_is_none(processes: Processes) -> None:
@@ -299,15 +304,6 @@ def test_pipelined_administration(holding: Listener) -> None:
 
 def test_a_peer_that_never_reads_is_cut(processes: Processes) -> None:
     listener = start(processes)
-    peer = listener.connect()
-
-    def flood() -> None:
-        while True:
-            peer.sendall(NOTIFICATION * 1000)
-
-    sender = threading.Thread(target=lambda: pytest.raises(OSError, flood), daemon=True)
-    sender.start()
-    sender.join(60)
-    assert not sender.is_alive()
+    with listener.connect() as peer, pytest.raises(ConnectionError):
+        _send_forever(peer, NOTIFICATION * 1000)
     listener.wait_until(open=1)
-    peer.close()

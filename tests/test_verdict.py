@@ -6,8 +6,9 @@ from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 
-import pytest
 from locust.argument_parser import LocustArgumentParser
+
+import pytest
 
 from scenario.options import Options, add_arguments
 from scenario.progress import Progress

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, jsonify, request
 from locust.env import Environment
 from locust.web import WebUI
+
+from flask import Response, jsonify, request
 
 from scenario.options import check
 

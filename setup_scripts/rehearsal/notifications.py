@@ -113,10 +113,11 @@ _looking_up = Semaphore()
 def _look_up(url: str) -> _Addresses:
     """Return the addresses of a URL's host, from the first lookup on; OSError when there is none."""
     parts = urlsplit(url)
-    with _looking_up:  # one lookup for thousands of workers
-        if parts.netloc not in _known:
-            found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
-            _known[parts.netloc] = [(family, address) for family, _, _, _, address in found]
+    if parts.netloc not in _known:
+        with _looking_up:  # one lookup for thousands of workers
+            if parts.netloc not in _known:
+                found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
+                _known[parts.netloc] = [(family, address) for family, _, _, _, address in found]
     return _known[parts.netloc]
 
 

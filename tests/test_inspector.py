@@ -1,0 +1,246 @@
+"""The inspector beside psutil: the same numbers in the same moment, on real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import psutil
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.processes import ROOT
+
+sys.path.insert(0, str(ROOT / "setup_scripts"))  # it is a file, not a package
+from connection_inspector import Broker, inspect, kernel_sockets  # noqa: E402
+
+# A process that does with its sockets what its input says, a line a step, and answers each line with its own
+PUPPET = """
+import os, socket, sys
+held = []
+def listener(family, host):
+    s = socket.socket(family); s.bind((host, 0)); s.listen(0); held.append(s); return s.getsockname()[1]
+def connect(family, host, port):
+    s = socket.socket(family); s.setblocking(False); s.connect_ex((host, port)); held.append(s)
+def accept(n): held.append(held[n].accept()[0])
+def half(n): held[n].shutdown(socket.SHUT_WR)
+def close(n): held[n].close()
+def dup(n): held.append(held[n].dup())
+def attempt(f, n):
+    try: f(n)
+    except OSError: pass
+def pipe(): held.extend(os.fdopen(fd) for fd in os.pipe())
+def idle(): held.append(socket.socket())
+for line in sys.stdin:
+    print(eval(line), flush=True)
+"""
+
+
+class Puppet:
+    """A process that is told which sockets to open and close."""
+
+    def __init__(self) -> None:
+        self.popen = subprocess.Popen(
+            [sys.executable, "-c", PUPPET], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        self.process = psutil.Process(self.popen.pid)
+
+    def tell(self, step: str) -> str:
+        assert self.popen.stdin is not None
+        assert self.popen.stdout is not None
+        self.popen.stdin.write(step + "\n")
+        self.popen.stdin.flush()
+        return self.popen.stdout.readline().strip()
+
+    def close(self) -> None:
+        self.popen.kill()
+        self.popen.communicate(timeout=10)
+
+
+@pytest.fixture
+def puppet() -> Iterator[Puppet]:
+    running = Puppet()
+    yield running
+    running.close()
+
+
+def by_psutil(process: psutil.Process) -> Counter[str]:
+    return Counter(c.status for c in process.net_connections(kind="tcp"))
+
+
+def settled(broker: Broker, listeners: frozenset[tuple[str, int]] = frozenset(), port: int = 1) -> dict[str, Any]:
+    """Return a sample that the kernel did not change meanwhile: psutil's count is the same before and after."""
+    for _ in range(50):
+        before = by_psutil(broker.process)
+        seen = broker.sample(port, listeners)
+        if before == by_psutil(broker.process):
+            assert seen["states"] == before
+            assert seen["fds"] == broker.process.num_fds()
+            low = sum(int(fd) < 1024 for fd in os.listdir(f"/proc/{broker.process.pid}/fd"))
+            assert seen["free_below_1024"] == 1024 - low
+            return seen
+        time.sleep(0.01)
+    raise AssertionError("the sockets do not come to rest")
+
+
+FAMILIES = pytest.mark.parametrize(
+    ("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")], ids=["IPv4", "IPv6"]
+)
+
+
+@FAMILIES
+@pytest.mark.parametrize("by_kernel", [True, False], ids=["kernel", "psutil"])
+def test_every_state_is_counted_as_psutil_does(
+    puppet: Puppet, family: socket.AddressFamily, host: str, by_kernel: bool
+) -> None:
+    with ExitStack() as opened:
+        receiver = opened.enter_context(socket.create_server((host, 0), family=family))
+        full = opened.enter_context(socket.create_server((host, 0), family=family, backlog=0))
+        broker = Broker(puppet.process)
+        assert broker.by_kernel
+        broker.by_kernel = by_kernel
+        own_port = int(puppet.tell(f"listener({family:d}, {host!r})"))
+        ends = []
+        for _ in range(6):  # the puppet's 1 to 6
+            puppet.tell(f"connect({family:d}, {host!r}, {receiver.getsockname()[1]})")
+            ends.append(opened.enter_context(receiver.accept()[0]))
+        for _ in range(3):  # 7 to 9: beyond the backlog they stay SYN_SENT
+            puppet.tell(f"connect({family:d}, {host!r}, {full.getsockname()[1]})")
+        opened.enter_context(socket.create_connection((host, own_port)))
+        puppet.tell("accept(0)")
+        ends[0].close()  # CLOSE_WAIT
+        ends[1].shutdown(socket.SHUT_WR)  # CLOSE_WAIT
+        puppet.tell("half(3)")  # FIN_WAIT2
+        ends[3].close()
+        puppet.tell("half(4)")  # LAST_ACK or gone
+        seen = settled(broker, frozenset({(host, receiver.getsockname()[1])}), own_port)
+    assert {"LISTEN", "ESTABLISHED", "CLOSE_WAIT", "FIN_WAIT2", "SYN_SENT"} <= set(seen["states"])
+    assert seen["to_listeners"] == {"ESTABLISHED": 2, "CLOSE_WAIT": 2, "FIN_WAIT2": 1}
+    assert seen["from_clients"] == {"ESTABLISHED": 1}
+
+
+@pytest.mark.parametrize("listener", ["localhost", "127.0.0.1"])
+def test_a_listener_is_found_behind_its_name_and_a_mapped_address(puppet: Puppet, listener: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as receiver:
+        port = receiver.getsockname()[1]
+        puppet.tell(f"connect({socket.AF_INET6:d}, '::ffff:127.0.0.1', {port})")
+        puppet.tell(f"connect({socket.AF_INET:d}, '127.0.0.1', {port})")
+        own_port = puppet.tell(f"listener({socket.AF_INET:d}, '127.0.0.1')")
+        with receiver.accept()[0], receiver.accept()[0]:
+            seen = json.loads(inspect(puppet.process.name(), int(own_port), (f"{listener}:{port}",)))
+    assert seen["to_listeners"] == {"ESTABLISHED": 2}
+    assert seen["pid"] == puppet.process.pid
+    assert seen["nofile"] == list(puppet.process.rlimit(psutil.RLIMIT_NOFILE))
+    assert seen["command_line"][0] == sys.executable
+    assert abs(seen["started"] - time.time()) < 60
+    assert seen["threads"] == 1
+    assert seen["rss"] > 1_000_000
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["connect", "accept", "close", "half", "dup", "pipe", "idle", "far half", "far close"]),
+        st.integers(0, 30),
+    ),
+    min_size=5,
+    max_size=25,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=STEPS)
+def test_reused_descriptors_are_counted_right(steps: list[tuple[str, int]]) -> None:
+    puppet = Puppet()
+    far: list[socket.socket] = []
+    held = 1
+    try:
+        broker = Broker(puppet.process)
+        own_port = int(puppet.tell(f"listener({socket.AF_INET:d}, '127.0.0.1')"))
+        with socket.create_server(("127.0.0.1", 0)) as receiver:
+            settled(broker)
+            for step, number in steps:
+                which = number % held
+                if step == "connect":
+                    puppet.tell(f"connect({socket.AF_INET:d}, '127.0.0.1', {receiver.getsockname()[1]})")
+                    far.append(receiver.accept()[0])
+                elif step == "accept":
+                    far.append(socket.create_connection(("127.0.0.1", own_port), timeout=5))
+                    puppet.tell("accept(0)")
+                elif step == "far half" and far:
+                    shut(far[number % len(far)])
+                elif step == "far close" and far:
+                    far.pop(number % len(far)).close()
+                elif step in ("pipe", "idle"):
+                    puppet.tell(f"{step}()")
+                elif which and step in ("close", "half", "dup"):
+                    puppet.tell(f"attempt({step}, {which})")
+                held = int(puppet.tell("len(held)"))
+                settled(broker)
+    finally:
+        puppet.close()
+        for end in far:
+            end.close()
+
+
+def shut(end: socket.socket) -> None:
+    with ExitStack() as ignoring:
+        ignoring.push(lambda kind, *_: kind is OSError)
+        end.shutdown(socket.SHUT_WR)
+
+
+def test_a_bulk_of_receivers_on_this_host_is_left_out_and_seen_when_it_matters(puppet: Puppet) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as receiver, ExitStack() as opened:
+        port = receiver.getsockname()[1]
+        for _ in range(Broker.BULK + 1):
+            puppet.tell(f"connect({socket.AF_INET:d}, '127.0.0.1', {port})")
+            opened.enter_context(receiver.accept()[0])
+        broker = Broker(puppet.process)
+        settled(broker)
+        assert broker.ports_left_out == [socket.htons(port)]
+        few, all_of_them = kernel_sockets(broker.ports_left_out), kernel_sockets()
+        ports = Counter(socket.ntohs(p) for some in all_of_them for p in some.local_ports)
+        assert ports[port] == Broker.BULK + 2
+        assert port not in {socket.ntohs(p) for some in few for p in some.local_ports}
+        assert settled(broker)["states"] == {"ESTABLISHED": Broker.BULK + 1}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("", 1, ()),
+        ("x" * 301, 1, ()),
+        ("x", 0, ()),
+        ("x", "1", ()),
+        ("x", 1, ["a:1"]),
+        ("x", 1, ("a:1",) * 65),
+        (1, 1, ()),
+    ],
+)
+def test_arguments_out_of_bounds_are_refused(arguments: tuple[Any, ...]) -> None:
+    assert json.loads(inspect(*arguments))["error"].startswith("it takes a name")
+
+
+def test_failures_are_one_sentence(puppet: Puppet) -> None:
+    assert "no process" in json.loads(inspect("no-such-broker", 1026))["error"]
+    other = Puppet()
+    try:
+        name = puppet.process.name()
+        assert "none that I may see listens on 1" in json.loads(inspect(name, 1))["error"]
+    finally:
+        other.close()
+    listeners = ("no.such.host.invalid:80",)
+    assert "cannot resolve the listener" in json.loads(inspect(name, 1, listeners))["error"]
+
+
+def test_the_source_stands_alone() -> None:
+    code = f"import runpy; runpy.run_path({str(ROOT / 'setup_scripts' / 'connection_inspector.py')!r})"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd="/", env={}, timeout=20)

@@ -1,0 +1,125 @@
+"""SIGINT, SIGTERM and kill -9 in every phase: a quick end, the right exit code, whole files, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.processes import Process
+from tests.stack import SUBSCRIPTIONS, Stack, moment, verdict
+
+INTERRUPTED = 4
+AT_ONCE = 5.0  # s for the end of an interrupted run
+
+both_signals = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+
+
+@pytest.fixture(autouse=True)
+def _listen_to_sigint() -> Iterator[None]:
+    """A test run that was started in the background ignores SIGINT, and so would its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def interrupt(stack: Stack, run: Process, number: int, phase: str) -> list[dict[str, str]]:
+    """Send the signal; check how the run ends; return its rows."""
+    os.kill(run.pid, number)
+    rows = stack.ended(run, INTERRUPTED, AT_ONCE)
+    outcome, reasons = verdict(run)
+    assert outcome == "INCONCLUSIVE"
+    assert f"interrupted in phase {phase}" in reasons
+    assert run.output.count("Verdict:") == 1
+    return rows
+
+
+@both_signals
+def test_in_preflight(stack: Stack, number: int) -> None:
+    stack.inspector_port = stack.listener_port = "1"
+    with socket.create_server(("127.0.0.1", 0)) as never_answers:
+        stack.broker_port = str(never_answers.getsockname()[1])
+        run = stack.locust()
+        run.wait_for("phase preflight")
+        assert interrupt(stack, run, number, "preflight") == []
+
+
+@both_signals
+def test_in_reset(stack: Stack, number: int) -> None:
+    stack.start("-subCacheIval", 60).subscribe(3)
+    run = stack.locust()
+    run.wait_for(r"dropped database \S+ \(3 subscriptions\)")
+    assert interrupt(stack, run, number, "reset") == []
+
+
+@both_signals
+def test_in_seed(stack: Stack, number: int) -> None:
+    run = stack.start().locust("--subscriptions", 5000, "--seeders", 1)
+    run.wait_for(r"seed: \d+ of 5000 subscriptions")
+    assert interrupt(stack, run, number, "seed") == []
+
+
+@both_signals
+def test_in_baseline(stack: Stack, number: int) -> None:
+    run = stack.start().locust("--baseline", 30)
+    stack.wait_for_row(run, 2)
+    rows = interrupt(stack, run, number, "baseline")
+    assert int(rows[0]["second"]) == -30
+    assert {row["version"] for row in rows[:2]} == {"OK"}
+    assert stack.received() == 0
+
+
+@both_signals
+def test_in_trigger(stack: Stack, number: int) -> None:
+    run = stack.start().locust("--baseline", 2)
+    stack.wait_for_row(run, 2)
+    os.kill(stack.broker.pid, signal.SIGSTOP)
+    try:
+        run.wait_for("phase trigger")
+        stack.wait_for_row(run, 3)
+        rows = interrupt(stack, run, number, "trigger")
+    finally:
+        os.kill(stack.broker.pid, signal.SIGCONT)
+    assert [(row["phase"], row["version"]) for row in rows[:3]] == [("baseline", "OK")] * 2 + [("trigger", "NOK")]
+
+
+@both_signals
+def test_in_observe(stack: Stack, number: int) -> None:
+    run = stack.start().locust("--duration", 60)
+    run.wait_for("phase observe")
+    stack.wait_for_row(run, 5)
+    rows = interrupt(stack, run, number, "observe")
+    assert len(rows) >= 5
+    assert f"held: {SUBSCRIPTIONS} of {SUBSCRIPTIONS}" in verdict(run)[1], "what was seen is told"
+
+
+@both_signals
+def test_in_settle_the_verdict_stands(stack: Stack, number: int) -> None:
+    run = stack.start().locust("--duration", "5s")
+    run.wait_for("phase settle")
+    os.kill(run.pid, number)
+    assert len(stack.ended(run, 0, AT_ONCE)) == 7
+    assert verdict(run)[0] == "PASS"
+
+
+def test_second_signal_changes_nothing(stack: Stack) -> None:
+    run = stack.start().locust("--duration", 60)
+    run.wait_for("phase observe")
+    os.kill(run.pid, signal.SIGTERM)
+    interrupt(stack, run, signal.SIGINT, "observe")
+
+
+def test_killed_in_observe_no_row_is_lost(stack: Stack) -> None:
+    run = stack.start().locust("--duration", 60)
+    stack.wait_for_row(run, 6)
+    time.sleep(0.5)  # into the middle of a second
+    killed = time.time()
+    os.kill(run.pid, signal.SIGKILL)
+    rows = stack.ended(run, -signal.SIGKILL)
+    assert int(rows[0]["second"]) == -1
+    assert len(rows) >= 6
+    assert killed - moment(rows[-1]) < 1.5
