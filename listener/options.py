@@ -10,6 +10,7 @@ from typing import NoReturn
 
 SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+LONGEST = 2**63 / 1e9  # seconds: Go counts nanoseconds in an int64
 TRUE, FALSE = ("1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false", "FALSE", "False")
 
 
@@ -36,9 +37,10 @@ def duration(text: str) -> float:
     """Return the seconds of a Go duration such as `1m30s`; raise ArgumentTypeError for anything else."""
     if text == "0":
         return 0.0
-    if not re.fullmatch(f"(?:{PART.pattern})+", text, re.ASCII):
+    seconds = sum(float(number) * SECONDS[unit] for number, unit in PART.findall(text))
+    if not re.fullmatch(f"(?:{PART.pattern})+", text, re.ASCII) or seconds > LONGEST:
         raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 5m, 1m30s, 250ms or 0")
-    return sum(float(number) * SECONDS[unit] for number, unit in PART.findall(text))
+    return seconds
 
 
 def ports(text: str) -> range:

@@ -8,12 +8,10 @@ it is first in, first out, and nothing but its head is ever looked at.
 from __future__ import annotations
 
 import os
-import resource
 import select
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from errno import EMFILE, ENFILE
 from functools import partial
 from itertools import islice
@@ -54,7 +52,7 @@ class Server:
         self._resume_at = self._tick_at = self._interval = inf
         self._tick: Callable[[], None] = self.publish
         self._listen()
-        self.watch(stats.wakes, self.publish, select.EPOLLIN | select.EPOLLET)
+        self.watch(stats.wakes, self.publish, select.EPOLLIN | select.EPOLLET)  # nobody reads it: each write is news
 
     def watch(self, fd: int, call: Callable[[], None], events: int = select.EPOLLIN) -> None:
         """Call `call` whenever `fd` has one of `events`."""
@@ -106,7 +104,9 @@ class Server:
 
     def _accept(self, listening: socket.socket) -> None:
         """Take a burst of connections, and read at once what they brought."""
-        for _ in range(PER_TURN if self._resume_at == inf else 0):
+        if self._resume_at < inf:  # another port was the first to run out of descriptors
+            return
+        for _ in range(PER_TURN):
             try:
                 accepted, _ = listening.accept()
             except (BlockingIOError, ConnectionAbortedError):
@@ -135,7 +135,7 @@ class Server:
             self._read(connection)
         elif events & GONE:
             self._close(connection)
-        else:
+        else:  # the next request, before its time, stays in the kernel
             connection.muted = True
             self._epoll.modify(connection.fd, select.EPOLLRDHUP)
 
@@ -203,17 +203,12 @@ class Server:
         if request.method != method:
             return failure(405, f"Allow: {method.decode()}")
         self.publish()
-        total = self._stats.total()
-        if method == b"POST":
-            self._stats.release(monotonic())
-            return json_reply(request, {"released": total.held})
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return json_reply(
-            request,
-            asdict(total)
-            | {"rate": self._stats.rate, "delay": self._options.delay, "timeout": self._options.timeout}
-            | {"limits": {"nofile_soft": soft, "nofile_hard": hard}},
-        )
+        if method == b"GET":
+            settings = {"delay": self._options.delay, "timeout": self._options.timeout}
+            return json_reply(request, self._stats.snapshot() | settings)
+        held = self._stats.total().held
+        self._stats.release(monotonic())
+        return json_reply(request, {"released": held})
 
     def _send(self, connection: Connection, reply: Reply) -> bool:
         """Send an answer; tell whether the connection goes on."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import mmap
 import os
-from dataclasses import dataclass, fields
+import resource
+from dataclasses import asdict, dataclass, fields
 from math import inf
 
 
@@ -29,10 +30,9 @@ class Stats:
 
     def __init__(self, processes: int, interval: float) -> None:
         self._interval = interval
-        self._processes = processes
         self._cells = memoryview(mmap.mmap(-1, 8 * (ROWS + processes * len(NAMES)))).cast("d")
         self._before = 0
-        self.wakes = os.eventfd(0)
+        self.wakes = os.eventfd(0)  # written to when what was released changes
         self._cells[RELEASED] = -inf
 
     def publish(self, process: int, counts: Counts) -> None:
@@ -46,10 +46,11 @@ class Stats:
         columns = ([int(value) for value in self._cells[ROWS + column :: len(NAMES)]] for column in range(len(NAMES)))
         return Counts(*map(sum, columns))
 
-    @property
-    def rate(self) -> float:
-        """Answers per second in the last whole interval."""
-        return self._cells[RATE]
+    def snapshot(self) -> dict[str, object]:
+        """Return what /-/stats tells: the sums, the rate of the last line (answers per second), the limits."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        limits = {"nofile_soft": soft, "nofile_hard": hard}
+        return {**asdict(self.total()), "rate": self._cells[RATE], "limits": limits}
 
     @property
     def released(self) -> float:
@@ -64,9 +65,9 @@ class Stats:
     def line(self) -> str:
         """End an interval: return its line, as the original prints it."""
         received = self.total().received
-        self._cells[RATE] = (received - self._before) / self._interval if self._interval else 0.0
+        self._cells[RATE] = rate = (received - self._before) / self._interval if self._interval else 0.0
         self._before = received
-        return f"Received  {received} Rate {go_float(self.rate)} r/s"
+        return f"Received  {received} Rate {go_float(rate)} r/s"
 
 
 def go_float(value: float) -> str:

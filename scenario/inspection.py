@@ -142,7 +142,7 @@ def _reason(error: Exception) -> str:
     match error:
         case TimeoutError():
             return f"did not answer within {CALL_SECONDS:.0f} s"
-        case EOFError():
+        case EOFError() | ConnectionResetError() | BrokenPipeError():
             return "closed the connection (is the token right?)"
         case OSError():
             return f"cannot be reached: {error.strerror or error}"

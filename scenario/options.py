@@ -40,6 +40,7 @@ class Options:
     version_slo: float
     max_nok: int
     report_log: str
+    connections_report: str
 
     @property
     def broker_address(self) -> tuple[str, int]:
@@ -122,6 +123,12 @@ _ARGUMENTS = (
     _Argument(
         "--report-log", "connections_stress_tests.log", values.report_log, "the report, in the original test's columns"
     ),
+    _Argument(
+        "--connections-report",
+        "",
+        lambda text: text and values.report_log(text),
+        "write the run as one HTML page to this file; nothing: no page",
+    ),
 )
 _FLAGS = (
     ("--no-reset", "do not drop the service's database"),
@@ -141,7 +148,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         action.include_in_web_ui, action.is_secret = True, is_secret  # what Locust does for arguments without a group
 
     for argument in _ARGUMENTS:
-        kind = {"action": _Join} if argument.flag == "--notify-url" else {}
+        kind: dict[str, Any] = {"action": _Join} if argument.flag == "--notify-url" else {}
         metavar = {int: "N", float: "MS"}.get(type(argument.default), "TEXT")
         add(
             argument.flag,
@@ -168,6 +175,16 @@ def check(texts: Mapping[str, Any]) -> None:
         values.host(str(texts.get("host", "")))
     except ArgumentTypeError as problem:
         raise ValueError(f"--host: {problem}") from None
+
+
+def with_form(parsed: Namespace, texts: Mapping[str, str]) -> Namespace:
+    """Return a copy of `parsed` with what the web form sends, typed as Locust will. Raises ValueError, as `check`."""
+    check(texts)
+    kinds = {"host": str, "inspector_token": str, **{argument.name: type(argument.default) for argument in _ARGUMENTS}}
+    switches = [flag.removeprefix("--").replace("-", "_") for flag, _ in _FLAGS]
+    asked = {name: kind(texts[name]) for name, kind in kinds.items() if name in texts}
+    asked |= {name: texts[name] == "true" for name in switches if name in texts}
+    return Namespace(**{**vars(parsed), **asked})
 
 
 class _Join(Action):

@@ -11,8 +11,6 @@ from locust.clients import HttpSession
 import gevent
 import requests
 from gevent.pool import Group
-from requests.adapters import HTTPAdapter
-from urllib3 import Retry
 
 from scenario import broker, events
 from scenario.inspection import InspectionError, Inspector
@@ -154,7 +152,7 @@ class ConnectionProbe(EachSecond, User):
         states = seen["states"]
         return ConnectionSample(
             second,
-            at,
+            self.of_run.clock.now(),  # counted before this: a count from before the idle clients is known as such
             states.get("ESTABLISHED", 0),
             states.get("CLOSE_WAIT", 0),
             seen["fds"],
@@ -175,8 +173,6 @@ class ListenerProbe(EachSecond, User):
         """Open one kept-alive session for all listeners."""
         self.client = requests.Session()
         self.client.trust_env = False
-        once_more = Retry(1, connect=0)  # a listener may close an idle connection at the very moment it is asked
-        self.client.mount("http://", HTTPAdapter(max_retries=once_more))
 
     def probe(self, second: int) -> None:
         """Sum what the listeners hold; nothing when one of them does not tell."""
@@ -189,7 +185,11 @@ class ListenerProbe(EachSecond, User):
         events.listener_sampled.fire(record=sample)
 
     def _held(self, address: str) -> int:
-        response = self.client.get(f"http://{address}/-/stats", timeout=PROBE_TIMEOUT)
+        url = f"http://{address}/-/stats"
+        try:
+            response = self.client.get(url, timeout=PROBE_TIMEOUT)
+        except requests.ConnectionError:  # the listener may close an idle connection at the very moment it is asked
+            response = self.client.get(url, timeout=PROBE_TIMEOUT)
         response.raise_for_status()
         return int(response.json()["held"])
 

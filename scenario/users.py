@@ -146,9 +146,9 @@ class IdleClient(RunUser):
         """Connect, hold until shortly before the end, ask."""
         clock, wanted = self.of_run.clock, self.of_run.options.idle_connections
         crew = Pool(50)
+        at = clock.now()
         connected = crew.map(self._connect, range(wanted))
         self.held = [connection for connection in connected if connection is not None]
-        at = clock.now()
         gevent.sleep(1)  # a broker that will not have them closes them within ms
         accepted = sum(map(is_open, self.held))
         error = f"{wanted - len(self.held)} not connected, {len(self.held) - accepted} closed by the broker"

@@ -13,8 +13,11 @@ import gevent
 
 from scenario.events import Link
 from scenario.outputs.csv import ConnectionsCsv
+from scenario.outputs.form import check_start_form
+from scenario.outputs.history import History
 from scenario.outputs.log import ReportLog
-from scenario.outputs.web import check_start_form
+from scenario.outputs.report import ReportFile
+from scenario.outputs.web import add_tab
 from scenario.phases import Phases
 from scenario.recorder import Recorder
 from scenario.users import RunUser
@@ -33,8 +36,11 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
     ReportLog(environment, console=parsed.headless)
     if parsed.csv_prefix:
         ConnectionsCsv(environment, parsed.csv_prefix)
+    history = History()
+    ReportFile(environment, history)
     if web_ui is not None:
-        check_start_form(environment, web_ui)
+        check_start_form(environment, web_ui, history)
+        add_tab(environment, web_ui, history)
 
 
 def _end_on_signals(environment: Environment) -> None:
@@ -45,10 +51,15 @@ def _end_on_signals(environment: Environment) -> None:
     parsed, runner = environment.parsed_options, environment.runner
     assert parsed is not None
     assert runner is not None
+    hub, main = gevent.get_hub(), gevent.getcurrent()
     headless = parsed.headless and not isinstance(runner, WorkerRunner)
     numbers = [signal.SIGINT, signal.SIGTERM] if headless else [signal.SIGINT]
+    heeded = numbers.copy()
 
     def end() -> None:
+        if not heeded:
+            return  # another one came at the same time
+        heeded.clear()
         for number in numbers:
             signal.signal(number, signal.SIG_IGN)
         shape = runner.shape_greenlet
@@ -58,8 +69,7 @@ def _end_on_signals(environment: Environment) -> None:
             reason = SystemExit(EXIT_CODES[INCONCLUSIVE])
         elif headless and (shape is None or shape.ready()):
             return  # it is ending already
-        hub = gevent.get_hub()
-        hub.loop.run_callback(hub.parent.throw, reason)
+        hub.loop.run_callback(main.throw, reason)
 
     for number in numbers:
         if signal.getsignal(number) is not signal.SIG_IGN:

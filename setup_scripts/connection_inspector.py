@@ -130,9 +130,10 @@ def _of_one_length(answer: bytes) -> tuple[bytes, int, bool]:
 class Broker:
     """One process, and what is remembered of it between two samples: which sockets are its own.
 
-    To read where 15,000 descriptors lead costs more than all the rest. A socket keeps its inode for life, so they
-    are read again only when a socket is listed that was not before, when the number of descriptors that lead
-    elsewhere changes, and every READ_AGAIN samples in case a socket changed hands.
+    To read where 15,000 descriptors lead costs more than all the rest. A socket keeps its inode for life, so while
+    the own sockets that are still listed and the descriptors that lead elsewhere add up to all descriptors, none of
+    the new sockets can be its own, and nothing else is read. READ_AGAIN samples later all links are read anyway,
+    because a socket that was inherited or handed on is not noticed.
     """
 
     READ_AGAIN = 30
@@ -146,19 +147,21 @@ class Broker:
         except OSError:
             self.by_kernel = False
         self.is_own: dict[int, bool] = {}
-        self.elsewhere = self.samples = 0
+        self.elsewhere: dict[str, str] = {}  # descriptors that lead to none of the listed sockets, and where to
+        self.samples = 0
         self.ports_left_out: list[int] = []
 
     def sample(self, port: int, listeners: frozenset[Address]) -> dict[str, Any]:
         """Return all that `inspect` tells."""
-        fds = os.stat(self.folder).st_size or len(os.listdir(self.folder))  # a size since Linux 6.2, proc_pid_fd(5)
         with os.scandir(self.folder) as entries:  # in ascending order, so the first thousand are enough
             low = sum(1 for _ in takewhile(lambda entry: int(entry.name) < LOW_FDS, entries))
-        counts = self._by_kernel(port, listeners, fds) if self.by_kernel else self._by_psutil(port, listeners)
+        counts = self._by_kernel(port, listeners) if self.by_kernel else self._by_psutil(port, listeners)
         with self.process.oneshot():
+            if self.process.status() == psutil.STATUS_ZOMBIE:  # what has ended has no connections, which is no count
+                raise psutil.NoSuchProcess(self.process.pid)
             return {
                 **counts,
-                "fds": fds,
+                "fds": self._fds(),
                 "free_below_1024": LOW_FDS - low,
                 "nofile": _limits(self.process, psutil.RLIMIT_NOFILE),
                 "nproc": _limits(self.process, psutil.RLIMIT_NPROC),
@@ -178,14 +181,14 @@ class Broker:
             "from_clients": Counter(c.status for c in listed if c.raddr and c.laddr.port == port),
         }
 
-    def _by_kernel(self, port: int, listeners: frozenset[Address], fds: int) -> Counts:
+    def _by_kernel(self, port: int, listeners: frozenset[Address]) -> Counts:
         on_port = socket.htons(port).__eq__
         at_listener = {socket.htons(listener_port) for _, listener_port in listeners}.__contains__
         states: Counter[int] = Counter()
         to_listeners: Counter[int] = Counter()
         from_clients: Counter[int] = Counter()
         remotes: Counter[tuple[int, ...]] = Counter()
-        for some, own in self._sockets(fds):
+        for some, own in self._sockets():
             states.update(compress(some.states, own))
             from_clients.update(compress(some.states, map(and_, own, map(on_port, some.local_ports))))
             remotes.update(compress(some.remotes(), map(and_, own, map(at_listener, some.remote_ports))))
@@ -196,24 +199,49 @@ class Broker:
         counts = {"states": states, "to_listeners": to_listeners, "from_clients": from_clients}
         return {name: {STATES[state]: n for state, n in found.items()} for name, found in counts.items()}
 
-    def _sockets(self, fds: int) -> Iterator[tuple[Sockets, Sequence[bool | None]]]:
-        """Return the kernel's sockets, and of each whether it is the process's own; `fds` descriptors are open."""
+    def _sockets(self) -> Iterator[tuple[Sockets, Sequence[bool | None]]]:
+        """Return the kernel's sockets, and of each whether it is the process's own."""
         sockets = kernel_sockets(self.ports_left_out)
-        own = [list(map(self.is_own.get, some.inodes)) for some in sockets]
+        own = self._whose(sockets)
         self.samples += 1
         unknown = any(None in some for some in own)
-        elsewhere = fds - sum(some.count(True) for some in own)
-        if unknown or elsewhere != self.elsewhere or self.samples % self.READ_AGAIN == 0:
+        all_found = self._fds() == sum(some.count(True) for some in own) + len(self.elsewhere)
+        if not all_found or self.samples % self.READ_AGAIN == 0 or (unknown and not self._still_elsewhere()):
             sockets = kernel_sockets()
             self._read_links(sockets)
-            own = [list(map(self.is_own.get, some.inodes)) for some in sockets]
-            self.elsewhere = fds - sum(some.count(True) for some in own)
+            own = self._whose(sockets)
+        elif unknown:  # no descriptor is left that could lead to them
+            for some, whose in zip(sockets, own):
+                if None in whose:
+                    self.is_own.update({inode: False for inode in some.inodes if inode not in self.is_own})
+            own = self._whose(sockets)
         return zip(sockets, own)
+
+    def _whose(self, sockets: list[Sockets]) -> list[list[bool | None]]:
+        return [list(map(self.is_own.get, some.inodes)) for some in sockets]
+
+    def _fds(self) -> int:
+        return os.stat(self.folder).st_size or len(os.listdir(self.folder))  # a size since Linux 6.2, proc_pid_fd(5)
+
+    def _still_elsewhere(self) -> bool:
+        try:
+            return all(os.readlink(f"{self.folder}/{fd}") == link for fd, link in self.elsewhere.items())
+        except FileNotFoundError:
+            return False
 
     def _read_links(self, sockets: list[Sockets]) -> None:
         """Learn whose each of the `sockets` is; they were listed first, so that none of the own ones is missed."""
-        self.is_own = dict.fromkeys(self._own_inodes(), True)
-        own_ports: set[int] = set()
+        listed = {inode for some in sockets for inode in some.inodes if inode}  # 0: no process holds it any more
+        self.is_own, self.elsewhere = {}, {}
+        for fd in os.listdir(self.folder):
+            with suppress(FileNotFoundError):  # closed meanwhile
+                link = os.readlink(f"{self.folder}/{fd}")
+                inode = int(link[8:-1]) if link.startswith("socket:[") else 0
+                if inode not in listed or inode in self.is_own:  # a duplicate is one more descriptor, no socket
+                    self.elsewhere[fd] = link
+                if inode:
+                    self.is_own[inode] = True
+        own_ports = {0, 0xFFFF}  # these have no port below or above them for the filter
         others: Counter[int] = Counter()
         for some in sockets:
             for inode, port in zip(some.inodes, some.local_ports):
@@ -223,13 +251,6 @@ class Broker:
                     others[port] += 1
         # The receivers' ends, where they run on this host too
         self.ports_left_out = [p for p, n in others.most_common(8) if n >= self.BULK and p not in own_ports]
-
-    def _own_inodes(self) -> Iterator[int]:
-        for fd in os.listdir(self.folder):
-            with suppress(FileNotFoundError):  # closed meanwhile
-                link = os.readlink(f"{self.folder}/{fd}")
-                if link.startswith("socket:["):
-                    yield int(link[8:-1])
 
 
 def _address(family: int, port: int, *words: int) -> Address:
@@ -252,19 +273,12 @@ def find_broker(process_name: str, port: int) -> Broker:
     named = [process for process in named if process.info["status"] != psutil.STATUS_ZOMBIE]
     if not named:
         raise InspectionFailed(f"no process on {socket.gethostname()} has a name that starts with {process_name}")
-    found = named if len(named) == 1 else [process for process in named if _listens(process, port)]
-    if not found:
-        raise InspectionFailed(
-            f"{len(named)} processes are named {process_name}, none that I may see listens on {port}"
-        )
-    return Broker(found[0])
-
-
-def _listens(process: psutil.Process, port: int) -> bool:
-    try:
-        return any(c.status == "LISTEN" and c.laddr.port == port for c in process.net_connections(kind="tcp"))
-    except psutil.Error:
-        return False
+    for process in named:
+        with suppress(psutil.Error):
+            listed = [] if len(named) == 1 else process.net_connections(kind="tcp")
+            if len(named) == 1 or any(c.status == "LISTEN" and c.laddr.port == port for c in listed):
+                return Broker(process)
+    raise InspectionFailed(f"{len(named)} processes are named {process_name}, none that I may see listens on {port}")
 
 
 @lru_cache(maxsize=8)

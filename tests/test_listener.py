@@ -224,6 +224,17 @@ def test_a_slow_sender_is_cut_at_the_timeout(processes: Processes) -> None:
     listener.wait_until(open=1, rejected=1)
 
 
+def test_an_idle_connection_has_the_whole_timeout_for_its_next_request(processes: Processes) -> None:
+    listener = start(processes, "-timeout", "1s")
+    with listener.connect(NOTIFICATION) as peer:
+        read_answer(peer)
+        time.sleep(0.7)
+        peer.sendall(NOTIFICATION[:9])
+        time.sleep(0.7)
+        peer.sendall(NOTIFICATION[9:])
+        read_answer(peer)
+
+
 def _send_forever(peer: socket.socket, data: bytes, pause: float = 0.0) -> None:
     while True:
         peer.sendall(data)

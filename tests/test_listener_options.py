@@ -45,7 +45,7 @@ def test_the_defaults_of_the_original(processes: Processes) -> None:
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        *(("-delay", value) for value in ("5", "5x", "", "-1s", "1s 1s", "s", ".s", "5m,", "٣s")),
+        *(("-delay", value) for value in ("5", "5x", "", "-1s", "1s 1s", "s", ".s", "5m,", "٣s", "9999999h")),
         ("-stats", "soon"),
         ("-timeout", "-30s"),
         *(("-port", value) for value in ("http", "65536", "-1", "8093-8090", "0-5", "8090-", "8090,8091")),

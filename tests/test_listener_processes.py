@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import select
 import signal
 import socket
@@ -18,7 +19,7 @@ from tests.test_listener import NOTIFICATION, Listener, close_all, read_answer, 
 
 def free_ports(number: int) -> str:
     """Return a range of `number` ports that were free a moment ago."""
-    for first in range(20000, 32000, number):
+    for first in random.sample(range(20000, 32000, number), 100):
         opened = []
         try:
             for port in range(first, first + number):
@@ -38,9 +39,16 @@ def cpu(listener: Listener) -> float:
 def gone(pids: list[int], timeout: float) -> bool:
     """Tell whether all of these processes end within `timeout` s."""
     end = time.monotonic() + timeout
-    while any(map(psutil.pid_exists, pids)) and time.monotonic() < end:
+    while (left := [pid for pid in pids if runs(pid)]) and time.monotonic() < end:
         time.sleep(0.01)
-    return not any(map(psutil.pid_exists, pids))
+    return not left
+
+
+def runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def children(listener: Listener) -> list[int]:

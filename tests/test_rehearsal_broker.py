@@ -155,6 +155,12 @@ ACTION = "invalid update action type: right ones are: append, appendStric, delet
             {},
             (400, error("entities is not of the right JSON type")),
         ),
+        (
+            "POST /v2/subscriptions",
+            {"subject": {"condition": {"attrs": [{}]}}, "notification": {"http": {"url": "http://localhost:1"}}},
+            {},
+            (400, error("attrs is not of the right JSON type")),
+        ),
         ("POST /v2/op/update", {"actionType": "add", "entities": []}, {}, (400, error(ACTION))),
         ("POST /v2/op/update", {"actionType": "aPPend", "entities": []}, {}, (204, None)),
         ("GET /v2/subscriptions?limit=1&options=count", None, {}, (200, [])),
@@ -250,13 +256,13 @@ def test_a_database_that_goes_away_is_an_error_in_time(processes: Processes, wit
     database = processes.started[-1]
     broker = Broker(processes, mongo, "-multiservice")
     broker.subscribe("http://localhost:8090/notify")
-    psutil.Process(database.pid).send_signal(with_signal)
+    database.popen.send_signal(with_signal)
     try:
         begin = time.monotonic()
         answers = [broker.ask("POST /v2/subscriptions", VALID), broker.ask("GET /v2/subscriptions")]
         assert time.monotonic() - begin < 2 * 3
     finally:
-        psutil.Process(database.pid).send_signal(signal.SIGCONT)
+        database.popen.send_signal(signal.SIGCONT)
     for answer in answers:
         assert answer.status == 500
         assert json.loads(answer.body)["error"] == "InternalServerError"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from scenario import events
 from scenario.options import Options
 from scenario.records import Row, Verdict
 from scenario.run import Run
-from scenario.verdict import PASS
+from scenario.verdict import FAIL, PASS, PREFLIGHT
 
 HEADER = (
     " Reports each second:",
@@ -23,6 +24,8 @@ HEADER = (
     " " + "-" * 80,
 )
 OFF, FAILED = "N/A", "NOK"
+RULE = " " + "=" * 80
+RED, BOLD_RED, BOLD_GREEN, BOLD_YELLOW = "31", "1;31", "1;32", "1;33"  # ANSI: select graphic rendition
 
 
 def line(counter: int, row: Row, options: Options) -> str:
@@ -44,6 +47,14 @@ def _queue(row: Row, options: Options) -> str:
     return OFF if row.queue.size is None else str(row.queue.size)
 
 
+class _Colours(logging.Formatter):
+    """Colours a record as its `colour` says."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text, colour = super().format(record), getattr(record, "colour", "")
+        return f"\033[{colour}m{text}\033[0m" if colour else text
+
+
 class ReportLog:
     """Writes each run's rows and verdict to the file; with `console` also to stderr, between the phases and progress.
 
@@ -52,8 +63,6 @@ class ReportLog:
 
     def __init__(self, environment: Environment, console: bool) -> None:
         self._console = console
-        self._format = logging.Formatter("%(asctime)s | %(levelname)s | %(message)s")
-        self._format.converter = time.gmtime
         self._file = logging.getLogger("connections_stress_tests.file")
         self._file.propagate = False
         self._screen = logging.getLogger("connections_stress_tests")
@@ -61,7 +70,8 @@ class ReportLog:
         self._screen.setLevel(logging.INFO)
         if console:
             self._screen.propagate = False
-            self._add(self._screen, logging.StreamHandler(sys.stderr))
+            colours = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+            self._add(self._screen, logging.StreamHandler(sys.stderr), _Colours if colours else logging.Formatter)
         self._verdict: Verdict | None = None
         for hook, listener in (
             (events.run_started, self._start),
@@ -73,21 +83,24 @@ class ReportLog:
         ):
             hook.add_listener(listener)
 
-    def _add(self, logger: logging.Logger, handler: logging.Handler) -> None:
-        handler.setFormatter(self._format)
+    def _add(self, logger: logging.Logger, handler: logging.Handler, kind: type[logging.Formatter]) -> None:
+        formatter = kind("%(asctime)s | %(levelname)s | %(message)s")
+        formatter.converter = time.gmtime
+        handler.setFormatter(formatter)
         logger.addHandler(handler)
 
     def _start(self, run: Run, **_: Any) -> None:
         self._options, self._rows = run.options, 0
         self._close()
-        self._add(self._file, logging.FileHandler(run.options.report_log, mode="w", encoding="utf-8"))
+        file = logging.FileHandler(run.options.report_log, mode="w", encoding="utf-8")
+        self._add(self._file, file, logging.Formatter)
         begin = datetime.fromtimestamp(run.clock.now(), UTC).replace(tzinfo=None).isoformat()
         self._both(f"Test init: {begin}Z")
 
-    def _both(self, text: str, level: int = logging.INFO) -> None:
-        self._file.log(level, text)
+    def _both(self, text: str, colour: str = "") -> None:
+        self._file.info(text)
         if self._console:
-            self._screen.log(level, text)
+            self._screen.info(text, extra={"colour": colour})
 
     def _enter(self, phase: str, **_: Any) -> None:
         self._screen.info(f"phase {phase}")
@@ -100,22 +113,26 @@ class ReportLog:
             for text in HEADER:
                 self._both(text)
         self._rows += 1
-        self._both(line(self._rows, row, self._options))
+        self._both(line(self._rows, row, self._options), "" if row.version_ok else RED)
 
     def _judge(self, verdict: Verdict, **_: Any) -> None:
         self._verdict = verdict
-        self._tell(self._file, verdict)
+        if self._file.handlers:  # else the run never began
+            self._tell(self._file, verdict)
+            self._close()
         if not self._console:
             self._tell(self._screen, verdict)
 
     def _tell(self, logger: logging.Logger, verdict: Verdict) -> None:
         level = logging.INFO if verdict.outcome == PASS else logging.ERROR
-        logger.log(level, f"Verdict: {verdict.outcome}")
+        colour = {PASS: BOLD_GREEN, FAIL: BOLD_RED, PREFLIGHT: BOLD_RED}.get(verdict.outcome, BOLD_YELLOW)
+        logger.log(level, f"Verdict: {verdict.outcome}", extra={"colour": colour})
         for reason in verdict.reasons:
             logger.log(level, f"  {reason}")
 
     def _quit(self, **_: Any) -> None:
         if self._console and self._verdict is not None:  # after Locust's own tables, where it is not overlooked
+            self._screen.info(RULE)
             self._tell(self._screen, self._verdict)
         self._close()
 

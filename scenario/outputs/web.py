@@ -1,33 +1,108 @@
-"""The start form of the web UI: our options are checked before anything starts, and a bad one is said in the form."""
+"""The tab "Connections" on the web UI's own page, its data, and what "Download Data" offers of it.
+
+    GET connections/data?since=N    JSON: state, reasons, table, and the rows from number N (from 0) on
+    GET connections/metrics         the last row in Prometheus' text format
+    GET connections/csv             the rows as the connections CSV has them
+    GET connections/log             the report log
+    GET connections/report          the report, one HTML file
+
+Every address is relative to the page, so that --web-base-path does not matter, and behind --web-login when that is on.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import csv
+import io
+import json
+from pathlib import Path
 
 from locust.env import Environment
 from locust.web import WebUI
 
-from flask import Response, jsonify, request
+from flask import Blueprint, Response, request, send_file
 
-from scenario.options import check
+from scenario.outputs import metrics
+from scenario.outputs.csv import COLUMNS, cells
+from scenario.outputs.history import History
+from scenario.outputs.report import PLOTLY_JS, render
+
+_STATIC = Path(__file__).with_name("static")
+_DOWNLOADS = {
+    "csv": "Download connections CSV",
+    "log": "Download connections log",
+    "report": "Download connections report",
+}
+_TAGS = (
+    '<link rel="stylesheet" href="./connections/connections.css">'
+    '<script defer src="./connections/chart.js"></script><script defer src="./connections/connections.js"></script>'
+)
 
 
-def check_start_form(environment: Environment, web_ui: WebUI) -> None:
-    """Put a check before Locust's POST /swarm, which answers 500 to a text where a number was."""
+def add_tab(environment: Environment, web_ui: WebUI, history: History) -> None:
+    """Add the tab, its routes and its downloads to the web UI."""
     assert web_ui.app is not None
-    start = web_ui.app.view_functions["locust.swarm"]
+    assert environment.parsed_options is not None
+    web_ui.template_args["extended_tabs"] = [{"title": "Connections", "key": "connections"}]
+    web_ui.template_args["extended_csv_files"] = [
+        {"href": f"./connections/{name}", "title": title} for name, title in _DOWNLOADS.items()
+    ]
+    pages = _Pages(history)
+    blueprint = Blueprint("connections", __name__, url_prefix=environment.parsed_options.web_base_path or None)
+    for path, view in (
+        ("data", pages.data),
+        ("metrics", pages.metrics),
+        ("csv", pages.csv),
+        ("log", pages.log),
+        ("report", pages.report),
+        ("<any('chart.js', 'connections.js', 'connections.css', 'plotly.min.js'):name>", pages.static),
+    ):
+        blueprint.add_url_rule(f"/connections/{path}", view_func=web_ui.auth_required_if_enabled(view))
+    web_ui.app.register_blueprint(blueprint)
+    web_ui.app.after_request(_add_script)
 
-    def swarm() -> Any:
-        try:
-            check(request.form)
-        except ValueError as problem:
-            return _refused(environment, str(problem))
-        if environment.runner is not None and environment.runner.state in ("spawning", "running"):
-            return _refused(environment, "a run is under way: stop it first")
-        return start()
 
-    web_ui.app.view_functions["locust.swarm"] = web_ui.auth_required_if_enabled(swarm)
+def _add_script(response: Response) -> Response:
+    """Have Locust's page load our script: it has no place of its own for a chart."""
+    if request.endpoint == "locust.index" and response.status_code == 200:
+        page = response.get_data(as_text=True)
+        response.set_data(page.replace("</body>", f"{_TAGS}</body>"))
+    return response
 
 
-def _refused(environment: Environment, problem: str) -> Response:
-    return jsonify({"success": False, "message": problem, "host": environment.host})
+class _Pages:
+    """The views; they only read."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+
+    def data(self) -> Response:
+        since = max(0, request.args.get("since", 0, type=int))
+        # Not jsonify: Locust runs Flask in debug mode, where it indents.
+        text = json.dumps(self.history.snapshot(since), separators=(",", ":"))
+        return Response(text, mimetype="application/json")
+
+    def metrics(self) -> Response:
+        return Response(metrics.exposition(self.history), content_type=metrics.CONTENT_TYPE)
+
+    def csv(self) -> Response:
+        text = io.StringIO()
+        csv.writer(text).writerows([COLUMNS, *map(cells, self.history.rows)])
+        return _download(text.getvalue(), "connections.csv", "text/csv")
+
+    def log(self) -> Response:
+        options = self.history.options
+        if options is None:
+            return Response("There is no log yet: it begins with a run.\n", 404, mimetype="text/plain")
+        path = Path(options.report_log)
+        return _download(path.read_text(encoding="utf-8"), path.name, "text/plain")
+
+    def report(self) -> Response:
+        return _download(render(self.history), "connections.html", "text/html")
+
+    def static(self, name: str) -> Response:
+        path = PLOTLY_JS if name == PLOTLY_JS.name else _STATIC / name
+        return send_file(path, max_age=0)  # asked for with each load of the page, and answered "not modified"
+
+
+def _download(text: str, name: str, mimetype: str) -> Response:
+    return Response(text, mimetype=mimetype, headers={"Content-Disposition": f'attachment; filename="{name}"'})

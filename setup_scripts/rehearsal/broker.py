@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -18,11 +19,12 @@ from pymongo.errors import PyMongoError
 from rehearsal import ngsi
 from rehearsal.database import Database
 from rehearsal.ngsi import BrokerError
-from rehearsal.notifications import LIBCURL, VERSION, Notification, ThreadPool, make_senders
+from rehearsal.notifications import LIBCURL, VERSION, Notification, ThreadPool, look_up, make_senders
 from rehearsal.options import Options
 from rehearsal.subscriptions import Cache, Document, Subscription
 
 PUSHES = 20  # notifications pushed before the workers run: they connect while the update is still under way
+TURN = 0.001  # s: a whole turn of the event loop; sleep(0) may let 1,000 callbacks pass before any socket is looked at
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,9 @@ class Broker:
         attributes = stored | given
         self._database.store_entity(request.service, key, attributes)
         matching = self._cache.matching(request.service, key["servicePath"], key["id"], key["type"], changed)
+        for url in {subscription.url for subscription in matching}:
+            with contextlib.suppress(OSError):
+                look_up(url)  # once, before thousands of workers do
         for number, subscription in enumerate(matching, 1):
             notification = Notification(
                 url=subscription.url,
@@ -196,5 +201,5 @@ class Broker:
             )
             self._senders.push(notification)
             if number % PUSHES == 0:
-                gevent.sleep(0)
-        gevent.sleep(0)
+                gevent.sleep(TURN)
+        gevent.sleep(10 * TURN)  # the last workers take their descriptors before the update's own is free again

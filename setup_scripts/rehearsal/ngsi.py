@@ -79,8 +79,8 @@ def subscription_document(body: Document, service_path: str) -> Document:
         "_id": ObjectId(),
         "servicePath": service_path or "/",
         "entities": [_subject(entity) for entity in _part(subject, "entities", [])],
-        "conditions": _part(_part(subject, "condition", {}), "attrs", []),
-        "attrs": _part(notification, "attrs", []),
+        "conditions": _attribute_names(_part(subject, "condition", {})),
+        "attrs": _attribute_names(notification),
         "reference": url,
         "format": "normalized",
         "status": "active",
@@ -135,6 +135,13 @@ def _part(whole: object, name: str, usual: _Kind) -> _Kind:
     if not isinstance(value, type(usual)):
         raise _bad(f"{name} is not of the right JSON type")
     return value
+
+
+def _attribute_names(whole: object) -> list[object]:
+    names = _part(whole, "attrs", [])
+    if not all(isinstance(name, str) for name in names):
+        raise _bad("attrs is not of the right JSON type")
+    return names
 
 
 def _check_url(url: str) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
-from gevent.lock import Semaphore
 from gevent.queue import Full, Queue
 
 from rehearsal.options import NotificationMode
@@ -74,7 +73,7 @@ class Worker:
             end.close()
 
     def _exchange(self, notification: Notification) -> None:
-        addresses = _look_up(notification.url)
+        addresses = look_up(notification.url)
         self._pair = self._pair or socket.socketpair()
         connection = self._connection
         if not (connection and self._addresses == addresses and _is_answered(connection, notification)):
@@ -107,17 +106,14 @@ def _is_answered(connection: socket.socket, notification: Notification) -> bool:
 
 _Addresses = list[tuple[int, Any]]
 _known: dict[str, _Addresses] = {}
-_looking_up = Semaphore()
 
 
-def _look_up(url: str) -> _Addresses:
-    """Return the addresses of a URL's host, from the first lookup on; OSError when there is none."""
+def look_up(url: str) -> _Addresses:
+    """Return the addresses of a URL's host, kept from the first lookup on; OSError when there is none."""
     parts = urlsplit(url)
     if parts.netloc not in _known:
-        with _looking_up:  # one lookup for thousands of workers
-            if parts.netloc not in _known:
-                found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
-                _known[parts.netloc] = [(family, address) for family, _, _, _, address in found]
+        found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
+        _known[parts.netloc] = [(family, address) for family, _, _, _, address in found]
     return _known[parts.netloc]
 
 

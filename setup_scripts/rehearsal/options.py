@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 # Flags of Orion's manual that change nothing here: accepted, ignored.
 _IGNORED_FLAGS = (
@@ -16,6 +17,7 @@ _IGNORED_VALUES = (
     "logInfoPayloadMaxSize connectionMemory maxConnections inReqPayloadMaxSize outReqMsgMaxSize corsOrigin corsMaxAge "
     "notifFlowControl pidpath cprForwardLimit"
 )
+_ERRORS = {str(status.value) for status in HTTPStatus if status >= 400}
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,6 @@ def _mode(text: str) -> NotificationMode:
 
 def _fail(text: str) -> FailEvery:
     match text.split(":"):
-        case [nth, status] if nth.isdecimal() and int(nth) and status.isdecimal() and 400 <= int(status) <= 599:
+        case [nth, status] if nth.isdecimal() and int(nth) and status in _ERRORS:
             return FailEvery(int(nth), int(status))
-    raise argparse.ArgumentTypeError(f"{text!r} is not N:STATUS with a status from 400 to 599, as in 7:503")
+    raise argparse.ArgumentTypeError(f"{text!r} is not N:STATUS with the status of an error, as in 7:503")

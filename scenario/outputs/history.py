@@ -1,0 +1,120 @@
+"""What is known of the run under way, or of the last one: the web UI's tab, the metrics and the report read it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import gevent
+
+from scenario import events
+from scenario.broker import Broker, BrokerError
+from scenario.options import Options
+from scenario.outputs.figures import COLUMNS, cells, table
+from scenario.records import IdleClients, Row, Verdict
+from scenario.run import Run
+
+READY, RUNNING = "READY", "RUNNING"  # the states beside the verdict's outcomes
+
+
+class History:
+    """Listens to a run. The next run starts it anew, with its preflight."""
+
+    def __init__(self) -> None:
+        self._forget()
+        events.phase_entered.add_listener(self._enter)
+        events.run_started.add_listener(self._start)
+        events.progress_made.add_listener(self._progress)
+        events.row_completed.add_listener(self._row)
+        events.idle_clients_reported.add_listener(self._idle)
+        events.run_judged.add_listener(self._judge)
+
+    def _forget(self) -> None:
+        self.began = time.time()  # s since the epoch; names the run, too
+        self.phase = ""
+        self.progress = ""
+        self.run: Run | None = None
+        self.rows: list[Row] = []
+        self.figures: list[list[Any]] = []  # the rows' cells
+        self.nok = 0  # rows whose GET /version failed
+        self.slowest = 0.0  # ms
+        self.marks: dict[str, int] = {}  # what began -> second
+        self.verdict: Verdict | None = None
+        self.broker_version = ""  # text of GET /version when the run started
+        self.preflight: list[tuple[str, str, str, str, str]] = []  # what, state, found, needed, remedy
+
+    @property
+    def options(self) -> Options | None:
+        """The run's options; None before there was one, and when it was refused."""
+        return self.run.options if self.run else None
+
+    @property
+    def state(self) -> str:
+        """READY before the first run, RUNNING, then the verdict's outcome."""
+        if self.verdict is not None:
+            return self.verdict.outcome
+        return RUNNING if self.phase else READY
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The verdict's reasons; before it, what is known so far."""
+        if self.verdict is not None:
+            return self.verdict.reasons
+        if not self.rows:
+            return (self.progress,) if self.progress else ()
+        version = f"{self.nok} NOK" if self.nok else "all OK"
+        return (f"version: {version} in {len(self.rows)} rows so far, the slowest in {self.slowest:.0f} ms",)
+
+    def snapshot(self, since: int = 0) -> dict[str, Any]:
+        """Return all that is shown of the run, with the rows from number `since` (from 0) on, as JSON can carry it."""
+        schedule = self.run and self.run.schedule
+        return {
+            "run": self.began,
+            "state": self.state,
+            "phase": self.phase,
+            "reasons": self.reasons,
+            "table": table(self.figures),
+            "marks": self.marks,
+            "trigger": schedule and schedule.trigger,
+            "end": schedule and schedule.end - schedule.trigger,
+            "slo": self.options and self.options.version_slo,
+            "columns": COLUMNS,
+            "since": since,
+            "rows": self.figures[since:],
+        }
+
+    def _enter(self, phase: str) -> None:
+        if phase == "preflight":
+            self._forget()
+        self.phase = phase
+
+    def _start(self, run: Run) -> None:
+        self.run = run
+        gevent.spawn(self._ask_version, Broker(run.options.host, run.options.service, run.options.service_path))
+
+    def _ask_version(self, broker: Broker) -> None:
+        began = self.began
+        try:
+            text = broker.version()
+        except BrokerError as error:
+            text = str(error)
+        if self.began == began:
+            self.broker_version = text
+
+    def _progress(self, phase: str, text: str) -> None:
+        self.progress = text
+
+    def _row(self, row: Row) -> None:
+        self.rows.append(row)
+        self.figures.append(cells(row))
+        self.marks.setdefault(row.phase, row.since_trigger)
+        if row.version is not None:
+            self.nok += bool(row.version.error)
+            self.slowest = max(self.slowest, row.version.latency or 0)
+
+    def _idle(self, record: IdleClients) -> None:
+        if self.run is not None and self.run.schedule is not None:
+            self.marks.setdefault("idle clients", round(record.at - self.run.schedule.trigger))
+
+    def _judge(self, verdict: Verdict) -> None:
+        self.verdict = verdict

@@ -1,0 +1,56 @@
+"""The last row in Prometheus' text format (https://prometheus.io/docs/instrumenting/exposition_formats).
+
+What was not measured is left out: a missing figure is never 0. Units are Prometheus' own: seconds and bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scenario.outputs.history import History
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+# name, record of the row, its field, meaning
+_GAUGES = (
+    ("queue_size", "queue", "size", "notifQueue.size of the broker."),
+    ("queue_backlog", "queue", "backlog", "Notifications that no worker has taken yet."),
+    ("established", "connections", "established", "ESTABLISHED connections of the broker."),
+    ("close_wait", "connections", "close_wait", "CLOSE_WAIT connections of the broker."),
+    ("broker_fds", "connections", "fds", "File descriptors in use by the broker."),
+    ("broker_threads", "connections", "threads", "Threads of the broker."),
+    ("broker_rss_bytes", "connections", "rss", "Resident memory of the broker."),
+    ("listener_held", "listener", "held", "Notifications that the listeners hold unanswered."),
+)
+
+
+def exposition(history: History) -> str:
+    """Return the text of the page."""
+    labels = {"state": history.state, "phase": history.phase, "host": history.options.host if history.options else ""}
+    lines = [
+        *_gauge("run_info", "State, phase and broker of this run.", 1, labels),
+        *_gauge("rows", "Rows of this run so far.", len(history.rows)),
+        *_gauge("rows_nok", "Rows of this run whose GET /version failed.", history.nok),
+    ]
+    for row in history.rows[-1:]:
+        if row.version is not None:
+            lines += _gauge("version_ok", "1: GET /version was answered rightly, 0: it was not.", row.version_ok)
+            latency = None if row.version.latency is None else row.version.latency / 1000
+            lines += _gauge("version_latency_seconds", "GET /version over a new connection.", latency)
+        for name, record, field, meaning in _GAUGES:
+            lines += _gauge(name, meaning, getattr(getattr(row, record), field, None))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _gauge(name: str, meaning: str, value: float | None, labels: dict[str, str] | None = None) -> Iterator[str]:
+    if value is None:
+        return
+    name = f"connections_{name}"
+    yield f"# HELP {name} {meaning}"
+    yield f"# TYPE {name} gauge"
+    pairs = ",".join(f'{label}="{_escape(text)}"' for label, text in (labels or {}).items())
+    yield f"{name}{{{pairs}}} {float(value)!r}" if pairs else f"{name} {float(value)!r}"
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

@@ -1,0 +1,162 @@
+"""`--connections-report`: the run as one HTML page, to be mailed: it needs no network, and no script for its text.
+
+Verdict and reasons, now/min/max, the two charts, the rows around each NOK, preflight, limits, options, versions.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import resource
+import tomllib
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import locust
+from locust.env import Environment
+
+from jinja2 import Environment as Templates
+from jinja2 import FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from scenario import events
+from scenario.options import Options
+from scenario.outputs import csv
+from scenario.outputs.figures import table
+from scenario.outputs.history import History
+from scenario.records import Row
+from scenario.verdict import HELD_SHARE, ROWS_SHARE
+
+_STATIC = Path(__file__).with_name("static")
+_PROJECT = Path(__file__).parents[2] / "pyproject.toml"
+_AROUND, _MOST = 2, 200  # rows shown before and after a NOK; rows shown in all
+_SHOWN = ("second", "time_utc", "phase", "version", "version_latency_ms", "established", "close_wait", "sum",
+          "queue_backlog", "listener_held", "broker_fds", "version_error")  # fmt: skip
+_log = logging.getLogger(__name__)
+
+
+def _plotly_js() -> Path:
+    """Return plotly's script, which its PyPI package carries; the package itself is not needed."""
+    spec = find_spec("plotly")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    return Path(spec.submodule_search_locations[0], "package_data", "plotly.min.js")
+
+
+PLOTLY_JS = _plotly_js()
+
+
+class ReportFile:
+    """Writes the report when the run is judged; a refused run has one too, so that no older one is taken for it."""
+
+    def __init__(self, environment: Environment, history: History) -> None:
+        self.environment, self.history = environment, history
+        events.run_judged.add_listener(self._write)
+
+    def _write(self, **_: Any) -> None:
+        assert self.environment.parsed_options is not None
+        if path := self.environment.parsed_options.connections_report:
+            try:
+                Path(path).write_text(render(self.history), encoding="utf-8")
+            except OSError as error:
+                _log.error(f"--connections-report: {error}")
+
+
+def render(history: History) -> str:
+    """Return the page. What came from outside is escaped: by the template in the text, here in the data."""
+    templates = Templates(
+        loader=FileSystemLoader(_STATIC),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    data = json.dumps({**history.snapshot(), "reasons": [], "table": []}, separators=(",", ":"))
+    return templates.get_template("report.html").render(
+        history=history,
+        reasons=map(_without_password, history.reasons),
+        began=datetime.fromtimestamp(history.began, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        table=table(history.figures),
+        around=list(_around_nok(history.rows)),
+        shown=_SHOWN,
+        limits=_limits(history.options),
+        options=_options(history.options),
+        versions=_versions(history),
+        css=_inline("connections.css"),
+        plotly=Markup(PLOTLY_JS.read_text(encoding="utf-8")),
+        chart=_inline("chart.js"),
+        data=Markup(data.replace("<", "\\u003c")),
+    )
+
+
+def _inline(name: str) -> Markup:
+    return Markup((_STATIC / name).read_text(encoding="utf-8"))
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"://[^/@\s]*@", "://***@", text)
+
+
+def _around_nok(rows: list[Row]) -> Iterator[list[object] | None]:
+    """Yield the cells of the rows around each NOK; None where rows are left out, at the end for those above _MOST."""
+    near = sorted(
+        {
+            other
+            for number, row in enumerate(rows)
+            if row.version is not None and row.version.error
+            for other in range(max(0, number - _AROUND), min(len(rows), number + _AROUND + 1))
+        }
+    )
+    for before, number in zip([-1, *near], near[:_MOST], strict=False):
+        if number != before + 1:
+            yield None
+        named = dict(zip(csv.COLUMNS, csv.cells(rows[number]), strict=True))
+        yield [named[column] for column in _SHOWN]
+    if len(near) > _MOST:
+        yield None
+
+
+def _options(options: Options | None) -> dict[str, str]:
+    """Return the options as they may be mailed: without passwords."""
+    if options is None:
+        return {}
+    values = {
+        **asdict(options),
+        "notify_urls": ", ".join(options.notify_urls),
+        "duration": f"{options.duration:.0f} s",
+        "baseline": f"{options.baseline} s",
+        "version_slo": f"{options.version_slo:.0f} ms",
+        "inspector_token": "***" if options.inspector_token else "",
+    }
+    words = {True: "yes", False: "no"}
+    return {
+        name.replace("_", " "): words[value] if isinstance(value, bool) else _without_password(str(value))
+        for name, value in values.items()
+    }
+
+
+def _limits(options: Options | None) -> dict[str, str]:
+    """Return what the verdict allows, and what this process may have."""
+    if options is None:
+        return {}
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return {
+        "notifications held at one time": f"at least {HELD_SHARE:.0%} of {options.subscriptions}",
+        "GET /version": f"at most {options.version_slo:.0f} ms; at most {options.max_nok} rows NOK or slower",
+        "rows": f"for at least {ROWS_SHARE:.0%} of the seconds",
+        "idle clients": f"all {options.idle_connections} accepted, and answered at the end",
+        "open files of this process (Locust)": f"{soft} (hard limit {hard})",
+    }
+
+
+def _versions(history: History) -> dict[str, str]:
+    try:
+        own = tomllib.loads(_PROJECT.read_text(encoding="utf-8"))["project"]["version"]
+    except (OSError, ValueError, KeyError):
+        own = "unknown"
+    return {"broker": history.broker_version, "Locust": locust.__version__, "connections stress test": own}

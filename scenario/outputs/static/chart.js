@@ -1,0 +1,81 @@
+"use strict";
+// Draws the rows of /connections/data: connections above, the latency of GET /version below. The report carries this
+// file, too. Nothing but Plotly is needed; what comes from outside is escaped, for Plotly takes <b> and <a> as such.
+
+const LINES = {
+  // key of the column: what the legend says, and how the line looks; the first lie below the others
+  sum: ["sum", {color: "#a9afb4", width: 6}],
+  established: ["established", {color: "#2f9e55", width: 2}],
+  close_wait: ["close wait", {color: "#e08a00", width: 2}],
+  held: ["held by the listener", {color: "#3b82d6", width: 2, dash: "dash"}],
+  backlog: ["queue backlog", {color: "#a35fd0", width: 2}],
+};
+const RED = "#e23c34", FAINT = "rgba(128,128,128,.25)";
+const HEIGHT = 560, BOTTOM = 90, LABEL = 15; // px
+
+function drawConnections(box, data) {
+  const color = getComputedStyle(box).color;
+  const column = Object.fromEntries(data.columns.map((name, i) => [name, data.rows.map((row) => row[i])]));
+  const top = 25 + LABEL * Object.keys(data.marks).length;
+  const axis = {gridcolor: FAINT, zeroline: false, linecolor: color, ticks: "outside", tickcolor: FAINT};
+  return Plotly.react(box, [...counts(column, data.trigger), ...latencies(column, data.trigger, data.slo)], {
+    height: HEIGHT, margin: {t: top, r: 20, b: BOTTOM, l: 85},
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: {color, family: "inherit"},
+    hovermode: "x", uirevision: data.run, legend: {orientation: "h", y: -0.13, yanchor: "top"},
+    ...flags(data.marks, color, HEIGHT - top - BOTTOM),
+    xaxis: {...axis, title: {text: "seconds since the update"}, anchor: "y2"},
+    yaxis: {
+      ...axis, title: {text: "connections, notifications"}, domain: [0.4, 1], rangemode: "tozero", tickformat: ",d",
+    },
+    yaxis2: {...axis, title: {text: "latency (ms)"}, domain: [0, 0.3], type: "log", dtick: 1, tickformat: ",~r"},
+  }, {responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"]});
+}
+
+function counts(column, trigger) {
+  return Object.entries(LINES).map(([key, [name, line]]) => trace(column, key, name, line, trigger));
+}
+
+function latencies(column, trigger, slo) {
+  const seconds = column.second;
+  const nok = [...seconds.keys()].filter((i) => column.error[i]);
+  const parts = [
+    {
+      name: `limit ${slo} ms`, mode: "lines", line: {color: RED, width: 1, dash: "dot"}, hoverinfo: "skip",
+      x: [seconds[0], seconds.at(-1)], y: [slo, slo],
+    },
+    trace(column, "latency", "version latency", {color: "#14a3a8", width: 1.5}, trigger),
+    {
+      name: "NOK", mode: "markers", marker: {symbol: "x", size: 9, color: RED}, showlegend: true,
+      x: nok.map((i) => seconds[i]), y: nok.map((i) => column.latency[i]),
+      text: nok.map((i) => escaped(column.error[i])), hovertemplate: "%{text}",
+    },
+  ];
+  return parts.map((part) => ({...part, yaxis: "y2"}));
+}
+
+function trace(column, key, name, line, trigger) {
+  const mode = column.second.length < 300 ? "lines+markers" : "lines"; // a marker shows a second without neighbours
+  const clock = column.second.map((second) => new Date((trigger + second) * 1000).toISOString().slice(11, 19) + " UTC");
+  return {
+    name, x: column.second, y: column[key], text: clock, mode, line, marker: {size: Math.max(4, line.width)},
+    hovertemplate: "%{y} at second %{x} (%{text})",
+  };
+}
+
+// A flag where each phase begins, on a level of its own: phases may be a second apart.
+function flags(marks, color, height) {
+  const entries = Object.entries(marks);
+  const above = (i) => LABEL * (entries.length - i);
+  return {
+    annotations: entries.map(([text, x], i) => ({
+      text, x, yref: "paper", y: 1, yshift: above(i) - LABEL, xanchor: "left", yanchor: "bottom", showarrow: false,
+    })),
+    shapes: entries.map(([, x], i) => ({
+      type: "line", x0: x, x1: x, yref: "paper", y0: 0, y1: 1 + above(i) / height, line: {color, width: 1, dash: "dot"},
+    })),
+  };
+}
+
+function escaped(text) {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}

@@ -1,0 +1,82 @@
+"use strict";
+// The tab "Connections". Locust's page makes the tab itself, empty; this puts its content below it, and fetches what is
+// new each second for as long as the tab is open.
+
+(() => {
+  const box = document.createElement("div");
+  box.id = "connections";
+  box.innerHTML = `
+    <div class="summary">
+    <div><p class="verdict"><b class="state"></b> <span class="phase"></span></p><ul class="reasons"></ul></div>
+    <table><thead><tr><th>Metric</th><th>Now</th><th>Min</th><th>Max</th></tr></thead><tbody></tbody></table>
+    </div>
+    <div class="chart"></div>`;
+  const find = (selector) => box.querySelector(selector);
+  let last = {run: null, rows: []}, busy = false, theme = "", plotly = null;
+
+  async function look() {
+    const tab = document.querySelector("#root [role=tab][aria-selected=true]");
+    const shown = tab !== null && tab.textContent.trim() === "Connections";
+    box.hidden = !shown;
+    if (!shown) return;
+    const content = tab.closest(".MuiContainer-root");
+    if (content.lastElementChild !== box) content.append(box); // React puts what it makes behind it
+    if (busy || document.hidden) return;
+    busy = true;
+    try {
+      await update();
+    } catch (error) {
+      console.warn("connections:", error);
+      find(".phase").textContent = "Locust does not answer; this is the last that was known";
+    } finally {
+      busy = false;
+    }
+  }
+
+  async function update() {
+    await (plotly ??= load("./connections/plotly.min.js"));
+    let next = await fetchSince(last.rows.length);
+    const again = next.run !== last.run;
+    if (again && next.since) next = await fetchSince(0); // another run: what we have is not of it
+    const fresh = next.rows.length;
+    if (!again) next.rows = last.rows.concat(next.rows);
+    const color = getComputedStyle(box).color;
+    const redraw = again || fresh || color !== theme || Object.keys(next.marks).length !== Object.keys(last.marks).length;
+    [last, theme] = [next, color];
+    tell(next);
+    find("table").hidden = find(".chart").hidden = !next.rows.length; // until the subscriptions are there
+    if (redraw && next.rows.length) await drawConnections(find(".chart"), next);
+  }
+
+  async function fetchSince(since) {
+    const answer = await fetch(`./connections/data?since=${since}`, {cache: "no-store"});
+    return answer.json(); // not JSON: the login page
+  }
+
+  function load(address) {
+    return new Promise((loaded, failed) => {
+      const script = document.createElement("script");
+      script.src = address;
+      script.onload = loaded;
+      script.onerror = () => { plotly = null; failed(new Error(address)); };
+      document.head.append(script);
+    });
+  }
+
+  function tell(data) {
+    box.dataset.state = data.state;
+    find(".state").textContent = data.state;
+    const second = data.rows.length ? `, second ${data.rows.at(-1)[0]} of ${data.end}` : "";
+    find(".phase").textContent = data.state === "RUNNING" ? `phase ${data.phase}${second}` : "";
+    fill(find(".reasons"), data.reasons, (reason) => text("li", reason));
+    fill(find("tbody"), data.table, (cells) => fill(document.createElement("tr"), cells, (cell) => text("td", shown(cell))));
+  }
+
+  const fill = (parent, items, make) => { parent.replaceChildren(...items.map(make)); return parent; };
+  const text = (tag, content) => Object.assign(document.createElement(tag), {textContent: content});
+  const shown = (cell) => typeof cell === "number" ? cell.toLocaleString("en") : cell ?? "–";
+
+  setInterval(look, 1000);
+  document.addEventListener("click", () => setTimeout(look, 50)); // another tab, or dark mode: not a second later
+  look();
+})();

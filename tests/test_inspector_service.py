@@ -1,0 +1,160 @@
+"""The inspector's front door: who may come in, what can be reached, how it starts and ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import rpyc
+
+from scenario.inspection import InspectionError, Inspector
+from tests.processes import Processes
+from tests.test_inspection import SCRIPT, Target, start
+
+
+@pytest.fixture
+def target(processes: Processes, tmp_path: Path) -> Target:
+    return Target(processes, tmp_path)
+
+
+def test_only_the_right_token_opens(processes: Processes, target: Target, tmp_path: Path) -> None:
+    secret = tmp_path / "token"
+    secret.write_text("open sesame\n")
+    _, port = start(processes, "--host", "0.0.0.0", "--token-file", secret)
+    right = Inspector("127.0.0.1", port, target.name, target.port, token="open sesame")
+    assert right.inspect()["pid"] == target.process.pid
+    right.close()
+    for token in ("open barley", ""):
+        with pytest.raises(InspectionError, match="closed the connection"):
+            Inspector("127.0.0.1", port, target.name, target.port, token=token).inspect()
+
+
+def test_only_a_certificate_of_the_authority_opens(processes: Processes, target: Target, tmp_path: Path) -> None:
+    if not shutil.which("openssl"):
+        pytest.skip("needs the openssl command to make certificates")
+    for name in ("server", "stranger"):
+        subprocess.run(
+            shlex.split(
+                "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+                f" -keyout {tmp_path / name}.key -out {tmp_path / name}.pem"
+            ),
+            check=True,
+            capture_output=True,
+            timeout=30,
+        )
+    key, certificate = tmp_path / "server.key", tmp_path / "server.pem"
+    _, port = start(processes, "--tls-cert", certificate, "--tls-key", key, "--tls-ca", certificate)
+    config = {"sync_request_timeout": 5}
+    connection = rpyc.ssl_connect("localhost", port, key, certificate, certificate, config=config)
+    assert json.loads(connection.root.inspect(target.name, target.port, ()))["pid"] == target.process.pid
+    connection.close()
+    with pytest.raises(Exception, match=r"(?i)closed|reset|alert|EOF"):
+        rpyc.ssl_connect(
+            "localhost", port, tmp_path / "stranger.key", tmp_path / "stranger.pem", certificate, config=config
+        ).root.inspect(target.name, target.port, ())
+
+
+def test_one_method_can_be_reached_and_nothing_else(processes: Processes) -> None:
+    _, port = start(processes)
+    connection = rpyc.connect("127.0.0.1", port, config={"sync_request_timeout": 5, "allow_pickle": True})
+    root, method = connection.root, connection.root.inspect
+    get = rpyc.core.consts.HANDLE_GETATTR  # asked of the other side, also for names that a proxy answers itself
+    for name in ("exposed_get_service_name", "get_service_name", "_connect", "__class__", "__dict__", "__init__"):
+        with pytest.raises(AttributeError, match="not for clients"):
+            rpyc.core.netref.syncreq(root, get, name)
+    for name in ("__func__", "__self__", "__globals__", "__class__", "__module__", "__reduce_ex__", "__call__"):
+        with pytest.raises(AttributeError, match="cannot access"):
+            rpyc.core.netref.syncreq(method, get, name)
+    for name in ("execute", "eval", "modules", "builtins", "namespace", "getmodule"):
+        with pytest.raises(AttributeError):
+            getattr(root, name)
+    with pytest.raises(AttributeError):
+        root.inspect = print
+    with pytest.raises(AttributeError):
+        del root.inspect
+    with pytest.raises(ValueError, match="pickling is disabled"):
+        rpyc.core.netref.syncreq(method, rpyc.core.consts.HANDLE_PICKLE, 2)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("", 1, ()),
+        ("x" * 301, 1, ()),
+        (1, 1, ()),
+        (object(), 1, ()),  # stays here, the inspector gets a proxy
+        ("x", 0, ()),
+        ("x", "1", ()),
+        ("x", 1, ["a:1"]),
+        ("x", 1, (["a:1"],)),
+        ("x", 1, ("a:1",) * 65),
+    ],
+)
+def test_arguments_out_of_bounds_are_refused(processes: Processes, arguments: tuple[object, ...]) -> None:
+    _, port = start(processes)
+    connection = rpyc.connect("127.0.0.1", port, config={"sync_request_timeout": 5})
+    assert json.loads(connection.root.inspect(*arguments))["error"].startswith("it takes a name")
+    connection.close()
+
+
+def test_the_file_stands_alone(processes: Processes, tmp_path: Path) -> None:
+    copy = shutil.copy(SCRIPT, tmp_path)
+    processes.start("python", copy, "--port", 0, cwd=tmp_path).wait_for("listening on")
+
+
+def test_another_users_process_is_refused_with_advice(processes: Processes, target: Target) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can start the inspector as another user")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    # the interpreter may lie where the other user cannot read, so it changes user after the imports
+    code = f"import encodings.idna, os, shutil, sys; sys.path.insert(0, {str(SCRIPT.parent)!r}); "
+    code += "import connection_inspector as inspector; "
+    code += f"os.setgroups([]); os.setgid(65534); os.setuid(65534); sys.argv[1:] = ['--port={port}']; inspector.main()"
+    processes.start("python", "-c", code, name="nobody").wait_for("listening on")
+    inspector = Inspector("127.0.0.1", port, target.name, target.port)
+    with pytest.raises(InspectionError, match="run the inspector as the user that runs the broker"):
+        inspector.inspect()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--host", "0.0.0.0"], "beyond loopback it takes --token-file, or --tls-cert, --tls-key and --tls-ca"),
+        (["--host", "::"], "beyond loopback"),
+        (["--port", "70000"], "--port is a number from 0 to 65535"),
+        (["--token-file", "/no/such"], "No such file"),
+        (["--token-file", "/dev/null"], "/dev/null is empty"),
+        (["--tls-cert", "/dev/null"], "take --token-file, or"),
+        (["--host", "no.such.host.invalid"], "ame or service not known|emporary failure"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(processes: Processes, options: list[str], sentence: str) -> None:
+    process = processes.start("python", SCRIPT, "--port", 0, *options)
+    process.wait_for(sentence)
+    assert process.wait(10) == 2
+
+
+def test_a_port_in_use_is_one_sentence(processes: Processes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        process = processes.start("python", SCRIPT, "--port", taken.getsockname()[1])
+        process.wait_for(r"\Acannot listen on 127\.0\.0\.1:\d+: Address already in use$")
+        assert process.wait(10) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_at_once(processes: Processes, number: signal.Signals) -> None:
+    process, port = start(processes)
+    with socket.create_connection(("127.0.0.1", port)):
+        began = time.monotonic()
+        assert process.stop(number) == 0
+        assert time.monotonic() - began < 1
