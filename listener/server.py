@@ -1,4 +1,4 @@
-"""The event loop of one process: accepts, reads, holds and answers, all on one epoll.
+"""The event loop of one process: accepts, reads, holds and answers, all on one epoll that gevent's loop waits for.
 
 Each connection is in one of four queues, by what it waits for: `reading` (the rest of its request), `held` (its delay),
 `idle` (another request), `closing` (the peer to take the last answer). Within a queue the limit is the same for all, so
@@ -18,6 +18,8 @@ from itertools import islice
 from math import inf
 from time import monotonic
 from typing import NoReturn
+
+import gevent
 
 from listener.connections import Connection, Queue
 from listener.http import Rejected, Reply, Request, failure, json_reply, ok, parse
@@ -48,6 +50,9 @@ class Server:
             (self._closing, self._close),
         ]
         self._epoll = select.epoll()
+        self._loop = gevent.get_hub().loop
+        self._watcher = self._loop.io(self._epoll.fileno(), 1)  # 1: readable
+        self._timer = self._loop.timer(0)
         self._calls: dict[int, Callable[[], None]] = {}
         self._resume_at = self._tick_at = self._interval = inf
         self._tick: Callable[[], None] = self.publish
@@ -65,16 +70,25 @@ class Server:
 
     def run(self) -> NoReturn:
         """Serve until an exception (a signal's) ends it."""
-        while True:
-            ready = self._epoll.poll(self._turn(), PER_TURN)
-            if len(ready) == PER_TURN:  # more are waiting: newcomers must not queue up behind all of them
-                for listening in self._listening:
-                    self._accept(listening)
-            for fd, events in ready:
-                if connection := self._connections.get(fd):
-                    self._on_event(connection, events)
-                else:
-                    self._calls[fd]()
+        self._watcher.start(self._work)
+        self._work()
+        gevent.get_hub().switch()
+        raise AssertionError("gevent's loop ended")
+
+    def _work(self) -> None:
+        """Serve who is ready, do what is due, and have gevent's loop call again."""
+        ready = self._epoll.poll(0, PER_TURN)
+        if len(ready) == PER_TURN:  # more are waiting: newcomers must not queue up behind all of them
+            for listening in self._listening:
+                self._accept(listening)
+        for fd, events in ready:
+            if connection := self._connections.get(fd):
+                self._on_event(connection, events)
+            else:
+                self._calls[fd]()
+        self._timer.stop()
+        self._timer = self._loop.timer(self._turn())
+        self._timer.start(self._work, update=True)
 
     def publish(self) -> None:
         """Bring this process's share of the stats up to date."""

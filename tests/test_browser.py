@@ -17,6 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from tests.processes import Processes
 from tests.stack import Stack, free_port
 from tests.test_web_data import EVIL, ROWS, evil_broker, fed, start_web
 
@@ -102,8 +103,8 @@ class Page:
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
-    """A browser of its own."""
+def page(processes: Processes, tmp_path: Path) -> Iterator[Page]:
+    """A browser of its own; it is closed before the `processes`, and nothing it complained of is overlooked."""
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     assert chromium, "this test drives Debian's Chromium: apt-get install chromium chromium-driver"
     assert chromedriver, "this test drives Debian's Chromium: apt-get install chromium chromium-driver"
@@ -117,8 +118,9 @@ def page(tmp_path: Path) -> Iterator[Page]:
     driver = webdriver.Chrome(options, webdriver.ChromeService(chromedriver))
     try:
         yield Page(driver, downloads)
-        errors = [entry for entry in driver.get_log("browser") if entry["level"] in ("WARNING", "SEVERE")]
-        assert not errors, errors
+        log: list[dict[str, Any]] = driver.get_log("browser")  # type: ignore[no-untyped-call]
+        complaints = [entry["message"] for entry in log if entry["level"] in ("WARNING", "SEVERE")]
+        assert not complaints, complaints
     finally:
         driver.quit()
 

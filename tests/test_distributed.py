@@ -37,7 +37,7 @@ def start(stack: Stack, way: str, *options: str | int) -> Fleet:
     else:
         master = stack.locust("--master", "--expect-workers", 2, *bound, *options)
         workers = [stack.locust_process("--worker", *joined, "--report-log", stack.report_log) for _ in range(2)]
-    master.wait_for("phase preflight")
+    master.wait_for("phase preflight", 40)
     if way == "processes":
         return Fleet(master, [child.pid for child in psutil.Process(master.pid).children()])
     return Fleet(master, [worker.pid for worker in workers])

@@ -91,10 +91,13 @@ def fed(processes: Processes, tmp_path: Path, evil_broker: str) -> Callable[...,
         locustfile = tmp_path / "fed.py"
         locustfile.write_text(FED)
         port = free_port()
-        process = processes.start(
+        command: list[str | int | Path] = [
             *(Path(sys.executable).with_name("locust"), "-f", locustfile, "--host", evil_broker, *options),
             *("--web-host", "127.0.0.1", "--web-port", port, "--report-log", tmp_path / "report.log"),
             *("--inspector-token", "t0ken", "--mongo", "mongodb://me:secret@localhost"),
+        ]
+        process = processes.start(
+            *command,
             env={"PYTHONPATH": str(ROOT)},
             name="locust",
         )
