@@ -171,6 +171,7 @@ class Broker:
                 "name": self.process.name(),
                 "command_line": self.process.cmdline(),
                 "started": self.process.create_time(),
+                "ephemeral_ports": _ephemeral_ports(),
             }
 
     def _by_psutil(self, port: int, listeners: frozenset[Address]) -> Counts:
@@ -263,6 +264,15 @@ def _plain(ip: str, port: int) -> Address:
     return (ip[7:] if ip.startswith("::ffff:") and "." in ip else ip), port
 
 
+def _ephemeral_ports() -> list[int]:
+    """Return the range of local ports for outgoing connections, ip(7); that of the inspector's network namespace."""
+    try:
+        text = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii")
+    except OSError:
+        return []
+    return [int(word) for word in text.split()]
+
+
 def _limits(process: psutil.Process, which: int) -> list[int | None]:
     return [None if limit == psutil.RLIM_INFINITY else limit for limit in process.rlimit(which)]
 
@@ -307,7 +317,7 @@ def inspect(process_name: str, port: int, listeners: tuple[str, ...] = ()) -> st
     `states`, `to_listeners` (the remote end is one of `listeners`, "host:port") and `from_clients` (the local port is
     `port`): connections by state, {"ESTABLISHED": 5010, ...}. `fds`: open descriptors; `free_below_1024`: free numbers
     for more; `nofile`, `nproc`: [soft, hard], null for no limit; `threads`; `rss`: bytes; `pid`; `name`;
-    `command_line`: list; `started`: seconds since 1970.
+    `command_line`: list; `started`: seconds since 1970; `ephemeral_ports`: [lowest, highest] for outgoing connections.
     """
     try:
         _check(process_name, port, listeners)

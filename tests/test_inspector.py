@@ -144,6 +144,8 @@ def test_a_listener_is_found_behind_its_name_and_a_mapped_address(puppet: Puppet
     assert abs(seen["started"] - time.time()) < 60
     assert seen["threads"] == 1
     assert seen["rss"] > 1_000_000
+    lowest, highest = seen["ephemeral_ports"]
+    assert 1 <= lowest < highest <= 65535
 
 
 STEPS = st.lists(

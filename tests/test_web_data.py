@@ -91,13 +91,11 @@ def fed(processes: Processes, tmp_path: Path, evil_broker: str) -> Callable[...,
         locustfile = tmp_path / "fed.py"
         locustfile.write_text(FED)
         port = free_port()
-        command: list[str | int | Path] = [
-            *(Path(sys.executable).with_name("locust"), "-f", locustfile, "--host", evil_broker, *options),
-            *("--web-host", "127.0.0.1", "--web-port", port, "--report-log", tmp_path / "report.log"),
-            *("--inspector-token", "t0ken", "--mongo", "mongodb://me:secret@localhost"),
-        ]
+        web = ("--web-host", "127.0.0.1", "--web-port", str(port), "--report-log", str(tmp_path / "report.log"))
+        secrets = ("--inspector-token", "t0ken", "--mongo", "mongodb://me:secret@localhost")
         process = processes.start(
-            *command,
+            *(str(Path(sys.executable).with_name("locust")), "-f", str(locustfile), "--host", evil_broker),
+            *(*web, *secrets, *options),
             env={"PYTHONPATH": str(ROOT)},
             name="locust",
         )
