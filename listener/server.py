@@ -21,8 +21,9 @@ from typing import NoReturn
 
 import gevent
 
+from listener.admin import administer
 from listener.connections import Connection, Queue
-from listener.http import Rejected, Reply, Request, failure, json_reply, ok, parse
+from listener.http import Rejected, Reply, Request, failure, ok, parse
 from listener.options import Options
 from listener.stats import Counts, Stats
 
@@ -187,7 +188,8 @@ class Server:
                 return
             connection.parser, data = None, request.rest
             if request.path.startswith(b"/-/"):
-                reply = self._administer(connection, request)
+                self.publish()
+                reply = administer(request, connection, self._options, self._stats)
             else:
                 reply = ok(request, self._options.close)
                 if self._options.delay:
@@ -207,22 +209,6 @@ class Server:
             self._epoll.modify(connection.fd, select.EPOLLIN | select.EPOLLRDHUP)
         rest, connection.rest = connection.rest, b""
         self._feed(connection, rest)
-
-    def _administer(self, connection: Connection, request: Request) -> Reply:
-        if not (self._options.admin_any or connection.peer_is_loopback()):
-            return failure(403)
-        method = {b"/-/stats": b"GET", b"/-/release": b"POST"}.get(request.path)
-        if not method:
-            return failure(404)
-        if request.method != method:
-            return failure(405, f"Allow: {method.decode()}")
-        self.publish()
-        if method == b"GET":
-            settings = {"delay": self._options.delay, "timeout": self._options.timeout}
-            return json_reply(request, self._stats.snapshot() | settings)
-        held = self._stats.total().held
-        self._stats.release(monotonic())
-        return json_reply(request, {"released": held})
 
     def _send(self, connection: Connection, reply: Reply) -> bool:
         """Send an answer; tell whether the connection goes on."""

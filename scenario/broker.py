@@ -141,6 +141,7 @@ def notification_queue(statistics: Any) -> dict[str, int | None] | None:
         return None
     entered, left = block.get("in"), block.get("out")
     return {
+        "entered": entered,
         "size": block.get("size"),
         "backlog": entered - left if isinstance(entered, int) and isinstance(left, int) else None,
         "sent_ok": block.get("sentOk"),

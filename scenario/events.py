@@ -44,6 +44,7 @@ HOOKS: dict[type, EventHook] = {
 }
 
 # On the master, or in a run of one process, only:
+preflight_done = EventHook()  # fired with checks=list[Check]
 run_started = EventHook()  # fired with run=Run
 phase_entered = EventHook()  # fired with phase=str
 progress_made = EventHook()  # fired with phase=str, text=str

@@ -16,6 +16,8 @@ from typing import Any
 
 import rpyc
 
+from scenario.options import Options
+
 DEFAULT_PORT = 18812
 CALL_SECONDS = 2.0  # for one inspect(), connecting included
 CONNECT_SECONDS = 1.0  # for each of a name's addresses
@@ -26,20 +28,6 @@ _log = logging.getLogger(__name__)
 
 class InspectionError(Exception):
     """Why there are no counts, as one sentence."""
-
-
-def parse_address(text: str, default_host: str, default_port: int) -> tuple[str, int]:
-    """Split "host", "host:port", ":port", "[v6]" or "[v6]:port" into host and port; ValueError says what is wrong."""
-    host, colon, port = text.rpartition(":")
-    if not colon or port.endswith("]"):
-        host, port = text, ""
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host or "[" in host or "]" in host:
-        raise ValueError(f"{text!r} is not host[:port]: an IPv6 address stands in brackets")
-    if port and not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
-        raise ValueError(f"{text!r} is not host[:port]: a port is a number from 1 to 65535")
-    return host or default_host, int(port) if port else default_port
 
 
 class _Stream(rpyc.SocketStream):  # type: ignore[misc]
@@ -86,6 +74,13 @@ class Inspector:
         self._connection: Any = None
         self._inspect: Any = None
         self._warned = False
+
+    @classmethod
+    def of(cls, options: Options) -> Inspector:
+        """Return the client of the inspector that `options` names."""
+        host, port = options.inspector_address
+        listeners = options.listener_addresses
+        return cls(host, port, options.process_name, options.broker_address[1], listeners, options.inspector_token)
 
     def inspect(self) -> dict[str, object]:
         """Return what `connection_inspector.inspect` tells; InspectionError within CALL_SECONDS when there is none."""

@@ -41,6 +41,8 @@ class Options:
     max_nok: int
     report_log: str
     connections_report: str
+    preflight_only: bool
+    force: bool
 
     @property
     def broker_address(self) -> tuple[str, int]:
@@ -133,6 +135,8 @@ _ARGUMENTS = (
 _FLAGS = (
     ("--no-reset", "do not drop the service's database"),
     ("--no-connection-info", "do not count the broker's connections; the columns show N/A"),
+    ("--preflight-only", "print the table of checks and end: nothing is started, nothing dropped"),
+    ("--force", "start although the preflight found errors"),
     ("--no-queue-size", "do not ask for the notification queue; the column shows N/A"),
 )
 

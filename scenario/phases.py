@@ -19,12 +19,14 @@ import gevent
 
 from scenario import database, events
 from scenario.broker import Broker, BrokerError
+from scenario.checks import SPARE
 from scenario.options import Options
-from scenario.preflight import PreflightError, check_before_start
+from scenario.preflight import PreflightError, preflight, require
 from scenario.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
 from scenario.recorder import Recorder
 from scenario.run import Clock, Run, Schedule, shares
 from scenario.users import IDLE_LEAD, IdleClient, SubscriptionSeeder, UpdateTrigger
+from scenario.verdict import fds_per_notification
 
 Tick = tuple[int, float, list[type[User]]]
 
@@ -72,9 +74,15 @@ class _Flow:
         self.recorder.enter("preflight")
         try:
             self.options = Options.from_namespace(self.environment.parsed_options or Namespace())
-            check_before_start(self.options, self.environment, _USER_CLASSES)
+            table = preflight(self.options, self.environment, _USER_CLASSES)
+            events.preflight_done.fire(checks=table)
+            if not self.options.force:
+                require(table)
         except (ValueError, PreflightError) as problem:
             self.recorder.refuse(str(problem))
+            return
+        if self.options.preflight_only:
+            self.recorder.refuse("")
             return
         self.environment.host = self.options.host
         self.broker = Broker(self.options.host, self.options.service, self.options.service_path)
@@ -174,6 +182,7 @@ class _Flow:
         """Probe until the last row; the idle clients connect when the notifications' connections are there."""
         while not self._connections_settled():
             yield self._probing(UpdateTrigger, *self.probes)
+        self._say_what_a_notification_costs()
         while not self.timeline.complete:
             if self.options.idle_connections:
                 yield self._probing(IdleClient, before=len(self.probes) + 1)
@@ -194,6 +203,14 @@ class _Flow:
             return True
         counts = [row.established for row in self.timeline.rows[-2:] if row.second > answered]
         return len(counts) == 2 and counts[0] is not None and counts[0] == counts[1]
+
+    def _say_what_a_notification_costs(self) -> None:
+        """Say the descriptors that a held notification costs here, which the preflight had to assume."""
+        each = fds_per_notification(self.timeline.rows)
+        if each is not None:
+            wanted = self.options.subscriptions
+            needed = f"{wanted} x {each:.1f} + {SPARE} = {wanted * each + SPARE:.0f} needed"
+            self._say(f"a held notification costs the broker {each:.1f} file descriptors: {needed}")
 
     def settle(self) -> Iterator[Tick]:
         """Stop all users, and leave Locust the time to collect and write its last statistics."""

@@ -1,4 +1,4 @@
-"""Checks before anything is started or dropped."""
+"""The look around before anything is started or dropped, and the table of checks that comes of it."""
 
 from __future__ import annotations
 
@@ -7,49 +7,78 @@ from collections.abc import Iterable
 from locust import User
 from locust.env import Environment
 
+import requests
+
 from scenario import database
-from scenario.broker import Broker, BrokerError
+from scenario.broker import CALL_TIMEOUT, Broker, BrokerError, reason
+from scenario.checks import ERROR, Found, checks
 from scenario.inspection import InspectionError, Inspector
 from scenario.options import Options
+from scenario.records import Check
 
 
 class PreflightError(Exception):
-    """What keeps the run from starting, as one sentence."""
+    """What keeps the run from starting: one sentence per error."""
 
 
-def check_before_start(options: Options, environment: Environment, needed: Iterable[type[User]]) -> None:
-    """Raise PreflightError for the first thing that keeps the run from starting."""
-    absent = [kind.__name__ for kind in needed if kind not in environment.user_classes]
-    if absent:
-        raise PreflightError(f"{absent[0]} is missing: start locust without class names and without --class-picker")
+def preflight(options: Options, environment: Environment, needed: Iterable[type[User]]) -> list[Check]:
+    """Look at broker, process, database and listeners, each for a few seconds at most; return the table."""
+    found = Found(options, [kind.__name__ for kind in needed if kind not in environment.user_classes])
+    for name, look in (("broker", _look_at_broker), ("process", _look_at_process), ("database", _look_at_database)):
+        try:
+            look(found)
+        except (BrokerError, InspectionError, database.DatabaseError) as error:
+            found.problems[name] = str(error)
+    for address in dict.fromkeys(options.listener_addresses):
+        _look_at_listener(found, address)
+    return checks(found)
+
+
+def check_before_start(options: Options, environment: Environment, needed: Iterable[type[User]]) -> list[Check]:
+    """Return the table; raise PreflightError when there is an error in it, unless --force."""
+    table = preflight(options, environment, needed)
+    if not options.force:
+        require(table)
+    return table
+
+
+def require(table: Iterable[Check]) -> None:
+    """Raise PreflightError when there is an error in the table."""
+    errors = [f"{check.what}: {check.found}; {check.remedy}" for check in table if check.state == ERROR]
+    if errors:
+        raise PreflightError("\n".join(errors))
+
+
+def _look_at_broker(found: Found) -> None:
+    options = found.options
+    found.version = Broker(options.host, options.service, options.service_path).version()
+
+
+def _look_at_process(found: Found) -> None:
+    if not found.options.connection_info:
+        return
+    inspector = Inspector.of(found.options)
     try:
-        Broker(options.host, options.service, options.service_path).version()
-        if options.reset:
-            database.ping(options.mongo)
-    except (BrokerError, database.DatabaseError) as error:
-        raise PreflightError(str(error)) from None
-    if options.connection_info:
-        _check_inspector(options)
-
-
-def _check_inspector(options: Options) -> None:
-    inspector = inspector_of(options)
-    try:
-        inspector.inspect()
-    except InspectionError as error:
-        raise PreflightError(f"{error} (--inspector; --no-connection-info does without it)") from None
+        found.process = inspector.inspect()
+    except InspectionError:  # a busy host may once take longer than a sample's limit
+        found.process = inspector.inspect()
     finally:
         inspector.close()
 
 
-def inspector_of(options: Options) -> Inspector:
-    """Return the client of the inspector that `options` names."""
-    host, port = options.inspector_address
-    return Inspector(
-        host,
-        port,
-        options.process_name,
-        options.broker_address[1],
-        options.listener_addresses,
-        options.inspector_token,
-    )
+def _look_at_database(found: Found) -> None:
+    if found.options.reset:
+        database.ping(found.options.mongo)
+
+
+def _look_at_listener(found: Found, address: str) -> None:
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.get(f"http://{address}/-/stats", timeout=CALL_TIMEOUT)
+        found.listeners[address] = answer.json() if answer.status_code == 200 else {}
+    except ValueError:
+        found.listeners[address] = {}
+    except requests.RequestException as error:
+        found.listeners[address] = None
+        found.problems[address] = reason(error)

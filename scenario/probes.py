@@ -14,7 +14,6 @@ from gevent.pool import Group
 
 from scenario import broker, events
 from scenario.inspection import InspectionError, Inspector
-from scenario.preflight import inspector_of
 from scenario.records import ConnectionSample, ListenerSample, Probe, QueueSample
 from scenario.users import RunUser, park
 
@@ -126,7 +125,7 @@ class ConnectionProbe(EachSecond, User):
 
     def on_start(self) -> None:
         """Connect to nothing yet."""
-        self.inspector: Inspector = inspector_of(self.of_run.options)
+        self.inspector: Inspector = Inspector.of(self.of_run.options)
         self.busy = False
 
     def probe(self, second: int) -> None:
@@ -158,6 +157,10 @@ class ConnectionProbe(EachSecond, User):
             seen["fds"],
             seen["threads"],
             seen["rss"],
+            nofile=seen["nofile"][0],
+            free_low=seen["free_below_1024"],
+            to_listeners=seen["to_listeners"].get("ESTABLISHED", 0),
+            process=f"{seen['pid']} started {seen['started']}",
         )
 
     def on_stop(self) -> None:
@@ -178,20 +181,24 @@ class ListenerProbe(EachSecond, User):
         """Sum what the listeners hold; nothing when one of them does not tell."""
         at = self.of_run.clock.now()
         try:
-            held = sum(self._held(address) for address in self.of_run.options.listener_addresses)
-            sample = ListenerSample(second, at, held)
+            stats = [self._stats(address) for address in self.of_run.options.listener_addresses]
+            sums = (
+                sum(stat[name] for stat in stats) for name in ("held", "accepted", "received", "out_of_descriptors")
+            )
+            sample = ListenerSample(second, at, *sums)
         except (requests.RequestException, ValueError, KeyError, TypeError) as error:
             sample = ListenerSample(second, at, error=broker.reason(error))
         events.listener_sampled.fire(record=sample)
 
-    def _held(self, address: str) -> int:
+    def _stats(self, address: str) -> dict[str, Any]:
         url = f"http://{address}/-/stats"
         try:
             response = self.client.get(url, timeout=PROBE_TIMEOUT)
         except requests.ConnectionError:  # the listener may close an idle connection at the very moment it is asked
             response = self.client.get(url, timeout=PROBE_TIMEOUT)
         response.raise_for_status()
-        return int(response.json()["held"])
+        stats: dict[str, Any] = response.json()
+        return stats
 
     def on_stop(self) -> None:
         """Close the connections."""

@@ -12,7 +12,7 @@ from scenario.progress import Progress
 from scenario.records import IdleClients, Row, Sample, Seeded, Update, Verdict
 from scenario.run import Run, Schedule
 from scenario.timeline import Timeline
-from scenario.verdict import EXIT_CODES, INCONCLUSIVE, PREFLIGHT, Judged, judge
+from scenario.verdict import EXIT_CODES, INCONCLUSIVE, PREFLIGHT, PREFLIGHT_OK, Judged, judge
 
 
 class Recorder:
@@ -61,8 +61,9 @@ class Recorder:
         return self.timeline
 
     def refuse(self, problem: str) -> None:
-        """End a run that may not start."""
-        self._conclude(Verdict(PREFLIGHT, (problem,), EXIT_CODES[PREFLIGHT]))
+        """End a run that may not start; without a problem, one that was not meant to."""
+        outcome = PREFLIGHT if problem else PREFLIGHT_OK
+        self._conclude(Verdict(outcome, tuple(problem.splitlines()), EXIT_CODES[outcome]))
 
     def interrupt(self, **_: Any) -> None:
         """Judge the run as interrupted, unless it was judged already."""

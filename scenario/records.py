@@ -26,6 +26,7 @@ class QueueSample:
 
     second: int
     at: float
+    entered: int | None = None
     size: int | None = None
     backlog: int | None = None
     sent_ok: int | None = None
@@ -45,16 +46,23 @@ class ConnectionSample:
     fds: int | None = None
     threads: int | None = None
     rss: int | None = None
+    nofile: int | None = None  # the soft limit; None: unlimited
+    free_low: int | None = None  # free descriptor numbers below 1024
+    to_listeners: int | None = None  # of the established ones
+    process: str = ""  # pid and start time: another value is another process
     error: str = ""
 
 
 @dataclass(frozen=True)
 class ListenerSample:
-    """Notifications that all the listeners together hold unanswered."""
+    """What all the listeners together tell: notifications held unanswered, connections taken, answers given."""
 
     second: int
     at: float
     held: int | None = None
+    accepted: int | None = None
+    received: int | None = None
+    out_of_descriptors: int | None = None
     error: str = ""
 
 
@@ -137,3 +145,24 @@ class Verdict:
     outcome: str
     reasons: tuple[str, ...]
     exit_code: int
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the preflight: `state` is ok, warning or error; `remedy` is empty when it is ok."""
+
+    what: str
+    state: str
+    found: str
+    needed: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A named cause of a verdict that is not PASS: what it is, the figures that show it, and what mends it."""
+
+    cause: str
+    sentence: str
+    evidence: str
+    remedy: str

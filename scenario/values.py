@@ -1,4 +1,4 @@
-"""What the text of an option may be. Every function takes the text and raises ArgumentTypeError with one clear sentence.
+"""What the text of an option may be: every function takes it and raises ArgumentTypeError with one clear sentence.
 
 Those used as an argparse `type` return a plain str, int or float, checked.
 """
@@ -93,7 +93,7 @@ def service_path(text: str) -> str:
 def parse_address(text: str, default_host: str, default_port: int) -> tuple[str, int]:
     """Return host and port of `host[:port]`, an IPv6 address in brackets; the defaults stand in for what is missing."""
     parts = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^\[\]:/\s]*)(?::(\d{1,5}))?", text)
-    if parts is None or int(parts[2] or default_port) > 65535:
+    if parts is None or not 1 <= int(parts[2] or default_port) <= 65535:
         raise ArgumentTypeError(f"takes host or host:port (an IPv6 address in brackets), not {text!r}")
     return parts[1].strip("[]") or default_host, int(parts[2] or default_port)
 

@@ -20,7 +20,8 @@ from scenario.run import Schedule
 HELD_SHARE = 0.99
 ROWS_SHARE = 0.95
 PASS, FAIL, PREFLIGHT, INCONCLUSIVE = "PASS", "FAIL", "PREFLIGHT FAILED", "INCONCLUSIVE"
-EXIT_CODES = {PASS: 0, FAIL: 1, PREFLIGHT: 3, INCONCLUSIVE: 4}
+PREFLIGHT_OK = "PREFLIGHT OK"
+EXIT_CODES = {PASS: 0, PREFLIGHT_OK: 0, FAIL: 1, PREFLIGHT: 3, INCONCLUSIVE: 4}
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,19 @@ def rest_level(rows: Sequence[Row]) -> int | None:
     """Return the broker's established connections before the trigger (median); None when nobody counted."""
     counts = [row.established for row in rows if row.since_trigger < 0 and row.established is not None]
     return round(median(counts)) if counts else None
+
+
+def fds_per_notification(rows: Sequence[Row]) -> float | None:
+    """Return the file descriptors that a held connection costs the broker; None while nobody can tell."""
+    counted = [
+        (row.established, row.connections.fds)
+        for row in rows
+        if row.connections and row.established is not None and row.connections.fds is not None
+    ]
+    if not counted or counted[-1][0] <= counted[0][0]:
+        return None
+    (rest, fds_at_rest), (now, fds_now) = counted[0], counted[-1]
+    return (fds_now - fds_at_rest) / (now - rest)
 
 
 def _version(run: Judged) -> _Reasons:

@@ -37,9 +37,11 @@ class Stack:
         idle: str = "1s",
         workers: int = SUBSCRIPTIONS,
         multiservice: bool = True,
+        show_queue: bool = True,
     ) -> Stack:
         """Start broker (with `workers` notification workers), inspector and listener."""
-        self.start_broker(*broker_options, *["-multiservice"] * multiservice, workers=workers)
+        flags = [*["-multiservice"] * multiservice, *["-statNotifQueue"] * show_queue]
+        self.start_broker(*flags, *broker_options, workers=workers)
         self.start_inspector()
         self.start_listener(delay, idle)
         return self
@@ -48,7 +50,7 @@ class Stack:
         """Start the rehearsal broker; `self.broker_port` is its port."""
         self.broker = self.processes.start(
             *("python", "setup_scripts/rehearsal_broker.py", "--name", self.broker_name, "-port", port),
-            *("-dbhost", self.mongo, "-httpTimeout", 600000, "-statNotifQueue", "-subCacheIval", 1),
+            *("-dbhost", self.mongo, "-httpTimeout", 600000, "-subCacheIval", 1),
             *("-notificationMode", f"threadpool:60000:{workers}", *options),
             name="broker",
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from scenario.inspection import InspectionError, Inspector, parse_address
+from scenario.inspection import InspectionError, Inspector
 from tests.processes import ROOT, Process, Processes
 
 SCRIPT = ROOT / "setup_scripts" / "connection_inspector.py"
@@ -132,24 +132,3 @@ def test_rpyc_classic_gets_the_source_and_a_warning(
         "a shell to everyone who reaches its port"
     ]
     inspector.close()
-
-
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        ("", ("d", 9)),
-        ("broker", ("broker", 9)),
-        ("broker:1", ("broker", 1)),
-        (":1", ("d", 1)),
-        ("[::1]", ("::1", 9)),
-        ("[::1]:1", ("::1", 1)),
-    ],
-)
-def test_addresses(text: str, address: tuple[str, int]) -> None:
-    assert parse_address(text, "d", 9) == address
-
-
-@pytest.mark.parametrize("text", ["::1", "a:b", "a:0", "a:65536", "a:1:2", "[::1", "a:-1", "[::1]x:1"])
-def test_addresses_that_are_none(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is not host\[:port\]"):
-        parse_address(text, "d", 9)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
+
 import pytest
 
-from scenario.values import seconds
+from scenario.values import parse_address, seconds
 from tests.stack import Stack
 
 BAD = [
@@ -64,3 +66,24 @@ def test_help_lists_every_option(stack: Stack) -> None:
     assert listing.wait() == 0
     for option in {option for option, _ in BAD} | {"--no-reset", "--inspector-token"}:
         assert option in listing.output
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ("d", 9)),
+        ("broker", ("broker", 9)),
+        ("broker:1", ("broker", 1)),
+        (":1", ("d", 1)),
+        ("[::1]", ("::1", 9)),
+        ("[::1]:1", ("::1", 1)),
+    ],
+)
+def test_addresses(text: str, expected: tuple[str, int]) -> None:
+    assert parse_address(text, "d", 9) == expected
+
+
+@pytest.mark.parametrize("text", ["::1", "a:b", "a:0", "a:65536", "a:1:2", "[::1", "a:-1", "[::1]x:1"])
+def test_addresses_that_are_none(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="takes host or host:port"):
+        parse_address(text, "d", 9)

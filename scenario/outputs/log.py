@@ -13,9 +13,9 @@ from locust.env import Environment
 
 from scenario import events
 from scenario.options import Options
-from scenario.records import Row, Verdict
+from scenario.records import Check, Row, Verdict
 from scenario.run import Run
-from scenario.verdict import FAIL, PASS, PREFLIGHT
+from scenario.verdict import EXIT_CODES, FAIL, PASS, PREFLIGHT, PREFLIGHT_OK
 
 HEADER = (
     " Reports each second:",
@@ -26,6 +26,9 @@ HEADER = (
 OFF, FAILED = "N/A", "NOK"
 RULE = " " + "=" * 80
 RED, BOLD_RED, BOLD_GREEN, BOLD_YELLOW = "31", "1;31", "1;32", "1;33"  # ANSI: select graphic rendition
+
+_CHECK_COLOURS = {"ok": "", "warning": BOLD_YELLOW, "error": BOLD_RED}
+_VERDICT_COLOURS = {PASS: BOLD_GREEN, PREFLIGHT_OK: BOLD_GREEN, FAIL: BOLD_RED, PREFLIGHT: BOLD_RED}
 
 
 def line(counter: int, row: Row, options: Options) -> str:
@@ -74,6 +77,7 @@ class ReportLog:
             self._add(self._screen, logging.StreamHandler(sys.stderr), _Colours if colours else logging.Formatter)
         self._verdict: Verdict | None = None
         for hook, listener in (
+            (events.preflight_done, self._preflight),
             (events.run_started, self._start),
             (events.phase_entered, self._enter),
             (events.progress_made, self._progress),
@@ -88,6 +92,14 @@ class ReportLog:
         formatter.converter = time.gmtime
         handler.setFormatter(formatter)
         logger.addHandler(handler)
+
+    def _preflight(self, checks: list[Check], **_: Any) -> None:
+        for check in checks:
+            needed = f"; needed: {check.needed}" if check.remedy else ""
+            remedy = f"; {check.remedy}" if check.remedy else ""
+            level = {"ok": logging.INFO, "warning": logging.WARNING}.get(check.state, logging.ERROR)
+            text = f"preflight: {check.state:<8} {check.what:<28}  {check.found}{needed}{remedy}"
+            self._screen.log(level, text, extra={"colour": _CHECK_COLOURS[check.state]})
 
     def _start(self, run: Run, **_: Any) -> None:
         self._options, self._rows = run.options, 0
@@ -124,8 +136,8 @@ class ReportLog:
             self._tell(self._screen, verdict)
 
     def _tell(self, logger: logging.Logger, verdict: Verdict) -> None:
-        level = logging.INFO if verdict.outcome == PASS else logging.ERROR
-        colour = {PASS: BOLD_GREEN, FAIL: BOLD_RED, PREFLIGHT: BOLD_RED}.get(verdict.outcome, BOLD_YELLOW)
+        level = logging.ERROR if EXIT_CODES[verdict.outcome] else logging.INFO
+        colour = _VERDICT_COLOURS.get(verdict.outcome, BOLD_YELLOW)
         logger.log(level, f"Verdict: {verdict.outcome}", extra={"colour": colour})
         for reason in verdict.reasons:
             logger.log(level, f"  {reason}")
