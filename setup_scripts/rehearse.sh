@@ -109,7 +109,8 @@ listener=$(port listener)
 
 set -- --host "http://127.0.0.1:$broker" --mongo "127.0.0.1:$database" --inspector "127.0.0.1:$inspector" \
     --notify-url "http://127.0.0.1:$listener/notify" --subscriptions "$subscriptions" --duration "$duration" \
-    --report-log "$out/connections_stress_tests.log" --csv "$out/rehearsal" --html "$out/rehearsal.html" "$@"
+    --report-log "$out/connections_stress_tests.log" --csv "$out/rehearsal" \
+    --connections-report "$out/rehearsal.html" "$@"
 if [ "$mode" = web ]; then
     web=$("$bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     say "open http://127.0.0.1:$web and press START; Ctrl-C ends everything"
