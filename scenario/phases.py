@@ -1,7 +1,7 @@
 """The shape: preflight, reset, seed, baseline, trigger, observe, settle, one after the other.
 
 `Phases.tick` runs next to the master (or in the only process) once per second. Each phase is a generator that yields
-(users, spawn rate, classes) until it is done; `Ended` ends the run early. Two rules of Locust 2.47 shape the numbers:
+(users, spawn rate, classes) until it is done; Failed and Lost end the run early. Two rules of Locust 2.47 shape it all:
 the class list restricts only the users that are added, so classes are replaced by going through 0 users; and a spawn
 rate below the number of users would block the next tick.
 """
