@@ -26,12 +26,12 @@ class QueueSample:
 
     second: int
     at: float
-    entered: int | None = None
     size: int | None = None
     backlog: int | None = None
     sent_ok: int | None = None
     sent_error: int | None = None
     rejected: int | None = None
+    entered: int | None = None
     error: str = ""
 
 

@@ -133,8 +133,8 @@ class Stack:
         rows = self.rows()
         seconds = [int(row["second"]) for row in rows]
         assert seconds == list(range(seconds[0], seconds[0] + len(seconds))) if seconds else not self.log_rows()
-        drifts = [moment(row) - moment(rows[0]) - number for number, row in enumerate(rows)]
-        assert max(map(abs, drifts), default=0) < 0.4, drifts
+        lates = [moment(row) - int(moment(rows[0])) - number for number, row in enumerate(rows)]
+        assert all(0 <= late < 1 for late in lates), lates  # a busy machine may be late, within the second
         figures = [[row["queue_size"], row["established"], row["close_wait"], row["sum"]] for row in rows]
         log = self.log_rows()
         assert [line[:2] for line in log] == [[str(n), row["version"] or "NOK"] for n, row in enumerate(rows, 1)]

@@ -66,7 +66,7 @@ def test_passes_with_everything_once(stack: Stack, way: str) -> None:
 
 @both_ways
 def test_worker_killed_in_seed(stack: Stack, way: str) -> None:
-    fleet = start(stack.start(), way, "--subscriptions", 3000, "--seeders", 2)
+    fleet = start(stack.start(), way, "--subscriptions", 3000, "--seeders", 2, "--force")
     fleet.master.wait_for(r"seed: \d+ of 3000 subscriptions")
     os.kill(fleet.workers[0], signal.SIGKILL)
     assert stack.ended(fleet.master, INCONCLUSIVE, within=20) == []

@@ -50,7 +50,7 @@ def test_in_reset(stack: Stack, number: int) -> None:
 
 @both_signals
 def test_in_seed(stack: Stack, number: int) -> None:
-    run = stack.start().locust("--subscriptions", 5000, "--seeders", 1)
+    run = stack.start().locust("--subscriptions", 5000, "--seeders", 1, "--force")
     run.wait_for(r"seed: \d+ of 5000 subscriptions")
     assert interrupt(stack, run, number, "seed") == []
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from tests.stack import SUBSCRIPTIONS, Stack, verdict
 
 
 def test_healthy_broker_passes(stack: Stack) -> None:
     run = stack.start().locust()
-    assert run.wait() == 0, run.output
+    rows = stack.ended(run, 0)
     outcome, reasons = verdict(run)
     assert outcome == "PASS"
     assert f"held: {SUBSCRIPTIONS} of {SUBSCRIPTIONS}" in reasons
 
-    rows = stack.rows()
     assert [int(row["second"]) for row in rows] == list(range(-1, 9)), "a row for every second"
     assert {row["version"] for row in rows} == {"OK"}
     rest = int(rows[0]["established"])
@@ -28,13 +25,5 @@ def test_healthy_broker_passes(stack: Stack) -> None:
     assert int(rows[-1]["sent_ok"]) == SUBSCRIPTIONS
     assert not any(row["version_error"] for row in rows)
 
-    moments = [datetime.fromisoformat(row["time_utc"]).timestamp() for row in rows]
-    assert max(abs(later - moments[0] - index) for index, later in enumerate(moments)) < 0.25
-
-    log = stack.log_rows()
-    assert [row[0] for row in log] == [str(number + 1) for number in range(len(rows))]
-    assert [row[1:] for row in log] == [
-        [row["version"], row["queue_size"], row["established"], row["close_wait"], row["sum"]] for row in rows
-    ]
     for line in (stack.folder / "report.log").read_text().splitlines():
         assert line.split(" | ", 1)[1] in run.output, "the console shows what the log has"
