@@ -133,7 +133,7 @@ def test_from_the_form_to_the_verdict(page: Page, stack: Stack) -> None:
     assert page.refusal() == "--subscriptions: takes a whole number, not 'many'"
     page.fill("subscriptions", 60)
     page.fill("inspector", f"127.0.0.1:{free_port()}")
-    page.wait(lambda: "(--inspector" in page.refusal())
+    page.wait(lambda: "the inspector at 127.0.0.1" in page.refusal())
     assert "READY" in page.driver.execute_script("return (await fetch('./connections/data')).text()")
     page.fill("inspector", f"127.0.0.1:{stack.inspector_port}")
     page.press("Start")

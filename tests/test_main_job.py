@@ -17,7 +17,7 @@ def test_healthy_broker_passes(stack: Stack) -> None:
     rest = int(rows[0]["established"])
     established = [int(row["established"]) - rest for row in rows]
     close_wait = [int(row["close_wait"]) for row in rows]
-    assert max(established) == SUBSCRIPTIONS + 10  # the idle clients
+    assert 10 <= max(established) - SUBSCRIPTIONS <= 12  # the idle clients; the probes come and go
     assert max(int(row["listener_held"]) for row in rows) == SUBSCRIPTIONS
     assert close_wait[0] == 0
     assert close_wait[-1] == SUBSCRIPTIONS

@@ -40,8 +40,8 @@ def row(number):
     return Row(
         second, number - 60, "baseline" if number < 60 else "trigger" if number < 62 else "observe",
         Probe(second, at, 4000.0, "{EVIL}") if number % 9 == 8 else Probe(second, at, 2.0 + number % 7),
-        QueueSample(second, at, 0, 5000 - held, held, 0, 0),
-        None if number == {ROWS - 1} else ConnectionSample(second, at, 18 + held, number % 5, 54, 5012, 1024),
+        QueueSample(second, at, size=0, backlog=5000 - held),
+        None if number == {ROWS - 1} else ConnectionSample(second, at, established=18 + held, close_wait=number % 5),
         ListenerSample(second, at, held),
     )
 
@@ -147,6 +147,7 @@ def test_what_the_tab_fetches(fed: Callable[..., str]) -> None:
         *("second", "error", "established", "close_wait", "sum", "held", "backlog", "latency")
     ]  # fmt: skip
     assert answer["rows"] == [[3538, "", 5018, 3, 5021, 5000, 0, 2.0], [3539, EVIL, None, None, None, 5000, 0, 4000.0]]
+    assert answer["reasons"] == [EVIL, "mongodb://***@host failed"]
     table = {line[0].split(" (")[0]: line[1:] for line in answer["table"]}
     assert table["established"] == [None, 18, 5018]
     assert table["queue backlog"] == [0, 0, 5000]
@@ -207,9 +208,9 @@ def test_two_runs_from_the_form(stack: Stack, mode: tuple[str | int, ...]) -> No
         ({"subscriptions": "many"}, "--subscriptions: takes a whole number, not 'many'"),
         ({"version_slo": "-1"}, "--version-slo: takes milliseconds above 0"),
         ({"connections_report": "/nowhere/report.html"}, "--connections-report: takes a file in a folder that exists"),
-        ({"mongo": f"127.0.0.1:{free_port()}"}, "(--mongo)"),
-        ({"inspector": f"127.0.0.1:{free_port()}"}, "(--inspector"),
-        ({"host": f"http://127.0.0.1:{free_port()}"}, "(--host) did not answer GET /version: connection refused"),
+        ({"mongo": f"127.0.0.1:{free_port()}"}, "--mongo"),
+        ({"inspector": f"127.0.0.1:{free_port()}"}, "--inspector"),
+        ({"host": f"http://127.0.0.1:{free_port()}"}, "did not answer GET /version: connection refused"),
     ):
         answer = requests.post(f"{url}/swarm", form, timeout=20).json()
         assert not answer["success"]

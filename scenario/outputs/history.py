@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from dataclasses import astuple
 from typing import Any
 
 import gevent
@@ -11,10 +13,15 @@ from scenario import events
 from scenario.broker import Broker, BrokerError
 from scenario.options import Options
 from scenario.outputs.figures import COLUMNS, cells, table
-from scenario.records import IdleClients, Row, Verdict
+from scenario.records import Check, IdleClients, Row, Verdict
 from scenario.run import Run
 
 READY, RUNNING = "READY", "RUNNING"  # the states beside the verdict's outcomes
+
+
+def without_password(text: str) -> str:
+    """Return the text with the credentials of its URLs blotted out."""
+    return re.sub(r"://[^/@\s]*@", "://***@", text)
 
 
 class History:
@@ -23,6 +30,7 @@ class History:
     def __init__(self) -> None:
         self._forget()
         events.phase_entered.add_listener(self._enter)
+        events.preflight_done.add_listener(self._check)
         events.run_started.add_listener(self._start)
         events.progress_made.add_listener(self._progress)
         events.row_completed.add_listener(self._row)
@@ -41,12 +49,17 @@ class History:
         self.marks: dict[str, int] = {}  # what began -> second
         self.verdict: Verdict | None = None
         self.broker_version = ""  # text of GET /version when the run started
-        self.preflight: list[tuple[str, str, str, str, str]] = []  # what, state, found, needed, remedy
+        self.checks: list[Check] = []  # what the preflight found
 
     @property
     def options(self) -> Options | None:
         """The run's options; None before there was one, and when it was refused."""
         return self.run.options if self.run else None
+
+    @property
+    def host(self) -> str:
+        """The broker's URL; empty as long as there are no options."""
+        return without_password(self.options.host) if self.options else ""
 
     @property
     def state(self) -> str:
@@ -57,9 +70,10 @@ class History:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """The verdict's reasons; before it, what is known so far."""
+        """The verdict's reasons (of --preflight-only: what was found); before it, what is known so far."""
         if self.verdict is not None:
-            return self.verdict.reasons
+            checks = [f"{check.state}: {check.what}: {check.found}" for check in self.checks]
+            return tuple(map(without_password, self.verdict.reasons or checks))
         if not self.rows:
             return (self.progress,) if self.progress else ()
         version = f"{self.nok} NOK" if self.nok else "all OK"
@@ -83,12 +97,15 @@ class History:
             "rows": self.figures[since:],
         }
 
-    def _enter(self, phase: str) -> None:
+    def _enter(self, phase: str, **_: Any) -> None:
         if phase == "preflight":
             self._forget()
         self.phase = phase
 
-    def _start(self, run: Run) -> None:
+    def _check(self, checks: list[Check], **_: Any) -> None:
+        self.checks = [Check(*map(without_password, astuple(check))) for check in checks]
+
+    def _start(self, run: Run, **_: Any) -> None:
         self.run = run
         gevent.spawn(self._ask_version, Broker(run.options.host, run.options.service, run.options.service_path))
 
@@ -101,10 +118,10 @@ class History:
         if self.began == began:
             self.broker_version = text
 
-    def _progress(self, phase: str, text: str) -> None:
+    def _progress(self, phase: str, text: str, **_: Any) -> None:
         self.progress = text
 
-    def _row(self, row: Row) -> None:
+    def _row(self, row: Row, **_: Any) -> None:
         self.rows.append(row)
         self.figures.append(cells(row))
         self.marks.setdefault(row.phase, row.since_trigger)
@@ -112,9 +129,9 @@ class History:
             self.nok += bool(row.version.error)
             self.slowest = max(self.slowest, row.version.latency or 0)
 
-    def _idle(self, record: IdleClients) -> None:
+    def _idle(self, record: IdleClients, **_: Any) -> None:
         if self.run is not None and self.run.schedule is not None:
             self.marks.setdefault("idle clients", round(record.at - self.run.schedule.trigger))
 
-    def _judge(self, verdict: Verdict) -> None:
+    def _judge(self, verdict: Verdict, **_: Any) -> None:
         self.verdict = verdict

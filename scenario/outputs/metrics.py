@@ -26,7 +26,7 @@ _GAUGES = (
 
 def exposition(history: History) -> str:
     """Return the text of the page."""
-    labels = {"state": history.state, "phase": history.phase, "host": history.options.host if history.options else ""}
+    labels = {"state": history.state, "phase": history.phase, "host": history.host}
     lines = [
         *_gauge("run_info", "State, phase and broker of this run.", 1, labels),
         *_gauge("rows", "Rows of this run so far.", len(history.rows)),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import resource
 import tomllib
 from collections.abc import Iterator
@@ -28,7 +27,7 @@ from scenario import events
 from scenario.options import Options
 from scenario.outputs import csv
 from scenario.outputs.figures import table
-from scenario.outputs.history import History
+from scenario.outputs.history import History, without_password
 from scenario.records import Row
 from scenario.verdict import HELD_SHARE, ROWS_SHARE
 
@@ -79,7 +78,6 @@ def render(history: History) -> str:
     data = json.dumps({**history.snapshot(), "reasons": [], "table": []}, separators=(",", ":"))
     return templates.get_template("report.html").render(
         history=history,
-        reasons=map(_without_password, history.reasons),
         began=datetime.fromtimestamp(history.began, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         table=table(history.figures),
         around=list(_around_nok(history.rows)),
@@ -96,10 +94,6 @@ def render(history: History) -> str:
 
 def _inline(name: str) -> Markup:
     return Markup((_STATIC / name).read_text(encoding="utf-8"))
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"://[^/@\s]*@", "://***@", text)
 
 
 def _around_nok(rows: list[Row]) -> Iterator[list[object] | None]:
@@ -135,7 +129,7 @@ def _options(options: Options | None) -> dict[str, str]:
     }
     words = {True: "yes", False: "no"}
     return {
-        name.replace("_", " "): words[value] if isinstance(value, bool) else _without_password(str(value))
+        name.replace("_", " "): words[value] if isinstance(value, bool) else without_password(str(value))
         for name, value in values.items()
     }
 

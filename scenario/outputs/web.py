@@ -17,6 +17,7 @@ import json
 from pathlib import Path
 
 from locust.env import Environment
+from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_STOPPING
 from locust.web import WebUI
 
 from flask import Blueprint, Response, request, send_file
@@ -58,14 +59,21 @@ def add_tab(environment: Environment, web_ui: WebUI, history: History) -> None:
     ):
         blueprint.add_url_rule(f"/connections/{path}", view_func=web_ui.auth_required_if_enabled(view))
     web_ui.app.register_blueprint(blueprint)
-    web_ui.app.after_request(_add_script)
+    web_ui.app.after_request(_amend)
 
 
-def _add_script(response: Response) -> Response:
-    """Have Locust's page load our script: it has no place of its own for a chart."""
+def _amend(response: Response) -> Response:
+    """Have Locust's page load our script, for it has no place for a chart; and have it ask on until a run is STOPPED.
+
+    It asks while a run is spawning or running; one look in between, and it would neither show the end nor offer NEW.
+    """
     if request.endpoint == "locust.index" and response.status_code == 200:
         page = response.get_data(as_text=True)
         response.set_data(page.replace("</body>", f"{_TAGS}</body>"))
+    elif request.endpoint == "locust.request_stats" and response.status_code == 200:
+        stats = response.get_json()
+        if stats["state"] in (STATE_CLEANUP, STATE_STOPPING):
+            response.set_data(json.dumps({**stats, "state": STATE_RUNNING}))
     return response
 
 
@@ -91,9 +99,9 @@ class _Pages:
 
     def log(self) -> Response:
         options = self.history.options
-        if options is None:
+        path = Path(options.report_log if options else "")
+        if not path.is_file():
             return Response("There is no log yet: it begins with a run.\n", 404, mimetype="text/plain")
-        path = Path(options.report_log)
         return _download(path.read_text(encoding="utf-8"), path.name, "text/plain")
 
     def report(self) -> Response:
