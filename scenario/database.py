@@ -54,6 +54,7 @@ def _run(mongo: str, limit: float, operation: Callable[[], object]) -> None:
         with pymongo.timeout(limit):  # takes the place of every other limit, that on finding the server too
             operation()
     except PyMongoError as problem:
+        shown = re.sub(r"//[^@/]*@", "//", mongo)  # without user and password
         raise DatabaseError(
-            f"the database at {mongo} (--mongo) failed: {str(problem).split(', Timeout:')[0]}"
+            f"the database at {shown} (--mongo) failed: {str(problem).split(', Timeout:')[0]}"
         ) from None

@@ -159,7 +159,7 @@ def add_arguments(parser: ArgumentParser) -> None:
             default=argument.default,
             type=argument.check,
             metavar=metavar,
-            help=f"{argument.help} (default: {argument.default})",
+            help=argument.help + (f" (default: {argument.default})" if argument.default != "" else ""),
             **kind,
         )
     for flag, text in _FLAGS:

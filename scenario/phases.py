@@ -74,7 +74,7 @@ class _Flow:
         self.recorder.enter("preflight")
         try:
             self.options = Options.from_namespace(self.environment.parsed_options or Namespace())
-            table = preflight(self.options, self.environment, _USER_CLASSES)
+            table = preflight(self.options, self.environment, USER_CLASSES)
             events.preflight_done.fire(checks=table)
             if not self.options.force:
                 require(table)
@@ -223,6 +223,6 @@ class _Flow:
         events.progress_made.fire(phase=self.recorder.phase, text=text)
 
 
-_USER_CLASSES = (
+USER_CLASSES = (
     SubscriptionSeeder, UpdateTrigger, VersionProbe, QueueProbe, ConnectionProbe, ListenerProbe, IdleClient
 )  # fmt: skip

@@ -5,7 +5,11 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/setup_scripts/environment.sh"
 
 make_environment "$root/requirements-dev.txt"
-command -v shellcheck >/dev/null || install_packages shellcheck
+packages=''
+command -v shellcheck >/dev/null || packages=shellcheck
+command -v chromium >/dev/null && command -v chromedriver >/dev/null || packages="$packages chromium chromium-driver"
+# shellcheck disable=SC2086 # packages is words
+[ -z "$packages" ] || install_packages $packages
 cd "$root"
 
 "$bin/ruff" check .
