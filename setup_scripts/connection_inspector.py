@@ -148,6 +148,7 @@ class Broker:
             self.by_kernel = False
         self.is_own: dict[int, bool] = {}
         self.elsewhere: dict[str, str] = {}  # descriptors that lead to none of the listed sockets, and where to
+        self.duplicated: dict[str, str] = {}  # descriptors of which those hold duplicates, and where to
         self.samples = 0
         self.ports_left_out: list[int] = []
 
@@ -226,22 +227,27 @@ class Broker:
 
     def _still_elsewhere(self) -> bool:
         try:
-            return all(os.readlink(f"{self.folder}/{fd}") == link for fd, link in self.elsewhere.items())
+            watched = {**self.elsewhere, **self.duplicated}
+            return all(os.readlink(f"{self.folder}/{fd}") == link for fd, link in watched.items())
         except FileNotFoundError:
             return False
 
     def _read_links(self, sockets: list[Sockets]) -> None:
         """Learn whose each of the `sockets` is; they were listed first, so that none of the own ones is missed."""
         listed = {inode for some in sockets for inode in some.inodes if inode}  # 0: no process holds it any more
-        self.is_own, self.elsewhere = {}, {}
+        self.is_own, self.elsewhere, self.duplicated = {}, {}, {}
+        first: dict[int, str] = {}
         for fd in os.listdir(self.folder):
             with suppress(FileNotFoundError):  # closed meanwhile
                 link = os.readlink(f"{self.folder}/{fd}")
                 inode = int(link[8:-1]) if link.startswith("socket:[") else 0
                 if inode not in listed or inode in self.is_own:  # a duplicate is one more descriptor, no socket
                     self.elsewhere[fd] = link
+                if inode in first:  # the first may go as well as the duplicate, and its number lead to a new socket
+                    self.duplicated[first[inode]] = link
                 if inode:
                     self.is_own[inode] = True
+                    first.setdefault(inode, fd)
         own_ports = {0, 0xFFFF}  # these have no port below or above them for the filter
         others: Counter[int] = Counter()
         for some in sockets:

@@ -211,6 +211,20 @@ def test_sockets_of_others_cost_no_second_look(puppet: Puppet) -> None:
     assert broker.is_own is remembered
 
 
+def test_a_socket_in_the_place_of_a_duplicated_one_is_seen(puppet: Puppet) -> None:
+    port = int(puppet.tell(f"listener({socket.AF_INET:d}, '127.0.0.1')"))
+    broker = Broker(puppet.process)
+    with ExitStack() as clients:
+        clients.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+        puppet.tell("accept(0)")
+        puppet.tell("dup(1)")
+        settled(broker)
+        puppet.tell("close(1)")  # the first of the two; the duplicate keeps the socket
+        clients.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+        puppet.tell("accept(0)")  # takes its number
+        assert settled(broker)["states"]["ESTABLISHED"] == 2
+
+
 def test_a_socket_in_the_place_of_a_pipe_is_seen(puppet: Puppet) -> None:
     with socket.create_server(("127.0.0.1", 0)) as receiver:
         puppet.tell("pipe()")
