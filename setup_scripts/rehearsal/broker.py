@@ -19,7 +19,7 @@ from pymongo.errors import PyMongoError
 from rehearsal import ngsi
 from rehearsal.database import Database
 from rehearsal.ngsi import BrokerError
-from rehearsal.notifications import LIBCURL, VERSION, Notification, ThreadPool, look_up, make_senders
+from rehearsal.notifications import LIBCURL, VERSION, Notification, ThreadPool, Worker, look_up, make_senders
 from rehearsal.options import Options
 from rehearsal.subscriptions import Cache, Document, Subscription
 
@@ -71,7 +71,7 @@ class Broker:
         self._creations = 0
         self._cache = Cache()
         self._database = Database(options.mongo, options.pool_size)
-        self._senders = make_senders(options.mode, options.notify_timeout)
+        self._senders = make_senders(options.mode, lambda: Worker(options.notify_timeout, options.wakeup_pairs))
         self._routes: dict[str, dict[str, Callable[[Request], Answer]]] = {
             "/version": {"GET": self._version},
             "/statistics": {"GET": self._statistics},

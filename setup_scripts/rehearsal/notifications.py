@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from typing import Any
@@ -50,8 +51,8 @@ class Notification:
 class Worker:
     """One sender: a connection that stays open after the answer until the next use, and libcurl's own socket pair."""
 
-    def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
+    def __init__(self, timeout: float, wakeup_pair: bool) -> None:
+        self._timeout, self._wakeup_pair = timeout, wakeup_pair
         self._pair: tuple[socket.socket, socket.socket] | None = None
         self._connection: socket.socket | None = None
         self._addresses: _Addresses = []
@@ -74,7 +75,8 @@ class Worker:
 
     def _exchange(self, notification: Notification) -> None:
         addresses = look_up(notification.url)
-        self._pair = self._pair or socket.socketpair()
+        if self._wakeup_pair:
+            self._pair = self._pair or socket.socketpair()
         connection = self._connection
         if not (connection and self._addresses == addresses and _is_answered(connection, notification)):
             self._disconnect()  # the listener has closed it meanwhile: again over a fresh one, as libcurl does
@@ -138,15 +140,15 @@ def _connect(addresses: _Addresses) -> socket.socket:
 class Transient:
     """A worker made on the spot for each notification, ended with it."""
 
-    def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
+    def __init__(self, new_worker: Callable[[], Worker]) -> None:
+        self._new_worker = new_worker
 
     def push(self, notification: Notification) -> None:
         """Start a worker."""
         gevent.spawn(self._work, notification)
 
     def _work(self, notification: Notification) -> None:
-        worker = Worker(self._timeout)
+        worker = self._new_worker()
         worker.send(notification)
         worker.close()
 
@@ -154,12 +156,12 @@ class Transient:
 class ThreadPool:
     """Workers that take from one queue of at most `limit` notifications (None: no limit)."""
 
-    def __init__(self, limit: int | None, workers: int, timeout: float) -> None:
+    def __init__(self, limit: int | None, workers: int, new_worker: Callable[[], Worker]) -> None:
         self._queue: Queue[tuple[float, Notification]] = Queue(limit)
         self._accepted = self._taken = self._rejected = self._sent_ok = self._sent_error = self._size = 0
         self._waited = 0.0
         for _ in range(workers):
-            gevent.spawn(self._work, Worker(timeout))
+            gevent.spawn(self._work, new_worker())
 
     def push(self, notification: Notification) -> None:
         """Queue a notification, or count it as rejected when the queue is full."""
@@ -197,10 +199,10 @@ class ThreadPool:
         }
 
 
-def make_senders(mode: NotificationMode, timeout: float) -> ThreadPool | Transient:
-    """Make the senders of a notification mode; each answer has `timeout` s."""
+def make_senders(mode: NotificationMode, new_worker: Callable[[], Worker]) -> ThreadPool | Transient:
+    """Make the senders of a notification mode."""
     if mode.name == "transient":
-        return Transient(timeout)
+        return Transient(new_worker)
     if mode.name == "persistent":
-        return ThreadPool(None, 1, timeout)
-    return ThreadPool(mode.queue, mode.workers, timeout)
+        return ThreadPool(None, 1, new_worker)
+    return ThreadPool(mode.queue, mode.workers, new_worker)

@@ -53,6 +53,7 @@ class Options:
     name: str
     nofile: int | None
     legacy_select: bool
+    wakeup_pairs: bool
     fail_subscriptions: FailEvery | None
 
 
@@ -72,6 +73,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         name=given.name,
         nofile=given.nofile,
         legacy_select=given.legacy_select,
+        wakeup_pairs=not given.old_libcurl,
         fail_subscriptions=given.fail_subscriptions,
     )
 
@@ -97,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--name", default="contextBroker", help="the process's name, up to 15 characters (default: contextBroker)")
     add("--nofile", type=_Whole(64, 2**31), help="descriptors the process may open (default: its hard limit)")
     add("--legacy-select", action="store_true", help="close connections whose descriptor is 1024 or more")
+    add("--old-libcurl", action="store_true", help="no socket pair per worker, as before libcurl 7.68")
     add("--fail-subscriptions", type=_fail, metavar="N:STATUS", help="answer every N-th creation with STATUS")
     for flag in _IGNORED_FLAGS.split():
         add(f"-{flag}", action="store_true", help=argparse.SUPPRESS)

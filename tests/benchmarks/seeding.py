@@ -76,7 +76,8 @@ class Seeding:
 
 def main() -> None:
     """Print the comparison."""
-    count, rounds = (int(text) for text in (*sys.argv[1:], "5000", "3")[:2])
+    given = [int(text) for text in sys.argv[1:]]
+    count, rounds = [*given, *[5000, 3][len(given) :]]
     with tempfile.TemporaryDirectory() as folder:
         processes = Processes(Path(folder))
         try:
