@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.stack import SUBSCRIPTIONS, Stack, verdict
+import sys
+from pathlib import Path
+
+from tests.stack import SUBSCRIPTIONS, Stack, free_port, verdict
 
 
 def test_healthy_broker_passes(stack: Stack) -> None:
@@ -27,3 +30,16 @@ def test_healthy_broker_passes(stack: Stack) -> None:
 
     for line in (stack.folder / "report.log").read_text().splitlines():
         assert line.split(" | ", 1)[1] in run.output, "the console shows what the log has"
+
+
+def test_plain_rpyc_classic_serves_as_well(stack: Stack) -> None:
+    stack.start()
+    stack.inspector.stop()
+    stack.inspector_port = str(free_port())
+    program = Path(sys.executable).with_name("rpyc_classic")
+    classic = stack.processes.start(program, "--host", "127.0.0.1", "--port", stack.inspector_port)
+    classic.wait_for("server started")
+    run = stack.locust("--duration", "5s", "--loglevel", "WARNING")
+    rows = stack.ended(run, 0)
+    assert {row["established"] for row in rows} != {""}
+    assert "gives a shell to everyone" in run.output
