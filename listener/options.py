@@ -22,6 +22,7 @@ class Options:
     stats: float
     timeout: float
     close: bool
+    hang_up: bool
     host: str
     ports: range
     processes: int
@@ -78,6 +79,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     flag("timeout", limits, type=duration, default=30.0)
     closes = "send Connection: close in the answer, and close (default false)"
     flag("close", closes, type=_boolean, nargs="?", const=True, default=False)
+    hangs_up = "close after the delay without an answer, as Go's original does when -delay > -timeout (default false)"
+    flag("hangup", hangs_up, type=_boolean, nargs="?", const=True, default=False)
     flag("host", "address or name to listen on (default: all addresses, IPv6 and IPv4)", default="")
     flag("processes", "number of processes that share the ports (default 1)", type=_processes, default=1)
     admins = "peers that may use /-/stats and /-/release: loopback (default) or any"
@@ -89,6 +92,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         stats=found.stats,
         timeout=found.timeout,
         close=found.close,
+        hang_up=found.hangup,
         host=found.host,
         ports=found.port,
         processes=found.processes,

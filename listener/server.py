@@ -149,6 +149,7 @@ class Server:
         if connection.queue is not self._held:
             self._read(connection)
         elif events & GONE:
+            self._counts.abandoned += 1
             self._close(connection)
         else:  # the next request, before its time, stays in the kernel
             connection.muted = True
@@ -192,7 +193,7 @@ class Server:
                 reply = administer(request, connection, self._options, self._stats)
             else:
                 reply = ok(request, self._options.close)
-                if self._options.delay:
+                if self._options.delay or self._options.hang_up:
                     connection.reply, connection.rest = reply, data
                     connection.enter(self._held)
                     return
@@ -202,6 +203,9 @@ class Server:
 
     def _answer(self, connection: Connection) -> None:
         self._counts.received += 1
+        if self._options.hang_up:
+            self._close(connection)
+            return
         if not self._send(connection, connection.reply):
             return
         if connection.muted:

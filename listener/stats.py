@@ -19,6 +19,7 @@ class Counts:
     open: int = 0
     rejected: int = 0
     out_of_descriptors: int = 0
+    abandoned: int = 0  # requests whose sender left before their answer
 
 
 NAMES = [field.name for field in fields(Counts)]

@@ -36,6 +36,8 @@ class Options:
     inspector_token: str
     process_name: str
     idle_connections: int
+    idle_release: int
+    cache_limit: int
     baseline: int
     version_slo: float
     max_nok: int
@@ -119,6 +121,8 @@ _ARGUMENTS = (
     ),
     _Argument("--process-name", "contextBroker", values.name, "start of the name of the broker's process"),
     _Argument("--idle-connections", 10, values.whole(0, 10_000), "idle clients, connected after the trigger and held"),
+    _Argument("--idle-release", 4, values.whole(0, 3600), "seconds before the end at which the idle clients let go"),
+    _Argument("--cache-limit", 75, values.whole(1, 86_400), "seconds to wait for the broker's subscription cache"),
     _Argument("--baseline", 3, values.whole(1, 3600), "seconds of rows before the trigger: the rest level"),
     _Argument("--version-slo", 1000.0, values.milliseconds, "GET /version has to answer within this many milliseconds"),
     _Argument("--max-nok", 0, values.whole(0, 1_000_000), "version rows that may fail without failing the test"),

@@ -19,18 +19,17 @@ import gevent
 
 from scenario import database, events
 from scenario.broker import Broker, BrokerError
-from scenario.checks import SPARE
+from scenario.checks import SPARE, checks
+from scenario.held import fds_per_notification
 from scenario.options import Options
-from scenario.preflight import PreflightError, preflight, require
+from scenario.preflight import PreflightError, look_around, require
 from scenario.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
 from scenario.recorder import Recorder
 from scenario.run import Clock, Run, Schedule, shares
-from scenario.users import IDLE_LEAD, IdleClient, SubscriptionSeeder, UpdateTrigger
-from scenario.verdict import fds_per_notification
+from scenario.users import IDLE_CHECK, IdleClient, SubscriptionSeeder, UpdateTrigger
 
 Tick = tuple[int, float, list[type[User]]]
 
-CACHE_LIMIT = 75.0  # s: Orion refreshes its subscription cache each 60 s unless -subCacheIval says otherwise
 SEED_PATIENCE = 30.0  # s without a new subscription
 UPDATE_PATIENCE = 65.0  # s: above UpdateTrigger's own limits
 SETTLED_AFTER = 5  # s after the update's answer, at the latest, the idle clients connect
@@ -74,7 +73,8 @@ class _Flow:
         self.recorder.enter("preflight")
         try:
             self.options = Options.from_namespace(self.environment.parsed_options or Namespace())
-            table = preflight(self.options, self.environment, USER_CLASSES)
+            self.recorder.found = look_around(self.options, self.environment, USER_CLASSES)
+            table = checks(self.recorder.found)
             events.preflight_done.fire(checks=table)
             if not self.options.force:
                 require(table)
@@ -114,15 +114,16 @@ class _Flow:
             name = database.drop(self.options.mongo, self.options.service)
             self._say(f"dropped database {name} ({before} subscriptions)")
             if left := self.broker.subscription_count():
+                self.progress.left = left
                 raise Failed(f"subscriptions: {left} are left in the service after its database {name} was dropped")
             yield from self._wait_for_cache(cache, before)
             before = 0
-        self.existing = before
+        self.progress.existing = before
 
     def _wait_for_cache(self, before: tuple[int, int] | None, dropped: int) -> Iterator[Tick]:
         """Wait for a refresh of the cache; without it the run would notify subscriptions that no longer exist."""
         started = time.monotonic()
-        while time.monotonic() - started < CACHE_LIMIT:
+        while time.monotonic() - started < self.options.cache_limit:
             now = self.broker.cache()
             if now is None or before is None:
                 if not dropped:
@@ -130,7 +131,7 @@ class _Flow:
             elif now[1] == 0 or (now[0] > before[0] and now[1] <= before[1] - dropped):
                 return
             yield self.users(0)
-        self._say(f"the subscription cache was not seen to let go within {CACHE_LIMIT:.0f} s; going on")
+        self._say(f"the subscription cache was not seen to let go within {self.options.cache_limit} s; going on")
 
     def seed(self) -> Iterator[Tick]:
         """Create the subscriptions, and have the broker count them."""
@@ -152,7 +153,7 @@ class _Flow:
         if self.progress.refused:
             refused = f"{self.progress.refused} refused, the first with: {self.progress.refusal}"
             raise Failed(f"subscriptions: {self.progress.created} of {wanted} created, {refused}")
-        counted, expected = self.broker.subscription_count(), self.existing + wanted
+        counted, expected = self.broker.subscription_count(), self.progress.existing + wanted
         if counted != expected:
             raise Failed(f"subscriptions: the broker counts {counted} in the service instead of {expected}")
 
@@ -199,7 +200,8 @@ class _Flow:
     def _connections_settled(self) -> bool:
         """Tell whether the notifications' connections have stopped coming, or it is time to go on anyway."""
         now, answered = self.run.clock.now(), self.timeline.update_answered
-        if answered is None or now > min(answered + SETTLED_AFTER, self.schedule.end - IDLE_LEAD - 2):
+        latest = self.schedule.end - self.options.idle_release - IDLE_CHECK - 2
+        if answered is None or now > min(answered + SETTLED_AFTER, latest):
             return True
         counts = [row.established for row in self.timeline.rows[-2:] if row.second > answered]
         return len(counts) == 2 and counts[0] is not None and counts[0] == counts[1]

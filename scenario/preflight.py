@@ -21,8 +21,8 @@ class PreflightError(Exception):
     """What keeps the run from starting: one sentence per error."""
 
 
-def preflight(options: Options, environment: Environment, needed: Iterable[type[User]]) -> list[Check]:
-    """Look at broker, process, database and listeners, each for a few seconds at most; return the table."""
+def look_around(options: Options, environment: Environment, needed: Iterable[type[User]]) -> Found:
+    """Look at broker, process, database and listeners, each for a few seconds at most; return what was found."""
     found = Found(options, [kind.__name__ for kind in needed if kind not in environment.user_classes])
     for name, look in (("broker", _look_at_broker), ("process", _look_at_process), ("database", _look_at_database)):
         try:
@@ -31,12 +31,12 @@ def preflight(options: Options, environment: Environment, needed: Iterable[type[
             found.problems[name] = str(error)
     for address in dict.fromkeys(options.listener_addresses):
         _look_at_listener(found, address)
-    return checks(found)
+    return found
 
 
 def check_before_start(options: Options, environment: Environment, needed: Iterable[type[User]]) -> list[Check]:
     """Return the table; raise PreflightError when there is an error in it, unless --force."""
-    table = preflight(options, environment, needed)
+    table = checks(look_around(options, environment, needed))
     if not options.force:
         require(table)
     return table

@@ -160,6 +160,9 @@ class ConnectionProbe(EachSecond, User):
             nofile=seen["nofile"][0],
             free_low=seen["free_below_1024"],
             to_listeners=seen["to_listeners"].get("ESTABLISHED", 0),
+            listener_ports=seen["listener_ports"]["count"],
+            listener_port_span=seen["listener_ports"]["span"],
+            listener_ports_taken=seen["listener_ports"]["taken"],
             process=f"{seen['pid']} started {seen['started']}",
         )
 
@@ -183,7 +186,8 @@ class ListenerProbe(EachSecond, User):
         try:
             stats = [self._stats(address) for address in self.of_run.options.listener_addresses]
             sums = (
-                sum(stat[name] for stat in stats) for name in ("held", "accepted", "received", "out_of_descriptors")
+                sum(stat[name] for stat in stats)
+                for name in ("held", "accepted", "received", "out_of_descriptors", "abandoned")
             )
             sample = ListenerSample(second, at, *sums)
         except (requests.RequestException, ValueError, KeyError, TypeError) as error:

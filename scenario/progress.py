@@ -11,6 +11,8 @@ from scenario.records import IdleClients, Update
 class Progress:
     """Filled by the recorder; the shape reads it to go on, the verdict to judge."""
 
+    existing: int = 0  # subscriptions that were there before (--no-reset)
+    left: int = 0  # subscriptions that were there after their database was dropped
     created: int = 0
     refused: int = 0
     refusal: str = ""

@@ -8,11 +8,13 @@ from typing import Any
 from locust.env import Environment
 
 from scenario import events
+from scenario.checks import Found
+from scenario.held import Judged
 from scenario.progress import Progress
 from scenario.records import IdleClients, Row, Sample, Seeded, Update, Verdict
 from scenario.run import Run, Schedule
 from scenario.timeline import Timeline
-from scenario.verdict import EXIT_CODES, INCONCLUSIVE, PREFLIGHT, PREFLIGHT_OK, Judged, judge
+from scenario.verdict import EXIT_CODES, INCONCLUSIVE, PREFLIGHT, PREFLIGHT_OK, judge
 
 
 class Recorder:
@@ -36,6 +38,7 @@ class Recorder:
         """Forget the run before; the next one has begun."""
         self.phase = "preflight"
         self.run: Run | None = None
+        self.found: Found | None = None
         self.progress = Progress()
         self.timeline: Timeline | None = None
         self.verdict: Verdict | None = None
@@ -80,7 +83,7 @@ class Recorder:
         if self.timeline is not None:
             self.timeline.flush()
             rows = self.timeline.rows
-        self._conclude(judge(Judged(self.run.options, self.progress, self.run.schedule, rows)))
+        self._conclude(judge(Judged(self.run.options, self.progress, self.run.schedule, rows, self.found)))
 
     def _conclude(self, verdict: Verdict) -> None:
         self.verdict = verdict

@@ -49,6 +49,9 @@ class ConnectionSample:
     nofile: int | None = None  # the soft limit; None: unlimited
     free_low: int | None = None  # free descriptor numbers below 1024
     to_listeners: int | None = None  # of the established ones
+    listener_ports: int | None = None  # local ports that lead to the listeners
+    listener_port_span: int | None = None  # from the lowest of them to the highest
+    listener_ports_taken: int | None = None  # of that span, by anyone on the host
     process: str = ""  # pid and start time: another value is another process
     error: str = ""
 
@@ -63,6 +66,7 @@ class ListenerSample:
     accepted: int | None = None
     received: int | None = None
     out_of_descriptors: int | None = None
+    abandoned: int | None = None  # requests whose sender left before their answer
     error: str = ""
 
 
@@ -89,12 +93,17 @@ class Update:
 
 @dataclass(frozen=True)
 class IdleClients:
-    """The idle clients: how many connected, and (at the end) how many were still answered."""
+    """The idle clients: how many connected, later how many were still answered, and when they let go (s, epoch)."""
 
     at: float
     accepted: int
     answered: int | None = None
+    released: float | None = None
     error: str = ""
+
+    def hold_at(self, moment: float) -> bool:
+        """Tell whether they hold their connections at a moment."""
+        return self.at < moment and (self.released is None or moment < self.released)
 
 
 @dataclass(frozen=True)
@@ -139,15 +148,6 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """PASS, FAIL or INCONCLUSIVE, with its reasons and the process's exit code."""
-
-    outcome: str
-    reasons: tuple[str, ...]
-    exit_code: int
-
-
-@dataclass(frozen=True)
 class Check:
     """One line of the preflight: `state` is ok, warning or error; `remedy` is empty when it is ok."""
 
@@ -166,3 +166,16 @@ class Diagnosis:
     sentence: str
     evidence: str
     remedy: str
+
+    def __str__(self) -> str:
+        return f"cause: {self.sentence} ({self.evidence}); {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """PASS, FAIL or INCONCLUSIVE, with its reasons and the process's exit code."""
+
+    outcome: str
+    reasons: tuple[str, ...]
+    exit_code: int
+    causes: tuple[Diagnosis, ...] = ()

@@ -23,7 +23,7 @@ from scenario.run import Run, Schedule
 
 CONNECT_TIMEOUT = 2.0  # s
 IDLE_TIMEOUT = 2.0  # s for the answer to an idle client, at the end
-IDLE_LEAD = 3.0  # s before the end at which the idle clients ask: IDLE_TIMEOUT and a little
+IDLE_CHECK = 2.5  # s before the idle clients let go, at which they ask: IDLE_TIMEOUT and a little
 REPORT_EVERY = 0.5  # s between a seeder's reports
 UPDATE_TIMEOUT = 60.0  # s; Orion took 0.5 to 2 s for 5,000 subscriptions
 
@@ -143,7 +143,7 @@ class IdleClient(RunUser):
 
     @task
     def hold(self) -> None:
-        """Connect, hold until shortly before the end, ask."""
+        """Connect, hold until shortly before the end, ask, let go."""
         clock, wanted = self.of_run.clock, self.of_run.options.idle_connections
         crew = Pool(50)
         at = clock.now()
@@ -153,10 +153,14 @@ class IdleClient(RunUser):
         accepted = sum(map(is_open, self.held))
         error = f"{wanted - len(self.held)} not connected, {len(self.held) - accepted} closed by the broker"
         error = "" if accepted == wanted else error
-        events.idle_clients_reported.fire(record=IdleClients(at, accepted, None, error))
-        clock.sleep_until(self.schedule.end - IDLE_LEAD)
+        events.idle_clients_reported.fire(record=IdleClients(at, accepted, error=error))
+        let_go = self.schedule.end - self.of_run.options.idle_release
+        clock.sleep_until(let_go - IDLE_CHECK)
         answered = sum(crew.map(self._is_served, self.held))
-        events.idle_clients_reported.fire(record=IdleClients(at, accepted, answered, error))
+        events.idle_clients_reported.fire(record=IdleClients(at, accepted, answered, error=error))
+        clock.sleep_until(let_go)
+        self.on_stop()
+        events.idle_clients_reported.fire(record=IdleClients(at, accepted, answered, clock.now(), error))
         park()
 
     def on_stop(self) -> None:

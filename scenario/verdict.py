@@ -1,37 +1,26 @@
 """Rows and progress -> PASS, FAIL or INCONCLUSIVE, each with its reasons.
 
 PASS needs: every subscription created, 99 % of them held at one time, every version row OK within the SLO (less
---max-nok), rows for 95 % of the seconds, all idle clients accepted and still answered at the end. What was seen to fail
-is a FAIL. What could not be seen, or a run that was cut short, is INCONCLUSIVE. Nothing missing ever makes a PASS.
+--max-nok), rows for 95 % of the seconds, all idle clients accepted and still answered before they let go. What was seen
+to fail is a FAIL. What could not be seen, a load that was not the one asked for, or a run that was cut short, is
+INCONCLUSIVE. Nothing missing ever makes a PASS.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from statistics import median
+from collections.abc import Iterator
 
-from scenario.options import Options
-from scenario.progress import Progress
+from scenario.diagnosis import UNKNOWN, diagnose
+from scenario.held import HELD_SHARE, Judged, held_per_row
 from scenario.records import Row, Verdict
-from scenario.run import Schedule
+from scenario.recovery import recovery
+from scenario.symptoms import Symptoms
 
-HELD_SHARE = 0.99
 ROWS_SHARE = 0.95
 PASS, FAIL, PREFLIGHT, INCONCLUSIVE = "PASS", "FAIL", "PREFLIGHT FAILED", "INCONCLUSIVE"
 PREFLIGHT_OK = "PREFLIGHT OK"
 EXIT_CODES = {PASS: 0, PREFLIGHT_OK: 0, FAIL: 1, PREFLIGHT: 3, INCONCLUSIVE: 4}
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What is judged. `schedule` is None when the run never came to its baseline: then there are no rows."""
-
-    options: Options
-    progress: Progress
-    schedule: Schedule | None
-    rows: Sequence[Row]
 
 
 def judge(run: Judged) -> Verdict:
@@ -43,7 +32,10 @@ def judge(run: Judged) -> Verdict:
     else:
         outcome = next((outcome for outcome in (FAIL, INCONCLUSIVE) if outcome in outcomes), PASS)
     texts = [text for kind in (FAIL, INCONCLUSIVE, PASS) for outcome_, text in reasons if outcome_ == kind]
-    return Verdict(outcome, tuple(texts), EXIT_CODES[outcome])
+    causes = () if outcome == PASS else diagnose(Symptoms(run))
+    if run.progress.interrupted:  # then there need not be one
+        causes = tuple(cause for cause in causes if cause.cause != UNKNOWN.name)
+    return Verdict(outcome, tuple(texts), EXIT_CODES[outcome], causes)
 
 
 _Reasons = Iterator[tuple[str, str]]
@@ -79,48 +71,6 @@ def _held(run: Judged) -> _Reasons:
     yield (PASS if most >= HELD_SHARE * wanted else too_few), text
 
 
-def held_per_row(run: Judged) -> list[tuple[int, int]]:
-    """Return (held connections, seconds since the trigger) of the rows after it.
-
-    Held is established now - established at rest - idle clients; with --no-connection-info it is the listener's count.
-    """
-    after = [row for row in run.rows if row.since_trigger >= 0]
-    if not run.options.connection_info:
-        return [
-            (row.listener.held, row.since_trigger)
-            for row in after
-            if row.listener is not None and row.listener.held is not None
-        ]
-    rest = rest_level(run.rows)
-    if rest is None:
-        return []
-    idle = run.progress.idle
-    return [
-        (count.established - rest - (idle.accepted if idle and count.at > idle.at else 0), row.since_trigger)
-        for row in after
-        if (count := row.connections) and count.established is not None
-    ]
-
-
-def rest_level(rows: Sequence[Row]) -> int | None:
-    """Return the broker's established connections before the trigger (median); None when nobody counted."""
-    counts = [row.established for row in rows if row.since_trigger < 0 and row.established is not None]
-    return round(median(counts)) if counts else None
-
-
-def fds_per_notification(rows: Sequence[Row]) -> float | None:
-    """Return the file descriptors that a held connection costs the broker; None while nobody can tell."""
-    counted = [
-        (row.established, row.connections.fds)
-        for row in rows
-        if row.connections and row.established is not None and row.connections.fds is not None
-    ]
-    if not counted or counted[-1][0] <= counted[0][0]:
-        return None
-    (rest, fds_at_rest), (now, fds_now) = counted[0], counted[-1]
-    return (fds_now - fds_at_rest) / (now - rest)
-
-
 def _version(run: Judged) -> _Reasons:
     slo = run.options.version_slo
     probed = [(row, row.version) for row in run.rows if row.version is not None]
@@ -131,7 +81,7 @@ def _version(run: Judged) -> _Reasons:
         kinds = Counter(probe.error for _, probe in refused).most_common(3)
         seen = ", ".join(f"{count} x {error}" for error, count in kinds)
         first = refused[0][0]
-        when = f"the first at second {first.since_trigger}{_after_idle(run, first)}"
+        when = f"the first at second {first.since_trigger}{_after_idle(run, first)}{_after_release(run)}"
         yield outcome, f"version: {len(refused)} of {len(probed)} rows NOK ({seen}), {when}"
     if slow:
         latency, second = max((probe.latency or 0, row.since_trigger) for row, probe in slow)
@@ -149,6 +99,36 @@ def _after_idle(run: Judged, row: Row) -> str:
     return f", {row.at - idle.at:.0f} s after the idle clients connected; it was OK in every row before them"
 
 
+def _after_release(run: Judged) -> str:
+    released = run.progress.idle and run.progress.idle.released
+    after = [row for row in run.rows if released and row.at > released and row.version]
+    if not after or not all(row.version_ok for row in after):
+        return ""
+    return f"; OK again in all {len(after)} rows since they let go"
+
+
+def _process(run: Judged) -> _Reasons:
+    seen = Symptoms(run)
+    if seen.restarted:
+        yield FAIL, f"process: the broker was restarted ({', then '.join(seen.pids)})"
+
+
+def _load(run: Judged) -> _Reasons:
+    """The load was not what it should be, which is not the broker's failure."""
+    seen = Symptoms(run)
+    if seen.listener_took_too_few:
+        yield INCONCLUSIVE, f"listener: it took {seen.accepted} of the {seen.held} connections that the broker holds"
+    if seen.unanswered > seen.few:
+        yield INCONCLUSIVE, f"answers: {seen.unanswered} of {seen.expected} notifications ended without one"
+    if seen.notified > seen.expected + seen.few:
+        yield INCONCLUSIVE, f"notifications: {seen.notified} for {seen.expected} subscriptions"
+
+
+def _recovery(run: Judged) -> _Reasons:
+    for text in recovery(run):
+        yield PASS, text
+
+
 def _gaps(run: Judged) -> _Reasons:
     if run.schedule is None:
         return
@@ -156,6 +136,8 @@ def _gaps(run: Judged) -> _Reasons:
     counted = {"rows": sum(row.version is not None for row in run.rows)}
     if run.options.connection_info:
         counted["connection counts"] = sum(row.established is not None for row in run.rows)
+    if run.options.queue_size and run.progress.update:
+        counted["queue sizes"] = sum(row.queue is not None and row.queue.size is not None for row in run.rows)
     for name, count in counted.items():
         text = f"{name}: for {count} of {seconds} seconds"
         yield (PASS if count >= ROWS_SHARE * seconds else INCONCLUSIVE), text
@@ -168,11 +150,11 @@ def _idle(run: Judged) -> _Reasons:
     if idle is None or idle.answered is None:
         yield INCONCLUSIVE, "idle clients: the run ended before they could be judged"
         return
-    text = f"idle clients: {idle.accepted} of {wanted} accepted, {idle.answered} answered at the end"
+    text = f"idle clients: {idle.accepted} of {wanted} accepted, {idle.answered} answered before they let go"
     yield (
         (PASS if idle.accepted == idle.answered == wanted else FAIL),
         text + (f" ({idle.error})" if idle.error else ""),
     )
 
 
-_CHECKS = (_ended, _seeding, _held, _version, _idle, _gaps)
+_CHECKS = (_ended, _seeding, _held, _version, _idle, _process, _load, _gaps, _recovery)

@@ -12,7 +12,9 @@ from locust.web import WebUI
 import gevent
 
 from scenario.events import Link
+from scenario.evidence import Evidence
 from scenario.outputs.csv import ConnectionsCsv
+from scenario.outputs.evidence import EvidenceFile
 from scenario.outputs.form import check_start_form
 from scenario.outputs.history import History
 from scenario.outputs.log import ReportLog
@@ -33,9 +35,11 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
     parsed = environment.parsed_options
     assert parsed is not None
     Phases.recorder = Recorder(environment, link)
+    Evidence(environment)
     ReportLog(environment, console=parsed.headless)
     if parsed.csv_prefix:
         ConnectionsCsv(environment, parsed.csv_prefix)
+        EvidenceFile(parsed.csv_prefix)
     history = History()
     ReportFile(environment, history)
     if web_ui is not None:

@@ -27,7 +27,7 @@ import threading
 from collections import Counter
 from contextlib import suppress
 from functools import lru_cache
-from itertools import compress, takewhile
+from itertools import compress, count, takewhile
 from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,7 @@ from rpyc.utils.authenticators import AuthenticationError, SSLAuthenticator
 from rpyc.utils.server import ThreadedServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     Address = tuple[str, int]  # IP, port
     Counts = dict[str, dict[str, int]]
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 18812  # rpyc_classic's, as in the original manual
 LOGIN_SECONDS = 1  # for a client's token or TLS handshake
 MAX_LISTENERS, MAX_TEXT = 64, 300
+MAX_FDS, AROUND = 60, 8  # lines of the descriptor table: from the first one on, and around the first free number
 LOW_FDS = 1024  # FD_SETSIZE, select(2)
 
 
@@ -180,6 +181,10 @@ class Broker:
         return {
             "states": Counter(c.status for c in listed),
             "to_listeners": Counter(c.status for c in listed if c.raddr and _plain(*c.raddr) in listeners),
+            "listener_ports": _extent(
+                {c.laddr.port for c in listed if c.raddr and _plain(*c.raddr) in listeners},
+                {c.laddr.port for c in listed},
+            ),
             "from_clients": Counter(c.status for c in listed if c.raddr and c.laddr.port == port),
         }
 
@@ -190,16 +195,22 @@ class Broker:
         to_listeners: Counter[int] = Counter()
         from_clients: Counter[int] = Counter()
         remotes: Counter[tuple[int, ...]] = Counter()
+        ports: set[int] = set()
+        taken: set[int] = set()
         for some, own in self._sockets():
             states.update(compress(some.states, own))
             from_clients.update(compress(some.states, map(and_, own, map(on_port, some.local_ports))))
-            remotes.update(compress(some.remotes(), map(and_, own, map(at_listener, some.remote_ports))))
-        for (state, *remote), count in remotes.items():
+            to_listener = list(map(and_, own, map(at_listener, some.remote_ports)))
+            remotes.update(compress(some.remotes(), to_listener))
+            ports.update(compress(some.local_ports, to_listener))
+            taken.update(some.local_ports)
+        for (state, *remote), n in remotes.items():
             if _address(*remote) in listeners:
-                to_listeners[state] += count
+                to_listeners[state] += n
         from_clients.pop(STATES.index("LISTEN"), None)
         counts = {"states": states, "to_listeners": to_listeners, "from_clients": from_clients}
-        return {name: {STATES[state]: n for state, n in found.items()} for name, found in counts.items()}
+        named = {name: {STATES[state]: n for state, n in found.items()} for name, found in counts.items()}
+        return {**named, "listener_ports": _extent(set(map(socket.ntohs, ports)), map(socket.ntohs, taken))}
 
     def _sockets(self) -> Iterator[tuple[Sockets, Sequence[bool | None]]]:
         """Return the kernel's sockets, and of each whether it is the process's own."""
@@ -260,6 +271,12 @@ class Broker:
         self.ports_left_out = [p for p, n in others.most_common(8) if n >= self.BULK and p not in own_ports]
 
 
+def _extent(ports: set[int], taken: Iterable[int]) -> dict[str, int]:
+    """Return how many ports there are, how many from the lowest to the highest, and how many of those are `taken`."""
+    low, high = min(ports, default=1), max(ports, default=0)
+    return {"count": len(ports), "span": high - low + 1, "taken": sum(low <= port <= high for port in taken)}
+
+
 def _address(family: int, port: int, *words: int) -> Address:
     packed = struct.pack("=4I", *words)
     return _plain(socket.inet_ntop(family, packed[:4] if family == socket.AF_INET else packed), socket.ntohs(port))
@@ -279,6 +296,46 @@ def _ephemeral_ports() -> list[int]:
     return [int(word) for word in text.split()]
 
 
+def descriptor_table(process: psutil.Process) -> str:
+    """Return the process's descriptors in the manner of lsof -p: how many of which kind, and some dozens of lines."""
+    sockets = {c.fd: c for c in process.net_connections(kind="inet")}
+    names, kinds = {}, Counter()  # type: dict[int, str], Counter[str]
+    for number in sorted(map(int, os.listdir(f"/proc/{process.pid}/fd"))):
+        with suppress(FileNotFoundError):  # closed meanwhile
+            name, kind = _lsof(os.readlink(f"/proc/{process.pid}/fd/{number}"), sockets.get(number))
+            names[number] = name[:MAX_TEXT]
+            kinds[kind] += 1
+    numbers, first_free = list(names), next(number for number in count() if number not in names)
+    around = range(max(0, first_free - AROUND), first_free + AROUND)
+    shown = {*numbers[:MAX_FDS], first_free, *names.keys() & set(around), *numbers[-AROUND:]}
+    lines, before = [], -1
+    for number in sorted(shown):
+        lines += ["   ..."] * (number > before + 1) + [f"{number:>6}  {names.get(number, 'free')}"]
+        before = number
+    nofile, nproc = _limits(process, psutil.RLIMIT_NOFILE), _limits(process, psutil.RLIMIT_NPROC)
+    return "\n".join(
+        [
+            f"{process.name()}, process {process.pid} of {process.username()}",
+            f"descriptors: {len(names)}; threads: {process.num_threads()}; resident: {process.memory_info().rss} bytes",
+            f"limits [soft, hard], null for none: open files {json.dumps(nofile)}, processes {json.dumps(nproc)}",
+            f"kinds: {', '.join(f'{number} {kind}' for kind, number in kinds.most_common(12))}",
+            f"free numbers below {LOW_FDS}: {LOW_FDS - sum(number < LOW_FDS for number in names)}; the first free one: "
+            f"{first_free}",
+            "    FD  NAME",
+            *lines,
+        ]
+    )
+
+
+def _lsof(link: str, connection: Any) -> tuple[str, str]:
+    """Return what lsof(8) would show of a descriptor, and its kind."""
+    if not connection:
+        return link, "file" if link.startswith("/") else link.partition(":")[0]
+    kind = f"{'TCP' if connection.type == socket.SOCK_STREAM else 'UDP'} {connection.status}"
+    ends = [f"{end.ip}:{end.port}" for end in (connection.laddr, connection.raddr) if end]
+    return f"{kind[:3]} {'->'.join(ends)} ({connection.status})", kind
+
+
 def _limits(process: psutil.Process, which: int) -> list[int | None]:
     return [None if limit == psutil.RLIM_INFINITY else limit for limit in process.rlimit(which)]
 
@@ -289,11 +346,18 @@ def find_broker(process_name: str, port: int) -> Broker:
     named = [process for process in named if process.info["status"] != psutil.STATUS_ZOMBIE]
     if not named:
         raise InspectionFailed(f"no process on {socket.gethostname()} has a name that starts with {process_name}")
+    denied = None
     for process in named:
-        with suppress(psutil.Error):
+        try:
             listed = [] if len(named) == 1 else process.net_connections(kind="tcp")
             if len(named) == 1 or any(c.status == "LISTEN" and c.laddr.port == port for c in listed):
                 return Broker(process)
+        except psutil.AccessDenied as error:
+            denied = error
+        except psutil.Error:
+            continue
+    if denied:  # it may well be the one
+        raise denied
     raise InspectionFailed(f"{len(named)} processes are named {process_name}, none that I may see listens on {port}")
 
 
@@ -317,16 +381,20 @@ _lock = threading.Lock()
 _brokers: dict[tuple[str, int], Broker] = {}  # the last that was asked for, or none
 
 
-def inspect(process_name: str, port: int, listeners: tuple[str, ...] = ()) -> str:
+def inspect(process_name: str, port: int, listeners: tuple[str, ...] = (), evidence: bool = False) -> str:
     """Return as JSON what is known of the broker's process, or {"error": "<one sentence>"}.
 
     `states`, `to_listeners` (the remote end is one of `listeners`, "host:port") and `from_clients` (the local port is
     `port`): connections by state, {"ESTABLISHED": 5010, ...}. `fds`: open descriptors; `free_below_1024`: free numbers
     for more; `nofile`, `nproc`: [soft, hard], null for no limit; `threads`; `rss`: bytes; `pid`; `name`;
-    `command_line`: list; `started`: seconds since 1970; `ephemeral_ports`: [lowest, highest] for outgoing connections.
+    `command_line`: list; `started`: seconds since 1970; `ephemeral_ports`: [lowest, highest] for outgoing connections;
+    `listener_ports`: local ports that lead to the listeners, from the lowest to the highest, taken there by anyone.
+    With `evidence` it is {"evidence": "<text>"} instead: the descriptor table, in at most some dozens of lines.
     """
     try:
-        _check(process_name, port, listeners)
+        _check(process_name, port, listeners, evidence)
+        if evidence:
+            return json.dumps({"evidence": descriptor_table(find_broker(process_name, port).process)})
         with _lock:
             return json.dumps(_sample(process_name, port, resolve(listeners)))
     except InspectionFailed as error:
@@ -340,11 +408,12 @@ def inspect(process_name: str, port: int, listeners: tuple[str, ...] = ()) -> st
     return json.dumps({"error": reason})
 
 
-def _check(process_name: object, port: object, listeners: object) -> None:
+def _check(process_name: object, port: object, listeners: object, evidence: object) -> None:
     # exact types: what does not come by value is an object of the client's, with the client's methods
     texts = (process_name, *listeners) if type(listeners) is tuple and len(listeners) <= MAX_LISTENERS else ()
     right = [type(text) is str and 0 < len(text) <= MAX_TEXT for text in texts]
-    if not right or not all(right) or type(port) is not int or not 0 < port < 65536:
+    right.append(type(evidence) is bool)
+    if len(right) < 2 or not all(right) or type(port) is not int or not 0 < port < 65536:
         raise InspectionFailed(
             f"it takes a name, a port and at most {MAX_LISTENERS} host:port of {MAX_TEXT} characters"
         )
@@ -363,9 +432,11 @@ def _sample(process_name: str, port: int, listeners: frozenset[Address]) -> dict
 class InspectorService(rpyc.Service):  # type: ignore[misc]
     """Lets a client call `inspect`, and reach nothing else."""
 
-    def exposed_inspect(self, process_name: str, port: int, listeners: tuple[str, ...] = ()) -> str:
+    def exposed_inspect(
+        self, process_name: str, port: int, listeners: tuple[str, ...] = (), evidence: bool = False
+    ) -> str:
         """See `inspect`."""
-        return inspect(process_name, port, listeners)
+        return inspect(process_name, port, listeners, evidence)
 
     def _rpyc_getattr(self, name: str) -> Any:
         if name not in ("inspect", "exposed_inspect"):

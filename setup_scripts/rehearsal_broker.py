@@ -17,22 +17,28 @@ import gc  # noqa: E402
 import os  # noqa: E402
 import resource  # noqa: E402
 import signal  # noqa: E402
+import socket  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import gevent  # noqa: E402
 from pymongo.errors import PyMongoError  # noqa: E402
 from rehearsal.broker import Broker  # noqa: E402
+from rehearsal.notifications import limit_ports  # noqa: E402
 from rehearsal.options import Options, parse  # noqa: E402
 from rehearsal.server import Server  # noqa: E402
+from rehearsal.supervisor import keep_alive  # noqa: E402
 
 
 def main() -> None:
     """Serve until a signal comes."""
     options = parse()
+    if options.restart:
+        keep_alive([word for word in sys.argv if word != "--restart"], options.port)
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, os._exit, 0)
     _become_a_broker(options)
+    _try_ports(options)
     broker = Broker(options)
     server = Server((options.address, options.port), broker, options.legacy_select)
     try:
@@ -44,6 +50,16 @@ def main() -> None:
     gc.set_threshold(100_000, 50, 100)  # walking thousands of held notifications stops everything for 0.1 s
     print(f"contextBroker (rehearsal) listening on {options.address}:{server.server_port}", flush=True)
     server.serve_forever()
+
+
+def _try_ports(options: Options) -> None:
+    """Exit with one sentence where the system cannot limit a socket's local ports."""
+    if options.ports:
+        with socket.socket() as trial:
+            try:
+                limit_ports(trial, options.ports)
+            except OSError as error:
+                sys.exit(f"rehearsal_broker.py: --ports needs Linux 6.3 or later: {error}")
 
 
 def _become_a_broker(options: Options) -> None:

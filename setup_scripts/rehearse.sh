@@ -3,6 +3,7 @@
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/setup_scripts/environment.sh"
+. "$root/setup_scripts/rehearsal/causes.sh"
 
 usage() {
     cat <<END
@@ -11,6 +12,7 @@ usage: sh setup_scripts/rehearse.sh [options] [-- more options of the scenario o
 Rehearses the connections stress test on this machine; needs nothing but Python 3.11 and this repository.
 
   --failing            give the broker the fault of Orion <= 1.4.3 (select() and descriptor numbers from 1024 on)
+  --cause NAME         let something else go wrong; "list" lists what there is
   --web                start the web UI instead of a headless run, and say which address to open
   --subscriptions N    subscriptions, each held as one connection (default 5000)
   --duration TIME      time after the trigger, as 40s or 2m (default 40s); the listener answers after half of it
@@ -21,15 +23,17 @@ Exit code: the verdict's. 0 PASS, 1 FAIL, 2 usage, 3 preflight failed, 4 INCONCL
 END
 }
 
-subscriptions=5000 duration=40s failing='' mode=headless out=$root/rehearsal
+subscriptions=5000 duration=40s cause='' ui=headless out=$root/rehearsal
 while [ $# -gt 0 ]; do
     case $1 in
-        --failing) failing=--legacy-select ;;
-        --web) mode=web ;;
+        --failing) cause=select ;;
+        --cause=list) list_causes && exit 0 ;;
+        --cause=*) cause=${1#*=} ;;
+        --web) ui=web ;;
         --subscriptions=*) subscriptions=${1#*=} ;;
         --duration=*) duration=${1#*=} ;;
         --output=*) out=${1#*=} ;;
-        --subscriptions | --duration | --output)
+        --subscriptions | --duration | --output | --cause)
             [ $# -gt 1 ] || die 2 "$1 takes a value"
             option=$1 value=$2
             shift 2
@@ -60,6 +64,14 @@ seconds=$("$bin/python" -c 'import sys; from scenario.values import duration, se
     "$duration" 2>/dev/null) || die 2 "--duration takes a time such as 40s or 2m, not '$duration'"
 [ "$seconds" -ge 8 ] || die 2 "--duration takes at least 8s, to see both ESTABLISHED and CLOSE_WAIT"
 
+broker_name=broker-$$. # no other rehearsal's name begins with it
+
+# A healthy rehearsal; a cause changes some of it. A receiver that idles 2 s outlives the pause between two probes.
+broker_options='' multiservice=-multiservice statistics=-statNotifQueue mode=threadpool:60000:$subscriptions
+timeout=600000 cache=5 leftovers=0 delay=$((seconds / 2)) idle=$((seconds / 8 > 2 ? seconds / 8 : 2))
+listener_options='' listener_nofile='' as_user='' ends_before='' force='' locust_options=''
+[ -z "$cause" ] || produce "$cause"
+
 # A held notification costs the broker 3 descriptors: its socket and libcurl's own pair.
 needed=$((3 * subscriptions + 200))
 # shellcheck disable=SC3045 # dash, bash and busybox know -H
@@ -84,6 +96,11 @@ start() { # NAME COMMAND...: start it in the background, its output in $out/NAME
     pids="$pid $pids"
 }
 
+end() { # PID
+    kill "$1"
+    wait "$1" || true
+}
+
 port() { # NAME: the port that the process started last says it listens on
     for _ in $(seq 150); do
         found=$(sed -n 's/.*listening on .*:\([0-9][0-9]*\).*/\1/p' "$out/$1.log" | head -n 1)
@@ -97,21 +114,30 @@ port() { # NAME: the port that the process started last says it listens on
 
 say "starting database, broker, inspector and listener; their output is in $out/*.log"
 start database "$bin/secantusd-py" --standalone --storage-path :memory: --port 0
-database=$(port database)
-# shellcheck disable=SC2086 # failing is one word or none
-start broker "$bin/python" setup_scripts/rehearsal_broker.py -port 0 -dbhost "127.0.0.1:$database" -multiservice \
-    -httpTimeout 600000 -notificationMode "threadpool:60000:$subscriptions" -statNotifQueue -subCacheIval 5 $failing
+database=$(port database) database_pid=$pid
+# shellcheck disable=SC2086 # words, or none
+start broker "$bin/python" setup_scripts/rehearsal_broker.py --name "$broker_name" -port 0 \
+    -dbhost "127.0.0.1:$database" $multiservice -httpTimeout "$timeout" -notificationMode "$mode" $statistics \
+    -subCacheIval "$cache" $broker_options
 broker=$(port broker)
-start inspector "$bin/python" setup_scripts/connection_inspector.py --port 0
+# shellcheck disable=SC2086
+start inspector $as_user "$bin/python" setup_scripts/connection_inspector.py --port 0
 inspector=$(port inspector)
-start listener "$bin/python" -m listener -host 127.0.0.1 -port 0 -delay "$((seconds / 2))s" -timeout "$((seconds / 8))s"
-listener=$(port listener)
+# shellcheck disable=SC2016,SC2086 # the inner shell's arguments
+start listener sh -c '[ -z "$1" ] || ulimit -n "$1"; shift; exec "$@"' sh "$listener_nofile" \
+    "$bin/python" -m listener -host 127.0.0.1 -port 0 -delay "${delay}s" -timeout "${idle}s" $listener_options
+listener=$(port listener) listener_pid=$pid
+[ "$leftovers" = 0 ] || "$bin/python" setup_scripts/rehearsal/leftovers.py "http://127.0.0.1:$broker" \
+    "http://127.0.0.1:$listener/notify" "$leftovers"
+case $ends_before in database) end "$database_pid" ;; listener) end "$listener_pid" ;; esac
 
+# shellcheck disable=SC2086
 set -- --host "http://127.0.0.1:$broker" --mongo "127.0.0.1:$database" --inspector "127.0.0.1:$inspector" \
+    --process-name "$broker_name" \
     --notify-url "http://127.0.0.1:$listener/notify" --subscriptions "$subscriptions" --duration "$duration" \
     --report-log "$out/connections_stress_tests.log" --csv "$out/rehearsal" \
-    --connections-report "$out/rehearsal.html" "$@"
-if [ "$mode" = web ]; then
+    --connections-report "$out/rehearsal.html" $force $locust_options "$@"
+if [ "$ui" = web ]; then
     web=$("$bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     say "open http://127.0.0.1:$web and press START; Ctrl-C ends everything"
     set -- --web-host 127.0.0.1 --web-port "$web" "$@"

@@ -52,6 +52,7 @@ def test_an_inspection_is_one_round_trip(processes: Processes, target: Target) -
     before = next(sent)
     assert inspector.inspect()["states"] == {"LISTEN": 1}
     assert next(sent) == before + 2
+    assert "(LISTEN)" in inspector.evidence()
     inspector.close()
 
 
@@ -128,6 +129,7 @@ def test_rpyc_classic_gets_the_source_and_a_warning(
             assert inspector.inspect()["pid"] == target.process.pid
         inspector.close()
         assert inspector.inspect()["states"] == {"LISTEN": 1}
+        assert "the first free one: " in inspector.evidence()
     assert [record.message.partition(" gives ")[2] for record in caplog.records] == [
         "a shell to everyone who reaches its port"
     ]

@@ -253,6 +253,32 @@ def test_a_bulk_of_receivers_on_this_host_is_left_out_and_seen_when_it_matters(p
         assert settled(broker)["states"] == {"ESTABLISHED": Broker.BULK + 1}
 
 
+def test_evidence_is_the_descriptor_table_and_bounded(puppet: Puppet) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as receiver:
+        puppet.tell("pipe()")
+        own_port = puppet.tell(f"listener({socket.AF_INET:d}, '127.0.0.1')")
+        for _ in range(300):
+            puppet.tell(f"connect({socket.AF_INET:d}, '127.0.0.1', {receiver.getsockname()[1]})")
+        puppet.tell("close(5)")
+        answer = inspect(puppet.process.name(), int(own_port), (), True)
+    text = json.loads(answer)["evidence"]
+    assert len(answer) < 12_000
+    count = puppet.process.num_fds()
+    soft = puppet.process.rlimit(psutil.RLIMIT_NOFILE)[0]
+    low = sum(int(fd.name) < 1024 for fd in Path(f"/proc/{puppet.process.pid}/fd").iterdir())
+    for words in (
+        f"process {puppet.process.pid} of {puppet.process.username()}",
+        f"descriptors: {count}; threads: 1;",
+        f"open files [{soft}, ",
+        "299 TCP ESTABLISHED",
+        f"free numbers below 1024: {1024 - low}; the first free one: 8",
+        f"TCP 127.0.0.1:{own_port} (LISTEN)",
+        "\n     8  free\n",
+    ):
+        assert words in text, text
+    assert len(text.splitlines()) < 100
+
+
 def test_failures_are_one_sentence(puppet: Puppet) -> None:
     assert "no process" in json.loads(inspect("no-such-broker", 1026))["error"]
     other = Puppet()

@@ -97,6 +97,8 @@ def test_one_method_can_be_reached_and_nothing_else(processes: Processes) -> Non
         ("x", 1, ["a:1"]),
         ("x", 1, (["a:1"],)),
         ("x", 1, ("a:1",) * 65),
+        ("x", 1, (), 1),
+        ("x", 1, (), object()),
     ],
 )
 def test_arguments_out_of_bounds_are_refused(processes: Processes, arguments: tuple[object, ...]) -> None:

@@ -254,7 +254,16 @@ def test_stats_tell_everything(processes: Processes) -> None:
     listener = start(processes, "-delay", "1m30s", "-timeout", "250ms", limit="300:600")
     stats = listener.stats()
     assert stats == {
-        **{"accepted": 1, "received": 0, "held": 0, "open": 1, "rejected": 0, "out_of_descriptors": 0, "rate": 0},
+        **{
+            "accepted": 1,
+            "received": 0,
+            "held": 0,
+            "open": 1,
+            "rejected": 0,
+            "out_of_descriptors": 0,
+            "abandoned": 0,
+            "rate": 0,
+        },
         **{"delay": 90, "timeout": 0.25, "limits": {"nofile_soft": 600, "nofile_hard": 600}},
     }
     listener.process.wait_for(r"^descriptor limit 600 \(soft limit was 300\)$")

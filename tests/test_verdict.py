@@ -10,11 +10,12 @@ from locust.argument_parser import LocustArgumentParser
 
 import pytest
 
+from scenario.held import Judged
 from scenario.options import Options, add_arguments
 from scenario.progress import Progress
-from scenario.records import ConnectionSample, IdleClients, ListenerSample, Probe, Row, Update
+from scenario.records import ConnectionSample, IdleClients, ListenerSample, Probe, QueueSample, Row, Update
 from scenario.run import Schedule
-from scenario.verdict import Judged, judge
+from scenario.verdict import judge
 
 START, TRIGGER, END = 1000, 1003, 1020
 
@@ -34,9 +35,9 @@ def row(second: int) -> Row:
         second - TRIGGER,
         "observe",
         Probe(second, second + 0.001, 5.0),
-        None,
+        QueueSample(second, second + 0.001, 0, 0, 0, 0, 0, entered=100 if second > TRIGGER else 0),
         ConnectionSample(second, second + 0.001, 12 + held + idle, 100 if second >= 1015 else 0, 300, 1, 10**8),
-        ListenerSample(second, second + 0.001, held),
+        ListenerSample(second, second + 0.001, held, 100 if second > TRIGGER else 0, 0, 0, 0),
     )
 
 
@@ -92,7 +93,7 @@ def test_healthy_run_passes() -> None:
             "held: 0 of 100",
         ),
         (lambda run: replace(run, options=options(idle_connections=12)), "FAIL", "10 of 12 accepted"),
-        (lambda run: set_idle(run, IdleClients(1006.5, 10, 9)), "FAIL", "9 answered at the end"),
+        (lambda run: set_idle(run, IdleClients(1006.5, 10, 9)), "FAIL", "9 answered before they let go"),
         (lambda run: set_idle(run, IdleClients(1006.5, 10)), "INCONCLUSIVE", "idle clients"),
         (lambda run: set_idle(run, None), "INCONCLUSIVE", "idle clients"),
     ],

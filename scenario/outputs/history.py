@@ -35,6 +35,7 @@ class History:
         events.progress_made.add_listener(self._progress)
         events.row_completed.add_listener(self._row)
         events.idle_clients_reported.add_listener(self._idle)
+        events.evidence_taken.add_listener(self._take_evidence)
         events.run_judged.add_listener(self._judge)
 
     def _forget(self) -> None:
@@ -48,6 +49,7 @@ class History:
         self.slowest = 0.0  # ms
         self.marks: dict[str, int] = {}  # what began -> second
         self.verdict: Verdict | None = None
+        self.evidence = ""  # taken at the first NOK
         self.broker_version = ""  # text of GET /version when the run started
         self.checks: list[Check] = []  # what the preflight found
 
@@ -73,7 +75,8 @@ class History:
         """The verdict's reasons (of --preflight-only: what was found); before it, what is known so far."""
         if self.verdict is not None:
             checks = [f"{check.state}: {check.what}: {check.found}" for check in self.checks]
-            return tuple(map(without_password, self.verdict.reasons or checks))
+            told = (*self.verdict.reasons, *map(str, self.verdict.causes))
+            return tuple(map(without_password, told or checks))
         if not self.rows:
             return (self.progress,) if self.progress else ()
         version = f"{self.nok} NOK" if self.nok else "all OK"
@@ -132,6 +135,9 @@ class History:
     def _idle(self, record: IdleClients, **_: Any) -> None:
         if self.run is not None and self.run.schedule is not None:
             self.marks.setdefault("idle clients", round(record.at - self.run.schedule.trigger))
+
+    def _take_evidence(self, text: str, **_: Any) -> None:
+        self.evidence = text
 
     def _judge(self, verdict: Verdict, **_: Any) -> None:
         self.verdict = verdict

@@ -139,7 +139,7 @@ class ReportLog:
         level = logging.ERROR if EXIT_CODES[verdict.outcome] else logging.INFO
         colour = _VERDICT_COLOURS.get(verdict.outcome, BOLD_YELLOW)
         logger.log(level, f"Verdict: {verdict.outcome}", extra={"colour": colour})
-        for reason in verdict.reasons:
+        for reason in (*verdict.reasons, *verdict.causes):
             logger.log(level, f"  {reason}")
 
     def _quit(self, **_: Any) -> None:

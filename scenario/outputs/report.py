@@ -24,12 +24,13 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from scenario import events
+from scenario.held import HELD_SHARE
 from scenario.options import Options
 from scenario.outputs import csv
 from scenario.outputs.figures import table
 from scenario.outputs.history import History, without_password
 from scenario.records import Row
-from scenario.verdict import HELD_SHARE, ROWS_SHARE
+from scenario.verdict import ROWS_SHARE
 
 _STATIC = Path(__file__).with_name("static")
 _PROJECT = Path(__file__).parents[2] / "pyproject.toml"
@@ -143,7 +144,7 @@ def _limits(options: Options | None) -> dict[str, str]:
         "notifications held at one time": f"at least {HELD_SHARE:.0%} of {options.subscriptions}",
         "GET /version": f"at most {options.version_slo:.0f} ms; at most {options.max_nok} rows NOK or slower",
         "rows": f"for at least {ROWS_SHARE:.0%} of the seconds",
-        "idle clients": f"all {options.idle_connections} accepted, and answered at the end",
+        "idle clients": f"all {options.idle_connections} accepted, and answered before they let go",
         "open files of this process (Locust)": f"{soft} (hard limit {hard})",
     }
 

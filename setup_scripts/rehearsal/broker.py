@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import sys
 import time
 import uuid
@@ -68,10 +70,10 @@ class Broker:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._started = time.monotonic()
-        self._creations = 0
+        self._creations = self._updates = 0
         self._cache = Cache()
         self._database = Database(options.mongo, options.pool_size)
-        self._senders = make_senders(options.mode, lambda: Worker(options.notify_timeout, options.wakeup_pairs))
+        self._senders = make_senders(options.mode, self._new_worker)
         self._routes: dict[str, dict[str, Callable[[Request], Answer]]] = {
             "/version": {"GET": self._version},
             "/statistics": {"GET": self._statistics},
@@ -79,6 +81,9 @@ class Broker:
             "/v2/subscriptions": {"GET": self._list, "POST": self._create},
             "/v2/op/update": {"POST": self._update},
         }
+
+    def _new_worker(self) -> Worker:
+        return Worker(self._options.notify_timeout, self._options.wakeup_pairs, self._options.ports)
 
     def open(self) -> None:
         """Connect to MongoDB and read the cache, then refresh it for ever; raises PyMongoError."""
@@ -135,6 +140,8 @@ class Broker:
         return handler(request)
 
     def _version(self, _: Request) -> Answer:
+        if self._updates:
+            gevent.sleep(self._options.slow)
         libraries = {"libcurl": f"libcurl/{LIBCURL}", "libmicrohttpd": "0.9.75", "mongoc": "1.23.1"}
         minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
         hours, minutes = divmod(minutes, 60)
@@ -176,6 +183,9 @@ class Broker:
                 self._database.delete_entity(request.service, key)
             else:
                 self._store(request, key, attributes)
+        self._updates += 1
+        if self._options.crash_after is not None and self._updates == 1:
+            gevent.spawn_later(self._options.crash_after, os.kill, os.getpid(), signal.SIGKILL)
         return Answer(204)
 
     def _store(self, request: Request, key: dict[str, str], given: dict[str, Document]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from gevent.queue import Full, Queue
 from rehearsal.options import NotificationMode
 
 VERSION, LIBCURL = "3.10.1", "7.88.1"
+IP_LOCAL_PORT_RANGE = 51  # ip(7), Linux 6.3: highest port << 16 | lowest, within the system's own range
+FIRST_PORT = 40_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,8 @@ class Notification:
 class Worker:
     """One sender: a connection that stays open after the answer until the next use, and libcurl's own socket pair."""
 
-    def __init__(self, timeout: float, wakeup_pair: bool) -> None:
-        self._timeout, self._wakeup_pair = timeout, wakeup_pair
+    def __init__(self, timeout: float, wakeup_pair: bool, ports: int | None) -> None:
+        self._timeout, self._wakeup_pair, self._ports = timeout, wakeup_pair, ports
         self._pair: tuple[socket.socket, socket.socket] | None = None
         self._connection: socket.socket | None = None
         self._addresses: _Addresses = []
@@ -80,7 +83,7 @@ class Worker:
         connection = self._connection
         if not (connection and self._addresses == addresses and _is_answered(connection, notification)):
             self._disconnect()  # the listener has closed it meanwhile: again over a fresh one, as libcurl does
-            self._connection = connection = _connect(addresses)
+            self._connection = connection = _connect(addresses, self._ports)
             self._addresses = addresses
             if not _is_answered(connection, notification):
                 raise ConnectionError
@@ -119,12 +122,20 @@ def look_up(url: str) -> _Addresses:
     return _known[parts.netloc]
 
 
-def _connect(addresses: _Addresses) -> socket.socket:
-    """Connect to the first address that takes it; OSError: none does, or no descriptor is free."""
+def limit_ports(connection: socket.socket, ports: int) -> None:
+    """Leave a socket `ports` local ports; OSError where the system cannot."""
+    span = struct.pack("=I", (FIRST_PORT + ports - 1) << 16 | FIRST_PORT)
+    connection.setsockopt(socket.IPPROTO_IP, IP_LOCAL_PORT_RANGE, span)
+
+
+def _connect(addresses: _Addresses, ports: int | None) -> socket.socket:
+    """Connect to the first address that takes it; OSError: none does, or no descriptor or port is free."""
     failure = OSError("no address")
     for family, address in addresses:
         connection = socket.socket(family, socket.SOCK_STREAM)
         try:
+            if ports:
+                limit_ports(connection, ports)
             connection.connect(address)
         except OSError as error:
             connection.close()

@@ -55,6 +55,10 @@ class Options:
     legacy_select: bool
     wakeup_pairs: bool
     fail_subscriptions: FailEvery | None
+    ports: int | None
+    slow: float
+    crash_after: float | None
+    restart: bool
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -75,6 +79,10 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         legacy_select=given.legacy_select,
         wakeup_pairs=not given.old_libcurl,
         fail_subscriptions=given.fail_subscriptions,
+        ports=given.ports,
+        slow=given.slow / 1000,
+        crash_after=given.crash_after,
+        restart=given.restart,
     )
 
 
@@ -101,6 +109,19 @@ def _parser() -> argparse.ArgumentParser:
     add("--legacy-select", action="store_true", help="close connections whose descriptor is 1024 or more")
     add("--old-libcurl", action="store_true", help="no socket pair per worker, as before libcurl 7.68")
     add("--fail-subscriptions", type=_fail, metavar="N:STATUS", help="answer every N-th creation with STATUS")
+    add(
+        "--ports",
+        type=_Whole(1, 10000),
+        help="local ports that notifications may use (Linux 6.3 or later; default: all)",
+    )
+    add(
+        "--slow",
+        type=_Whole(0, 60000),
+        default=0,
+        help="ms that GET /version waits from the first update on (default: 0)",
+    )
+    add("--crash-after", type=_Whole(0, 3600), help="s after the first update at which the process is killed")
+    add("--restart", action="store_true", help="start again after a crash, on the same port")
     for flag in _IGNORED_FLAGS.split():
         add(f"-{flag}", action="store_true", help=argparse.SUPPRESS)
     for flag in _IGNORED_VALUES.split():

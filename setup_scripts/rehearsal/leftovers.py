@@ -1,0 +1,27 @@
+"""python leftovers.py BROKER_URL NOTIFY_URL N: leaves N subscriptions in the test's service, as an earlier run does."""
+
+from __future__ import annotations
+
+import json
+import sys
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+SCOPE = {"Fiware-Service": "stablished_connections", "Fiware-ServicePath": "/test", "Content-Type": "application/json"}
+
+
+def main() -> None:
+    """Create them over one connection."""
+    broker, notify_url, count = sys.argv[1:]
+    body = {"subject": {"entities": [{"idPattern": ".*"}]}, "notification": {"http": {"url": notify_url}}}
+    connection = HTTPConnection(urlsplit(broker).netloc, timeout=5)
+    for _ in range(int(count)):
+        connection.request("POST", "/v2/subscriptions", json.dumps(body), SCOPE)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 201:
+            sys.exit(f"leftovers.py: the broker answered {answer.status}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Every cause, for real: `rehearse.sh --cause NAME` makes it happen, and the verdict names it first."""
+
+from __future__ import annotations
+
+import csv
+import os
+import platform
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scenario.diagnosis import CAUSES, UNKNOWN
+from tests.processes import ROOT, Process, Processes
+
+SCRIPT = "setup_scripts/rehearse.sh"
+NAMES = {cause.sentence: cause.name for cause in (*CAUSES, UNKNOWN)}
+ALSO = {"queue": ["workers"]}  # what holds beside the first
+INCONCLUSIVE = {
+    *("privilege", "listener-nofile", "stale-cache", "transient", "statistics", "http-timeout", "listener-closes")
+}
+
+
+def rehearse(processes: Processes, folder: Path, *options: str) -> Process:
+    sizes = ("--subscriptions", "350", "--duration", "12s")
+    return processes.start("sh", SCRIPT, *sizes, "--output", folder / "out", *options, name="rehearse")
+
+
+def named(run: Process) -> list[str]:
+    """Return the causes' names as the console has them."""
+    return [NAMES[sentence] for sentence in re.findall(r"  cause: (.*?) \(", run.output)]
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "out" / "rehearsal_connections.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("cause", [cause.name for cause in CAUSES])
+def test_cause_is_named_first(processes: Processes, tmp_path: Path, cause: str) -> None:
+    if cause == "privilege" and os.getuid() != 0:
+        pytest.skip("only root can start the inspector as another user")
+    if cause == "ports" and tuple(map(int, platform.release().split(".")[:2])) < (6, 3):
+        pytest.skip("needs Linux 6.3")
+    run = rehearse(processes, tmp_path, "--cause", cause)
+    assert run.wait(90) == (4 if cause in INCONCLUSIVE else 1), run.output
+    assert named(run) == [cause, *ALSO.get(cause, [])], run.output
+    log = (tmp_path / "out" / "connections_stress_tests.log").read_text(encoding="utf-8")
+    told = [line.partition("cause: ")[2] for line in run.output.splitlines() if "  cause: " in line]
+    assert [line.partition("cause: ")[2] for line in log.splitlines() if "  cause: " in line] == told
+
+
+def test_healthy_broker_has_no_cause_and_comes_to_rest(processes: Processes, tmp_path: Path) -> None:
+    run = rehearse(processes, tmp_path)
+    assert run.wait(90) == 0, run.output
+    assert "cause:" not in run.output
+    assert re.search(r"recovery: back at rest at second \d+, 1\d established .* 350 CLOSE_WAIT kept", run.output)
+    assert "kept growing" not in run.output
+    assert not (tmp_path / "out" / "rehearsal_evidence.txt").exists()
+
+
+def test_failing_broker_answers_again_once_the_idle_clients_let_go(processes: Processes, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    run = rehearse(processes, tmp_path, "--failing")
+    assert run.wait(90) == 1, run.output
+    version = [row["version"] for row in rows(tmp_path)]
+    assert re.fullmatch(r"(OK ){4,}(NOK ){2,}(OK ){3,}", " ".join(version) + " "), version
+    assert re.search(r"rows NOK .* after the idle clients connected.*; OK again in all \d+ rows since", run.output)
+    evidence = (tmp_path / "out" / "rehearsal_evidence.txt").read_text(encoding="utf-8")
+    assert len(evidence) < 20_000
+    assert "free numbers below 1024: 0" in evidence
+    assert re.search(r"^ +\d+  TCP \S+ \(LISTEN\)$", evidence, re.MULTILINE)
+    assert re.search(r"^ +\d{4}  free$", evidence, re.MULTILINE)
+    report = (tmp_path / "out" / "rehearsal.html").read_text(encoding="utf-8")
+    assert "free numbers below 1024: 0" in report
+    assert "server uses select()" in report
+    assert re.search(r'^listener \S+: \{"accepted": 3\d\d, "received": 0, "held": 350', evidence, re.MULTILINE)
+
+
+def test_list_has_every_cause() -> None:
+    listed = subprocess.run(["sh", SCRIPT, "--cause", "list"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == [cause.name for cause in CAUSES]
+
+
+def test_cause_that_there_is_not(processes: Processes) -> None:
+    run = processes.start("sh", SCRIPT, "--cause", "nonsense")
+    assert run.wait() == 2
+    assert "--cause takes one of these, not 'nonsense'" in run.output
