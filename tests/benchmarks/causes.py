@@ -5,6 +5,7 @@ The figures are those of the runs. Three at a time, 12 s each after the trigger:
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,16 +16,16 @@ from scenario.diagnosis import CAUSES, Cause
 from tests.processes import ROOT
 
 SUBSCRIPTIONS = 350
-SCRIPT = ROOT / "setup_scripts" / "rehearse.sh"
+SCRIPT = str(ROOT / "setup_scripts" / "rehearse.sh")
+_ENVIRONMENT = {**os.environ, "LOCUST_SKIP_MONKEY_PATCH": ""}  # which tests/__init__.py sets for this process
 
 
 def line(cause: Cause) -> str:
     """Run the rehearsal of a cause; return its line of the table."""
     with tempfile.TemporaryDirectory() as folder:
         sizes = ("--subscriptions", str(SUBSCRIPTIONS), "--duration", "12s", "--output", folder)
-        run = subprocess.run(
-            ["sh", SCRIPT, "--cause", cause.name, *sizes], capture_output=True, text=True, timeout=120, check=False
-        )
+        command = ["sh", SCRIPT, "--cause", cause.name, *sizes]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=_ENVIRONMENT)
         log = Path(folder, "connections_stress_tests.log").read_text(encoding="utf-8")
     told = [text.partition(f"  cause: {cause.sentence} (")[2] for text in log.splitlines()]
     evidence, _, remedy = next(filter(None, told), "not named); ").rpartition("); ")
