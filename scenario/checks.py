@@ -85,6 +85,9 @@ def _process(found: Found) -> Checks:
         yield Check("inspector", ERROR, found.problems["process"], "it sees the broker's process", remedy)
         return
     yield Check("inspector", OK, f"process {found.process['pid']} ({found.process['name']})")
+    left = found.process["to_listeners"].get("ESTABLISHED", 0)
+    remedy = "wait until the listeners have closed them, after their -timeout: used again, they would not count as held"
+    yield _judged("connections at rest", not left, f"{left} lead to the listeners", "none", remedy, WARNING)
 
 
 def _notification_mode(found: Found) -> Checks:

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import requests
 
+from scenario import broker
 from tests.processes import ROOT
 from tests.stack import SUBSCRIPTIONS, Stack
 
@@ -29,7 +31,8 @@ def test_all_holds(stack: Stack) -> None:
     assert code == 0
     assert {what: state for what, (state, _) in lines.items()} == dict.fromkeys(
         (
-            *("broker", "inspector", "notification mode", "-httpTimeout", "-multiservice", "-statNotifQueue"),
+            *("broker", "inspector", "connections at rest", "notification mode", "-httpTimeout"),
+            *("-multiservice", "-statNotifQueue"),
             *("broker's open files", "broker's processes", "ephemeral ports", "database", "Locust's open files"),
             f"listener 127.0.0.1:{stack.listener_port}",
         ),
@@ -126,6 +129,18 @@ def test_receiver_that_is_not_ours(stack: Stack) -> None:
     stack.start()
     _, lines = table(stack, "--notify-url", f"http://127.0.0.1:{stack.broker_port}/notify")
     assert lines[f"listener 127.0.0.1:{stack.broker_port}"][0] == "warning"
+
+
+def test_connections_left_by_a_run_before(stack: Stack) -> None:
+    stack.start(idle="60s", delay="100ms")
+    headers = {"Content-Type": "application/json", **stack.scope}
+    host, listener = f"http://127.0.0.1:{stack.broker_port}", f"http://127.0.0.1:{stack.listener_port}/notify"
+    for path, body in (("subscriptions", broker.subscription(listener)), ("op/update", broker.update(1))):
+        requests.post(f"{host}/v2/{path}", data=body, headers=headers, timeout=5).raise_for_status()
+    code, lines = table(stack)
+    assert code == 0
+    assert lines["connections at rest"][0] == "warning"
+    assert "1 lead to the listeners; needed: none; wait until" in lines["connections at rest"][1]
 
 
 def test_short_delay_is_a_warning(stack: Stack) -> None:
