@@ -66,7 +66,7 @@ def _held(run: Judged) -> _Reasons:
     most, since_trigger = max(per_row, key=lambda held: held[0])
     wanted = run.options.subscriptions
     at = f" (at second {since_trigger})" if most > 0 else ""
-    text = f"held: {max(most, 0)} of {wanted} at one time{at}"
+    text = f"held: {min(max(most, 0), wanted)} of {wanted} at one time{at}"
     too_few = INCONCLUSIVE if run.progress.missing else FAIL  # a run that was cut short may not have seen the most
     yield (PASS if most >= HELD_SHARE * wanted else too_few), text
 

@@ -17,6 +17,6 @@ cd "$root"
 "$bin/mypy" --strict .
 shellcheck --external-sources --source-path=SCRIPTDIR --shell=sh setup_scripts/*.sh setup_scripts/rehearsal/*.sh
 if [ $# -gt 0 ]; then exec "$bin/python" -m pytest "$@"; fi
-# Most of a test's time is waiting for the next second: three at a time keep two cores busy.
-"$bin/python" -m pytest -m "not alone" --numprocesses 3 --dist worksteal
+# Most of a test's time is waiting for the next second: four at a time keep two cores busy.
+"$bin/python" -m pytest -m "not alone" --numprocesses 4 --dist worksteal
 "$bin/python" -m pytest -m alone
