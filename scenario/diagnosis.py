@@ -48,10 +48,6 @@ def _stopped_answering(seen: Symptoms) -> bool:
     return seen.died or seen.restarted
 
 
-def _unanswered(seen: Symptoms) -> bool:
-    return seen.unanswered > seen.few
-
-
 def _without_pool(seen: Symptoms) -> bool:
     return bool(seen.mode) and not seen.mode.startswith("threadpool")
 

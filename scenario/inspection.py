@@ -18,7 +18,6 @@ import rpyc
 
 from scenario.options import Options
 
-DEFAULT_PORT = 18812
 CALL_SECONDS = 2.0  # for one inspect(), connecting included
 EVIDENCE_SECONDS = 8.0  # for the descriptor table; at 15,000 descriptors it takes about a second of CPU
 CONNECT_SECONDS = 1.0  # for each of a name's addresses
