@@ -1,4 +1,4 @@
-"""`GET /-/stats` and `POST /-/release`, for loopback only unless told otherwise."""
+"""`GET /-/stats`, and `POST /-/release` or `/-/release?close`; for loopback only unless told otherwise."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def administer(request: Request, connection: Connection, options: Options, stats
     if method == b"GET":
         return json_reply(request, stats.snapshot() | {"delay": options.delay, "timeout": options.timeout})
     held = stats.total().held
-    stats.release(monotonic())
+    stats.release(monotonic(), close=request.query == b"close")
     return json_reply(request, {"released": held})

@@ -37,6 +37,7 @@ class Request(NamedTuple):
     path: bytes
     keep_alive: bool
     minor: int
+    query: bytes = b""
     rest: bytes = b""
     """Bytes of the next request that came with this one."""
 
@@ -91,8 +92,8 @@ def _head(head: bytes) -> tuple[Request, int, bool, bool]:
     connection = {word.strip() for value in fields.get(b"connection", ()) for word in value.split(b",")}
     keep_alive = b"close" not in connection and (minor > 0 or b"keep-alive" in connection)
     length, chunked = _body(fields.get(b"content-length", set()), fields.get(b"transfer-encoding", set()))
-    path = found["target"].partition(b"?")[0]
-    return Request(found["method"], path, keep_alive, minor), length, chunked, bool(expects and minor)
+    path, _, query = found["target"].partition(b"?")
+    return Request(found["method"], path, keep_alive, minor, query), length, chunked, bool(expects and minor)
 
 
 def _body(lengths: set[bytes], encodings: set[bytes]) -> tuple[int, bool]:
@@ -153,6 +154,15 @@ def _skip_chunks(data: bytes) -> Generator[bytes, bytes | None, bytes]:
 def ok(request: Request, close: bool) -> Reply:
     """Return the answer to a notification; `close` closes the connection after it."""
     return _ok(_connection(request, close), request.method == b"HEAD")
+
+
+@cache
+def closing(reply: Reply) -> Reply:
+    """Return the same answer, closing the connection after it."""
+    if reply.close:
+        return reply
+    head, end, body = reply.data.partition(b"\r\n\r\n")
+    return Reply(head.removesuffix(b"\r\nConnection: keep-alive") + b"\r\nConnection: close" + end + body, True)
 
 
 def json_reply(request: Request, value: object) -> Reply:

@@ -23,7 +23,7 @@ import gevent
 
 from listener.admin import administer
 from listener.connections import Connection, Queue
-from listener.http import Rejected, Reply, Request, failure, ok, parse
+from listener.http import Rejected, Reply, Request, closing, failure, ok, parse
 from listener.options import Options
 from listener.stats import Counts, Stats
 
@@ -206,7 +206,8 @@ class Server:
         if self._options.hang_up:
             self._close(connection)
             return
-        if not self._send(connection, connection.reply):
+        to_close = connection.since <= self._stats.released and self._stats.released_to_close
+        if not self._send(connection, closing(connection.reply) if to_close else connection.reply):
             return
         if connection.muted:
             connection.muted = False

@@ -23,7 +23,7 @@ class Counts:
 
 
 NAMES = [field.name for field in fields(Counts)]
-RATE, RELEASED, ROWS = 0, 1, 2  # cells: two of the whole listener, then one row per process
+RATE, RELEASED, CLOSES, ROWS = 0, 1, 2, 3  # cells: three of the whole listener, then one row per process
 
 
 class Stats:
@@ -58,8 +58,14 @@ class Stats:
         """When everything held was last released, in seconds of time.monotonic()."""
         return self._cells[RELEASED]
 
-    def release(self, now: float) -> None:
-        """Make every request parked up to `now` due, in all processes, and wake them."""
+    @property
+    def released_to_close(self) -> bool:
+        """Whether what was last released is to be closed after its answer."""
+        return bool(self._cells[CLOSES])
+
+    def release(self, now: float, close: bool) -> None:
+        """Make all that was parked up to `now` due, in all processes, and wake them; `close`: and closed."""
+        self._cells[CLOSES] = close
         self._cells[RELEASED] = now
         os.eventfd_write(self.wakes, 1)
 

@@ -53,9 +53,9 @@ class Listener:
         stats: dict[str, float] = json.loads(body)
         return stats
 
-    def release(self) -> int:
+    def release(self, query: str = "") -> int:
         """Have everything answered; return how many that were."""
-        status, body = self.get("/-/release", "POST")
+        status, body = self.get(f"/-/release{query}", "POST")
         assert status == 200
         return int(json.loads(body)["released"])
 
@@ -152,6 +152,24 @@ def test_release_spares_what_comes_later(holding: Listener) -> None:
             peer.recv(1)
         assert holding.release() == 1
         read_answer(peer)
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.0\r\nConnection: keep-alive"])
+def test_release_can_close_what_it_answers(holding: Listener, version: str) -> None:
+    notification = NOTIFICATION.replace(b"1.1", version.encode(), 1)
+    with holding.connect(notification) as kept, holding.connect(notification) as closed:
+        holding.wait_until(held=2)
+        assert holding.release() == 2
+        assert b"Connection: close" not in read_answer(kept)
+        read_answer(closed)
+        closed.sendall(notification)
+        holding.wait_until(held=1)
+        assert holding.release("?close") == 1
+        answer = read_all(closed)
+        assert answer.endswith(b"\r\nConnection: close\r\n\r\nOK")
+        assert b"keep-alive" not in answer
+        kept.sendall(notification)
+        holding.wait_until(held=1)
 
 
 def test_stats_answer_within_100_ms_while_holding(holding: Listener) -> None:
