@@ -10,8 +10,8 @@ from __future__ import annotations
 from locust import events
 
 from scenario.options import add_arguments
-from scenario.phases import Phases
 from scenario.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
+from scenario.shapes import Phases
 from scenario.users import IdleClient, SubscriptionSeeder, UpdateTrigger
 from scenario.wiring import connect
 

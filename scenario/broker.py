@@ -119,6 +119,14 @@ class Broker:
         except (ValueError, KeyError, TypeError):
             return None
 
+    def backlog(self) -> int | None:
+        """Return how many notifications wait for a worker; None when the broker does not tell."""
+        try:
+            queue = notification_queue(self._get("/statistics", {}).json())
+        except ValueError:
+            return None
+        return queue["backlog"] if queue else None
+
     def _get(self, path: str, headers: dict[str, str]) -> requests.Response:
         try:
             with requests.Session() as session:

@@ -23,6 +23,7 @@ OK, WARNING, ERROR = "ok", "warning", "error"
 FDS_PER_NOTIFICATION = 3
 SPARE = 200  # descriptors or threads, for everything but the notifications
 DEFAULT_HTTP_TIMEOUT = 5000  # ms, Orion's -httpTimeout
+RELEASE_MARGIN = 15  # s after --hold by which the listeners have let go
 IN_ENVIRONMENT = "(--force when an ORION_ variable of the broker's environment sets it)"
 
 
@@ -105,7 +106,7 @@ def _notification_mode(found: Found) -> Checks:
     else:
         queue, workers = map(int, sizes[:2])
         enough = workers >= wanted and queue + workers >= wanted
-        yield _judged("notification mode", enough, mode, needed, remedy)
+        yield _judged("notification mode", enough, mode, needed, remedy, _too_small(found))
 
 
 def _http_timeout(found: Found) -> Checks:
@@ -116,9 +117,13 @@ def _http_timeout(found: Found) -> Checks:
     delay = max((stats["delay"] for stats in found.listeners.values() if stats), default=None)
     if delay is None:
         return
+    needed = f"above the listener's delay, {delay:g} s"
+    if found.options.stepped:
+        delay = min(delay, found.options.hold + RELEASE_MARGIN)
+        needed = f"above {delay:g} s: --hold and a margin"
     shown = f"{timeout} ms" if given else f"{timeout} ms, its default"
     remedy = f"start the broker with -httpTimeout {max(600_000, round(delay * 2000))} {IN_ENVIRONMENT}"
-    yield _judged("-httpTimeout", timeout > delay * 1000, shown, f"above the listener's delay, {delay:g} s", remedy)
+    yield _judged("-httpTimeout", timeout > delay * 1000, shown, needed, remedy)
 
 
 def _flags(found: Found) -> Checks:
@@ -147,11 +152,17 @@ def _limits(found: Found) -> Checks:
     nofile, nproc = found.process["nofile"][0], found.process["nproc"][0]
     why = f"{needed}: {wanted} notifications x {FDS_PER_NOTIFICATION} + {SPARE}"
     remedy = f"start the broker after ulimit -n {needed}"
-    yield _judged("broker's open files", nofile is None or nofile >= needed, _limit(nofile), why, remedy)
+    enough = nofile is None or nofile >= needed
+    yield _judged("broker's open files", enough, _limit(nofile), why, remedy, _too_small(found))
     threads = wanted + SPARE
     remedy = f"start the broker after ulimit -u {threads}"
     text = f"{threads}: a thread per notification + {SPARE}"
     yield _judged("broker's processes", nproc is None or nproc >= threads, _limit(nproc), text, remedy, WARNING)
+
+
+def _too_small(found: Found) -> str:
+    """Return the state of what is too small for the run: where the broker ends is what a ramp is to find out."""
+    return WARNING if found.options.ramp else ERROR
 
 
 def _limit(value: int | None) -> str:
@@ -165,7 +176,14 @@ def _ports(found: Found) -> Checks:
     most, address = max((count, address) for address, count in _shares(found.options).items())
     remedy = "sysctl net.ipv4.ip_local_port_range='1024 65535' on the broker's host, or one more --notify-url"
     needed = f"{most} to {address}"
-    yield _judged("ephemeral ports", high - low + 1 >= most, f"{high - low + 1} ({low} to {high})", needed, remedy)
+    yield _judged(
+        "ephemeral ports",
+        high - low + 1 >= most,
+        f"{high - low + 1} ({low} to {high})",
+        needed,
+        remedy,
+        _too_small(found),
+    )
 
 
 def _shares(options: Options) -> Counter[str]:
@@ -187,14 +205,22 @@ def _listeners(found: Found) -> Checks:
             yield Check(what, ERROR, found.problems[address], "it takes connections", remedy)
         elif not stats:
             remedy = "python -m listener tells its delay and limits, from the same host or with -admin any"
-            yield Check(what, WARNING, "it answers, but not GET /-/stats", "delay and limits are known", remedy)
+            state, why = (ERROR, "it lets go when told to") if found.options.stepped else (WARNING, "it tells")
+            yield Check(what, state, "it answers, but not GET /-/stats", why, remedy)
         else:
             needed, limit = shares[address] + SPARE, stats["limits"]["nofile_soft"]
             shown = f"delay {stats['delay']:g} s, timeout {stats['timeout']:g} s, {limit} open files"
             yield _judged(what, limit >= needed, shown, f"{needed} open files", f"start it after ulimit -n {needed}")
-            if stats["delay"] < 2:
-                remedy = "start it with -delay 5m, say"
-                yield Check(f"{what}: delay", WARNING, f"{stats['delay']:g} s", "2 s, to hold all at one time", remedy)
+            yield from _delay(found.options, f"{what}: delay", stats["delay"])
+
+
+def _delay(options: Options, what: str, delay: float) -> Checks:
+    least = options.hold + RELEASE_MARGIN
+    if options.stepped and delay < least:
+        needed = f"{least} s: it lets go when told to, after --hold"
+        yield Check(what, ERROR, f"{delay:g} s", needed, "start it with -delay 24h, say")
+    elif delay < 2:
+        yield Check(what, WARNING, f"{delay:g} s", "2 s, to hold all at one time", "start it with -delay 5m, say")
 
 
 def _database(found: Found) -> Checks:

@@ -50,6 +50,7 @@ phase_entered = EventHook()  # fired with phase=str
 progress_made = EventHook()  # fired with phase=str, text=str
 row_completed = EventHook()  # fired with row=Row
 evidence_taken = EventHook()  # fired with text=str, once per run, at its first NOK
+step_judged = EventHook()  # fired with step=Step, in a ramp and in cycles
 run_judged = EventHook()  # fired with verdict=Verdict
 
 _RUN, _SCHEDULE, _RECORD = "connections_run", "connections_schedule", "connections_record"

@@ -9,16 +9,12 @@ from typing import Any
 from locust.env import Environment
 
 import gevent
-import requests
 
-from scenario import events
-from scenario.broker import reason
+from scenario import events, listeners
 from scenario.inspection import InspectionError, Inspector
 from scenario.options import Options
 from scenario.records import Probe
 from scenario.run import Run
-
-PATIENCE = 2.0  # s for a listener's answer
 
 
 class Evidence:
@@ -64,9 +60,6 @@ def _tables(options: Options) -> Iterator[str]:
 
 def _stats(address: str) -> str:
     try:
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.get(f"http://{address}/-/stats", timeout=PATIENCE)
-        return json.dumps(answer.json()) if answer.status_code == 200 else f"HTTP {answer.status_code}"
-    except (requests.RequestException, ValueError) as error:
-        return reason(error)
+        return json.dumps(listeners.stats(address) or "it does not tell its stats")
+    except listeners.ListenerError as error:
+        return str(error)

@@ -108,13 +108,13 @@ class Figures:
 
     @property
     def fds_each(self) -> float:
-        """Descriptors that a held notification costs the broker; at least what Orion was measured to take."""
-        return max(fds_per_notification(self.run.rows) or 0, FDS_PER_NOTIFICATION)
+        """Descriptors that a held notification costs the broker; what Orion was measured to take, if nobody knows."""
+        return fds_per_notification(self.run.rows) or FDS_PER_NOTIFICATION
 
     @property
     def fds_needed(self) -> int:
         """The limit on descriptors that the broker needs."""
-        return round(self.wanted * self.fds_each) + SPARE
+        return round(self.wanted * max(self.fds_each, FDS_PER_NOTIFICATION)) + SPARE
 
     @property
     def entered(self) -> int:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from scenario import values
 
 DEFAULT_HOST = "http://localhost:1026"
+LET_GO = 5  # s of rows after the listeners were told to answer, in each step of a ramp and each cycle
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,10 @@ class Options:
     connections_report: str
     preflight_only: bool
     force: bool
+    ramp: str = ""
+    cycles: int = 0
+    hold: int = 10
+    restart_command: str = ""
 
     @property
     def broker_address(self) -> tuple[str, int]:
@@ -61,6 +66,11 @@ class Options:
         """host:port of every listener."""
         return tuple("{}:{}".format(*values.host_and_port(url)) for url in self.notify_urls)
 
+    @property
+    def stepped(self) -> bool:
+        """Tell whether the connections are held several times: a ramp or cycles."""
+        return bool(self.ramp or self.cycles)
+
     def to_message(self) -> dict[str, Any]:
         """Return a dict that msgpack can carry to a worker."""
         return {**asdict(self), "notify_urls": list(self.notify_urls)}
@@ -74,16 +84,23 @@ class Options:
     def from_namespace(cls, parsed: Namespace) -> Options:
         """Build from Locust's parsed options. Raises ValueError (`--option: sentence`) for a bad value."""
         check(vars(parsed))
+        stop = values.steps(parsed.ramp)[1] if parsed.ramp else parsed.subscriptions
+        stepped = bool(parsed.ramp or parsed.cycles)
+        if parsed.ramp and parsed.cycles:
+            raise ValueError("--cycles: takes no ramp beside it; leave out --ramp or --cycles")
+        if parsed.restart_command and not parsed.ramp:
+            raise ValueError("--restart-command: only a ramp restarts the broker; --ramp START:STOP:STEP asks for one")
         return cls(
+            subscriptions=stop,
             host=values.broker_url(parsed.host or DEFAULT_HOST),
             notify_urls=tuple(values.urls(parsed.notify_url)),
             reset=not parsed.no_reset,
-            duration=float(parsed.run_time or values.seconds(parsed.duration)),
+            duration=float(parsed.hold + LET_GO if stepped else parsed.run_time or values.seconds(parsed.duration)),
             connection_info=not parsed.no_connection_info,
             queue_size=not parsed.no_queue_size,
             **{
                 name: getattr(parsed, name)
-                for name in cls.__annotations__.keys() & vars(parsed).keys() - {"host", "duration"}
+                for name in cls.__annotations__.keys() & vars(parsed).keys() - {"host", "duration", "subscriptions"}
             },
         )
 
@@ -124,6 +141,14 @@ _ARGUMENTS = (
     _Argument("--idle-release", 4, values.whole(0, 3600), "seconds before the end at which the idle clients let go"),
     _Argument("--cache-limit", 75, values.whole(1, 86_400), "seconds to wait for the broker's subscription cache"),
     _Argument("--baseline", 3, values.whole(1, 3600), "seconds of rows before the trigger: the rest level"),
+    _Argument(
+        "--ramp",
+        "",
+        values.ramp,
+        "find the breaking point: hold START connections, then STEP more each time, up to STOP (START:STOP:STEP)",
+    ),
+    _Argument("--cycles", 0, values.whole(0, 100_000), "hold and let go so many times, and look for what grows"),
+    _Argument("--hold", 10, values.whole(5, 86_400), "seconds that each step of a ramp, and each cycle, is held"),
     _Argument("--version-slo", 1000.0, values.milliseconds, "GET /version has to answer within this many milliseconds"),
     _Argument("--max-nok", 0, values.whole(0, 1_000_000), "version rows that may fail without failing the test"),
     _Argument(
@@ -169,6 +194,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     for flag, text in _FLAGS:
         add(flag, action="store_true", help=text)
     add("--inspector-token", default="", is_secret=True, help="the inspector's token")
+    group.add_argument(  # not for the web form: it is run by a shell
+        "--restart-command",
+        default="",
+        metavar="TEXT",
+        env_var="LOCUST_RESTART_COMMAND",
+        help="shell command, run here, that restarts the broker before each further step of a ramp",
+    )
 
 
 def check(texts: Mapping[str, Any]) -> None:

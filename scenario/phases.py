@@ -1,9 +1,9 @@
-"""The shape: preflight, reset, seed, baseline, trigger, observe, settle, one after the other.
+"""The phases of a run: preflight, reset, seed, baseline, trigger, observe, settle, one after the other.
 
-`Phases.tick` runs next to the master (or in the only process) once per second. Each phase is a generator that yields
-(users, spawn rate, classes) until it is done; Failed and Lost end the run early. Two rules of Locust 2.47 shape it all:
-the class list restricts only the users that are added, so classes are replaced by going through 0 users; and a spawn
-rate below the number of users would block the next tick.
+They run next to the master (or in the only process). Each is a generator that yields (users, spawn rate, classes) once
+per second until it is done; Failed and Lost end the run early. Two rules of Locust 2.47 shape it all: the class list
+restricts only the users that are added, so classes are replaced by going through 0 users; and a spawn rate below the
+number of users would block the next tick.
 """
 
 from __future__ import annotations
@@ -11,19 +11,18 @@ from __future__ import annotations
 import time
 import uuid
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from locust import LoadTestShape, User
+from locust import User
 
-import gevent
-
-from scenario import database, events
+from scenario import database, events, listeners
 from scenario.broker import Broker, BrokerError
 from scenario.checks import SPARE, checks
 from scenario.held import fds_per_notification
 from scenario.options import Options
 from scenario.preflight import PreflightError, look_around, require
 from scenario.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
+from scenario.progress import Progress
 from scenario.recorder import Recorder
 from scenario.run import Clock, Run, Schedule, shares
 from scenario.users import IDLE_CHECK, IdleClient, SubscriptionSeeder, UpdateTrigger
@@ -45,31 +44,44 @@ class Lost(Exception):
     """The run ends early: it can no longer judge; the text is the reason."""
 
 
-class Phases(LoadTestShape):
-    """Takes each run through its phases. `recorder` is set once, in the process where the shape is ticked."""
-
-    recorder: Recorder | None = None
-
-    def reset_time(self) -> None:
-        """Begin a new run. Locust calls it before the first tick; a master again later, from the shape's greenlet."""
-        super().reset_time()  # type: ignore[no-untyped-call]
-        if self.recorder is not None and gevent.getcurrent() is not self.recorder.link.runner.shape_greenlet:
-            self.recorder.reset()
-            self._steps = _Flow(self.recorder).steps()
-
-    def tick(self) -> Tick | None:
-        """Return what the phase under way asks for; None at the end of the run."""
-        return next(self._steps, None)
+Phase = Callable[[], Iterator[Tick]]
 
 
-class _Flow:
-    """One run, from preflight to verdict."""
+class Flow:
+    """One run, from preflight to verdict; what it does in between, `work`, is to hold the connections once."""
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder, self.link, self.environment = recorder, recorder.link, recorder.environment
-        self.progress = recorder.progress
 
-    def steps(self) -> Iterator[Tick]:
+    @property
+    def progress(self) -> Progress:
+        """What the connections' hold has come to so far."""
+        return self.recorder.progress
+
+    def ticks(self) -> Iterator[Tick]:
+        """Go through the run."""
+        if self._may_start():
+            yield from self.work()
+            self.recorder.conclude()
+            yield from self.settle()
+
+    def work(self) -> Iterator[Tick]:
+        """Hold the connections, once."""
+        yield from self.through(self.reset, self.seed, self.baseline, self.trigger, self.observe)
+
+    def through(self, *phases: Phase) -> Iterator[Tick]:
+        """Go through phases; what ends them early is in the progress."""
+        try:
+            for phase in phases:
+                self.recorder.enter(phase.__name__.replace("_", " "))
+                yield from phase()
+        except (Failed, BrokerError) as failure:
+            self.progress.failures.append(str(failure))
+        except (Lost, database.DatabaseError) as lack:
+            self.progress.missing.append(str(lack))
+
+    def _may_start(self) -> bool:
+        """Look around; tell whether the run may begin, and begin it."""
         self.recorder.enter("preflight")
         try:
             self.options = Options.from_namespace(self.environment.parsed_options or Namespace())
@@ -80,25 +92,16 @@ class _Flow:
                 require(table)
         except (ValueError, PreflightError) as problem:
             self.recorder.refuse(str(problem))
-            return
+            return False
         if self.options.preflight_only:
             self.recorder.refuse("")
-            return
+            return False
         self.environment.host = self.options.host
         self.broker = Broker(self.options.host, self.options.service, self.options.service_path)
         self.run = Run(uuid.uuid4().hex, self.options, Clock.showing(time.time()))
         self.recorder.begin(self.run)
         self.workers = set(self.link.workers())
-        try:
-            for phase in (self.reset, self.seed, self.baseline, self.trigger, self.observe):
-                self.recorder.enter(phase.__name__)
-                yield from phase()
-        except (Failed, BrokerError) as failure:
-            self.progress.failures.append(str(failure))
-        except (Lost, database.DatabaseError) as lack:
-            self.progress.missing.append(str(lack))
-        self.recorder.conclude()
-        yield from self.settle()
+        return True
 
     def users(self, count: int, *classes: type[User]) -> Tick:
         """Ask for `count` users in all, those to be added of `classes`. Raises Lost when a worker came or went."""
@@ -112,7 +115,7 @@ class _Flow:
         if self.options.reset:
             cache = self.broker.cache()
             name = database.drop(self.options.mongo, self.options.service)
-            self._say(f"dropped database {name} ({before} subscriptions)")
+            self.say(f"dropped database {name} ({before} subscriptions)")
             if left := self.broker.subscription_count():
                 self.progress.left = left
                 raise Failed(f"subscriptions: {left} are left in the service after its database {name} was dropped")
@@ -131,11 +134,11 @@ class _Flow:
             elif now[1] == 0 or (now[0] > before[0] and now[1] <= before[1] - dropped):
                 return
             yield self.users(0)
-        self._say(f"the subscription cache was not seen to let go within {self.options.cache_limit} s; going on")
+        self.say(f"the subscription cache was not seen to let go within {self.options.cache_limit} s; going on")
 
     def seed(self) -> Iterator[Tick]:
         """Create the subscriptions, and have the broker count them."""
-        wanted, workers = self.options.subscriptions, self.link.workers()
+        wanted, workers = self.run.options.subscriptions, self.link.workers()
         self.link.announce(self.run, shares(wanted, len(workers)))
         seeders = max(self.options.seeders, len(workers))  # at least one per worker, else its share is never seeded
         created, at = 0, time.monotonic()
@@ -145,7 +148,7 @@ class _Flow:
             if self.progress.created > created:
                 rate = (self.progress.created - created) / (now - at)
                 created, at = self.progress.created, now
-                self._say(f"{created} of {wanted} subscriptions ({rate:.0f}/s)")
+                self.say(f"{created} of {wanted} subscriptions ({rate:.0f}/s)")
             elif now - at > SEED_PATIENCE:
                 raise Failed(f"subscriptions: {created} of {wanted} created, and none for {SEED_PATIENCE:.0f} s")
         while self.link.runner.user_count:
@@ -159,13 +162,11 @@ class _Flow:
 
     def baseline(self) -> Iterator[Tick]:
         """Probe the broker at rest. The user that triggers starts here already, so that it is on time."""
-        clock, options = self.run.clock, self.options
-        self.schedule = Schedule.beginning(clock.now(), options.baseline, options.duration)
+        clock = self.run.clock
+        self.schedule = Schedule.beginning(clock.now(), self.options)
         self.timeline = self.recorder.schedule(self.schedule)
-        self.probes: list[type[User]] = [VersionProbe, ListenerProbe]
-        self.probes += [QueueProbe] * options.queue_size + [ConnectionProbe] * options.connection_info
         while clock.now() < self.schedule.trigger:
-            yield self._probing(UpdateTrigger, *self.probes)
+            yield self.probing(UpdateTrigger, *self.probes)
 
     def trigger(self) -> Iterator[Tick]:
         """Wait for the answer to the update."""
@@ -174,23 +175,40 @@ class _Flow:
                 raise Failed("trigger: the update was not answered before the last row")
             if self.run.clock.now() > self.schedule.trigger + UPDATE_PATIENCE:
                 raise Lost("trigger: nobody reported the answer to the update")
-            yield self._probing(UpdateTrigger, *self.probes)
+            yield self.probing(UpdateTrigger, *self.probes)
         if self.progress.update.error:
             raise Failed(f"trigger: the update was answered with: {self.progress.update.error}")
-        self._say(f"the update was answered after {self.progress.update.latency:.0f} ms")
+        self.say(f"the update was answered after {self.progress.update.latency:.0f} ms")
 
     def observe(self) -> Iterator[Tick]:
         """Probe until the last row; the idle clients connect when the notifications' connections are there."""
         while not self._connections_settled():
-            yield self._probing(UpdateTrigger, *self.probes)
+            yield self.probing(UpdateTrigger, *self.probes)
         self._say_what_a_notification_costs()
+        held = self.schedule.release is not None
         while not self.timeline.complete:
+            if held and self.run.clock.now() >= (self.schedule.release or 0):
+                held = False
+                self.release()
             if self.options.idle_connections:
-                yield self._probing(IdleClient, before=len(self.probes) + 1)
+                yield self.probing(IdleClient, before=len(self.probes) + 1)
             else:
-                yield self._probing(UpdateTrigger, *self.probes)
+                yield self.probing(UpdateTrigger, *self.probes)
 
-    def _probing(self, *added: type[User], before: int = 0) -> Tick:
+    @property
+    def probes(self) -> list[type[User]]:
+        """The users that measure."""
+        asked = [QueueProbe] * self.options.queue_size, [ConnectionProbe] * self.options.connection_info
+        return [VersionProbe, ListenerProbe, *asked[0], *asked[1]]
+
+    def release(self) -> int:
+        """Have the listeners answer all that they hold, and close; return how many that were. Raises Lost."""
+        try:
+            return sum(listeners.release(address) for address in dict.fromkeys(self.options.listener_addresses))
+        except listeners.ListenerError as error:
+            raise Lost(f"release: {error}") from None
+
+    def probing(self, *added: type[User], before: int = 0) -> Tick:
         """Ask for the probes, whose rows go on meanwhile. Raises Lost when none of them reports any more."""
         self.timeline.advance(self.run.clock.now())
         if time.monotonic() - self.recorder.last_record > SILENCE_LIMIT:
@@ -209,10 +227,10 @@ class _Flow:
     def _say_what_a_notification_costs(self) -> None:
         """Say the descriptors that a held notification costs here, which the preflight had to assume."""
         each = fds_per_notification(self.timeline.rows)
-        if each is not None:
-            wanted = self.options.subscriptions
+        if each is not None and not self.recorder.steps:  # later on, some were kept from the steps before
+            wanted = self.run.options.subscriptions
             needed = f"{wanted} x {each:.1f} + {SPARE} = {wanted * each + SPARE:.0f} needed"
-            self._say(f"a held notification costs the broker {each:.1f} file descriptors: {needed}")
+            self.say(f"a held notification costs the broker {each:.1f} file descriptors: {needed}")
 
     def settle(self) -> Iterator[Tick]:
         """Stop all users, and leave Locust the time to collect and write its last statistics."""
@@ -221,7 +239,8 @@ class _Flow:
         while time.monotonic() < end:
             yield 0, 1, [SubscriptionSeeder]
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Tell of the progress."""
         events.progress_made.fire(phase=self.recorder.phase, text=text)
 
 

@@ -7,10 +7,8 @@ from collections.abc import Iterable
 from locust import User
 from locust.env import Environment
 
-import requests
-
-from scenario import database
-from scenario.broker import CALL_TIMEOUT, Broker, BrokerError, reason
+from scenario import database, listeners
+from scenario.broker import Broker, BrokerError
 from scenario.checks import ERROR, Found, checks
 from scenario.inspection import InspectionError, Inspector
 from scenario.options import Options
@@ -73,12 +71,7 @@ def _look_at_database(found: Found) -> None:
 
 def _look_at_listener(found: Found, address: str) -> None:
     try:
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.get(f"http://{address}/-/stats", timeout=CALL_TIMEOUT)
-        found.listeners[address] = answer.json() if answer.status_code == 200 else {}
-    except ValueError:
-        found.listeners[address] = {}
-    except requests.RequestException as error:
+        found.listeners[address] = listeners.stats(address)
+    except listeners.ListenerError as error:
         found.listeners[address] = None
-        found.problems[address] = reason(error)
+        found.problems[address] = str(error)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
+from statistics import median
 from typing import Any
 
 from locust.env import Environment
 
 from scenario import events
 from scenario.checks import Found
-from scenario.held import Judged
+from scenario.held import Judged, held_per_row
 from scenario.progress import Progress
-from scenario.records import IdleClients, Row, Sample, Seeded, Update, Verdict
+from scenario.records import IdleClients, Rest, Sample, Seeded, Step, Update, Verdict
 from scenario.run import Run, Schedule
 from scenario.timeline import Timeline
 from scenario.verdict import EXIT_CODES, INCONCLUSIVE, PREFLIGHT, PREFLIGHT_OK, judge
@@ -39,11 +41,17 @@ class Recorder:
         self.phase = "preflight"
         self.run: Run | None = None
         self.found: Found | None = None
-        self.progress = Progress()
-        self.timeline: Timeline | None = None
+        self.steps: list[Step] = []
+        self.judge: Callable[[Judged, Sequence[Step]], Verdict] = lambda run, _: judge(run)
+        self.next_step()
         self.verdict: Verdict | None = None
         self.last_record = time.monotonic()
         self.environment.process_exit_code = None
+
+    def next_step(self) -> None:
+        """Forget what was held before; the connections are to be held again."""
+        self.progress = Progress()
+        self.timeline: Timeline | None = None
 
     def begin(self, run: Run) -> None:
         """Take up a run whose options are known."""
@@ -58,7 +66,8 @@ class Recorder:
     def schedule(self, schedule: Schedule) -> Timeline:
         """Fix the seconds of the run, everywhere, and start its timeline."""
         assert self.run is not None
-        self.timeline = Timeline(self.run.options, schedule, lambda row: events.row_completed.fire(row=row))
+        step = len(self.steps) + 1
+        self.timeline = Timeline(self.run.options, schedule, lambda row: events.row_completed.fire(row=row), step)
         self.last_record = time.monotonic() + schedule.start - self.run.clock.now()  # silence counts from the start
         self.link.schedule(schedule)
         return self.timeline
@@ -79,11 +88,42 @@ class Recorder:
         if self.run is None:
             self._conclude(Verdict(INCONCLUSIVE, (f"interrupted in phase {self.phase}",), EXIT_CODES[INCONCLUSIVE]))
             return
-        rows: list[Row] = []
+        self._conclude(self.judge(self._judged(self.run), self.steps))
+
+    def judge_step(self) -> None:
+        """Judge what was held since `next_step`, and add it to the steps."""
+        assert self.run is not None
+        judged = self._judged(self.run)
+        after = [row.version for row in judged.rows if row.since_trigger >= 0 and row.version]
+        latencies = [probe.latency for probe in after if not probe.error and probe.latency is not None]
+        step = Step(
+            number=len(self.steps) + 1,
+            subscriptions=judged.options.subscriptions,
+            held=max((held for held, _ in held_per_row(judged)), default=None),
+            rows=len(after),
+            nok=sum(bool(probe.error) for probe in after),
+            latency_median=median(latencies) if latencies else None,
+            latency_max=max(latencies, default=None),
+            rest=self.rest(),
+            verdict=judge(judged),
+        )
+        self.steps.append(step)
+        events.step_judged.fire(step=step)
+
+    def rest(self) -> Rest:
+        """Return the broker at rest: the medians of the rows before the update."""
+        rows = self.timeline.rows if self.timeline else []
+        before = [(row.sum, row.connections) for row in rows if row.since_trigger < 0 and row.connections]
+        figures = [(total, sample.fds, sample.threads, sample.rss) for total, sample in before]
+        columns = [[value for value in column if value is not None] for column in zip(*figures, strict=True)]
+        return Rest(*(round(median(column)) if column else None for column in columns))
+
+    def _judged(self, run: Run) -> Judged:
         if self.timeline is not None:
             self.timeline.flush()
-            rows = self.timeline.rows
-        self._conclude(judge(Judged(self.run.options, self.progress, self.run.schedule, rows, self.found)))
+        schedule = run.schedule if self.timeline is not None else None
+        rows = self.timeline.rows if self.timeline is not None else []
+        return Judged(run.options, self.progress, schedule, rows, self.found)
 
     def _conclude(self, verdict: Verdict) -> None:
         self.verdict = verdict

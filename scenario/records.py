@@ -117,6 +117,7 @@ class Row:
     queue: QueueSample | None
     connections: ConnectionSample | None
     listener: ListenerSample | None
+    step: int = 1  # of a ramp; which one of the cycles
 
     @property
     def at(self) -> float:
@@ -179,3 +180,35 @@ class Verdict:
     reasons: tuple[str, ...]
     exit_code: int
     causes: tuple[Diagnosis, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rest:
+    """The broker at rest, before an update: its connections in both states, descriptors, threads, RSS in bytes."""
+
+    connections: int | None = None
+    fds: int | None = None
+    threads: int | None = None
+    rss: int | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a ramp, or one cycle: what was held, how GET /version was answered (ms, OK rows since the update)."""
+
+    number: int
+    subscriptions: int
+    held: int | None
+    rows: int
+    nok: int
+    latency_median: float | None
+    latency_max: float | None
+    rest: Rest
+    verdict: Verdict
+
+    def __str__(self) -> str:
+        held = "nobody counted what was held" if self.held is None else f"{self.held} of {self.subscriptions} held"
+        answers = f"{self.nok} of {self.rows} rows NOK"
+        if self.latency_max is not None:
+            answers += f", the slowest answer in {self.latency_max:.0f} ms"
+        return f"{self.number}: {self.verdict.outcome}, {held}, {answers}"

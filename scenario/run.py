@@ -36,17 +36,29 @@ class Clock:
 
 @dataclass(frozen=True)
 class Schedule:
-    """When the probes start, the update is sent and the last row is due: whole seconds since the epoch."""
+    """When the probes start, the update is sent and the last row is due: whole seconds since the epoch.
+
+    `release`: when the listeners are told to answer; None: they answer after their own delay.
+    """
 
     start: int
     trigger: int
     end: int
+    release: int | None = None
 
     @classmethod
-    def beginning(cls, now: float, baseline: int, duration: float) -> Schedule:
-        """Leave the users two seconds to start; `baseline` s before the trigger, `duration` s after it."""
+    def beginning(cls, now: float, options: Options) -> Schedule:
+        """Leave the users two seconds to start; then baseline, trigger, and the duration from there."""
         start = math.ceil(now) + 2
-        return cls(start, start + baseline, start + baseline + math.ceil(duration))
+        trigger = start + options.baseline
+        release = trigger + options.hold if options.stepped else None
+        return cls(start, trigger, trigger + math.ceil(options.duration), release)
+
+    @classmethod
+    def at_rest(cls, now: float, options: Options) -> Schedule:
+        """Return one that ends with its baseline."""
+        begun = cls.beginning(now, options)
+        return cls(begun.start, begun.trigger, begun.trigger - 1)
 
 
 @dataclass

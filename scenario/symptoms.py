@@ -101,6 +101,12 @@ class Symptoms(Figures):
         return found.argument("-notificationMode") or "transient" if found and found.process else ""
 
     @property
+    def workers(self) -> int:
+        """The notification workers of the broker's pool, by its command line; 0: there is none, or nobody knows."""
+        name, *sizes = self.mode.split(":")
+        return int(sizes[1]) if name == "threadpool" and len(sizes) > 1 and sizes[1].isdigit() else 0
+
+    @property
     def broker_gave_up(self) -> bool:
         """Tell whether it was the broker that ended notifications without an answer, for their time was over.
 

@@ -16,10 +16,10 @@ PATIENCE = 6.0  # s: above the sum of a probe's limits; a row waits no longer fo
 class Timeline:
     """Rows in the order of their seconds, each handed to `emit` once, as soon as it is complete or its time is over."""
 
-    def __init__(self, options: Options, schedule: Schedule, emit: Callable[[Row], None]) -> None:
+    def __init__(self, options: Options, schedule: Schedule, emit: Callable[[Row], None], step: int = 1) -> None:
         self.rows: list[Row] = []
         self.update_answered: float | None = None  # s since the epoch; ends the phase "trigger"
-        self._schedule, self._emit = schedule, emit
+        self._schedule, self._emit, self._step = schedule, emit, step
         self._expected: set[type[Sample]] = {Probe, ListenerSample}
         if options.queue_size:
             self._expected.add(QueueSample)
@@ -65,6 +65,7 @@ class Timeline:
             queue=_of(QueueSample, samples),
             connections=_of(ConnectionSample, samples),
             listener=_of(ListenerSample, samples),
+            step=self._step,
         )
         self.rows.append(row)
         self._emit(row)

@@ -75,6 +75,22 @@ def duration(text: str) -> str:
     return text
 
 
+def ramp(text: str) -> str:
+    """Check a ramp; nothing: none."""
+    if text:
+        steps(text)
+    return text
+
+
+def steps(text: str) -> tuple[int, int, int]:
+    """Return the numbers of START:STOP:STEP."""
+    parts = re.fullmatch(r"(\d{1,7}):(\d{1,7}):(\d{1,7})", text)
+    start, stop, step = map(int, parts.groups()) if parts else (0, 0, 0)
+    if not (0 < start <= stop and step):
+        raise ArgumentTypeError(f"takes START:STOP:STEP, connections such as 1000:10000:1000, not {text!r}")
+    return start, stop, step
+
+
 def service(text: str) -> str:
     """Check a service."""
     if not is_service(text):

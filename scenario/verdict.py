@@ -38,13 +38,18 @@ def judge(run: Judged) -> Verdict:
     return Verdict(outcome, tuple(texts), EXIT_CODES[outcome], causes)
 
 
+def interruption(run: Judged) -> list[str]:
+    """Say in which phase somebody stopped the run; nothing when nobody did."""
+    return [f"interrupted in phase {run.progress.interrupted}"] if run.progress.interrupted else []
+
+
 _Reasons = Iterator[tuple[str, str]]
 
 
 def _ended(run: Judged) -> _Reasons:
     progress = run.progress
-    if progress.interrupted:
-        yield INCONCLUSIVE, f"interrupted in phase {progress.interrupted}"
+    for text in interruption(run):
+        yield INCONCLUSIVE, text
     for failure in progress.failures:
         yield FAIL, failure
     for lack in progress.missing:

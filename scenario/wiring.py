@@ -20,8 +20,8 @@ from scenario.outputs.history import History
 from scenario.outputs.log import ReportLog
 from scenario.outputs.report import ReportFile
 from scenario.outputs.web import add_tab
-from scenario.phases import Phases
 from scenario.recorder import Recorder
+from scenario.shapes import Phases, choose
 from scenario.users import RunUser
 from scenario.verdict import EXIT_CODES, INCONCLUSIVE
 
@@ -35,6 +35,7 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
     parsed = environment.parsed_options
     assert parsed is not None
     Phases.recorder = Recorder(environment, link)
+    choose(environment, parsed)
     Evidence(environment)
     ReportLog(environment, console=parsed.headless)
     if parsed.csv_prefix:

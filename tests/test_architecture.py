@@ -12,21 +12,10 @@ from tests.processes import ROOT
 
 # Each module may import those before it only: data flows one way.
 ORDER = (
-    *("database", "values", "options", "records", "broker", "checks", "inspection", "run", "events", "progress"),
-    *(
-        "held",
-        "figures",
-        "symptoms",
-        "recovery",
-        "diagnosis",
-        "timeline",
-        "verdict",
-        "preflight",
-        "users",
-        "probes",
-        "evidence",
-    ),
-    *("recorder", "phases", "outputs", "wiring"),
+    *("database", "values", "options", "records", "broker", "listeners", "checks", "inspection", "run", "events"),
+    *("progress", "held", "figures", "symptoms", "recovery", "diagnosis", "timeline", "verdict"),
+    *("breaking_point", "growth", "preflight", "users", "probes", "evidence", "recorder"),
+    *("phases", "steps", "ramp", "cycles", "shapes", "outputs", "wiring"),
 )
 SOURCES = sorted(path for folder in ("scenario", "listener", "setup_scripts") for path in (ROOT / folder).rglob("*.py"))
 

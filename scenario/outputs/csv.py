@@ -1,5 +1,7 @@
 """`<--csv prefix>_connections.csv`: one row per second, written when the second is complete. Missing is empty.
 
+Beside it, of a ramp and of cycles, `<--csv prefix>_steps.csv`: one row per step (STEP_COLUMNS).
+
 time_utc            when the second's first probe was sent, ISO 8601, UTC, ms
 second              whole seconds since the update was sent (negative: before it)
 phase               baseline (at rest), trigger (the update is under way), observe
@@ -18,23 +20,27 @@ broker_fds          file descriptors in use by the broker's process
 broker_threads      threads of the broker's process
 broker_rss_bytes    resident memory of the broker's process
 listener_held       notifications that the listeners hold unanswered
+step                of a ramp, or which of the cycles, from 1; `second` is that of its own update
 """
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, TextIO
 
 from locust.env import Environment
 
 from scenario import events
-from scenario.records import Row
+from scenario.records import Row, Step
+from scenario.run import Run
 
 COLUMNS = (
     "time_utc", "second", "phase", "version", "version_latency_ms", "version_error", "queue_size", "queue_backlog",
     "sent_ok", "sent_error", "rejected", "established", "close_wait", "sum", "broker_fds", "broker_threads",
-    "broker_rss_bytes", "listener_held",
+    "broker_rss_bytes", "listener_held", "step",
 )  # fmt: skip
 
 
@@ -54,28 +60,53 @@ def cells(row: Row) -> list[object]:
         row.sum,
         *(getattr(connections, name, None) for name in ("fds", "threads", "rss")),
         listener and listener.held,
+        row.step,
+    ]
+
+
+STEP_COLUMNS = (
+    "step", "subscriptions", "verdict", "held", "rows", "nok", "latency_median_ms", "latency_max_ms",
+    "rest_connections", "rest_fds", "rest_threads", "rest_rss_bytes", "cause",
+)  # fmt: skip
+
+
+def step_cells(step: Step) -> list[object]:
+    """Return a step's values in the order of STEP_COLUMNS; those at rest are from before its update."""
+    return [
+        *(step.number, step.subscriptions, step.verdict.outcome, step.held, step.rows, step.nok),
+        *(latency and round(latency, 1) for latency in (step.latency_median, step.latency_max)),
+        *astuple(step.rest),
+        " ".join(cause.cause for cause in step.verdict.causes),
     ]
 
 
 class ConnectionsCsv:
-    """Writes the file, line by line: what was written survives kill -9. A new run starts it anew."""
+    """Writes the files, line by line: what was written survives kill -9. A new run starts them anew."""
 
     def __init__(self, environment: Environment, prefix: str) -> None:
-        self.path = Path(f"{prefix}_connections.csv")
-        self._file = self._start()
+        self._rows, self._steps = Path(f"{prefix}_connections.csv"), Path(f"{prefix}_steps.csv")
+        self._open: dict[Path, TextIO] = {}
+        self._start(self._rows, COLUMNS)
         events.run_started.add_listener(self._restart)
-        events.row_completed.add_listener(self._write)
-        environment.events.quit.add_listener(lambda **_: self._file.close())
+        events.row_completed.add_listener(lambda row, **_: self._write(self._rows, cells(row)))
+        events.step_judged.add_listener(lambda step, **_: self._write(self._steps, step_cells(step)))
+        environment.events.quit.add_listener(self._close)
 
-    def _start(self) -> TextIO:
-        file = self.path.open("w", newline="", encoding="utf-8", buffering=1)
-        csv.writer(file).writerow(COLUMNS)
-        return file
+    def _restart(self, run: Run, **_: Any) -> None:
+        self._close()
+        self._steps.unlink(missing_ok=True)
+        self._start(self._rows, COLUMNS)
+        if run.options.stepped:
+            self._start(self._steps, STEP_COLUMNS)
 
-    def _restart(self, **_: Any) -> None:
-        self._file.close()
-        self._file = self._start()
+    def _start(self, path: Path, columns: Sequence[str]) -> None:
+        self._open[path] = path.open("w", newline="", encoding="utf-8", buffering=1)
+        self._write(path, columns)
 
-    def _write(self, row: Row, **_: Any) -> None:
-        if not self._file.closed:
-            csv.writer(self._file).writerow(cells(row))
+    def _write(self, path: Path, values: Sequence[object]) -> None:
+        if path in self._open:
+            csv.writer(self._open[path]).writerow(values)
+
+    def _close(self, **_: Any) -> None:
+        while self._open:
+            self._open.popitem()[1].close()

@@ -6,9 +6,10 @@ A row travels as a list in the order of COLUMNS: a row of names and values would
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any, NamedTuple
 
-from scenario.records import Row
+from scenario.records import Row, Step
 
 # key: what the table calls it
 SERIES = {
@@ -31,11 +32,14 @@ class Extent(NamedTuple):
     max: float | None
 
 
-def cells(row: Row) -> list[Any]:
-    """Return the row's figures in the order of COLUMNS; `error` is empty when /version was answered."""
+def cells(row: Row, origin: int) -> list[Any]:
+    """Return the row's figures in the order of COLUMNS; `error` is empty when /version was answered.
+
+    `second` counts from `origin`, the run's first update (s since the epoch): a ramp and cycles have several.
+    """
     version, queue, connections, listener = row.version, row.queue, row.connections, row.listener
     return [
-        row.since_trigger,
+        row.second - origin,
         version.error if version else "",
         row.established,
         connections and connections.close_wait,
@@ -43,6 +47,29 @@ def cells(row: Row) -> list[Any]:
         listener and listener.held,
         queue and queue.backlog,
         version and version.latency and round(version.latency, 1),
+    ]
+
+
+STEP_COLUMNS = (
+    "step",
+    "subscriptions",
+    "outcome",
+    "held",
+    "nok",
+    "median",
+    "slowest",
+    "connections",
+    "fds",
+    "threads",
+    "rss",
+)
+
+
+def step_cells(step: Step) -> list[Any]:
+    """Return a step's figures in the order of STEP_COLUMNS: latencies in ms, the last four at rest before it."""
+    return [
+        *(step.number, step.subscriptions, step.verdict.outcome, step.held, step.nok),
+        *(step.latency_median, step.latency_max, *astuple(step.rest)),
     ]
 
 

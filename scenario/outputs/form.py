@@ -16,6 +16,7 @@ from gevent.lock import RLock
 from scenario.options import Options, with_form
 from scenario.outputs.history import History
 from scenario.preflight import PreflightError, check_before_start
+from scenario.shapes import choose
 from scenario.verdict import PREFLIGHT
 
 _FIRST_TICK = 30.0  # s: above the limits of what the shape asks before its first users
@@ -32,7 +33,7 @@ def check_start_form(environment: Environment, web_ui: WebUI, history: History) 
             if runner.shape_greenlet:
                 return refused("a run is under way: stop it first")
             try:
-                _check(environment)
+                choose(environment, _check(environment))
             except (ValueError, PreflightError) as problem:
                 return refused(str(problem))
             answer = start()
@@ -48,7 +49,10 @@ def check_start_form(environment: Environment, web_ui: WebUI, history: History) 
     web_ui.app.view_functions["locust.swarm"] = web_ui.auth_required_if_enabled(swarm)
 
 
-def _check(environment: Environment) -> None:
+def _check(environment: Environment) -> Options:
     assert environment.parsed_options is not None
+    if "restart_command" in request.form:
+        raise ValueError("--restart-command: a shell runs it, so it is taken from the command line only")
     options = Options.from_namespace(with_form(environment.parsed_options, request.form))
     check_before_start(options, environment, ())  # the form may choose the classes: the shape sees to them
+    return options

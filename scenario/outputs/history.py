@@ -12,8 +12,8 @@ import gevent
 from scenario import events
 from scenario.broker import Broker, BrokerError
 from scenario.options import Options
-from scenario.outputs.figures import COLUMNS, cells, table
-from scenario.records import Check, IdleClients, Row, Verdict
+from scenario.outputs.figures import COLUMNS, STEP_COLUMNS, cells, step_cells, table
+from scenario.records import Check, IdleClients, Row, Step, Verdict
 from scenario.run import Run
 
 READY, RUNNING = "READY", "RUNNING"  # the states beside the verdict's outcomes
@@ -34,6 +34,7 @@ class History:
         events.run_started.add_listener(self._start)
         events.progress_made.add_listener(self._progress)
         events.row_completed.add_listener(self._row)
+        events.step_judged.add_listener(self._step)
         events.idle_clients_reported.add_listener(self._idle)
         events.evidence_taken.add_listener(self._take_evidence)
         events.run_judged.add_listener(self._judge)
@@ -43,6 +44,9 @@ class History:
         self.phase = ""
         self.progress = ""
         self.run: Run | None = None
+        self.options: Options | None = None  # None before the first run, and when it was refused
+        self.origin: int | None = None  # the first update, s since the epoch
+        self.steps: list[Step] = []
         self.rows: list[Row] = []
         self.figures: list[list[Any]] = []  # the rows' cells
         self.nok = 0  # rows whose GET /version failed
@@ -52,11 +56,6 @@ class History:
         self.evidence = ""  # taken at the first NOK
         self.broker_version = ""  # text of GET /version when the run started
         self.checks: list[Check] = []  # what the preflight found
-
-    @property
-    def options(self) -> Options | None:
-        """The run's options; None before there was one, and when it was refused."""
-        return self.run.options if self.run else None
 
     @property
     def host(self) -> str:
@@ -92,12 +91,15 @@ class History:
             "reasons": self.reasons,
             "table": table(self.figures),
             "marks": self.marks,
-            "trigger": schedule and schedule.trigger,
-            "end": schedule and schedule.end - schedule.trigger,
+            "trigger": self.origin,
+            "end": schedule and self.origin and schedule.end - self.origin,
             "slo": self.options and self.options.version_slo,
             "columns": COLUMNS,
             "since": since,
             "rows": self.figures[since:],
+            "step_columns": STEP_COLUMNS,
+            "steps": [step_cells(step) for step in self.steps],
+            "steps_are": "cycles" if self.options and self.options.cycles else "ramp",
         }
 
     def _enter(self, phase: str, **_: Any) -> None:
@@ -109,7 +111,7 @@ class History:
         self.checks = [Check(*map(without_password, astuple(check))) for check in checks]
 
     def _start(self, run: Run, **_: Any) -> None:
-        self.run = run
+        self.run, self.options = run, run.options
         gevent.spawn(self._ask_version, Broker(run.options.host, run.options.service, run.options.service_path))
 
     def _ask_version(self, broker: Broker) -> None:
@@ -125,15 +127,26 @@ class History:
         self.progress = text
 
     def _row(self, row: Row, **_: Any) -> None:
+        if self.origin is None:
+            self.origin = row.second - row.since_trigger
         self.rows.append(row)
-        self.figures.append(cells(row))
-        self.marks.setdefault(row.phase, row.since_trigger)
+        self.figures.append(cells(row, self.origin))
+        self.marks.setdefault(self._mark(row), row.second - self.origin)
         if row.version is not None:
             self.nok += bool(row.version.error)
             self.slowest = max(self.slowest, row.version.latency or 0)
 
+    def _mark(self, row: Row) -> str:
+        """Return what began with a row, if it is the first one of it: a phase, or a step with all its phases."""
+        if self.run is None or not self.run.options.stepped:
+            return row.phase
+        return f"cycle {row.step}" if self.run.options.cycles else f"{self.run.options.subscriptions}"
+
+    def _step(self, step: Step, **_: Any) -> None:
+        self.steps.append(step)
+
     def _idle(self, record: IdleClients, **_: Any) -> None:
-        if self.run is not None and self.run.schedule is not None:
+        if self.run is not None and self.run.schedule is not None and not self.run.options.stepped:
             self.marks.setdefault("idle clients", round(record.at - self.run.schedule.trigger))
 
     def _take_evidence(self, text: str, **_: Any) -> None:

@@ -13,7 +13,7 @@ from locust.env import Environment
 
 from scenario import events
 from scenario.options import Options
-from scenario.records import Check, Row, Verdict
+from scenario.records import Check, Row, Step, Verdict
 from scenario.run import Run
 from scenario.verdict import EXIT_CODES, FAIL, PASS, PREFLIGHT, PREFLIGHT_OK
 
@@ -82,6 +82,7 @@ class ReportLog:
             (events.phase_entered, self._enter),
             (events.progress_made, self._progress),
             (events.row_completed, self._row),
+            (events.step_judged, self._step),
             (events.run_judged, self._judge),
             (environment.events.quit, self._quit),
         ):
@@ -126,6 +127,11 @@ class ReportLog:
                 self._both(text)
         self._rows += 1
         self._both(line(self._rows, row, self._options), "" if row.version_ok else RED)
+
+    def _step(self, step: Step, **_: Any) -> None:
+        self._both(f"step {step}", _VERDICT_COLOURS.get(step.verdict.outcome, BOLD_YELLOW))
+        for cause in step.verdict.causes:
+            self._both(f"  {cause}")
 
     def _judge(self, verdict: Verdict, **_: Any) -> None:
         self._verdict = verdict

@@ -83,6 +83,8 @@ def render(history: History) -> str:
         table=table(history.figures),
         around=list(_around_nok(history.rows)),
         shown=_SHOWN,
+        step_columns=csv.STEP_COLUMNS,
+        steps=[csv.step_cells(step) for step in history.steps],
         limits=_limits(history.options),
         options=_options(history.options),
         versions=_versions(history),

@@ -11,12 +11,13 @@ const LINES = {
   backlog: ["queue backlog", {color: "#a35fd0", width: 2}],
 };
 const RED = "#e23c34", FAINT = "rgba(128,128,128,.25)";
+const LEVELS = 4; // of flags
 const HEIGHT = 560, BOTTOM = 90, LABEL = 15; // px
 
 function drawConnections(box, data) {
   const color = getComputedStyle(box).color;
   const column = Object.fromEntries(data.columns.map((name, i) => [name, data.rows.map((row) => row[i])]));
-  const top = 25 + LABEL * Object.keys(data.marks).length;
+  const top = 25 + LABEL * levels(data.marks);
   const axis = {gridcolor: FAINT, zeroline: false, linecolor: color, ticks: "outside", tickcolor: FAINT};
   return Plotly.react(box, [...counts(column, data.trigger), ...latencies(column, data.trigger, data.slo)], {
     height: HEIGHT, margin: {t: top, r: 20, b: BOTTOM, l: 85},
@@ -29,6 +30,10 @@ function drawConnections(box, data) {
     },
     yaxis2: {...axis, title: {text: "latency (ms)"}, domain: [0, 0.3], type: "log", dtick: 1, tickformat: ",~r"},
   }, {responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"]});
+}
+
+function levels(marks) {
+  return Math.min(LEVELS, Object.keys(marks).length);
 }
 
 function counts(column, trigger) {
@@ -62,10 +67,61 @@ function trace(column, key, name, line, trigger) {
   };
 }
 
-// A flag where each phase begins, on a level of its own: phases may be a second apart.
+// What the steps of a ramp (latency against connections) or the cycles (the broker at rest) came to.
+function drawSteps(box, data) {
+  const color = getComputedStyle(box).color;
+  const axis = {gridcolor: FAINT, zeroline: false, linecolor: color, ticks: "outside", tickcolor: FAINT};
+  const ramp = data.steps_are === "ramp";
+  const steps = data.steps.map((step) => Object.fromEntries(data.step_columns.map((name, i) => [name, step[i]])));
+  const y = {...axis, title: {text: ramp ? "GET /version (ms)" : "connections, descriptors, threads at rest"}};
+  return Plotly.react(box, ramp ? againstConnections(steps, data.slo) : atRest(steps), {
+    height: 360, margin: {t: 20, r: 85, b: 90, l: 85}, hovermode: "x", uirevision: data.run,
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: {color, family: "inherit"},
+    legend: {orientation: "h", y: -0.25, yanchor: "top"},
+    xaxis: {...axis, title: {text: ramp ? "connections to hold" : "cycle"}, tickformat: ",d", ...(ramp ? {} : {dtick: 1})},
+    yaxis: ramp ? {...y, type: "log", dtick: 1, tickformat: ",~r"} : {...y, rangemode: "tozero", tickformat: ",d"},
+    yaxis2: {...axis, title: {text: "RSS at rest (MB)"}, overlaying: "y", side: "right", rangemode: "tozero", showgrid: false},
+  }, {responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"]});
+}
+
+function againstConnections(steps, slo) {
+  const sorted = steps.toSorted((a, b) => a.subscriptions - b.subscriptions);
+  const failed = sorted.filter((step) => step.outcome !== "PASS");
+  const x = sorted.map((step) => step.subscriptions);
+  const line = (name, key, color) => ({
+    name, x, y: sorted.map((step) => step[key]), mode: "lines+markers", line: {color, width: 2},
+    hovertemplate: "%{y:.1f} ms with %{x} connections",
+  });
+  return [
+    {
+      name: `limit ${slo} ms`, mode: "lines", line: {color: RED, width: 1, dash: "dot"}, hoverinfo: "skip",
+      x: [x[0], x.at(-1)], y: [slo, slo],
+    },
+    line("median", "median", "#14a3a8"),
+    line("slowest", "slowest", "#e08a00"),
+    {
+      name: "failed", mode: "markers", marker: {symbol: "x", size: 10, color: RED}, showlegend: true,
+      x: failed.map((step) => step.subscriptions), y: failed.map((step) => step.slowest ?? slo),
+      text: failed.map((step) => `${step.outcome}: ${step.held ?? "?"} held, ${step.nok} rows NOK`), hovertemplate: "%{text}",
+    },
+  ];
+}
+
+function atRest(steps) {
+  const line = (name, key, color) => ({
+    name, x: steps.map((step) => step.step), y: steps.map((step) => step[key]), mode: "lines+markers",
+    line: {color, width: 2},
+  });
+  return [
+    line("connections", "connections", "#2f9e55"), line("descriptors", "fds", "#3b82d6"), line("threads", "threads", "#e08a00"),
+    {...line("RSS", "rss", "#a35fd0"), yaxis: "y2", y: steps.map((step) => step.rss === null ? null : step.rss / 1e6)},
+  ];
+}
+
+// A flag where each phase begins, on a level of its own: phases may be a second apart, but not so the steps of a ramp.
 function flags(marks, color, height) {
   const entries = Object.entries(marks);
-  const above = (i) => LABEL * (entries.length - i);
+  const above = (i) => LABEL * levels(marks) - LABEL * (i % levels(marks));
   return {
     annotations: entries.map(([text, x], i) => ({
       text, x, yref: "paper", y: 1, yshift: above(i) - LABEL, xanchor: "left", yanchor: "bottom", showarrow: false,

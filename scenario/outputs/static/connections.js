@@ -10,7 +10,7 @@
     <div><p class="verdict"><b class="state"></b> <span class="phase"></span></p><ul class="reasons"></ul></div>
     <table><thead><tr><th>Metric</th><th>Now</th><th>Min</th><th>Max</th></tr></thead><tbody></tbody></table>
     </div>
-    <div class="chart"></div>`;
+    <div class="chart rows"></div><div class="chart steps"></div>`;
   const find = (selector) => box.querySelector(selector);
   let last = {run: null, rows: []}, busy = false, theme = "", plotly = null;
 
@@ -44,8 +44,10 @@
     const redraw = again || fresh || color !== theme || Object.keys(next.marks).length !== Object.keys(last.marks).length;
     [last, theme] = [next, color];
     tell(next);
-    find("table").hidden = find(".chart").hidden = !next.rows.length; // until the subscriptions are there
-    if (redraw && next.rows.length) await drawConnections(find(".chart"), next);
+    find("table").hidden = find(".rows").hidden = !next.rows.length; // until the subscriptions are there
+    if (redraw && next.rows.length) await drawConnections(find(".rows"), next);
+    find(".steps").hidden = !next.steps.length;
+    if (redraw && next.steps.length) await drawSteps(find(".steps"), next);
   }
 
   async function fetchSince(since) {

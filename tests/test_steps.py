@@ -1,0 +1,138 @@
+"""What a ramp and cycles conclude from their steps: the breaking point, and what grows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from scenario.breaking_point import judge_ramp
+from scenario.checks import Found
+from scenario.growth import judge_cycles
+from scenario.held import Judged
+from scenario.progress import Progress
+from scenario.ramp import Plan
+from scenario.records import Diagnosis, Rest, Step, Verdict
+from tests.test_verdict import options
+
+CAUSE = Diagnosis("nofile", "the broker ran out of file descriptors", "300 of 300", "ulimit")
+REST = Rest(connections=12, fds=100, threads=5, rss=50_000_000)
+
+
+def step(subscriptions: int, outcome: str = "PASS", rest: Rest = REST, number: int = 1) -> Step:
+    verdict = Verdict(outcome, (f"why {outcome}",), 0, () if outcome == "PASS" else (CAUSE,))
+    return Step(number, subscriptions, subscriptions, 10, 0, 2.0, 4.0, rest, verdict)
+
+
+def run(cycles: int = 0, pool: str = "threadpool:60000:100", interrupted: str = "") -> Judged:
+    found = Found(options(), [], process={"command_line": ["contextBroker", "-notificationMode", pool]})
+    return Judged(options(cycles=cycles), Progress(interrupted=interrupted), None, [], found)
+
+
+@pytest.mark.parametrize("point", [0, 1, 99, 100, 101, 333, 985, 1000, 1024, 1999, 2000, 5000])
+@pytest.mark.parametrize(("start", "stop", "by"), [(100, 2000, 100), (200, 2000, 900), (2000, 2000, 1), (1, 1500, 7)])
+def test_plan_finds_the_breaking_point_to_within_5_percent(point: int, start: int, stop: int, by: int) -> None:
+    plan = Plan(start, stop, by)
+    asked: list[int] = []
+    while (count := plan.following()) is not None:
+        asked.append(count)
+        plan.note(count, count <= point)
+    assert len(asked) == len(set(asked)), "no step is taken twice"
+    assert asked[0] == start
+    assert max(asked) <= stop
+    if point >= stop:
+        assert plan.bad is None
+        assert plan.good == stop
+    else:
+        assert plan.bad is not None
+        assert plan.good <= point < plan.bad
+        assert plan.bad - plan.good <= max(1, 0.05 * plan.good)
+
+
+def test_ramp_that_holds_all_passes() -> None:
+    verdict = judge_ramp(400, run(), [step(200), step(400)])
+    assert (verdict.outcome, verdict.exit_code) == ("PASS", 0)
+    assert verdict.reasons == ("ramp: 400 connections held within the SLO, as many as were asked for",)
+
+
+def test_ramp_names_the_breaking_point_and_its_cause() -> None:
+    verdict = judge_ramp(800, run(), [step(200), step(400), step(600, "FAIL"), step(500, "FAIL"), step(450)])
+    assert (verdict.outcome, verdict.exit_code) == ("FAIL", 1)
+    assert verdict.reasons == ("ramp: 450 connections held within the SLO, 500 not", "500: why FAIL")
+    assert verdict.causes == (CAUSE,)
+
+
+def test_ramp_on_a_broker_that_kept_descriptors_says_so() -> None:
+    verdict = judge_ramp(800, run(), [step(200), step(400, "FAIL", replace(REST, fds=500))])
+    assert any("kept 400 descriptors" in reason and "--restart-command" in reason for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize(
+    ("steps", "interrupted"),
+    [([step(200), step(400, "INCONCLUSIVE")], ""), ([step(200)], "observe"), ([], "seed")],
+)
+def test_ramp_that_cannot_judge_is_inconclusive(steps: Sequence[Step], interrupted: str) -> None:
+    verdict = judge_ramp(400, run(interrupted=interrupted), steps)
+    assert (verdict.outcome, verdict.exit_code) == ("INCONCLUSIVE", 4)
+
+
+def levels(**grows: int) -> list[Rest]:
+    """Return the levels at rest before five cycles and after them; a figure grows by so much in each."""
+    return [
+        replace(REST, **{name: getattr(REST, name) + number * by for name, by in grows.items()}) for number in range(6)
+    ]
+
+
+def judged(rests: Sequence[Rest], pool: str = "threadpool:60000:100") -> Verdict:
+    cycles = [step(100, rest=rest, number=number) for number, rest in enumerate(rests[:-1], 1)]
+    return judge_cycles(run(len(cycles), pool), cycles, rests[-1])
+
+
+def test_steady_cycles_pass() -> None:
+    verdict = judged(levels())
+    assert (verdict.outcome, verdict.exit_code) == ("PASS", 0)
+    assert "growth: 100 to 100 descriptors at rest in 4 cycles" in verdict.reasons
+
+
+@pytest.mark.parametrize(
+    ("figure", "by", "reason"),
+    [
+        ("fds", 100, "growth: 200 to 600 descriptors at rest in 4 cycles, 100.0 in each"),
+        ("threads", 2, "growth: 7 to 15 threads"),
+        ("connections", 3, "growth: 15 to 27 connections"),
+        ("rss", 2_000_000, "growth: 52 to 60 MB RSS at rest in 4 cycles, 2.0 MB in each"),
+    ],
+)
+def test_growth_is_a_leak(figure: str, by: int, reason: str) -> None:
+    verdict = judged(levels(**{figure: by}))
+    assert (verdict.outcome, verdict.exit_code) == ("FAIL", 1)
+    assert any(text.startswith(reason) for text in verdict.reasons), verdict.reasons
+
+
+@pytest.mark.parametrize(
+    "fds", [(100, 400, 401, 400, 402, 401), (100, 400, 500, 500, 500, 500), (100, 900, 1, 1, 1, 1)]
+)
+def test_what_comes_and_goes_is_none(fds: Sequence[int]) -> None:
+    assert judged([replace(REST, fds=count) for count in fds]).outcome == "PASS"
+
+
+def test_first_use_of_a_worker_is_none() -> None:
+    """With 300 workers and 100 notifications it takes three cycles until each has been used."""
+    rests = [replace(REST, fds=100 + 300 * min(used, 3)) for used in range(6)]
+    assert judged(rests, "threadpool:60000:300").outcome == "PASS"
+    assert judged(rests).outcome == "PASS", "it stopped growing"
+    few = judged(rests[:5], "threadpool:60000:300")
+    assert few.outcome == "INCONCLUSIVE"
+    assert any("takes at least 5 cycles" in reason for reason in few.reasons)
+
+
+def test_levels_that_nobody_counted_are_inconclusive() -> None:
+    assert judged([REST, REST, REST, Rest(), REST, REST]).outcome == "INCONCLUSIVE"
+
+
+def test_cycle_that_fails_is_named() -> None:
+    verdict = judge_cycles(run(5), [step(100), step(100, "FAIL", number=2)], Rest())
+    assert verdict.outcome == "FAIL"
+    assert "cycle 2: why FAIL" in verdict.reasons
+    assert verdict.causes == (CAUSE,)
