@@ -23,7 +23,7 @@ Shows what this host needs to hold N notifications at one time, and what it has.
   --subscriptions N    notifications to be held at one time (default 5000)
   --export             print the commands that raise this shell's limits, for eval
   --write              as root: write limits.d for logins and drop-ins for the systemd services; replaces no file
-  --user NAME          whose logins, '*' for all but root's (default orion); where they had more, they get less
+  --user NAME          whose logins, '*' for all but root's (default orion); lowers higher limits, too
   --root FOLDER        write below FOLDER instead of /
   --help               show this
 
