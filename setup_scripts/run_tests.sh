@@ -7,6 +7,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 make_environment "$root/requirements-dev.txt"
 packages=''
 command -v shellcheck >/dev/null || packages=shellcheck
+command -v curl >/dev/null || packages="$packages curl"
 command -v chromium >/dev/null && command -v chromedriver >/dev/null || packages="$packages chromium chromium-driver"
 # shellcheck disable=SC2086 # packages is words
 [ -z "$packages" ] || install_packages $packages

@@ -91,7 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("-port", type=_Whole(0, 65535), default=1026, help="0: a free one (default: 1026)")
     add("-localIp", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    add("-dbhost", default="localhost", metavar="HOST[:PORT]", help="MongoDB (default: localhost)")
+    database = "MongoDB: host[:port] for -dbhost, mongodb:// for -dbURI, Orion's own since 4.0 (default: localhost)"
+    add("-dbhost", "-dbURI", default="localhost", metavar="MONGODB", help=database)
     add("-dbPoolSize", type=_Whole(1, 1000), default=10, help="connections to MongoDB (default: 10)")
     add("-multiservice", action="store_true", help="a database per service: orion-<service>")
     add(

@@ -1,0 +1,97 @@
+# Sourced by start_broker.sh and raise_limits.sh, with $here set: what $subscriptions need of a host, and what there is.
+. "${here:?}/environment.sh" # say, die
+
+subscriptions=5000
+
+check_subscriptions() {
+    case $subscriptions in
+        '' | *[!0-9]* | 0* | ???????*) die 2 "--subscriptions takes a whole number from 1 to 999999, not '$subscriptions'" ;;
+    esac
+}
+
+# The figures of the preflight; scenario/checks.py tells why.
+needed() { # HOST LIMIT
+    case $1-$2 in
+        broker-nofile) echo $((3 * subscriptions + 200)) ;;
+        broker-nproc | listener-nofile) echo $((subscriptions + 200)) ;;
+        broker-ports) echo "$subscriptions" ;;
+        # Of 5000 at once, with one processor for both sides, 4096 (Linux's default) lost no connection request, 128 did.
+        listener-somaxconn) echo $((subscriptions < 4096 ? subscriptions : 4096)) ;;
+        locust-nofile) echo 218 ;;
+    esac
+}
+
+title() { # nofile|nproc
+    case $1 in nofile) echo 'open files' ;; nproc) echo processes ;; esac
+}
+
+limit() { # soft|hard nofile|nproc: this shell's
+    case $1 in soft) column=1 ;; hard) column=2 ;; esac
+    sed -n "s/^Max $(title "$2") *\([^ ]*\) *\([^ ]*\) .*/\\$column/p" /proc/self/limits
+}
+
+# The lowest pids.max, which counts threads, from this process's control group up; nothing when there is none to read.
+pids_max() {
+    group=/sys/fs/cgroup/$(sed -n 's/^[0-9]*:pids:/pids/p; s/^0::\///p' /proc/self/cgroup | head -n 1)
+    lowest=''
+    while :; do
+        found=$(cat "$group/pids.max" 2>/dev/null || true)
+        case $found in
+            '') ;;
+            max) lowest=${lowest:-unlimited} ;;
+            *) if ! enough "$found" "${lowest:-unlimited}"; then lowest=$found; fi ;;
+        esac
+        [ "$group" != /sys/fs/cgroup ] || break
+        group=${group%/*}
+    done
+    echo "$lowest"
+}
+
+enough() { # THERE NEEDED
+    [ "$1" = unlimited ] || { [ "$2" != unlimited ] && [ "$1" -ge "$2" ]; }
+}
+
+# Print the command that raises this shell's limit, nothing when it is high enough; fail when it cannot be raised.
+raising() { # nofile|nproc NEEDED
+    if enough "$(limit soft "$1")" "$2"; then return; fi
+    kind=S # only the soft limit: who lowers a hard one cannot take it back
+    enough "$(limit hard "$1")" "$2" || kind=''
+    case $1 in
+        nofile) raise="ulimit -${kind}n $2" ;;
+        nproc) raise="ulimit -${kind}u $2 2>/dev/null || ulimit -${kind}p $2" ;; # bash has -u, dash -p
+    esac
+    (eval "$raise") 2>/dev/null || return 1
+    echo "$raise"
+}
+
+too_low() { # HOST nofile|nproc OPTION: what is there, what is needed, and what to do for the hosts of OPTION
+    echo "the $1 needs $(needed "$1" "$2") $(title "$2") for $subscriptions subscriptions and this shell may have" \
+        "$(limit hard "$2"): $(for_good "$3")"
+}
+
+for_good() { # OPTION
+    echo "as root, sh $here/raise_limits.sh --write ${1:+$1 }--subscriptions $subscriptions --user $(id -un), then log in again"
+}
+
+# 99: after the system's own files, which these replace
+login_limits_file() {
+    echo /etc/security/limits.d/99-connections-stress-test.conf
+}
+
+login_limits() { # USER broker|listener
+    for limit in nofile nproc; do
+        value=$(needed "$2" "$limit")
+        [ -z "$value" ] || printf '%s %s %s %s\n' "$1" soft "$limit" "$value" "$1" hard "$limit" "$value"
+    done
+}
+
+drop_in_file() { # broker|listener
+    case $1 in broker) unit=contextBroker ;; listener) unit=slow-listener ;; esac
+    echo "/etc/systemd/system/$unit.service.d/99-connections-stress-test.conf"
+}
+
+drop_in() { # broker|listener
+    printf '[Service]\nLimitNOFILE=%s\n' "$(needed "$1" nofile)"
+    # TasksMax counts threads too; its default is 15 % of kernel.pid_max, 4915 of 32768
+    if [ "$1" = broker ]; then printf 'LimitNPROC=%s\nTasksMax=%s\n' "$(needed broker nproc)" "$(needed broker nproc)"; fi
+}

@@ -1,0 +1,85 @@
+"""The units in setup_scripts/systemd: as systemd reads them, and what they start."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from scenario.checks import SPARE
+from scenario.inspection import Inspector
+from tests.processes import ROOT, Process, Processes
+from tests.stack import LISTENING
+from tests.test_raise_limits import SCRIPTS, service_limits
+
+UNITS = {path.stem: path for path in sorted((SCRIPTS / "systemd").iterdir())}
+INSTALLED = "/opt/connections-stress-test"
+
+
+def here(text: str, folder: Path) -> str:
+    """Return a unit with the paths of this machine instead of the installed ones; write a token."""
+    token = folder / "inspector.token"
+    token.write_text("open sesame\n")
+    for venv in ("inspector-venv", "listener-venv"):
+        text = text.replace(f"{INSTALLED}/{venv}/bin/python", sys.executable)
+    text = text.replace(f"{INSTALLED}/connection_inspector.py", str(SCRIPTS / "connection_inspector.py"))
+    return text.replace("/etc/connections-stress-test/inspector.token", str(token)).replace(INSTALLED, str(ROOT))
+
+
+def start(processes: Processes, name: str, folder: Path, *port: str) -> tuple[Process, int]:
+    """Run a unit's command where it says, on a free port."""
+    service = service_limits(here(UNITS[name].read_text(encoding="utf-8"), folder))
+    where = Path(service.get("WorkingDirectory", "/"))
+    process = processes.start(*shlex.split(service["ExecStart"]), *port, cwd=where, name=name)
+    return process, int(process.wait_for(LISTENING)[1])
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_takes_it(name: str, tmp_path: Path) -> None:
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("needs systemd-analyze")
+    unit = tmp_path / UNITS[name].name
+    unit.write_text(here(UNITS[name].read_text(encoding="utf-8"), tmp_path))
+    command = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", str(unit)]
+    seen = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    if "recursive-errors" in seen.stderr:
+        pytest.skip("needs systemd 250")
+    assert (seen.returncode, seen.stdout + seen.stderr) == (0, "")
+
+
+def test_the_inspector_starts_as_its_unit_says(processes: Processes, tmp_path: Path) -> None:
+    process, port = start(processes, "connection-inspector", tmp_path, "--port", "0")
+    inspector = Inspector("127.0.0.1", port, Path("/proc/self/comm").read_text().strip(), 1, token="open sesame")
+    inspector.close()
+    assert "0.0.0.0" in process.output
+    assert process.stop() == 0
+
+
+def test_the_listener_starts_as_its_unit_says(processes: Processes, tmp_path: Path) -> None:
+    process, port = start(processes, "slow-listener", tmp_path, "-port", "0")
+    stats = requests.get(f"http://127.0.0.1:{port}/-/stats", timeout=5).json()
+    assert (stats["delay"], stats["received"]) == (300, 0)
+    assert process.stop() == 0
+
+
+def test_the_inspector_sees_the_brokers_process() -> None:
+    service = service_limits(UNITS["connection-inspector"].read_text(encoding="utf-8"))
+    assert service["User"] == "orion"
+    hiding = {"ProtectProc", "ProcSubset", "PrivateUsers", "PrivateNetwork", "PrivatePIDs", "DynamicUser"}
+    assert not hiding & service.keys()
+    assert "AF_NETLINK" in service["RestrictAddressFamilies"]  # it asks the kernel for its sockets
+
+
+def test_the_listeners_descriptors_are_enough() -> None:
+    assert int(service_limits(UNITS["slow-listener"].read_text(encoding="utf-8"))["LimitNOFILE"]) == 5000 + SPARE
+
+
+def test_the_listeners_drop_in_is_for_its_unit(processes: Processes, tmp_path: Path) -> None:
+    script = SCRIPTS / "raise_limits.sh"
+    assert processes.start("sh", script, "--write", "--root", tmp_path, "--host=listener").wait(10) == 0
+    assert [path.name for path in (tmp_path / "etc/systemd/system").iterdir()] == [f"{UNITS['slow-listener'].name}.d"]
