@@ -250,6 +250,38 @@ def test_signals_end_it_at_once(processes: Processes, mongo: str, number: signal
     assert time.monotonic() - begin < 1
 
 
+@pytest.mark.parametrize(
+    ("to_supervisor", "number"), [(True, signal.SIGHUP), (False, signal.SIGKILL)], ids=["asked to", "after a crash"]
+)
+def test_it_is_started_again_on_its_port(
+    processes: Processes, mongo: str, to_supervisor: bool, number: signal.Signals
+) -> None:
+    broker = Broker(processes, mongo, "--restart")
+    for times in (2, 3):
+        supervised = only_child(broker)
+        begin = time.monotonic()
+        (psutil.Process(broker.process.pid) if to_supervisor else supervised).send_signal(number)
+        broker.process.wait_for(rf"(?s)(listening on 127.0.0.1:{broker.port}\n.*){{{times}}}")
+        assert time.monotonic() - begin < 5
+        assert only_child(broker) != supervised
+        assert broker.ask("GET /version").status == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_the_supervisor_ends_with_its_broker(
+    processes: Processes, mongo: str, number: signal.Signals, heeds_sigint: None
+) -> None:
+    broker = Broker(processes, mongo, "--restart")
+    supervised = only_child(broker)
+    broker.process.stop(number)
+    eventually(lambda: not supervised.is_running() or supervised.status() == psutil.STATUS_ZOMBIE, timeout=1)
+
+
+def only_child(broker: Broker) -> psutil.Process:
+    (child,) = psutil.Process(broker.process.pid).children()
+    return child
+
+
 @pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_database_that_goes_away_is_an_error_in_time(processes: Processes, with_signal: signal.Signals) -> None:
     mongo = start_mongo(processes)
@@ -279,6 +311,7 @@ def test_a_database_that_goes_away_is_an_error_in_time(processes: Processes, wit
         ),
         (["-port", "70000"], "argument -port: '70000' is not a whole number from 0 to 65535"),
         (["--fail-subscriptions", "7:200"], "'7:200' is not N:STATUS"),
+        (["--leak", "paper"], "argument --leak: invalid choice: 'paper' (choose from 'fds', 'threads', 'memory', "),
         (["-nonsense"], "unrecognized arguments: -nonsense"),
     ],
 )

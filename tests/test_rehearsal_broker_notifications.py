@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import psutil
@@ -197,6 +198,57 @@ def test_a_listener_that_closes_without_an_answer(processes: Processes, mongo: s
         listener.release()
         eventually(lambda: of_queue(broker, "sentOk", "sentError") == (0, 20))
         broker.wait_for_connections(POOL)
+
+
+LEAKS = {
+    "fds": ["fds"],
+    "threads": ["threads"],
+    "memory": ["rss"],
+    "connections": ["connections", "fds"],
+    "none": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "close"),
+    [*((kind, OK, True) for kind in LEAKS), ("fds", b"", True), ("connections", b"", True), ("connections", OK, False)],
+)
+def test_a_leak_grows_with_each_notification(
+    processes: Processes, mongo: str, kind: str, answer: bytes, close: bool
+) -> None:
+    with Listener(answer, close).running() as listener:
+        listener.release()
+        leak = [] if kind == "none" else ["--leak", kind]
+        broker = Broker(processes, mongo, *QUEUE, "threadpool:60000:40", "--old-libcurl", *leak)
+        broker.subscribe(listener.url, 40)
+        seen = [_figures(broker, update) for update in (1, 2, 3, 4)]
+    for before, after in pairwise(seen[1:]):  # at the first its workers take what they keep
+        for name, figure in after.items():
+            expected = 40 if name in LEAKS[kind] else 0
+            assert abs(figure - before[name] - expected) < 10, (name, seen)
+
+
+def _figures(broker: Broker, update: int) -> dict[str, float]:
+    """Return what the broker's process holds when the notifications of an update have ended."""
+    broker.update(update)
+    eventually(lambda: sum(of_queue(broker, "sentOk", "sentError")) == 40 * update)
+    process = psutil.Process(broker.process.pid)
+    return {
+        "fds": process.num_fds(),
+        "threads": process.num_threads(),
+        "rss": process.memory_info().rss / 65536,  # as many bytes are left per notification
+        "connections": len(process.net_connections("tcp")),
+    }
+
+
+def test_a_bare_leak_is_one_of_descriptors(processes: Processes, mongo: str) -> None:
+    with closed_port() as closed:
+        broker = Broker(processes, mongo, *QUEUE, "threadpool:9:1", "--old-libcurl", "--leak")
+        rest = broker.descriptors()
+        broker.subscribe(f"http://127.0.0.1:{closed.getsockname()[1]}/notify", 5)
+        broker.update(1)
+        eventually(lambda: of_queue(broker, "sentError") == (5,))
+        eventually(lambda: broker.descriptors() == rest + 5)
 
 
 def test_a_listener_that_is_down(processes: Processes, mongo: str) -> None:

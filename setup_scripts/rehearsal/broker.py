@@ -83,7 +83,8 @@ class Broker:
         }
 
     def _new_worker(self) -> Worker:
-        return Worker(self._options.notify_timeout, self._options.wakeup_pairs, self._options.ports)
+        options = self._options
+        return Worker(options.notify_timeout, options.wakeup_pairs, options.ports, options.leak)
 
     def open(self) -> None:
         """Connect to MongoDB and read the cache, then refresh it for ever; raises PyMongoError."""

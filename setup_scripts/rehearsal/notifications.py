@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import gevent
 from gevent.queue import Full, Queue
 
+from rehearsal import leaks
 from rehearsal.options import NotificationMode
 
 VERSION, LIBCURL = "3.10.1", "7.88.1"
@@ -54,8 +55,8 @@ class Notification:
 class Worker:
     """One sender: a connection that stays open after the answer until the next use, and libcurl's own socket pair."""
 
-    def __init__(self, timeout: float, wakeup_pair: bool, ports: int | None) -> None:
-        self._timeout, self._wakeup_pair, self._ports = timeout, wakeup_pair, ports
+    def __init__(self, timeout: float, wakeup_pair: bool, ports: int | None, leak: str | None) -> None:
+        self._timeout, self._wakeup_pair, self._ports, self._leak = timeout, wakeup_pair, ports, leak
         self._pair: tuple[socket.socket, socket.socket] | None = None
         self._connection: socket.socket | None = None
         self._addresses: _Addresses = []
@@ -68,7 +69,13 @@ class Worker:
         except (OSError, HTTPException, gevent.Timeout):
             self._disconnect()
             return False
-        return True
+        else:
+            return True
+        finally:
+            if self._leak == leaks.CONNECTIONS:
+                self._disconnect()
+            elif self._leak:
+                leaks.leave(self._leak)
 
     def close(self) -> None:
         """Give back all descriptors."""
@@ -96,7 +103,10 @@ class Worker:
 
     def _disconnect(self) -> None:
         if self._connection:
-            self._connection.close()
+            if self._leak == leaks.CONNECTIONS:
+                leaks.LEFT.append(self._connection)
+            else:
+                self._connection.close()
             self._connection = None
 
 

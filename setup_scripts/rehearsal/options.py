@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from rehearsal.leaks import KINDS
+
 # Flags of Orion's manual that change nothing here: accepted, ignored.
 _IGNORED_FLAGS = (
     "fg ipv4 statTiming statSemWait statCounters logAppend logSummary logForHumans disableFileLog disableMetrics "
@@ -59,6 +61,7 @@ class Options:
     slow: float
     crash_after: float | None
     restart: bool
+    leak: str | None
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -83,6 +86,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         slow=given.slow / 1000,
         crash_after=given.crash_after,
         restart=given.restart,
+        leak=given.leak,
     )
 
 
@@ -122,7 +126,14 @@ def _parser() -> argparse.ArgumentParser:
         help="ms that GET /version waits from the first update on (default: 0)",
     )
     add("--crash-after", type=_Whole(0, 3600), help="s after the first update at which the process is killed")
-    add("--restart", action="store_true", help="start again after a crash, on the same port")
+    add("--restart", action="store_true", help="start again after a crash, and on SIGHUP, on the same port")
+    add(
+        "--leak",
+        nargs="?",
+        const=KINDS[0],
+        choices=KINDS,
+        help=f"each notification that has ended leaves one behind, of these: {', '.join(KINDS)} (default: {KINDS[0]})",
+    )
     for flag in _IGNORED_FLAGS.split():
         add(f"-{flag}", action="store_true", help=argparse.SUPPRESS)
     for flag in _IGNORED_VALUES.split():

@@ -1,4 +1,4 @@
-"""Starts the broker again whenever it crashes, as systemd's Restart=on-failure does."""
+"""Starts the broker again, as systemd does: after a crash (Restart=on-failure), and on SIGHUP (systemctl restart)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,29 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+import gevent
+
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def keep_alive(command: Sequence[str], port: int) -> NoReturn:
     """Run the broker on `port` (0: a free one, each time the same) until it ends by itself."""
     arguments = [sys.executable, *command, "-port", str(port or _free_port())]
-    code = -1
-    while code < 0:
-        code = subprocess.Popen(arguments, preexec_fn=_die_with_parent).wait()  # noqa: PLW1509 - there are no threads
+    child, again = _start(arguments), False
+
+    def restart() -> None:
+        nonlocal again
+        again = True
+        child.terminate()
+
+    gevent.signal_handler(signal.SIGHUP, restart)
+    while (code := child.wait()) < 0 or again:
+        child, again = _start(arguments), False
     sys.exit(code)
+
+
+def _start(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(arguments, preexec_fn=_die_with_parent)  # noqa: PLW1509 - there are no threads
 
 
 def _die_with_parent() -> None:
