@@ -14,6 +14,10 @@ Rehearses the connections stress test on this machine; needs nothing but Python 
   --failing            give the broker the fault of Orion <= 1.4.3 (select() and descriptor numbers from 1024 on)
   --cause NAME         let something else go wrong; "list" lists what there is
   --web                start the web UI instead of a headless run, and say which address to open
+  --ramp START:STOP:STEP  look for the broker's breaking point; it is restarted before each step
+  --cycles N           hold and let go N times, and look for what grows
+  --nofile N           descriptors that the broker may open (default: as many as it needs)
+  --leak KIND          have the broker leak fds, threads, memory or connections
   --subscriptions N    subscriptions, each held as one connection (default 5000)
   --duration TIME      time after the trigger, as 40s or 2m (default 40s); the listener answers after half of it
   --output FOLDER      where CSV, log, report and the parts' output go (default: rehearsal, beside this folder)
@@ -23,7 +27,7 @@ Exit code: the verdict's. 0 PASS, 1 FAIL, 2 usage, 3 preflight failed, 4 INCONCL
 END
 }
 
-subscriptions=5000 duration=40s cause='' ui=headless out=$root/rehearsal
+subscriptions=5000 duration=40s cause='' ui=headless out=$root/rehearsal ramp='' cycles='' nofile='' leak=''
 while [ $# -gt 0 ]; do
     case $1 in
         --failing) cause=select ;;
@@ -33,7 +37,11 @@ while [ $# -gt 0 ]; do
         --subscriptions=*) subscriptions=${1#*=} ;;
         --duration=*) duration=${1#*=} ;;
         --output=*) out=${1#*=} ;;
-        --subscriptions | --duration | --output | --cause)
+        --ramp=*) ramp=${1#*=} ;;
+        --cycles=*) cycles=${1#*=} ;;
+        --nofile=*) nofile=${1#*=} ;;
+        --leak=*) leak=${1#*=} ;;
+        --subscriptions | --duration | --output | --cause | --ramp | --cycles | --nofile | --leak)
             [ $# -gt 1 ] || die 2 "$1 takes a value"
             option=$1 value=$2
             shift 2
@@ -46,7 +54,21 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-case $subscriptions in '' | *[!0-9]* | 0*) die 2 "--subscriptions takes a whole number above 0, not '$subscriptions'" ;; esac
+if [ -n "$ramp" ]; then # enough workers and listener descriptors for its last step
+    subscriptions=${ramp#*:} subscriptions=${subscriptions%%:*}
+    case $ramp in *[!0-9:]* | *:*:*:* | :* | *::* | *:) subscriptions='' ;; *:*:*) ;; *) subscriptions='' ;; esac
+    [ -n "$subscriptions" ] || die 2 "--ramp takes START:STOP:STEP, connections such as 1000:5000:1000, not '$ramp'"
+    [ -z "$cause$cycles" ] || die 2 "--ramp takes no --cause and no --cycles beside it"
+fi
+positive() { # OPTION VALUE
+    case $2 in '' | *[!0-9]* | 0*) die 2 "$1 takes a whole number above 0, not '$2'" ;; esac
+}
+positive --subscriptions "$subscriptions"
+[ -z "$cycles" ] || positive --cycles "$cycles"
+[ -z "$nofile" ] || positive --nofile "$nofile"
+case $leak in '' | fds | threads | memory | connections) ;; *)
+    die 2 "--leak takes fds, threads, memory or connections, not '$leak'" ;;
+esac
 
 pids='' locust=''
 # shellcheck disable=SC2317 # called by the trap
@@ -71,9 +93,15 @@ broker_options='' multiservice=-multiservice statistics=-statNotifQueue mode=thr
 timeout=600000 cache=5 leftovers=0 delay=$((seconds / 2)) idle=$((seconds / 8 > 2 ? seconds / 8 : 2))
 listener_options='' listener_nofile='' as_user='' ends_before='' force='' locust_options=''
 [ -z "$cause" ] || produce "$cause"
+[ -z "$leak" ] || broker_options="$broker_options --leak $leak"
+[ -z "$nofile" ] || broker_options="$broker_options --nofile $nofile"
+[ -z "$ramp" ] || broker_options="$broker_options --restart"
+[ -z "$ramp$cycles" ] || delay=3600 timeout=7200000 # they let go when told to
+[ -z "$ramp" ] || locust_options="--ramp $ramp"
+[ -z "$cycles" ] || locust_options="$locust_options --cycles $cycles"
 
 # A held notification costs the broker 3 descriptors: its socket and libcurl's own pair.
-needed=$((3 * subscriptions + 200))
+needed=${nofile:-$((3 * subscriptions + 200))}
 # shellcheck disable=SC3045 # dash, bash and busybox know -H
 hard=$(ulimit -Hn)
 if [ "$hard" != unlimited ] && [ "$hard" -lt "$needed" ]; then
@@ -119,7 +147,7 @@ database=$(port database) database_pid=$pid
 start broker "$bin/python" setup_scripts/rehearsal_broker.py --name "$broker_name" -port 0 \
     -dbhost "127.0.0.1:$database" $multiservice -httpTimeout "$timeout" -notificationMode "$mode" $statistics \
     -subCacheIval "$cache" $broker_options
-broker=$(port broker)
+broker=$(port broker) broker_pid=$pid
 # shellcheck disable=SC2086
 start inspector $as_user "$bin/python" setup_scripts/connection_inspector.py --port 0
 inspector=$(port inspector)
@@ -137,6 +165,7 @@ set -- --host "http://127.0.0.1:$broker" --mongo "127.0.0.1:$database" --inspect
     --notify-url "http://127.0.0.1:$listener/notify" --subscriptions "$subscriptions" --duration "$duration" \
     --report-log "$out/connections_stress_tests.log" --csv "$out/rehearsal" \
     --connections-report "$out/rehearsal.html" $force $locust_options "$@"
+[ -z "$ramp" ] || set -- --restart-command "kill -HUP $broker_pid" "$@"
 if [ "$ui" = web ]; then
     web=$("$bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     say "open http://127.0.0.1:$web and press START; Ctrl-C ends everything"
@@ -153,7 +182,7 @@ while kill -0 "$locust" 2>/dev/null; do # a signal ended the wait: Locust is on 
     wait "$locust" && status=0 || status=$?
 done
 locust=''
-say "CSV     $out/rehearsal_connections.csv
+say "CSV     $out/rehearsal_connections.csv$([ -z "$ramp$cycles" ] || echo ", rehearsal_steps.csv")
 log     $out/connections_stress_tests.log
 report  $out/rehearsal.html"
 exit "$status"
