@@ -20,5 +20,5 @@ shellcheck --external-sources --source-path=SCRIPTDIR --shell=sh setup_scripts/*
 if [ $# -gt 0 ]; then exec "$bin/python" -m pytest "$@"; fi
 # Most of a test's time is waiting for the next second: four at a time keep two cores busy. A shared machine may stall for
 # seconds, which a test of seconds cannot survive: what fails is tried once more, and listed as RERUN in the summary.
-"$bin/python" -m pytest -m "not alone" --numprocesses 4 --dist worksteal --reruns 1
+"$bin/python" -m pytest -m "not alone and not slow" --numprocesses 4 --dist worksteal --reruns 1
 "$bin/python" -m pytest -m alone --reruns 1

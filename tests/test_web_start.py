@@ -71,6 +71,15 @@ class Page:
         self._wait_until(lambda: self.state() in ("ready", "stopped"), "the end of the run")
         return self.verdicts()[number - 1]
 
+    def wait_for_first_step(self) -> None:
+        """Wait until a step of a ramp, or a cycle, has been judged."""
+        self._wait_until(lambda: self.data()["steps"], "the first step")
+
+    def data(self) -> dict[str, Any]:
+        """Return what the tab shows."""
+        data: dict[str, Any] = requests.get(f"{self.url}/connections/data", timeout=5).json()
+        return data
+
     def state(self) -> str:
         """Return the runner's state."""
         return str(requests.get(f"{self.url}/stats/requests", timeout=5).json()["state"])
@@ -175,3 +184,28 @@ def test_signal_ends_run_and_page(stack: Stack, number: int) -> None:
     os.kill(page.run.pid, number)
     assert len(stack.ended(page.run, INTERRUPTED, 8)) >= 3
     assert page.verdicts() == ["INCONCLUSIVE"]
+
+
+@pytest.mark.timeout(150)
+def test_ramp_from_the_form_and_a_plain_run_after_it(stack: Stack) -> None:
+    page = Page(stack.start("-httpTimeout", 7200000, delay="30m"), "--hold", 5, "--duration", "8s")
+    assert page.start(ramp="10:20:10", subscriptions=20)["success"]
+    page.wait_for_first_step()
+    data = page.data()
+    assert [step[:3] for step in data["steps"]] == [[1, 10, "PASS"]]
+    assert data["steps_are"] == "ramp"
+    assert page.wait_for_verdict(1) == "PASS"
+    assert [step[1] for step in page.data()["steps"]] == [10, 20]
+    assert list(page.data()["marks"]) == ["10", "20"]
+    assert page.start(ramp="", subscriptions=20)["success"]
+    assert page.wait_for_verdict(2) == "PASS"
+    assert page.data()["steps"] == []
+    assert list(page.data()["marks"]) == ["baseline", "trigger", "observe", "idle clients"]
+
+
+def test_shell_command_is_not_taken_from_the_form(stack: Stack) -> None:
+    page = Page(stack.start())
+    said = page.start(ramp="10:20:10", restart_command="touch /tmp/never")
+    assert not said["success"]
+    assert "--restart-command: a shell runs it, so it is taken from the command line only" in said["message"]
+    assert "restart_command" not in page.template_args()["extra_options"]

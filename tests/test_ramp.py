@@ -1,0 +1,115 @@
+"""A ramp finds where the broker breaks, and why; whatever keeps it from finding out is named."""
+
+from __future__ import annotations
+
+import csv
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.processes import Processes
+from tests.stack import Stack, verdict
+from tests.test_distributed import start as start_fleet
+
+INCONCLUSIVE = 4
+QUICK = ("--hold", 5, "--idle-connections", 3)
+
+
+def steps(prefix: Path) -> list[dict[str, str]]:
+    """Return the rows of <prefix>_steps.csv."""
+    with Path(f"{prefix}_steps.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.timeout(360)
+@pytest.mark.parametrize(
+    ("nofile", "up"), [(600, "120:600:120"), pytest.param(3000, "200:2000:200", marks=pytest.mark.slow)]
+)
+def test_finds_the_breaking_point_to_within_5_percent(
+    processes: Processes, tmp_path: Path, nofile: int, up: str
+) -> None:
+    asked = ("--ramp", up, "--nofile", str(nofile), "--output", str(tmp_path / "out"))
+    quick = ("--", "--hold", "5", "--baseline", "1")
+    run = processes.start("sh", "setup_scripts/rehearse.sh", *asked, *quick, name="rehearse")
+    assert run.wait(340) == 1, run.output
+    taken = steps(tmp_path / "out" / "rehearsal")
+    held = max(int(step["subscriptions"]) for step in taken if step["verdict"] == "PASS")
+    true = (nofile - int(taken[0]["rest_fds"]) - 10 - 1) / 3  # the idle clients, and a probe
+    assert held == pytest.approx(true, rel=0.05), taken
+    outcome, reasons = verdict(run)
+    assert outcome == "FAIL"
+    assert f"ramp: {held} connections held within the SLO" in reasons
+    assert f"cause: the broker ran out of file descriptors ({nofile} of {nofile} open" in reasons
+    assert len({step["rest_fds"] for step in taken}) == 1, "each step has a fresh broker"
+    log = (tmp_path / "out" / "connections_stress_tests.log").read_text(encoding="utf-8")
+    assert len([line for line in log.splitlines() if " | step " in line]) == len(taken)
+    report = (tmp_path / "out" / "rehearsal.html").read_text(encoding="utf-8")
+    assert "Steps of the ramp" in report
+
+
+def ramp(stack: Stack, *more: str | int, delay: str = "30m") -> tuple[str | int, ...]:
+    stack.start("-httpTimeout", 7200000, delay=delay)
+    return ("--ramp", "20:60:40", *QUICK, *more)
+
+
+def test_all_held_passes(stack: Stack) -> None:
+    run = stack.locust(*ramp(stack))
+    assert run.wait(90) == 0, run.output
+    assert "ramp: 60 connections held within the SLO, as many as were asked for" in verdict(run)[1]
+    assert [step["held"] for step in steps(stack.prefix)] == ["20", "60"]
+    rows = stack.rows()
+    for number in ("1", "2"):
+        seconds = [int(row["second"]) for row in rows if row["step"] == number]
+        assert seconds == list(range(-1, 11)), "a row for every second of each step"
+        last = [row for row in rows if row["step"] == number][-1]
+        assert int(last["established"]) + int(last["close_wait"]) < 20, "the listener has let go"
+    assert stack.received() == 80
+
+
+def test_ramp_over_several_processes(stack: Stack) -> None:
+    fleet = start_fleet(stack.start("-httpTimeout", 7200000, delay="30m"), "processes", "--ramp", "20:60:40", *QUICK)
+    assert fleet.master.wait(90) == 0, fleet.master.output
+    assert [step["held"] for step in steps(stack.prefix)] == ["20", "60"]
+    assert stack.received() == 80
+
+
+def test_restart_command_that_fails_is_named(stack: Stack) -> None:
+    run = stack.locust(*ramp(stack, "--restart-command", "echo no such broker >&2; exit 3"))
+    assert run.wait(90) == INCONCLUSIVE, run.output
+    outcome, reasons = verdict(run)
+    assert outcome == "INCONCLUSIVE"
+    assert "60 could not be judged: --restart-command ended with 3: no such broker" in reasons
+    assert "ramp: 20 connections held within the SLO" in reasons
+
+
+def test_interrupted_ramp_tells_what_it_has(stack: Stack) -> None:
+    run = stack.locust(*ramp(stack))
+    run.wait_for("phase step 2", 40)
+    run.wait_for("(?s)phase step 2.*phase observe", 40)
+    assert run.stop(signal.SIGTERM, timeout=15) == INCONCLUSIVE
+    outcome, reasons = verdict(run)
+    assert outcome == "INCONCLUSIVE"
+    assert "ramp: 20 connections held within the SLO so far, of 60" in reasons
+    assert "interrupted in phase observe" in reasons
+
+
+def test_listener_that_lets_go_by_itself_is_a_preflight_error(stack: Stack) -> None:
+    run = stack.locust(*ramp(stack, delay="5s"))
+    assert run.wait() == 3
+    assert "delay: 5 s; start it with -delay 24h" in verdict(run)[1]
+    assert stack.count_subscriptions() == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--ramp", "1:2:1", "--cycles", "2"), "--cycles: takes no ramp beside it"),
+        (("--restart-command", "true"), "--restart-command: only a ramp restarts the broker"),
+    ],
+)
+def test_options_that_do_not_go_together(stack: Stack, options: tuple[str, ...], sentence: str) -> None:
+    stack.broker_port = stack.inspector_port = stack.listener_port = "9"
+    run = stack.locust(*options)
+    assert run.wait() == 3
+    assert sentence in run.output
