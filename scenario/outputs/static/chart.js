@@ -80,7 +80,7 @@ function drawSteps(box, data) {
     legend: {orientation: "h", y: -0.25, yanchor: "top"},
     xaxis: {...axis, title: {text: ramp ? "connections to hold" : "cycle"}, tickformat: ",d", ...(ramp ? {} : {dtick: 1})},
     yaxis: ramp ? {...y, type: "log", dtick: 1, tickformat: ",~r"} : {...y, rangemode: "tozero", tickformat: ",d"},
-    yaxis2: {...axis, title: {text: "RSS at rest (MB)"}, overlaying: "y", side: "right", rangemode: "tozero", showgrid: false},
+    yaxis2: {...axis, title: {text: "RSS at rest (MB)"}, overlaying: "y", side: "right", rangemode: "tozero", showgrid: false, tickformat: ",.0f"},
   }, {responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"]});
 }
 
