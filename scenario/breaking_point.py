@@ -15,7 +15,7 @@ def judge_ramp(stop: int, run: Judged, steps: Sequence[Step]) -> Verdict:
     """PASS: `stop` was held. FAIL: it broke before. INCONCLUSIVE: interrupted, or a step could not be judged."""
     good = max((step.subscriptions for step in steps if step.verdict.outcome == PASS), default=0)
     failed = [step for step in steps if step.verdict.outcome == FAIL]
-    unknown = [step for step in steps if step.verdict.outcome == INCONCLUSIVE]
+    unknown = [step for step in steps[-1:] if step.verdict.outcome == INCONCLUSIVE]  # those before were tried again
     bad = min(failed, key=lambda step: step.subscriptions, default=None)
     reasons = [f"ramp: {_held(good)}{_up_to(good, stop, bad)}"]
     if bad:

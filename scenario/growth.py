@@ -31,12 +31,13 @@ def judge_cycles(run: Judged, steps: Sequence[Step], final: Rest) -> Verdict:
     """FAIL: a cycle failed, or a figure grew. INCONCLUSIVE: interrupted, or too few cycles to tell."""
     wanted = run.options.cycles
     passed = sum(step.verdict.outcome == PASS for step in steps)
-    bad = next((step for step in steps if step.verdict.outcome != PASS), None)
+    bad = next((step for step in steps[-1:] if step.verdict.outcome != PASS), None)  # those before were tried again
     reasons = [(PASS if passed == wanted else INCONCLUSIVE, f"cycles: {passed} of {wanted} passed")]
     if bad:
         reasons.append((bad.verdict.outcome, f"cycle {bad.number}: {bad.verdict.reasons[0]}"))
     if passed == wanted:
-        reasons += _growth([*(step.rest for step in steps), final], _warm_up(run))
+        levels = [step.rest for step in steps if step.verdict.outcome == PASS]
+        reasons += _growth([*levels, final], _warm_up(run))
     reasons += [(INCONCLUSIVE, text) for text in interruption(run)]
     kinds = [kind for kind, _ in reasons]
     outcome = next((kind for kind in (FAIL, INCONCLUSIVE) if kind in kinds), PASS)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from scenario.broker import BrokerError
 from scenario.phases import Failed, Flow, Lost, Phase, Tick
 from scenario.records import Step
+from scenario.verdict import INCONCLUSIVE
 
 LET_GO_LIMIT = 120.0  # s until nothing is held or queued any more, and the broker answers
 
@@ -17,21 +18,22 @@ class SteppedFlow(Flow):
     """A flow of steps, each judged by itself. The listeners let go when they are told to."""
 
     def step(self, subscriptions: int, *phases: Phase) -> Iterator[Tick]:
-        """Go through the phases of a step, let go, and have the step judged."""
+        """Go through the phases of a step, let go, and have the step judged; once more when it cannot be judged."""
         self.run.options = replace(self.run.options, subscriptions=subscriptions)
-        self.recorder.next_step()
-        yield from self.through(*phases)
-        yield from self.let_go_of_all()
-        self.recorder.judge_step()
+        for again in (False, True):
+            if again:
+                self.say("it could not be judged: once more")
+            self.recorder.next_step()
+            yield from self.through(*phases)
+            yield from self.through(self.let_go)
+            self.recorder.judge_step()
+            if self.last.verdict.outcome != INCONCLUSIVE:
+                return
 
     @property
     def last(self) -> Step:
         """The step judged last."""
         return self.recorder.steps[-1]
-
-    def let_go_of_all(self) -> Iterator[Tick]:
-        """Enter the phase; a failure here counts against the step."""
-        yield from self.through(self.let_go)
 
     def let_go(self) -> Iterator[Tick]:
         """Stop the users, and release until nothing is held or waits in the queue, and the broker answers."""

@@ -58,7 +58,7 @@ if [ -n "$ramp" ]; then # enough workers and listener descriptors for its last s
     subscriptions=${ramp#*:} subscriptions=${subscriptions%%:*}
     case $ramp in *[!0-9:]* | *:*:*:* | :* | *::* | *:) subscriptions='' ;; *:*:*) ;; *) subscriptions='' ;; esac
     [ -n "$subscriptions" ] || die 2 "--ramp takes START:STOP:STEP, connections such as 1000:5000:1000, not '$ramp'"
-    [ -z "$cause$cycles" ] || die 2 "--ramp takes no --cause and no --cycles beside it"
+    [ -z "${cause#select}$cycles" ] || die 2 "--ramp takes --failing beside it, but no other --cause, and no --cycles"
 fi
 positive() { # OPTION VALUE
     case $2 in '' | *[!0-9]* | 0*) die 2 "$1 takes a whole number above 0, not '$2'" ;; esac
