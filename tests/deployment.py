@@ -45,6 +45,7 @@ class Deployment(Stack):
         super().__init__(processes, "", folder)
         self.hosts, self.at = hosts, hosts.addresses
         self.ports: dict[str, str] = {}
+        self.envs: dict[str, dict[str, str]] = {}  # of hosts that are different
         (folder / "bin").mkdir()
         for name, instead in _PROGRAMS.items():
             program = folder / "bin" / name
@@ -54,15 +55,13 @@ class Deployment(Stack):
             (folder / Path(name).name).symlink_to(ROOT / name)
         (folder / ".venv").symlink_to(sys.prefix)
 
-    def run(self, host: str, *words: str, more: Sequence[object] = (), env: dict[str, str] | None = None) -> Process:
+    def run(self, host: str, *words: str, more: Sequence[object] = ()) -> Process:
         """Run the chapter's commands that have `words` in them; the last one with `more` options after its own."""
         *before, last = commands(host, *words)
         script = "\n".join([*before, f"exec {last} {shlex.join(map(str, more))}"])
         script = re.sub(r"(listener\d):8090", self._where, script)
-        path = {"PATH": f"{self.folder}/bin:{os.environ['PATH']}:/usr/sbin"}
-        return self.processes.start(
-            *self.hosts.on(host), "sh", "-c", script, env={**path, **(env or {})}, cwd=self.folder, name=host
-        )
+        env = {"PATH": f"{self.folder}/bin:{os.environ['PATH']}:/usr/sbin", **self.envs.get(host, {})}
+        return self.processes.start(*self.hosts.on(host), "sh", "-c", script, env=env, cwd=self.folder, name=host)
 
     def start_parts(self, delay: str = "4s") -> Deployment:
         """Start the database, the broker, the inspector and the listeners."""
@@ -83,15 +82,17 @@ class Deployment(Stack):
         self.ports[host] = part.wait_for(LISTENING)[1]
         return part
 
+    def look(self) -> Process:
+        """Start the preflight alone."""
+        return self.run("master", "export", "--preflight-only", more=self._smaller())
+
     def start_run(self, *more: object) -> Process:
         """Start the master, and the workers."""
-        self.ports["master"] = str(free_port())
-        self.master = self.run("master", "export", "--master", more=[*self._smaller(), *more, *self._local(
-            "--master-bind-host", self.at["master"], "--master-bind-port", self.ports["master"]
-        )])
-        self.workers = [self.run(name, "--worker", more=["--report-log", self.report_log, *self._local(
-            "--master-host", self.at["master"], "--master-port", self.ports["master"]
-        )]) for name in WORKERS]
+        at, port = self.at["master"], str(free_port())
+        bound = self._local("--master-bind-host", at, "--master-bind-port", port)
+        self.master = self.run("master", "export", "--master", more=[*self._smaller(), *more, *bound])
+        joined = ("--report-log", self.report_log, *self._local("--master-host", at, "--master-port", port))
+        self.workers = [self.run(name, "--worker", more=joined) for name in WORKERS]
         return self.master
 
     def _smaller(self) -> list[object]:
