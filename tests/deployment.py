@@ -55,15 +55,15 @@ class Deployment(Stack):
             (folder / Path(name).name).symlink_to(ROOT / name)
         (folder / ".venv").symlink_to(sys.prefix)
 
-    def run(self, host: str, *words: str, more: Sequence[object] = ()) -> Process:
-        """Run the chapter's commands that have `words` in them; the last one with `more` options after its own."""
+    def run(self, host: str, *words: str, more: Sequence[object] = (), on: str = "") -> Process:
+        """Run the chapter's commands for `host` with one of `words`, on it or another; `more` goes to the last one."""
         *before, last = commands(host, *words)
         script = "\n".join([*before, f"exec {last} {shlex.join(map(str, more))}"])
         script = re.sub(r"(listener\d):8090", self._where, script)
         env = {"PATH": f"{self.folder}/bin:{os.environ['PATH']}:/usr/sbin", **self.envs.get(host, {})}
-        return self.processes.start(*self.hosts.on(host), "sh", "-c", script, env=env, cwd=self.folder, name=host)
+        return self.processes.start(*self.hosts.on(on or host), "sh", "-c", script, env=env, cwd=self.folder, name=host)
 
-    def start_parts(self, delay: str = "4s") -> Deployment:
+    def start_parts(self, delay: str = "4s", inspector_on: str = "orion") -> Deployment:
         """Start the database, the broker, the inspector and the listeners."""
         self.database = self._serve("mongo", "mongod", "--host", "--port")
         dbhost = self._local("-dbhost", f"{self.at['mongo']}:{self.ports['mongo']}")
@@ -71,14 +71,14 @@ class Deployment(Stack):
         few = ("--name", self.broker_name, "-notificationMode", mode, *dbhost)
         self.broker = self._serve("orion", "contextBroker", "-localIp", "-port", *few)
         self.broker_port = self.ports["orion"]
-        self.inspector = self._serve("orion", "inspector", "--host", "--port")
+        self.inspector = self._serve("orion", "inspector", "--host", "--port", on=inspector_on)
         self.inspector_port = self.ports["orion"]
         short = ("-delay", delay, "-stats", "200ms", "-timeout", "1s")
         self.listeners = [self._serve(name, "listener", "-host", "-port", *short) for name in LISTENERS]
         return self
 
-    def _serve(self, host: str, word: str, address: str, port: str, *more: object) -> Process:
-        part = self.run(host, word, more=[*self._local(address, self.at[host], port, 0), *more])
+    def _serve(self, host: str, word: str, address: str, port: str, *more: object, on: str = "") -> Process:
+        part = self.run(host, word, more=[*self._local(address, self.at[host], port, 0), *more], on=on)
         self.ports[host] = part.wait_for(LISTENING)[1]
         return part
 

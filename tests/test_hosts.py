@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deployment import LISTENERS, NAMES, SUBSCRIPTIONS, Deployment
+from tests.deployment import NAMES, SUBSCRIPTIONS, Deployment
 from tests.hosts import Hosts
 from tests.processes import Processes
 from tests.stack import moment, verdict
@@ -42,17 +42,21 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
         yield deployment
 
 
+def needs_links(deployment: Deployment) -> None:
+    if deployment.hosts.loopback:
+        pytest.skip("needs network namespaces: root, ip(8), and Linux with veth and bridge")
+
+
 @pytest.fixture
 def linked(deployment: Deployment) -> Deployment:
-    if deployment.hosts.loopback:
-        pytest.skip("needs network namespaces: root, and Linux with veth and bridge")
+    needs_links(deployment)
     return deployment
 
 
-def passes(deployment: Deployment) -> list[dict[str, str]]:
+def passes(deployment: Deployment, *options: str) -> list[dict[str, str]]:
     """Run to the end; a PASS, a row for every second, half of the notifications at each listener, nothing left."""
     began = time.time()
-    run = deployment.start_run()
+    run = deployment.start_run(*options)
     rows = deployment.ended(run, 0, within=60)
     outcome, reasons = verdict(run)
     assert outcome == "PASS"
@@ -84,6 +88,16 @@ def test_rows_are_on_the_masters_clock_whatever_the_workers_show(tmp_path: Path)
             shown = worker.wait_for(r"^\[(\S+ \S+),\d+\].* Starting Locust")[1]
             off = time.mktime(time.strptime(shown, "%Y-%m-%d %H:%M:%S")) - worker.log.stat().st_mtime
             assert abs(off - 3600 * hours) < 60
+
+
+def test_inspector_outside_the_brokers_network_namespace_counts_right(tmp_path: Path) -> None:
+    with deployed(tmp_path, "outside") as deployment:
+        needs_links(deployment)
+        deployment.start_parts(inspector_on="outside")
+        rows = passes(deployment, "--inspector", "outside")
+        ends = [int(row["established"]) - int(row["listener_held"]) for row in rows[:2]]
+        assert ends[0] == ends[1] < 20, "its connections to the database and the probes, nobody else's"
+        assert max(int(row["established"]) for row in rows) == ends[0] + SUBSCRIPTIONS + 10
 
 
 def test_listeners_host_that_vanishes_is_named(linked: Deployment) -> None:
