@@ -23,6 +23,7 @@ OK, WARNING, ERROR = "ok", "warning", "error"
 FDS_PER_NOTIFICATION = 3
 SPARE = 200  # descriptors or threads, for everything but the notifications
 DEFAULT_HTTP_TIMEOUT = 5000  # ms, Orion's -httpTimeout
+LINUX_PORTS = 32768, 60999  # for outgoing connections to one address, ip(7)
 RELEASE_MARGIN = 15  # s after --hold by which the listeners have let go
 IN_ENVIRONMENT = "(--force when an ORION_ variable of the broker's environment sets it)"
 
@@ -170,20 +171,16 @@ def _limit(value: int | None) -> str:
 
 
 def _ports(found: Found) -> Checks:
-    if found.process is None or not found.process.get("ephemeral_ports"):
-        return
-    low, high = found.process["ephemeral_ports"]
+    known = found.process and found.process.get("ephemeral_ports")
+    low, high = known or LINUX_PORTS
     most, address = max((count, address) for address, count in _shares(found.options).items())
-    remedy = "sysctl net.ipv4.ip_local_port_range='1024 65535' on the broker's host, or one more --notify-url"
-    needed = f"{most} to {address}"
-    yield _judged(
-        "ephemeral ports",
-        high - low + 1 >= most,
-        f"{high - low + 1} ({low} to {high})",
-        needed,
-        remedy,
-        _too_small(found),
-    )
+    there = high - low + 1
+    if known or there < most:
+        shown = f"{there} ({low} to {high})" if known else f"not told; Linux's default is {there} ({low} to {high})"
+        another = "start another listener, on another port or host, and name it with one more --notify-url"
+        remedy = f"{another}; or sysctl net.ipv4.ip_local_port_range='1024 65535' on the broker's host"
+        state = _too_small(found) if known else WARNING
+        yield _judged("ephemeral ports", there >= most, shown, f"{most} to {address}", remedy, state)
 
 
 def _shares(options: Options) -> Counter[str]:

@@ -103,7 +103,7 @@ CAUSES = (
     Cause(
         "listener-down",
         "a listener is down or cannot be reached",
-        (lambda s: sum(s.unreachable.values()) > 1,),
+        (lambda s: s.unreachable,),
         lambda s: f"{_counted(s.unreachable)}; {s.sent_error} notifications failed",
         "start it (python -m listener -delay 5m) where --notify-url says",
     ),

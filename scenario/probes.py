@@ -18,6 +18,7 @@ from scenario.records import ConnectionSample, ListenerSample, Probe, QueueSampl
 from scenario.users import RunUser, park
 
 PROBE_TIMEOUT = (2.0, 2.0)  # s to connect, s to answer
+LISTENER_FIGURES = ("held", "accepted", "received", "out_of_descriptors", "abandoned")
 PROBE_LIMIT = 4.5  # s in all: a server that dribbles keeps below the limit on each read
 
 
@@ -94,6 +95,10 @@ class VersionProbe(EachSecond, HttpUser):
 
 class QueueProbe(EachSecond, HttpUser):
     """GET /statistics, kept alive: it goes on telling the queue when new connections no longer get through."""
+
+    def on_start(self) -> None:
+        """Ask the broker itself, whatever proxy the environment names."""
+        self.client.trust_env = False
 
     def probe(self, second: int) -> None:
         """Ask once; the session opens another connection when the one before is still busy."""
@@ -181,28 +186,33 @@ class ListenerProbe(EachSecond, User):
         self.client.trust_env = False
 
     def probe(self, second: int) -> None:
-        """Sum what the listeners hold; nothing when one of them does not tell."""
+        """Sum what the listeners tell; nothing when one of them does not, and the error says which."""
         at = self.of_run.clock.now()
-        try:
-            stats = [self._stats(address) for address in self.of_run.options.listener_addresses]
-            sums = (
-                sum(stat[name] for stat in stats)
-                for name in ("held", "accepted", "received", "out_of_descriptors", "abandoned")
-            )
-            sample = ListenerSample(second, at, *sums)
-        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
-            sample = ListenerSample(second, at, error=broker.reason(error))
+        addresses = dict.fromkeys(self.of_run.options.listener_addresses)  # several URLs may lead to one
+        answers = self.in_flight.map(self._ask, addresses)  # all at once: each may take as long as it is given
+        errors = [error for _, error in answers if error]
+        names = () if errors else LISTENER_FIGURES
+        sums = {name: sum(figures[name] for figures, _ in answers) for name in names}
+        sample = ListenerSample(second, at, **sums, error="; ".join(errors))
         events.listener_sampled.fire(record=sample)
 
-    def _stats(self, address: str) -> dict[str, Any]:
-        url = f"http://{address}/-/stats"
+    def _ask(self, address: str) -> tuple[dict[str, int], str]:
+        """Return a listener's figures, or why there are none."""
         try:
-            response = self.client.get(url, timeout=PROBE_TIMEOUT)
+            response = self._get(f"http://{address}/-/stats")
+            response.raise_for_status()
+            stats: dict[str, Any] = response.json()
+            return {name: int(stats[name]) for name in LISTENER_FIGURES}, ""
+        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+            return {}, f"{address}: {broker.reason(error)}"
+
+    def _get(self, url: str) -> requests.Response:
+        try:
+            return self.client.get(url, timeout=PROBE_TIMEOUT)
+        except requests.ConnectTimeout:
+            raise
         except requests.ConnectionError:  # the listener may close an idle connection at the very moment it is asked
-            response = self.client.get(url, timeout=PROBE_TIMEOUT)
-        response.raise_for_status()
-        stats: dict[str, Any] = response.json()
-        return stats
+            return self.client.get(url, timeout=PROBE_TIMEOUT)
 
     def on_stop(self) -> None:
         """Close the connections."""

@@ -120,9 +120,11 @@ class Symptoms(Figures):
 
     @cached_property
     def unreachable(self) -> Counter[str]:
-        """Why listeners could not be asked, where they could not be reached, from the trigger on."""
-        errors = [row.listener.error for row in self.run.rows if row.listener and row.since_trigger >= 0]
-        return Counter(error for error in errors if error in UNREACHABLE)
+        """Which listeners could not be reached, and why, from the trigger on, more than once: "host:port: reason"."""
+        samples = [row.listener for row in self.run.rows if row.listener and row.since_trigger >= 0]
+        errors = [error for sample in samples for error in sample.error.split("; ")]
+        seen = Counter(error for error in errors if error.partition(": ")[2] in UNREACHABLE)
+        return Counter({error: rows for error, rows in seen.items() if rows > 1})
 
     @property
     def listener_took_too_few(self) -> bool:

@@ -121,6 +121,8 @@ def _process(run: Judged) -> _Reasons:
 def _load(run: Judged) -> _Reasons:
     """The load was not what it should be, which is not the broker's failure."""
     seen = Symptoms(run)
+    for error, rows in seen.unreachable.items():
+        yield INCONCLUSIVE, f"listeners: {error} in {rows} rows"
     if seen.listener_took_too_few:
         yield INCONCLUSIVE, f"listener: it took {seen.accepted} of the {seen.held} connections that the broker holds"
     if seen.unanswered > seen.few:

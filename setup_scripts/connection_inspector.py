@@ -30,7 +30,7 @@ from functools import lru_cache
 from itertools import compress, count, takewhile
 from operator import and_
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 import rpyc
@@ -142,7 +142,8 @@ class Broker:
 
     def __init__(self, process: psutil.Process) -> None:
         self.process, self.folder = process, f"/proc/{process.pid}/fd"
-        self.by_kernel = os.path.samefile("/proc/self/ns/net", f"/proc/{process.pid}/ns/net")  # not in a container
+        self.beside = os.path.samefile("/proc/self/ns/net", f"/proc/{process.pid}/ns/net")  # not in a container
+        self.by_kernel = self.beside
         try:
             kernel_sockets()
         except OSError:
@@ -157,7 +158,7 @@ class Broker:
         """Return all that `inspect` tells."""
         with os.scandir(self.folder) as entries:  # in ascending order, so the first thousand are enough
             low = sum(1 for _ in takewhile(lambda entry: int(entry.name) < LOW_FDS, entries))
-        counts = self._by_kernel(port, listeners) if self.by_kernel else self._by_psutil(port, listeners)
+        counts = self._by_kernel(port, listeners) if self.by_kernel else self._by_proc(port, listeners)
         with self.process.oneshot():
             if self.process.status() == psutil.STATUS_ZOMBIE:  # what has ended has no connections, which is no count
                 raise psutil.NoSuchProcess(self.process.pid)
@@ -173,19 +174,19 @@ class Broker:
                 "name": self.process.name(),
                 "command_line": self.process.cmdline(),
                 "started": self.process.create_time(),
-                "ephemeral_ports": _ephemeral_ports(),
+                "ephemeral_ports": _ephemeral_ports() if self.beside else [],
             }
 
-    def _by_psutil(self, port: int, listeners: frozenset[Address]) -> Counts:
-        listed = self.process.net_connections(kind="tcp")
+    def _by_proc(self, port: int, listeners: frozenset[Address]) -> Counts:
+        listed = connections(self.process)
         return {
             "states": Counter(c.status for c in listed),
-            "to_listeners": Counter(c.status for c in listed if c.raddr and _plain(*c.raddr) in listeners),
+            "to_listeners": Counter(c.status for c in listed if c.raddr in listeners),
             "listener_ports": _extent(
-                {c.laddr.port for c in listed if c.raddr and _plain(*c.raddr) in listeners},
-                {c.laddr.port for c in listed},
+                {c.laddr[1] for c in listed if c.raddr in listeners},
+                {c.laddr[1] for c in listed},
             ),
-            "from_clients": Counter(c.status for c in listed if c.raddr and c.laddr.port == port),
+            "from_clients": Counter(c.status for c in listed if c.raddr[1] and c.laddr[1] == port),
         }
 
     def _by_kernel(self, port: int, listeners: frozenset[Address]) -> Counts:
@@ -271,6 +272,37 @@ class Broker:
         self.ports_left_out = [p for p, n in others.most_common(8) if n >= self.BULK and p not in own_ports]
 
 
+class Connection(NamedTuple):
+    """A TCP socket of a process; port 0: it has no such end."""
+
+    fd: int
+    status: str
+    laddr: Address
+    raddr: Address
+
+
+def connections(process: psutil.Process) -> list[Connection]:
+    """Return a process's TCP sockets, proc_pid_net(5); psutil looks for them in the inspector's network namespace."""
+    fds, found = {}, []  # type: dict[str, int], list[Connection]
+    for fd in os.listdir(f"/proc/{process.pid}/fd"):
+        with suppress(FileNotFoundError):  # closed meanwhile
+            fds.setdefault(os.readlink(f"/proc/{process.pid}/fd/{fd}"), int(fd))
+    for name, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+        table = Path(f"/proc/{process.pid}/net/{name}")
+        lines = table.read_text(encoding="ascii").splitlines()[1:] if table.exists() else []  # no tcp6 without IPv6
+        for line in lines:
+            _, local, remote, state, *_, inode = line.split()[:10]
+            if (own := fds.get(f"socket:[{inode}]")) is not None:
+                found.append(Connection(own, STATES[int(state, 16)], _end(family, local), _end(family, remote)))
+    return found
+
+
+def _end(family: int, text: str) -> Address:
+    ip, port = text.split(":")
+    words = [int(ip[n : n + 8], 16) for n in range(0, len(ip), 8)]
+    return _address(family, socket.htons(int(port, 16)), *words, *[0] * (4 - len(words)))
+
+
 def _extent(ports: set[int], taken: Iterable[int]) -> dict[str, int]:
     """Return how many ports there are, how many from the lowest to the highest, and how many of those are `taken`."""
     low, high = min(ports, default=1), max(ports, default=0)
@@ -288,7 +320,7 @@ def _plain(ip: str, port: int) -> Address:
 
 
 def _ephemeral_ports() -> list[int]:
-    """Return the range of local ports for outgoing connections, ip(7); that of the inspector's network namespace."""
+    """Return the range of local ports for outgoing connections, ip(7); in the inspector's network namespace."""
     try:
         text = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii")
     except OSError:
@@ -298,7 +330,7 @@ def _ephemeral_ports() -> list[int]:
 
 def descriptor_table(process: psutil.Process) -> str:
     """Return the process's descriptors in the manner of lsof -p: how many of which kind, and some dozens of lines."""
-    sockets = {c.fd: c for c in process.net_connections(kind="inet")}
+    sockets = {c.fd: c for c in connections(process)}
     names, kinds = {}, Counter()  # type: dict[int, str], Counter[str]
     for number in sorted(map(int, os.listdir(f"/proc/{process.pid}/fd"))):
         with suppress(FileNotFoundError):  # closed meanwhile
@@ -327,13 +359,12 @@ def descriptor_table(process: psutil.Process) -> str:
     )
 
 
-def _lsof(link: str, connection: Any) -> tuple[str, str]:
+def _lsof(link: str, connection: Connection | None) -> tuple[str, str]:
     """Return what lsof(8) would show of a descriptor, and its kind."""
     if not connection:
         return link, "file" if link.startswith("/") else link.partition(":")[0]
-    kind = f"{'TCP' if connection.type == socket.SOCK_STREAM else 'UDP'} {connection.status}"
-    ends = [f"{end.ip}:{end.port}" for end in (connection.laddr, connection.raddr) if end]
-    return f"{kind[:3]} {'->'.join(ends)} ({connection.status})", kind
+    ends = [f"{ip}:{port}" for ip, port in (connection.laddr, connection.raddr) if port]
+    return f"TCP {'->'.join(ends)} ({connection.status})", f"TCP {connection.status}"
 
 
 def _limits(process: psutil.Process, which: int) -> list[int | None]:
@@ -349,12 +380,12 @@ def find_broker(process_name: str, port: int) -> Broker:
     denied = None
     for process in named:
         try:
-            listed = [] if len(named) == 1 else process.net_connections(kind="tcp")
-            if len(named) == 1 or any(c.status == "LISTEN" and c.laddr.port == port for c in listed):
+            listed = [] if len(named) == 1 else connections(process)
+            if len(named) == 1 or any(c.status == "LISTEN" and c.laddr[1] == port for c in listed):
                 return Broker(process)
-        except psutil.AccessDenied as error:
+        except PermissionError as error:
             denied = error
-        except psutil.Error:
+        except (FileNotFoundError, ProcessLookupError):
             continue
     if denied:  # it may well be the one
         raise denied

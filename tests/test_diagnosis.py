@@ -58,7 +58,7 @@ ROWS = [
     (["unknown"], [after(2, version={"latency": 1500.0}), after(5, version=version(SILENT))]),
     (["stale-cache"], [after(0, queue={"entered": 200})]),
     (["transient"], [after(-9, queue={"entered": None, "size": None, "backlog": None, "rejected": None})]),
-    (["listener-down"], [after(0, listener={"error": REFUSED}, connections={"established": 12})]),
+    (["listener-down"], [after(0, listener={"error": f"l:8090: {REFUSED}"}, connections={"established": 12})]),
     (["listener-nofile"], [after(0, listener={"accepted": 40, "held": 40, "out_of_descriptors": 3})]),
     (["http-timeout"], [after(5, queue={"sent_error": 100}, listener={"abandoned": 100})]),
     (["listener-closes"], [after(12, queue={"sent_error": 100}, connections={"close_wait": 0})]),

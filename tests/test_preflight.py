@@ -106,7 +106,27 @@ def test_database_that_is_down(stack: Stack) -> None:
 def test_too_many_for_the_ephemeral_ports(stack: Stack) -> None:
     _, lines = table(stack.start(), "--subscriptions", 70_000)
     assert lines["ephemeral ports"][0] == "error"
-    assert "one more --notify-url" in lines["ephemeral ports"][1]
+    assert f"needed: 70000 to 127.0.0.1:{stack.listener_port}; start another listener" in lines["ephemeral ports"][1]
+    assert "name it with one more --notify-url" in lines["ephemeral ports"][1]
+
+
+def test_ports_are_needed_per_listener(stack: Stack) -> None:
+    stack.start()
+    low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split())
+    urls = [f"http://127.0.0.1:{port}/notify" for port in (stack.listener_port, stack.broker_port)]
+    many = ("--subscriptions", high - low + 3, "--notify-url")
+    _, lines = table(stack, *many, urls[0])
+    assert lines["ephemeral ports"][0] == "error"
+    _, lines = table(stack, *many, ",".join(urls))
+    assert lines["ephemeral ports"][0] == "ok"
+
+
+@pytest.mark.parametrize(("subscriptions", "states"), [(28_232, []), (28_233, ["warning"])])
+def test_ports_when_nobody_tells_of_them(stack: Stack, subscriptions: int, states: list[str]) -> None:
+    _, lines = table(stack.start(), "--subscriptions", subscriptions, "--no-connection-info")
+    told = [lines[what] for what in lines if what == "ephemeral ports"]
+    assert [state for state, _ in told] == states
+    assert all("Linux's default is 28232 (32768 to 60999)" in rest for _, rest in told)
 
 
 def test_too_many_for_the_processes_the_listener_and_locust(stack: Stack) -> None:
