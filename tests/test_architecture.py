@@ -15,7 +15,7 @@ ORDER = (
     *("database", "values", "options", "records", "broker", "listeners", "checks", "inspection", "run", "events"),
     *("progress", "held", "figures", "symptoms", "recovery", "diagnosis", "timeline", "verdict"),
     *("breaking_point", "growth", "preflight", "users", "probes", "evidence", "recorder"),
-    *("phases", "steps", "ramp", "cycles", "shapes", "outputs", "wiring"),
+    *("phases", "steps", "ramp", "cycles", "shapes", "outputs", "wiring", "compare"),
 )
 SOURCES = sorted(path for folder in ("scenario", "listener", "setup_scripts") for path in (ROOT / folder).rglob("*.py"))
 

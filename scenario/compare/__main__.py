@@ -1,0 +1,88 @@
+"""`python -m scenario.compare`: the command line, the table on stdout, the chart in a file."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import re
+import sys
+from argparse import ArgumentTypeError
+from collections.abc import Sequence
+from pathlib import Path
+
+from scenario import compare
+from scenario.compare import chart
+from scenario.compare.judgement import floors, judge, table
+from scenario.compare.rows import RunFile, UnusableError, read
+from scenario.values import report_log
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare two runs (`arguments` None: the process's own); return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may be what the terminal cannot show
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    tolerance = f"{options.tolerance:g} % of A's figure, or the figure's floor (--help) where that is more"
+    try:
+        a, b = read(options.a), read(options.b)
+        judgement = judge(a, b, options.tolerance / 100)
+        if options.chart:
+            _write(options.chart, chart.page(a, b, judgement, tolerance), a, b)
+    except UnusableError as problem:
+        parser.exit(2, f"{parser.prog}: error: {problem}\n")
+    print(f"A          {a.path}\nB          {b.path}\ntolerance  {tolerance}\n")
+    print("\n".join(table(judgement)), end="\n\n")
+    print("\n".join(judgement.sentences))
+    if options.chart:
+        print(f"chart: {Path(options.chart).resolve()}")
+    return judgement.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m scenario.compare",
+        usage="%(prog)s [--tolerance SHARE] [--chart FILE] A_connections.csv B_connections.csv",
+        description=compare.__doc__,
+        epilog="\n".join(floors()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("a", metavar="A_connections.csv", help="the run to be measured by")
+    parser.add_argument("b", metavar="B_connections.csv", help="the run that is judged")
+    parser.add_argument(
+        "--tolerance", type=_percent, default=10.0, metavar="SHARE", help="of A's figure, as 10%% (default: 10%%)"
+    )
+    parser.add_argument(
+        "--chart",
+        type=_chart,
+        default="comparison.html",
+        metavar="FILE",
+        help="an HTML page, replaced if it is there; '' for none (default: comparison.html in this folder)",
+    )
+    return parser
+
+
+def _percent(text: str) -> float:
+    if not re.fullmatch(r"\d{1,4}(\.\d+)? ?%", text, re.ASCII):
+        raise ArgumentTypeError(f"takes a share with its sign, such as 10% or 2.5%, not {text!r}")
+    return float(text.rstrip(" %"))
+
+
+def _chart(text: str) -> str:
+    return text and report_log(text)
+
+
+def _write(path: str, page: str, *runs: RunFile) -> None:
+    file = Path(path)
+    if any(file.resolve() == Path(run.path).resolve() for run in runs):
+        raise UnusableError(f"--chart: {path} is one of the runs")
+    try:
+        file.write_text(page, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise UnusableError(f"--chart: {path}: {error.strerror}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,211 @@
+"""`python -m scenario.compare`: what it says of two runs, its exit codes, and the chart."""
+
+from __future__ import annotations
+
+import csv
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenario.outputs.csv import COLUMNS
+from tests.processes import ROOT
+from tests.stack import Stack
+from tests.test_browser import Page, page
+
+__all__ = ["page"]
+EVIL = "<img src=x onerror=alert(1)> & <b>bold"
+
+
+def row(second: int, **changed: object) -> dict[str, object]:
+    """Return a row of a run that holds 1000 connections from second 1 on, at 5 ms; `changed` is what differs."""
+    held = 1000 if second >= 1 else 0
+    return {
+        **dict.fromkeys(COLUMNS, ""),
+        **{"time_utc": f"2026-11-23T08:04:{second + 10:02}.000Z", "second": second, "phase": "observe", "step": 1},
+        **{"version": "OK", "version_latency_ms": 5.0, "queue_backlog": 0},
+        **{"sent_ok": 0, "sent_error": 0, "rejected": 0, "established": held + 12, "close_wait": 0, "sum": held + 12},
+        **{"broker_fds": 3 * held + 18, "broker_threads": held + 10, "broker_rss_bytes": 40_000_000 + 20_000 * held},
+        **{"listener_held": held, **changed},
+    }
+
+
+def rows(**changed: object) -> list[dict[str, object]]:
+    """Return 20 seconds since the update and 2 before it; from second 1 on with what differs."""
+    return [row(second, **(changed if second >= 1 else {})) for second in range(-2, 20)]
+
+
+def write(path: Path, lines: Sequence[dict[str, object]], columns: Sequence[str] = COLUMNS) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(lines)
+    return path
+
+
+def compare(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "scenario.compare", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+def compared(folder: Path, a: Sequence[dict[str, object]], b: Sequence[dict[str, object]], *options: str) -> Any:
+    files = write(folder / "a_connections.csv", a), write(folder / "b_connections.csv", b)
+    return compare(folder, *files, "--chart", "", *options)
+
+
+def line(output: str, name: str) -> list[str]:
+    """Return the cells of a figure's line: A, B, change, allowed, and the mark if there is one."""
+    found = next(text for text in output.splitlines() if text.startswith(name))
+    return re.split(r"  +", found)[1:]
+
+
+WORSE: list[tuple[dict[str, object], str]] = [
+    ({"version_latency_ms": 60.1}, "version: max latency|version: p95 latency|version: median latency of OK rows"),
+    ({"version": "NOK", "version_latency_ms": 1}, "version: NOK"),
+    ({"listener_held": 890}, "held: most by the listeners"),
+    ({"sent_error": 6}, "notifications: sent_error"),
+    ({"rejected": 6}, "notifications: rejected"),
+    ({"queue_backlog": 9}, "queue: empty since second"),
+    ({"broker_fds": 3400}, "fds per held connection"),
+    ({"broker_threads": 1200}, "threads per held connection"),
+    ({"broker_rss_bytes": 80_000_000}, "RSS growth per held connection"),
+]
+
+
+@pytest.mark.parametrize(("changed", "named"), WORSE, ids=[named.split("|")[0] for _, named in WORSE])
+def test_worse_in_one_figure(changed: dict[str, object], named: str, tmp_path: Path) -> None:
+    run = compared(tmp_path, rows(), rows(**changed))
+    assert run.returncode == 1, run.stdout + run.stderr
+    marked = {re.split(r" [(\[]|  ", text)[0] for text in run.stdout.splitlines() if text.endswith("  worse")}
+    assert marked <= set(named.split("|"))
+    assert named.rsplit("|", maxsplit=1)[-1] in marked
+    assert f"B is worse than A in {len(marked)} of 14 figures judged: " in run.stdout
+    back = compared(tmp_path, rows(**changed), rows())
+    assert back.returncode == 0, "the other way round it is better\n" + back.stdout
+
+
+def test_held_later_and_less(tmp_path: Path) -> None:
+    slow = [row(second, **({"established": 12, "listener_held": 0} if second < 5 else {})) for second in range(-2, 20)]
+    run = compared(tmp_path, rows(), slow)
+    assert run.returncode == 1
+    assert line(run.stdout, "held: 99 %") == ["1", "5", "+4 (+400 %)", "+2.0", "worse"]
+    run = compared(tmp_path, rows(), rows(established=900))
+    assert line(run.stdout, "held: most established") == ["1,000", "888", "-112 (-11 %)", "-100.0", "worse"]
+
+
+def test_tolerance_and_floor(tmp_path: Path) -> None:
+    near = rows(version_latency_ms=14.9, sent_error=5)
+    assert compared(tmp_path, rows(), near, "--tolerance", "0%").returncode == 0, "within the floors"
+    fewer = rows(), rows(established=932, listener_held=920)
+    assert compared(tmp_path, *fewer).returncode == 0
+    run = compared(tmp_path, *fewer, "--tolerance", "5%")
+    assert run.returncode == 1
+    assert "tolerance  5 % of A's figure, or the figure's floor (--help) where that is more" in run.stdout
+    help_text = compare(tmp_path, "--help").stdout
+    assert re.search(r"version: median latency of OK rows \(ms\) +more +10\n", help_text)
+    assert "(default: 10%)" in help_text
+
+
+def test_not_measured_is_neither_zero_nor_judged(tmp_path: Path) -> None:
+    blind = dict.fromkeys(("broker_fds", "broker_threads", "broker_rss_bytes", "established", "close_wait", "sum"), "")
+    run = compared(tmp_path, rows(), [{**row, **blind} for row in rows()])
+    assert run.returncode == 0, run.stdout
+    assert line(run.stdout, "held: most established") == ["1,000", "–", "–", "–", "not measured in B"]  # noqa: RUF001
+    assert re.search(
+        r"^not judged, for it was not measured .*: held: most established above rest \(B\), fds", run.stdout, re.M
+    )
+
+
+@pytest.mark.parametrize("column", ["A held nothing", "nobody counted"])
+def test_nothing_to_judge_by_is_not_green(column: str, tmp_path: Path) -> None:
+    nothing = {"A held nothing": (12, 0), "nobody counted": ("", "")}[column]
+    empty = [{**row, "established": nothing[0], "listener_held": nothing[1]} for row in rows()]
+    run = compared(tmp_path, empty, empty)
+    assert run.returncode == 4, run.stdout
+    assert "cannot tell: " in run.stdout
+
+
+BAD: dict[str, tuple[list[dict[str, object]], Sequence[str], str]] = {
+    "header": (rows(), COLUMNS[:-1], "no connections CSV"),
+    "no rows": ([], COLUMNS, "no row since the update"),
+    "baseline only": (rows()[:2], COLUMNS, "no row since the update"),
+    "steps": (rows() + [{**row, "step": 2} for row in rows()], COLUMNS, "has several steps"),
+    "twice": (rows() + rows(), COLUMNS, "more than one run"),
+    "number": (rows(established="many"), COLUMNS, "line 5: established is a number or empty, not 'many'"),
+    "nan": (rows(broker_fds="nan"), COLUMNS, "line 5: broker_fds is a number or empty, not 'nan'"),
+}
+
+
+@pytest.mark.parametrize("which", BAD)
+def test_file_that_is_none_of_ours(which: str, tmp_path: Path) -> None:
+    lines, columns, sentence = BAD[which]
+    good, bad = write(tmp_path / "good.csv", rows()), write(tmp_path / "bad.csv", lines, columns)
+    for files in ((good, bad), (bad, good)):
+        refused(compare(tmp_path, *files), f"{bad}: .*{re.escape(sentence)}")
+    assert not (tmp_path / "comparison.html").exists()
+
+
+def test_options_that_cannot_be_used(tmp_path: Path) -> None:
+    good = write(tmp_path / "good.csv", rows())
+    refused(compare(tmp_path, good, "none.csv"), "none.csv: No such file")
+    refused(compare(tmp_path, good, tmp_path), "Is a directory")
+    for tolerance in ("10", "-1%", "x", "nan%", ""):
+        refused(compare(tmp_path, good, good, f"--tolerance={tolerance}"), "--tolerance: takes a share with its sign")
+    refused(compare(tmp_path, good, good, "--chart", "none/c.html"), "--chart: takes a file in a folder that exists")
+    refused(compare(tmp_path, good, good, "--chart", good), "--chart: .*good.csv is one of the runs")
+
+
+def refused(run: subprocess.CompletedProcess[str], sentence: str) -> None:
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert run.stdout == ""
+    assert re.search(sentence, run.stderr.splitlines()[-1]), run.stderr
+
+
+def test_real_runs(stack: Stack) -> None:
+    stack.start()
+    stack.ended(stack.locust(), 0)
+    first = Path(f"{stack.prefix}_connections.csv").rename(stack.folder / "first.csv")
+    itself = compare(stack.folder, first, first, "--chart", "")
+    assert itself.returncode == 0, itself.stdout + itself.stderr
+    stack.broker.stop()
+    stack.listener.stop()
+    stack.inspector.stop()
+    stack.start("--slow", 300)
+    stack.ended(stack.locust(), 0)
+    run = compare(stack.folder, first, f"{stack.prefix}_connections.csv", "--chart", "")
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert line(run.stdout, "version: median")[-1] == "worse"
+    assert line(run.stdout, "held: most by the listeners")[:2] == ["60", "60"]
+
+
+@pytest.mark.alone
+def test_chart(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    a = write(tmp_path / "<b>run.csv", rows())
+    b = write(tmp_path / "other" / "<b>run.csv", rows(version="NOK", version_latency_ms="", version_error=EVIL))
+    run = compare(tmp_path, a, b)
+    assert run.returncode == 1, run.stderr
+    chart = tmp_path / "comparison.html"
+    assert f"chart: {chart}" in run.stdout
+    assert not re.findall(r"""<(?:script|link|img)[^>]* (?:src|href)=""", chart.read_text(encoding="utf-8"))
+    page.driver.get(f"file://{chart}")
+    page.wait(lambda: page.points("established") == len(rows()))
+    assert page.points("close wait") == len(rows())
+    drawn = page.driver.execute_script(
+        "return [...document.querySelectorAll('.scatterlayer .trace')].map((trace) => trace.__data__[0].trace)"
+        ".filter((trace) => trace.name === 'NOK').map((trace) => trace.y.filter((y) => y !== null).length)"
+    )
+    assert drawn in ([0, 19], [19]), drawn
+    titles = [
+        element.text for element in page.driver.find_elements("css selector", "[class^=legend][class$=titletext]")
+    ]
+    assert len(set(titles)) == 2, titles
+    assert all("<b>run.csv" in title for title in titles), "escaped, and told apart"
+    assert page.find(".lines tr.worse td").text.startswith("version: ")
+    assert not page.driver.find_elements("css selector", "b b, img[src=x]")
