@@ -114,6 +114,16 @@ def _parser() -> argparse.ArgumentParser:
     add("-httpTimeout", type=_Whole(1, 2**31), default=5000, help="ms a listener has for its answer (default: 5000)")
     add("-subCacheIval", type=_Whole(1, 2**31), default=60, help="s between refreshes of the cache (default: 60)")
     add("-statNotifQueue", action="store_true", help="show notifQueue in /statistics (threadpool only)")
+    _add_own(parser)
+    for flag in _IGNORED_FLAGS.split():
+        add(f"-{flag}", action="store_true", help=argparse.SUPPRESS)
+    for flag in _IGNORED_VALUES.split():
+        add(f"-{flag}", help=argparse.SUPPRESS)
+    return parser
+
+
+def _add_own(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add(
         "--sender-processes",
         type=_Whole(1, 100),
@@ -146,11 +156,6 @@ def _parser() -> argparse.ArgumentParser:
         choices=KINDS,
         help=f"each notification that has ended leaves one behind, of these: {', '.join(KINDS)} (default: {KINDS[0]})",
     )
-    for flag in _IGNORED_FLAGS.split():
-        add(f"-{flag}", action="store_true", help=argparse.SUPPRESS)
-    for flag in _IGNORED_VALUES.split():
-        add(f"-{flag}", help=argparse.SUPPRESS)
-    return parser
 
 
 class _Whole:
