@@ -8,7 +8,7 @@ the others, because it is copied there alone; to a plain rpyc_classic the client
 """
 
 # Python 3.8 has no zip(strict=), and pathlib is slow for thousands of descriptors
-# ruff: noqa: B905, PTH115, PTH116, PTH121, PTH208
+# ruff: noqa: B905, PTH110, PTH115, PTH116, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -125,16 +125,17 @@ def _of_one_length(answer: bytes) -> tuple[bytes, int, bool]:
     return b"".join(messages), MESSAGE, kind != NLMSG_DONE
 
 
-# --- The broker's process ---
+# --- The broker's process, and those that it started ---
 
 
 class Broker:
-    """One process, and what is remembered of it between two samples: which sockets are its own.
+    """A process and its descendants, and what is remembered between two samples: which sockets are their own.
 
     To read where 15,000 descriptors lead costs more than all the rest. A socket keeps its inode for life, so while
     the own sockets that are still listed and the descriptors that lead elsewhere add up to all descriptors, none of
     the new sockets can be its own, and nothing else is read. READ_AGAIN samples later all links are read anyway,
-    because a socket that was inherited or handed on is not noticed.
+    because a socket that was inherited or handed on is not noticed. So are all processes, for descendants; the other
+    samples see the children of main threads only, where the kernel tells them (CONFIG_PROC_CHILDREN).
     """
 
     READ_AGAIN = 30
@@ -142,12 +143,13 @@ class Broker:
 
     def __init__(self, process: psutil.Process) -> None:
         self.process, self.folder = process, f"/proc/{process.pid}/fd"
-        self.beside = os.path.samefile("/proc/self/ns/net", f"/proc/{process.pid}/ns/net")  # not in a container
-        self.by_kernel = self.beside
-        try:
-            kernel_sockets()
-        except OSError:
-            self.by_kernel = False
+        self.family: list[psutil.Process] = []  # learned by each sample
+        self.full: int | None = None  # all descriptors when the first process had no more left
+        self.beside = Path("/proc/self/ns/net").samefile(f"/proc/{process.pid}/ns/net")  # not in a container
+        self.by_kernel = False
+        if self.beside:
+            with suppress(OSError):
+                self.by_kernel = bool(kernel_sockets())
         self.is_own: dict[int, bool] = {}
         self.elsewhere: dict[str, str] = {}  # descriptors that lead to none of the listed sockets, and where to
         self.duplicated: dict[str, str] = {}  # descriptors of which those hold duplicates, and where to
@@ -156,6 +158,7 @@ class Broker:
 
     def sample(self, port: int, listeners: frozenset[Address]) -> dict[str, Any]:
         """Return all that `inspect` tells."""
+        self._find_family()
         with os.scandir(self.folder) as entries:  # in ascending order, so the first thousand are enough
             low = sum(1 for _ in takewhile(lambda entry: int(entry.name) < LOW_FDS, entries))
         counts = self._by_kernel(port, listeners) if self.by_kernel else self._by_proc(port, listeners)
@@ -164,12 +167,11 @@ class Broker:
                 raise psutil.NoSuchProcess(self.process.pid)
             return {
                 **counts,
-                "fds": self._fds(),
+                **self._descriptors(),
                 "free_below_1024": LOW_FDS - low,
-                "nofile": _limits(self.process, psutil.RLIMIT_NOFILE),
                 "nproc": _limits(self.process, psutil.RLIMIT_NPROC),
-                "threads": self.process.num_threads(),
-                "rss": self.process.memory_info().rss,
+                "threads": sum(process.num_threads() for process in self.family),
+                "rss": sum(process.memory_info().rss for process in self.family),
                 "pid": self.process.pid,
                 "name": self.process.name(),
                 "command_line": self.process.cmdline(),
@@ -177,8 +179,35 @@ class Broker:
                 "ephemeral_ports": _ephemeral_ports() if self.beside else [],
             }
 
+    def _find_family(self) -> None:
+        """Learn the descendants; zombies, and those that may not be looked into, have no `exe` and are left out."""
+        if self.samples % self.READ_AGAIN == 0:
+            self.listed: list[psutil.Process] = self.process.children(recursive=True)
+        found = [self.process.pid]
+        for pid in found:  # which grows
+            with suppress(OSError), open(f"/proc/{pid}/task/{pid}/children", "rb") as children:
+                found += map(int, children.read().split())
+        found += [process.pid for process in self.listed if process.pid not in found and process.is_running()]
+        found[1:] = [pid for pid in found[1:] if os.path.exists(f"/proc/{pid}/exe")]
+        if found != [process.pid for process in self.family]:
+            self.family = [self.process, *map(psutil.Process, found[1:])]
+            self.folders = [f"/proc/{pid}/fd" for pid in found]
+            networks = {os.stat(f"/proc/{pid}/ns/net").st_ino for pid in ("self", *found)}  # a container has its own
+            self.by_kernel = self.by_kernel and len(networks) == 1
+            self.is_own, self.elsewhere, self.duplicated, self.full = {}, {}, {}, None
+
+    def _descriptors(self) -> dict[str, Any]:
+        """Return `fds` and `nofile` of the whole."""
+        each = [_fds(folder) for folder in self.folders]
+        limits = [_limits(process, psutil.RLIMIT_NOFILE) for process in self.family]
+        soft, hard = (None if None in both else sum(both) for both in zip(*limits))
+        if len(each) > 1 and any(own and fds >= own - 2 - own // 100 for fds, (own, _) in zip(each, limits)):
+            self.full = self.full or sum(each)
+        return {"fds": sum(each), "nofile": [self.full or soft, hard]}
+
     def _by_proc(self, port: int, listeners: frozenset[Address]) -> Counts:
-        listed = connections(self.process)
+        each = (connections(process) for process in self.family)
+        listed = {c[1:]: c for some in each for c in some}.values()  # what two of them share, once
         return {
             "states": Counter(c.status for c in listed),
             "to_listeners": Counter(c.status for c in listed if c.raddr in listeners),
@@ -219,7 +248,7 @@ class Broker:
         own = self._whose(sockets)
         self.samples += 1
         unknown = any(None in some for some in own)
-        all_found = self._fds() == sum(some.count(True) for some in own) + len(self.elsewhere)
+        all_found = sum(map(_fds, self.folders)) == sum(some.count(True) for some in own) + len(self.elsewhere)
         if not all_found or self.samples % self.READ_AGAIN == 0 or (unknown and not self._still_elsewhere()):
             sockets = kernel_sockets()
             self._read_links(sockets)
@@ -234,13 +263,10 @@ class Broker:
     def _whose(self, sockets: list[Sockets]) -> list[list[bool | None]]:
         return [list(map(self.is_own.get, some.inodes)) for some in sockets]
 
-    def _fds(self) -> int:
-        return os.stat(self.folder).st_size or len(os.listdir(self.folder))  # a size since Linux 6.2, proc_pid_fd(5)
-
     def _still_elsewhere(self) -> bool:
         try:
             watched = {**self.elsewhere, **self.duplicated}
-            return all(os.readlink(f"{self.folder}/{fd}") == link for fd, link in watched.items())
+            return all(os.readlink(path) == link for path, link in watched.items())
         except FileNotFoundError:
             return False
 
@@ -249,17 +275,17 @@ class Broker:
         listed = {inode for some in sockets for inode in some.inodes if inode}  # 0: no process holds it any more
         self.is_own, self.elsewhere, self.duplicated = {}, {}, {}
         first: dict[int, str] = {}
-        for fd in os.listdir(self.folder):
+        for path in [f"{folder}/{fd}" for folder in self.folders for fd in os.listdir(folder)]:
             with suppress(FileNotFoundError):  # closed meanwhile
-                link = os.readlink(f"{self.folder}/{fd}")
+                link = os.readlink(path)
                 inode = int(link[8:-1]) if link.startswith("socket:[") else 0
                 if inode not in listed or inode in self.is_own:  # a duplicate is one more descriptor, no socket
-                    self.elsewhere[fd] = link
+                    self.elsewhere[path] = link
                 if inode in first:  # the first may go as well as the duplicate, and its number lead to a new socket
                     self.duplicated[first[inode]] = link
                 if inode:
                     self.is_own[inode] = True
-                    first.setdefault(inode, fd)
+                    first.setdefault(inode, path)
         own_ports = {0, 0xFFFF}  # these have no port below or above them for the filter
         others: Counter[int] = Counter()
         for some in sockets:
@@ -301,6 +327,10 @@ def _end(family: int, text: str) -> Address:
     ip, port = text.split(":")
     words = [int(ip[n : n + 8], 16) for n in range(0, len(ip), 8)]
     return _address(family, socket.htons(int(port, 16)), *words, *[0] * (4 - len(words)))
+
+
+def _fds(folder: str) -> int:
+    return os.stat(folder).st_size or len(os.listdir(folder))  # a size since Linux 6.2, proc_pid_fd(5)
 
 
 def _extent(ports: set[int], taken: Iterable[int]) -> dict[str, int]:
@@ -372,9 +402,15 @@ def _limits(process: psutil.Process, which: int) -> list[int | None]:
 
 
 def find_broker(process_name: str, port: int) -> Broker:
-    """Return the process whose name starts with `process_name`; of several, the one that listens on `port`."""
-    named = [p for p in psutil.process_iter(["name", "status"]) if (p.info["name"] or "").startswith(process_name)]
+    """Return the process whose name starts with `process_name`.
+
+    Of several it is the one that listens on `port`, the parent where a child has inherited its sockets; where none
+    does, the one of which all others are children.
+    """
+    everybody = psutil.process_iter(["name", "status", "ppid", "create_time"])
+    named = [process for process in everybody if (process.info["name"] or "").startswith(process_name)]
     named = [process for process in named if process.info["status"] != psutil.STATUS_ZOMBIE]
+    named.sort(key=lambda process: process.info["create_time"])  # a parent is older
     if not named:
         raise InspectionFailed(f"no process on {socket.gethostname()} has a name that starts with {process_name}")
     denied = None
@@ -389,6 +425,9 @@ def find_broker(process_name: str, port: int) -> Broker:
             continue
     if denied:  # it may well be the one
         raise denied
+    pids = [process.pid for process in named]
+    if all(process.info["ppid"] in pids for process in named[1:]):
+        return Broker(named[0])
     raise InspectionFailed(f"{len(named)} processes are named {process_name}, none that I may see listens on {port}")
 
 
@@ -420,6 +459,9 @@ def inspect(process_name: str, port: int, listeners: tuple[str, ...] = (), evide
     for more; `nofile`, `nproc`: [soft, hard], null for no limit; `threads`; `rss`: bytes; `pid`; `name`;
     `command_line`: list; `started`: seconds since 1970; `ephemeral_ports`: [lowest, highest] for outgoing connections;
     `listener_ports`: local ports that lead to the listeners, from the lowest to the highest, taken there by anyone.
+    Connections, `fds`, `nofile`, `threads` and `rss` are the sums of the broker and its descendants; a connection they
+    share counts once, pages they share in each one's `rss`. Once one of several is at its own limit, the soft `nofile`
+    is what they had open then, all in all: it is used up, even if others have some left.
     With `evidence` it is {"evidence": "<text>"} instead: the descriptor table, in at most some dozens of lines.
     """
     try:
@@ -454,7 +496,10 @@ def _sample(process_name: str, port: int, listeners: frozenset[Address]) -> dict
     broker = _brokers.pop((process_name, port), None)
     if not broker or not broker.process.is_running() or broker.process.status() == psutil.STATUS_ZOMBIE:
         broker = find_broker(process_name, port)
-    seen = broker.sample(port, listeners)
+    try:
+        seen = broker.sample(port, listeners)
+    except (FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):
+        seen = broker.sample(port, listeners)  # a child has ended meanwhile, which is no news; or the broker itself
     _brokers.clear()
     _brokers[process_name, port] = broker
     return seen

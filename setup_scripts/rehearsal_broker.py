@@ -19,13 +19,15 @@ import resource  # noqa: E402
 import signal  # noqa: E402
 import socket  # noqa: E402
 import sys  # noqa: E402
+from functools import partial  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import gevent  # noqa: E402
 from pymongo.errors import PyMongoError  # noqa: E402
 from rehearsal.broker import Broker  # noqa: E402
-from rehearsal.notifications import limit_ports  # noqa: E402
+from rehearsal.notifications import ThreadPool, Transient, Worker, limit_ports, make_senders  # noqa: E402
 from rehearsal.options import Options, parse  # noqa: E402
+from rehearsal.senders import fork  # noqa: E402
 from rehearsal.server import Server  # noqa: E402
 from rehearsal.supervisor import keep_alive  # noqa: E402
 
@@ -35,11 +37,13 @@ def main() -> None:
     options = parse()
     if options.restart:
         keep_alive([word for word in sys.argv if word != "--restart"], options.port)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, os._exit, 0)
     _become_a_broker(options)
     _try_ports(options)
-    broker = Broker(options)
+    gc.set_threshold(100_000, 50, 100)  # walking thousands of held notifications stops everything for 0.1 s
+    senders = _senders(options)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, os._exit, 0)
+    broker = Broker(options, senders)
     server = Server((options.address, options.port), broker, options.legacy_select)
     try:
         broker.open()
@@ -47,9 +51,16 @@ def main() -> None:
     except (PyMongoError, OSError) as error:
         sys.exit(f"rehearsal_broker.py: {error}")
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)  # walking thousands of held notifications stops everything for 0.1 s
     print(f"contextBroker (rehearsal) listening on {options.address}:{server.server_port}", flush=True)
     server.serve_forever()
+
+
+def _senders(options: Options) -> ThreadPool | Transient:
+    """Make the senders; where there are to be several processes, fork them."""
+    new_worker = partial(Worker, options.notify_timeout, options.wakeup_pairs, options.ports, options.leak)
+    if options.sender_processes == 1:
+        return make_senders(options.mode, new_worker)
+    return ThreadPool(options.mode.queue, options.mode.workers, fork(options.sender_processes, new_worker))
 
 
 def _try_ports(options: Options) -> None:

@@ -21,7 +21,7 @@ from pymongo.errors import PyMongoError
 from rehearsal import ngsi
 from rehearsal.database import Database
 from rehearsal.ngsi import BrokerError
-from rehearsal.notifications import LIBCURL, VERSION, Notification, ThreadPool, Worker, look_up, make_senders
+from rehearsal.notifications import LIBCURL, VERSION, Notification, ThreadPool, Transient, look_up
 from rehearsal.options import Options
 from rehearsal.subscriptions import Cache, Document, Subscription
 
@@ -67,13 +67,12 @@ class Answer:
 class Broker:
     """A WSGI application with Orion's paths."""
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
+    def __init__(self, options: Options, senders: ThreadPool | Transient) -> None:
+        self._options, self._senders = options, senders
         self._started = time.monotonic()
         self._creations = self._updates = 0
         self._cache = Cache()
         self._database = Database(options.mongo, options.pool_size)
-        self._senders = make_senders(options.mode, self._new_worker)
         self._routes: dict[str, dict[str, Callable[[Request], Answer]]] = {
             "/version": {"GET": self._version},
             "/statistics": {"GET": self._statistics},
@@ -81,10 +80,6 @@ class Broker:
             "/v2/subscriptions": {"GET": self._list, "POST": self._create},
             "/v2/op/update": {"POST": self._update},
         }
-
-    def _new_worker(self) -> Worker:
-        options = self._options
-        return Worker(options.notify_timeout, options.wakeup_pairs, options.ports, options.leak)
 
     def open(self) -> None:
         """Connect to MongoDB and read the cache, then refresh it for ever; raises PyMongoError."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import gevent
@@ -50,6 +50,14 @@ class Notification:
             "Ngsiv2-AttrsFormat: normalized",
         )
         return "\r\n".join((*head, "", "")).encode() + body
+
+
+class Sender(Protocol):
+    """Who sends one notification at a time."""
+
+    def send(self, notification: Notification) -> bool:
+        """Send and wait for the answer; tell whether there was one, whatever its status."""
+        ...
 
 
 class Worker:
@@ -177,7 +185,7 @@ class Transient:
 class ThreadPool:
     """Workers that take from one queue of at most `limit` notifications (None: no limit)."""
 
-    def __init__(self, limit: int | None, workers: int, new_worker: Callable[[], Worker]) -> None:
+    def __init__(self, limit: int | None, workers: int, new_worker: Callable[[], Sender]) -> None:
         self._queue: Queue[tuple[float, Notification]] = Queue(limit)
         self._accepted = self._taken = self._rejected = self._sent_ok = self._sent_error = self._size = 0
         self._waited = 0.0
@@ -195,7 +203,7 @@ class ThreadPool:
         else:
             self._accepted += 1
 
-    def _work(self, worker: Worker) -> None:
+    def _work(self, worker: Sender) -> None:
         while True:
             since, notification = self._queue.get()
             self._taken += 1

@@ -49,6 +49,7 @@ class Options:
     pool_size: int
     multiservice: bool
     mode: NotificationMode
+    sender_processes: int
     notify_timeout: float
     refresh_interval: float
     show_queue: bool
@@ -66,7 +67,10 @@ class Options:
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
     """Read the command line (None: the process's own); a wrong one ends the process with code 2 and one sentence."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.sender_processes > 1 and given.notificationMode.name != "threadpool":
+        parser.error("argument --sender-processes: needs -notificationMode threadpool")
     return Options(
         address=given.localIp,
         port=given.port,
@@ -74,6 +78,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         pool_size=given.dbPoolSize,
         multiservice=given.multiservice,
         mode=given.notificationMode,
+        sender_processes=given.sender_processes,
         notify_timeout=given.httpTimeout / 1000,
         refresh_interval=given.subCacheIval,
         show_queue=given.statNotifQueue and given.notificationMode.name == "threadpool",
@@ -109,6 +114,23 @@ def _parser() -> argparse.ArgumentParser:
     add("-httpTimeout", type=_Whole(1, 2**31), default=5000, help="ms a listener has for its answer (default: 5000)")
     add("-subCacheIval", type=_Whole(1, 2**31), default=60, help="s between refreshes of the cache (default: 60)")
     add("-statNotifQueue", action="store_true", help="show notifQueue in /statistics (threadpool only)")
+    _add_own(parser)
+    for flag in _IGNORED_FLAGS.split():
+        add(f"-{flag}", action="store_true", help=argparse.SUPPRESS)
+    for flag in _IGNORED_VALUES.split():
+        add(f"-{flag}", help=argparse.SUPPRESS)
+    return parser
+
+
+def _add_own(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--sender-processes",
+        type=_Whole(1, 100),
+        default=1,
+        metavar="N",
+        help="processes over which the workers of threadpool are spread: each has its descriptors (default: 1)",
+    )
     add("--name", default="contextBroker", help="the process's name, up to 15 characters (default: contextBroker)")
     add("--nofile", type=_Whole(64, 2**31), help="descriptors the process may open (default: its hard limit)")
     add("--legacy-select", action="store_true", help="close connections whose descriptor is 1024 or more")
@@ -134,11 +156,6 @@ def _parser() -> argparse.ArgumentParser:
         choices=KINDS,
         help=f"each notification that has ended leaves one behind, of these: {', '.join(KINDS)} (default: {KINDS[0]})",
     )
-    for flag in _IGNORED_FLAGS.split():
-        add(f"-{flag}", action="store_true", help=argparse.SUPPRESS)
-    for flag in _IGNORED_VALUES.split():
-        add(f"-{flag}", help=argparse.SUPPRESS)
-    return parser
 
 
 class _Whole:

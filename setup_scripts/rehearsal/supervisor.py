@@ -32,10 +32,11 @@ def keep_alive(command: Sequence[str], port: int) -> NoReturn:
 
 
 def _start(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(arguments, preexec_fn=_die_with_parent)  # noqa: PLW1509 - there are no threads
+    return subprocess.Popen(arguments, preexec_fn=die_with_parent)  # noqa: PLW1509 - there are no threads
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Have the kernel send this process SIGTERM when its parent ends."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
