@@ -96,8 +96,8 @@ def test_inspector_outside_the_brokers_network_namespace_counts_right(tmp_path: 
         deployment.start_parts(inspector_on="outside")
         rows = passes(deployment, "--inspector", "outside")
         ends = [int(row["established"]) - int(row["listener_held"]) for row in rows[:2]]
-        assert ends[0] == ends[1] < 20, "its connections to the database and the probes, nobody else's"
-        assert max(int(row["established"]) for row in rows) == ends[0] + SUBSCRIPTIONS + 10
+        assert max(ends) < 20, "its connections to the database and the probes, which come and go, nobody else's"
+        assert 10 <= max(int(row["established"]) for row in rows) - ends[0] - SUBSCRIPTIONS <= 12  # the idle clients
 
 
 def test_listeners_host_that_vanishes_is_named(linked: Deployment) -> None:
