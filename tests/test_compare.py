@@ -108,7 +108,7 @@ def test_tolerance_and_floor(tmp_path: Path) -> None:
     assert run.returncode == 1
     assert "tolerance  5 % of A's figure, or the figure's floor (--help) where that is more" in run.stdout
     help_text = compare(tmp_path, "--help").stdout
-    assert re.search(r"version: median latency of OK rows \(ms\) +more +10\n", help_text)
+    assert re.search(r"version: median latency of OK rows \(ms\) +more +20\n", help_text)
     assert "(default: 10%)" in help_text
 
 

@@ -30,11 +30,11 @@ import os, resource, socket, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 listener = socket.create_server(("", 0), backlog=1024)
 address = ("127.0.0.1", listener.getsockname()[1])
-far, number = os.fork() == 0, int(sys.argv[1])
+far, number = os.fork() != 0, int(sys.argv[1])
 held = [listener.accept() if far else socket.create_connection(address) for _ in range(number)]
 if not far:
     listener.close()
-    print("ready", flush=True)
+    print(os.getpid(), flush=True)
 sys.stdin.read()
 """
 
@@ -54,8 +54,7 @@ def measure(number: int) -> None:
     command = [sys.executable, "-c", HOLDER, str(number)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
-        holder.stdout.readline()
-        process = psutil.Process(holder.pid)
+        process = psutil.Process(int(holder.stdout.readline()))  # the child: the far end is to be none of its own
         broker = Broker(process)
         listeners: frozenset[tuple[str, int]] = frozenset()
 

@@ -32,7 +32,7 @@ def run(folder: Path, count: int, seconds: int, addresses: int) -> tuple[str, li
         stack = Stack(processes, start_mongo(processes), folder)
         broker = ("--old-libcurl", "--sender-processes", sender_processes, "-subCacheIval", 5)
         stack.start(*broker, delay=f"{seconds // 2}s", idle="5s", workers=count)
-        load: list[str | int | Path] = ["--subscriptions", count, "--duration", f"{seconds}s", "--force"]
+        load: list[str | int] = ["--subscriptions", count, "--duration", f"{seconds}s", "--force"]
         for _ in range(1, addresses):  # the stack itself names the last one; named twice it would be counted twice
             load += ["--notify-url", f"http://127.0.0.1:{stack.listener_port}/notify"]
             stack.start_listener(f"{seconds // 2}s", "5s")
