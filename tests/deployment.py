@@ -18,7 +18,6 @@ LISTENERS, WORKERS = ("listener1", "listener2"), ("worker1", "worker2")
 NAMES = ("orion", "mongo", "master", *LISTENERS, *WORKERS)
 SUBSCRIPTIONS = 200
 _PROGRAMS = {  # on the hosts' PATH; what this machine need not have is stood in for
-    "python3": "exec .venv/bin/python",
     "contextBroker": f"exec .venv/bin/python {ROOT}/setup_scripts/rehearsal_broker.py -localIp 0.0.0.0",
     "mongod": "shift; exec .venv/bin/secantusd-py --standalone --storage-path :memory: --host 0.0.0.0 --port 27017",
 }
@@ -51,9 +50,10 @@ class Deployment(Stack):
             program = folder / "bin" / name
             program.write_text(f'#!/bin/sh\n{instead} "$@"\n', encoding="utf-8")
             program.chmod(0o755)
-        for name in ("listener", "scenario", "locustfile.py", "setup_scripts/connection_inspector.py"):
-            (folder / Path(name).name).symlink_to(ROOT / name)
-        (folder / ".venv").symlink_to(sys.prefix)
+        for name in ("listener", "scenario", "locustfile.py", "setup_scripts"):
+            (folder / name).symlink_to(ROOT / name)
+        for name in (".venv", "venv"):
+            (folder / name).symlink_to(sys.prefix)
 
     def run(self, host: str, *words: str, more: Sequence[object] = (), on: str = "") -> Process:
         """Run the chapter's commands for `host` with one of `words`, on it or another; `more` goes to the last one."""

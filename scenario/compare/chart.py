@@ -6,43 +6,30 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from scenario.compare.judgement import HEADER, Judgement
 from scenario.compare.rows import RunFile
 from scenario.outputs import report
 
-_STATIC = Path(report.__file__).with_name("static")
 _LEAST = 0.1  # ms: the CSV's precision; a logarithmic axis has no place for 0
 _LONG = 50  # characters of a name that the legend has room for; the page's head has them all
 
 
 def page(a: RunFile, b: RunFile, judgement: Judgement, tolerance: str) -> str:
     """Return the page. What came from the files is escaped: by the template in the text, by the script in the chart."""
-    templates = Environment(
-        loader=FileSystemLoader(_STATIC),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     names = (_name("A", a, b), _name("B", b, a))
     data = [{"name": name, "points": list(_points(run))} for name, run in zip(names, (a, b), strict=True)]
-    return templates.get_template("comparison.html").render(
+    return report.template("comparison.html").render(
         runs={"A": a, "B": b},
         judgement=judgement,
         header=HEADER,
         tolerance=tolerance,
-        css=_inline("connections.css"),
+        css=report.inline("connections.css"),
         plotly=Markup(report.PLOTLY_JS.read_text(encoding="utf-8")),
-        scripts=_inline("chart.js") + _inline("comparison.js"),
+        scripts=report.inline("chart.js") + report.inline("comparison.js"),
         data=Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")),
     )
-
-
-def _inline(name: str) -> Markup:
-    return Markup((_STATIC / name).read_text(encoding="utf-8"))
 
 
 def _name(letter: str, run: RunFile, other: RunFile) -> str:

@@ -20,7 +20,7 @@ import locust
 from locust.env import Environment
 
 from jinja2 import Environment as Templates
-from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2 import FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from scenario import events
@@ -69,15 +69,8 @@ class ReportFile:
 
 def render(history: History) -> str:
     """Return the page. What came from outside is escaped: by the template in the text, here in the data."""
-    templates = Templates(
-        loader=FileSystemLoader(_STATIC),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     data = json.dumps({**history.snapshot(), "reasons": [], "table": []}, separators=(",", ":"))
-    return templates.get_template("report.html").render(
+    return template("report.html").render(
         history=history,
         began=datetime.fromtimestamp(history.began, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         table=table(history.figures),
@@ -88,14 +81,27 @@ def render(history: History) -> str:
         limits=_limits(history.options),
         options=_options(history.options),
         versions=_versions(history),
-        css=_inline("connections.css"),
+        css=inline("connections.css"),
         plotly=Markup(PLOTLY_JS.read_text(encoding="utf-8")),
-        chart=_inline("chart.js"),
+        chart=inline("chart.js"),
         data=Markup(data.replace("<", "\\u003c")),
     )
 
 
-def _inline(name: str) -> Markup:
+def template(name: str) -> Template:
+    """Return a page's template, which escapes what it is given."""
+    templates = Templates(
+        loader=FileSystemLoader(_STATIC),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return templates.get_template(name)
+
+
+def inline(name: str) -> Markup:
+    """Return a file of ours as it stands, for a page that carries all it needs."""
     return Markup((_STATIC / name).read_text(encoding="utf-8"))
 
 
