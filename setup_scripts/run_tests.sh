@@ -1,5 +1,6 @@
 #!/bin/sh
-# Lint, types, tests: installs what they need, then runs them all. Arguments go to pytest (tests/test_verdict.py -k name).
+# Lint, types, tests: installs what they need, then runs them all. Arguments go to pytest (tests/test_verdict.py -k name;
+# -m slow for the slow ones, which are not run otherwise).
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/setup_scripts/environment.sh"
@@ -8,6 +9,7 @@ make_environment "$root/requirements-dev.txt"
 packages=''
 command -v shellcheck >/dev/null || packages=shellcheck
 command -v curl >/dev/null || packages="$packages curl"
+command -v ip >/dev/null || packages="$packages iproute2"
 command -v chromium >/dev/null && command -v chromedriver >/dev/null || packages="$packages chromium chromium-driver"
 # shellcheck disable=SC2086 # packages is words
 [ -z "$packages" ] || install_packages $packages
