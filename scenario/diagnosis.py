@@ -84,7 +84,7 @@ CAUSES = (
         "the broker's database does not answer",
         (lambda s: s.database_trouble,),
         lambda s: f"{s.database_trouble}",
-        "start it, and see that the broker's -dbhost and --mongo name the same one",
+        "start it, and see that the broker's -dbhost (-dbURI) and --mongo name the same one",
     ),
     Cause(
         "multiservice",
