@@ -33,7 +33,7 @@ def judge(run: Judged) -> Verdict:
         outcome = next((outcome for outcome in (FAIL, INCONCLUSIVE) if outcome in outcomes), PASS)
     texts = [text for kind in (FAIL, INCONCLUSIVE, PASS) for outcome_, text in reasons if outcome_ == kind]
     causes = () if outcome == PASS else diagnose(Symptoms(run))
-    if run.progress.interrupted:  # then there need not be one
+    if run.progress.interrupted or run.progress.missing:  # then there need not be one
         causes = tuple(cause for cause in causes if cause.cause != UNKNOWN.name)
     return Verdict(outcome, tuple(texts), EXIT_CODES[outcome], causes)
 
