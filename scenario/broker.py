@@ -85,6 +85,13 @@ def reason(error: BaseException | None) -> str:
     return str(error) or type(error).__name__
 
 
+def ask(method: str, url: str, headers: Mapping[str, str]) -> requests.Response:
+    """Send one request over a new connection, whatever proxy the environment names. Raises RequestException."""
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.request(method, url, headers={**headers, "Connection": "close"}, timeout=CALL_TIMEOUT)
+
+
 @dataclass(frozen=True)
 class Broker:
     """Asks a broker what the run needs to know besides its probes. Every call raises BrokerError."""
@@ -129,10 +136,7 @@ class Broker:
 
     def _get(self, path: str, headers: dict[str, str]) -> requests.Response:
         try:
-            with requests.Session() as session:
-                session.trust_env = False
-                headers = {**headers, "Connection": "close"}
-                return session.get(self.host + path, headers=headers, timeout=CALL_TIMEOUT)
+            return ask("GET", self.host + path, headers)
         except requests.RequestException as error:
             raise BrokerError(
                 f"the broker at {self.host} (--host) did not answer GET {path}: {reason(error)}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from scenario.broker import CALL_TIMEOUT, reason
+from scenario.broker import ask, reason
 
 
 class ListenerError(Exception):
@@ -35,8 +35,6 @@ def release(address: str) -> int:
 
 def _ask(method: str, url: str) -> requests.Response:
     try:
-        with requests.Session() as session:
-            session.trust_env = False
-            return session.request(method, url, headers={"Connection": "close"}, timeout=CALL_TIMEOUT)
+        return ask(method, url, {})
     except requests.RequestException as error:
         raise ListenerError(reason(error)) from None

@@ -185,10 +185,10 @@ class Flow:
         while not self._connections_settled():
             yield self.probing(UpdateTrigger, *self.probes)
         self._say_what_a_notification_costs()
-        held = self.schedule.release is not None
+        release = self.schedule.release
         while not self.timeline.complete:
-            if held and self.run.clock.now() >= (self.schedule.release or 0):
-                held = False
+            if release is not None and self.run.clock.now() >= release:
+                release = None
                 self.release()
             if self.options.idle_connections:
                 yield self.probing(IdleClient, before=len(self.probes) + 1)

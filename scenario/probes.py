@@ -96,10 +96,6 @@ class VersionProbe(EachSecond, HttpUser):
 class QueueProbe(EachSecond, HttpUser):
     """GET /statistics, kept alive: it goes on telling the queue when new connections no longer get through."""
 
-    def on_start(self) -> None:
-        """Ask the broker itself, whatever proxy the environment names."""
-        self.client.trust_env = False
-
     def probe(self, second: int) -> None:
         """Ask once; the session opens another connection when the one before is still busy."""
         at = self.of_run.clock.now()
