@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from locust import events
 
-from scenario.options import add_arguments
-from scenario.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
-from scenario.shapes import Phases
-from scenario.users import IdleClient, SubscriptionSeeder, UpdateTrigger
+from scenario.flow.shape import Phases
+from scenario.settings.options import add_arguments
+from scenario.users.load import IdleClient, SubscriptionSeeder, UpdateTrigger
+from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
 from scenario.wiring import connect
 
 __all__ = [

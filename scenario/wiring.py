@@ -11,19 +11,19 @@ from locust.web import WebUI
 
 import gevent
 
-from scenario.events import Link
-from scenario.evidence import Evidence
+from scenario.flow.shape import Phases, choose
 from scenario.outputs.csv import ConnectionsCsv
-from scenario.outputs.evidence import EvidenceFile
-from scenario.outputs.form import check_start_form
+from scenario.outputs.evidence_file import EvidenceFile
 from scenario.outputs.history import History
 from scenario.outputs.log import ReportLog
 from scenario.outputs.report import ReportFile
-from scenario.outputs.web import add_tab
-from scenario.recorder import Recorder
-from scenario.shapes import Phases, choose
-from scenario.users import RunUser
-from scenario.verdict import EXIT_CODES, INCONCLUSIVE
+from scenario.recording.evidence import Evidence
+from scenario.recording.recorder import Recorder
+from scenario.run.events import Link
+from scenario.users.load import RunUser
+from scenario.verdict.judge import EXIT_CODES, INCONCLUSIVE
+from scenario.web.form import check_start_form
+from scenario.web.tab import add_tab
 
 
 def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> None:

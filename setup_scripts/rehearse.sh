@@ -82,7 +82,7 @@ trap 'exit 4' INT TERM HUP
 
 make_environment "$root/setup_scripts/rehearsal/requirements.txt"
 cd "$root"
-seconds=$("$bin/python" -c 'import sys; from scenario.values import duration, seconds; print(round(seconds(duration(sys.argv[1]))))' \
+seconds=$("$bin/python" -c 'import sys; from scenario.settings.values import duration, seconds; print(round(seconds(duration(sys.argv[1]))))' \
     "$duration" 2>/dev/null) || die 2 "--duration takes a time such as 40s or 2m, not '$duration'"
 [ "$seconds" -ge 8 ] || die 2 "--duration takes at least 8s, to see both ESTABLISHED and CLOSE_WAIT"
 

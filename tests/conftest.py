@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import Processes
-from tests.stack import Stack
+from tests.support.processes import Processes
+from tests.support.stack import Stack
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.processes import Processes
-from tests.stack import Stack, free_port
+from tests.support.processes import Processes
+from tests.support.stack import Stack, free_port
 from tests.test_web_data import EVIL, ROWS, evil_broker, fed, start_web
 
 __all__ = ["evil_broker", "fed"]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from scenario.diagnosis import CAUSES, UNKNOWN
-from tests.processes import ROOT, Process, Processes
+from scenario.verdict.causes import CAUSES, UNKNOWN
+from tests.support.processes import ROOT, Process, Processes
 
 SCRIPT = "setup_scripts/rehearse.sh"
 NAMES = {cause.sentence: cause.name for cause in (*CAUSES, UNKNOWN)}

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from scenario.outputs.csv import COLUMNS
-from tests.processes import ROOT
-from tests.stack import Stack
+from tests.support.processes import ROOT
+from tests.support.stack import Stack
 from tests.test_browser import Page, page
 
 __all__ = ["page"]

@@ -18,8 +18,8 @@ import yaml
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
-from tests.processes import ROOT, Process, Processes
-from tests.stack import LISTENING, free_port
+from tests.support.processes import ROOT, Process, Processes
+from tests.support.stack import LISTENING, free_port
 
 FILE = ROOT / "setup_scripts" / "docker-compose.yml"
 EXACT = re.compile(r"[a-z]+(/[a-z-]+)?:\d+\.\d+\.\d+(-[a-z]+)*")  # name:major.minor.patch-variant

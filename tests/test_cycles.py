@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import Processes
+from tests.support.processes import Processes
 from tests.test_ramp import steps
 
 GROWS = {"fds": "descriptors", "threads": "threads", "memory": "RSS", "connections": "connections"}

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from scenario.checks import Found
-from scenario.held import Judged
-from scenario.records import Row
-from scenario.verdict import judge
+from scenario.preflight.checks import Found
+from scenario.run.records import Row
+from scenario.verdict.held import Judged
+from scenario.verdict.judge import judge
 from tests.test_verdict import TRIGGER, changed, healthy, options
 
 Change = Callable[[Row], Row]

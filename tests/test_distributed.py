@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.processes import Process
-from tests.stack import SUBSCRIPTIONS, Stack, free_port, verdict
+from tests.support.processes import Process
+from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, verdict
 
 INCONCLUSIVE = 4
 

@@ -12,8 +12,8 @@ import pymongo
 import pytest
 
 from tests.conftest import start_mongo
-from tests.processes import Processes
-from tests.stack import SUBSCRIPTIONS, Stack, free_port, moment, verdict
+from tests.support.processes import Processes
+from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, moment, verdict
 
 PASS, FAIL, USAGE, PREFLIGHT, INCONCLUSIVE = range(5)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.deployment import NAMES, SUBSCRIPTIONS, Deployment
-from tests.hosts import Hosts
-from tests.processes import Processes
-from tests.stack import moment, verdict
+from tests.support.deployment import NAMES, SUBSCRIPTIONS, Deployment
+from tests.support.hosts import Hosts
+from tests.support.processes import Processes
+from tests.support.stack import moment, verdict
 
 # A host of its own has clocks of its own: the time of day may be wrong, the monotonic one counts from another boot
 CLOCK = """

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from scenario.inspection import InspectionError, Inspector
-from tests.processes import ROOT, Process, Processes
+from scenario.peers.inspector import InspectionError, Inspector
+from tests.support.processes import ROOT, Process, Processes
 
 SCRIPT = ROOT / "setup_scripts" / "connection_inspector.py"
 LISTENER = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1]); time.sleep(600)"

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.processes import ROOT
+from tests.support.processes import ROOT
 
 sys.path.insert(0, str(ROOT / "setup_scripts"))  # it is a file, not a package
 from connection_inspector import Broker, inspect, kernel_sockets

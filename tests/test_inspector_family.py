@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.processes import ROOT, Process, Processes
+from tests.support.processes import ROOT, Process, Processes
 from tests.test_rehearsal_broker import eventually
 
 sys.path.insert(0, str(ROOT / "setup_scripts"))  # it is a file, not a package

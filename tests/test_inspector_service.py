@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import rpyc
 
-from scenario.inspection import InspectionError, Inspector
-from tests.processes import Processes
+from scenario.peers.inspector import InspectionError, Inspector
+from tests.support.processes import Processes
 from tests.test_inspection import SCRIPT, Target, start
 
 

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from tests.processes import Process
-from tests.stack import SUBSCRIPTIONS, Stack, moment, verdict
+from tests.support.processes import Process
+from tests.support.stack import SUBSCRIPTIONS, Stack, moment, verdict
 
 INTERRUPTED = 4
 AT_ONCE = 8.0  # s for the end of an interrupted run: 1 to 2 on a machine at rest

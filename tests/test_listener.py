@@ -14,7 +14,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests.processes import Process, Processes
+from tests.support.processes import Process, Processes
 
 NOTIFICATION = b"POST /notify HTTP/1.1\r\nHost: l\r\nContent-Length: 11\r\n\r\n" + b'{"data":[]}'
 

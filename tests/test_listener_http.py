@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.processes import Processes
+from tests.support.processes import Processes
 from tests.test_listener import NOTIFICATION, Listener, read_all, read_answer, start
 
 GET = b"GET /any HTTP/1.1\r\nHost: l\r\n\r\n"

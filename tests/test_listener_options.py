@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from listener.stats import go_float
-from tests.processes import Processes
+from tests.support.processes import Processes
 from tests.test_listener import Listener, start
 
 

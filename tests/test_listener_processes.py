@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.processes import Processes
+from tests.support.processes import Processes
 from tests.test_listener import NOTIFICATION, Listener, close_all, read_answer, start
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.stack import SUBSCRIPTIONS, Stack, free_port, verdict
+from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, verdict
 
 
 def test_healthy_broker_passes(stack: Stack) -> None:

@@ -6,8 +6,8 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from scenario.values import parse_address, seconds
-from tests.stack import Stack
+from scenario.settings.values import parse_address, seconds
+from tests.support.stack import Stack
 
 BAD = [
     ("--subscriptions", "0"),

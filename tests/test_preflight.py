@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from scenario import broker
-from tests.processes import ROOT
-from tests.stack import SUBSCRIPTIONS, Stack
+from scenario.peers import broker
+from tests.support.processes import ROOT
+from tests.support.stack import SUBSCRIPTIONS, Stack
 
 LINE = re.compile(r"preflight: (ok|warning|error) +(.+?) {2,}(.*)")
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from scenario.checks import FDS_PER_NOTIFICATION, SPARE
-from tests.processes import ROOT, Process, Processes
+from scenario.preflight.checks import FDS_PER_NOTIFICATION, SPARE
+from tests.support.processes import ROOT, Process, Processes
 
 SCRIPTS = ROOT / "setup_scripts"
 SHELLS = [name for name in ("dash", "bash") if shutil.which(name)] or ["sh"]

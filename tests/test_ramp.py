@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import Processes
-from tests.stack import Stack, verdict
+from tests.support.processes import Processes
+from tests.support.stack import Stack, verdict
 from tests.test_distributed import start as start_fleet
 
 INCONCLUSIVE = 4

@@ -16,7 +16,7 @@ import pytest
 from pymongo import MongoClient
 
 from tests.conftest import start_mongo
-from tests.processes import Processes
+from tests.support.processes import Processes
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from pymongo import MongoClient
 
-from tests.processes import Processes
+from tests.support.processes import Processes
 from tests.test_rehearsal_broker import POOL, Broker, eventually
 
 pytestmark = pytest.mark.timeout(30)

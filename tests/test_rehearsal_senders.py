@@ -7,7 +7,7 @@ import signal
 import psutil
 import pytest
 
-from tests.processes import Processes
+from tests.support.processes import Processes
 from tests.test_rehearsal_broker import POOL, Broker, eventually
 from tests.test_rehearsal_broker_notifications import QUEUE, Listener, listener, of_queue
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 import requests
 
-from tests.processes import Process, Processes
+from tests.support.processes import Process, Processes
 
 SCRIPT = "setup_scripts/rehearse.sh"
 

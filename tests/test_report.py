@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT
-from tests.stack import Stack, free_port, verdict
+from tests.support.processes import ROOT
+from tests.support.stack import Stack, free_port, verdict
 
 
 def text_of(report: Path) -> str:

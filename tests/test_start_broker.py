@@ -13,8 +13,8 @@ import psutil
 import pytest
 import requests
 
-from tests.processes import ROOT, Process, Processes
-from tests.stack import LISTENING, Stack
+from tests.support.processes import ROOT, Process, Processes
+from tests.support.stack import LISTENING, Stack
 from tests.test_raise_limits import (
     BROKER_LOGINS,
     BROKER_SERVICE,

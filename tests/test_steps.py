@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from scenario.breaking_point import judge_ramp
-from scenario.checks import Found
-from scenario.growth import judge_cycles
-from scenario.held import Judged
-from scenario.progress import Progress
-from scenario.ramp import Plan
-from scenario.records import Diagnosis, Rest, Step, Verdict
+from scenario.flow.ramp import Plan
+from scenario.preflight.checks import Found
+from scenario.run.progress import Progress
+from scenario.run.records import Diagnosis, Rest, Step, Verdict
+from scenario.verdict.cycles import judge_cycles
+from scenario.verdict.held import Judged
+from scenario.verdict.ramp import judge_ramp
 from tests.test_verdict import options
 
 CAUSE = Diagnosis("nofile", "the broker ran out of file descriptors", "300 of 300", "ulimit")

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from scenario.checks import SPARE
-from scenario.inspection import Inspector
-from tests.processes import ROOT, Process, Processes
-from tests.stack import LISTENING
+from scenario.peers.inspector import Inspector
+from scenario.preflight.checks import SPARE
+from tests.support.processes import ROOT, Process, Processes
+from tests.support.stack import LISTENING
 from tests.test_raise_limits import SCRIPTS, service_limits
 
 UNITS = {path.stem: path for path in sorted((SCRIPTS / "systemd").iterdir())}

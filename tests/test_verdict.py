@@ -10,12 +10,12 @@ from locust.argument_parser import LocustArgumentParser
 
 import pytest
 
-from scenario.held import Judged
-from scenario.options import Options, add_arguments
-from scenario.progress import Progress
-from scenario.records import ConnectionSample, IdleClients, ListenerSample, Probe, QueueSample, Row, Update
-from scenario.run import Schedule
-from scenario.verdict import judge
+from scenario.run.progress import Progress
+from scenario.run.records import ConnectionSample, IdleClients, ListenerSample, Probe, QueueSample, Row, Update
+from scenario.run.run import Schedule
+from scenario.settings.options import Options, add_arguments
+from scenario.verdict.held import Judged
+from scenario.verdict.judge import judge
 
 START, TRIGGER, END = 1000, 1003, 1020
 

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.processes import ROOT, Process, Processes
-from tests.stack import SUBSCRIPTIONS, Stack, free_port
+from tests.support.processes import ROOT, Process, Processes
+from tests.support.stack import SUBSCRIPTIONS, Stack, free_port
 
 PATHS = ("data", "metrics", "csv", "log", "report", "chart.js", "connections.js", "connections.css", "plotly.min.js")
 EVIL = "<script>alert(1)</script>"
@@ -28,10 +28,10 @@ ROWS = 3600
 FED = f"""
 from locustfile import *
 from locust import events
-from scenario import events as of_run
-from scenario.options import Options
-from scenario.records import ConnectionSample, ListenerSample, Probe, QueueSample, Row, Verdict
-from scenario.run import Clock, Run, Schedule
+from scenario.run import events as of_run
+from scenario.settings.options import Options
+from scenario.run.records import ConnectionSample, ListenerSample, Probe, QueueSample, Row, Verdict
+from scenario.run.run import Clock, Run, Schedule
 
 START = 1_800_000_000
 

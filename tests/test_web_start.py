@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.processes import Process
-from tests.stack import SUBSCRIPTIONS, Stack, free_port
+from tests.support.processes import Process
+from tests.support.stack import SUBSCRIPTIONS, Stack, free_port
 
 Form = dict[str, str | int]
 INTERRUPTED = 4

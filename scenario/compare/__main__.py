@@ -14,7 +14,7 @@ from scenario import compare
 from scenario.compare import chart
 from scenario.compare.judgement import floors, judge, table
 from scenario.compare.rows import RunFile, UnusableError, read
-from scenario.values import report_log
+from scenario.settings.values import report_log
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

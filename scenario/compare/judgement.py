@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from scenario.compare.figures import FIGURES, HELD, Figure, held, held_by_listeners
+from scenario.compare.measures import FIGURES, HELD, Figure, held, held_by_listeners
 from scenario.compare.rows import RunFile
 
 NOT_WORSE, WORSE, CANNOT_TELL = 0, 1, 4  # exit codes; 2: cannot be used

@@ -1,1 +1,1 @@
-"""The outputs: each listens to the rows, phases and the verdict, and writes; none of them changes anything."""
+"""What a run leaves or shows, each in a room of its own: files, log, report, figures for the charts. They only read."""

@@ -33,9 +33,9 @@ from typing import Any, TextIO
 
 from locust.env import Environment
 
-from scenario import events
-from scenario.records import Row, Step
-from scenario.run import Run
+from scenario.run import events
+from scenario.run.records import Row, Step
+from scenario.run.run import Run
 
 COLUMNS = (
     "time_utc", "second", "phase", "version", "version_latency_ms", "version_error", "queue_size", "queue_backlog",

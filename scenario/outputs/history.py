@@ -9,12 +9,12 @@ from typing import Any
 
 import gevent
 
-from scenario import events
-from scenario.broker import Broker, BrokerError
-from scenario.options import Options
-from scenario.outputs.figures import COLUMNS, STEP_COLUMNS, cells, step_cells, table
-from scenario.records import Check, IdleClients, Row, Step, Verdict
-from scenario.run import Run
+from scenario.outputs.series import COLUMNS, STEP_COLUMNS, cells, step_cells, table
+from scenario.peers.broker import Broker, BrokerError
+from scenario.run import events
+from scenario.run.records import Check, IdleClients, Row, Step, Verdict
+from scenario.run.run import Run
+from scenario.settings.options import Options
 
 READY, RUNNING = "READY", "RUNNING"  # the states beside the verdict's outcomes
 

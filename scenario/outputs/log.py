@@ -11,11 +11,11 @@ from typing import Any
 
 from locust.env import Environment
 
-from scenario import events
-from scenario.options import Options
-from scenario.records import Check, Row, Step, Verdict
-from scenario.run import Run
-from scenario.verdict import EXIT_CODES, FAIL, PASS, PREFLIGHT, PREFLIGHT_OK
+from scenario.run import events
+from scenario.run.records import Check, Row, Step, Verdict
+from scenario.run.run import Run
+from scenario.settings.options import Options
+from scenario.verdict.judge import EXIT_CODES, FAIL, PASS, PREFLIGHT, PREFLIGHT_OK
 
 HEADER = (
     " Reports each second:",

@@ -23,14 +23,14 @@ from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from scenario import events
-from scenario.held import HELD_SHARE
-from scenario.options import Options
 from scenario.outputs import csv
-from scenario.outputs.figures import table
 from scenario.outputs.history import History, without_password
-from scenario.records import Row
-from scenario.verdict import ROWS_SHARE
+from scenario.outputs.series import table
+from scenario.run import events
+from scenario.run.records import Row
+from scenario.settings.options import Options
+from scenario.verdict.held import HELD_SHARE
+from scenario.verdict.judge import ROWS_SHARE
 
 _STATIC = Path(__file__).with_name("static")
 _PROJECT = Path(__file__).parents[2] / "pyproject.toml"

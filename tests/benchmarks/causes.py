@@ -12,8 +12,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from scenario.diagnosis import CAUSES, Cause
-from tests.processes import ROOT
+from scenario.verdict.causes import CAUSES, Cause
+from tests.support.processes import ROOT
 
 SUBSCRIPTIONS = 350
 SCRIPT = str(ROOT / "setup_scripts" / "rehearse.sh")

@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 import psutil
 
-from tests.processes import ROOT
+from tests.support.processes import ROOT
 
 sys.path.insert(0, str(ROOT / "setup_scripts"))  # it is a file, not a package
 from connection_inspector import Broker

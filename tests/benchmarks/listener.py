@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import psutil
 
-from tests.processes import Process, Processes
+from tests.support.processes import Process, Processes
 from tests.test_listener import Listener, close_all, read_answer, start
 
 NOTIFICATION = (

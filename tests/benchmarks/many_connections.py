@@ -17,8 +17,8 @@ import tempfile
 from pathlib import Path
 
 from tests.conftest import start_mongo
-from tests.processes import Processes
-from tests.stack import Stack, moment, verdict
+from tests.support.processes import Processes
+from tests.support.stack import Stack, moment, verdict
 
 SPARE = 300  # descriptors of a process for everything but notifications
 AROUND = 4  # rows beside those of the duration: 3 of the baseline, and the last

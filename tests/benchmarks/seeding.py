@@ -21,14 +21,15 @@ from locust.env import Environment
 import gevent
 import requests
 
-from scenario import broker, events
-from scenario.options import Options, add_arguments
-from scenario.records import Seeded
-from scenario.run import Clock, Run
-from scenario.users import RunUser, SubscriptionSeeder
+from scenario.peers import broker
+from scenario.run import events
+from scenario.run.records import Seeded
+from scenario.run.run import Clock, Run
+from scenario.settings.options import Options, add_arguments
+from scenario.users.load import RunUser, SubscriptionSeeder
 from tests.conftest import start_mongo
-from tests.processes import Processes
-from tests.stack import Stack
+from tests.support.processes import Processes
+from tests.support.stack import Stack
 
 
 def one_by_one(options: Options, count: int) -> float:

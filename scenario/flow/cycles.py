@@ -1,0 +1,38 @@
+"""The soak: the same connections held and let go again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scenario.flow.flow import Tick
+from scenario.flow.steps import SteppedFlow
+from scenario.run.records import Rest
+from scenario.run.run import Schedule
+from scenario.verdict.cycles import judge_cycles
+from scenario.verdict.judge import PASS
+
+
+class CyclesFlow(SteppedFlow):
+    """Seeds once; then each cycle triggers, holds, lets go."""
+
+    def work(self) -> Iterator[Tick]:
+        """Go through the cycles, as long as they pass, and look at the broker at rest once more."""
+        self.final = Rest()
+        self.recorder.judge = lambda run, done: judge_cycles(run, done, self.final)
+        wanted = self.options.subscriptions
+        phases = [self.baseline, self.trigger, self.observe]
+        for number in range(self.options.cycles):
+            self.recorder.enter(f"cycle {number + 1} of {self.options.cycles}")
+            yield from self.step(wanted, *([self.reset, self.seed] if number == 0 else []), *phases)
+            if self.last.verdict.outcome != PASS:
+                return
+        self.recorder.next_step()
+        yield from self.through(self.rest)
+        self.final = self.recorder.rest()
+
+    def rest(self) -> Iterator[Tick]:
+        """Probe the broker at rest, as each baseline does."""
+        self.schedule = Schedule.at_rest(self.run.clock.now(), self.options)
+        self.timeline = self.recorder.schedule(self.schedule)
+        while not self.timeline.complete:
+            yield self.probing(*self.probes)

@@ -1,0 +1,64 @@
+"""Holding connections several times in one run: what a ramp and cycles share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from scenario.flow.flow import Failed, Flow, Lost, Phase, Tick
+from scenario.peers.broker import BrokerError
+from scenario.run.records import Step
+from scenario.verdict.judge import INCONCLUSIVE
+
+LET_GO_LIMIT = 120.0  # s until nothing is held or queued any more, and the broker answers
+
+
+class SteppedFlow(Flow):
+    """A flow of steps, each judged by itself. The listeners let go when they are told to."""
+
+    def step(self, subscriptions: int, *phases: Phase) -> Iterator[Tick]:
+        """Go through the phases of a step, let go, and have the step judged; once more when it cannot be judged."""
+        self.run.options = replace(self.run.options, subscriptions=subscriptions)
+        for again in (False, True):
+            if again:
+                self.say("it could not be judged: once more")
+            self.recorder.next_step()
+            yield from self.through(*phases)
+            yield from self.through(self.let_go)
+            self.recorder.judge_step()
+            if self.last.verdict.outcome != INCONCLUSIVE:
+                return
+
+    @property
+    def last(self) -> Step:
+        """The step judged last."""
+        return self.recorder.steps[-1]
+
+    def let_go(self) -> Iterator[Tick]:
+        """Stop the users, and release until nothing is held or waits in the queue, and the broker answers."""
+        end = time.monotonic() + LET_GO_LIMIT
+        while self.link.runner.user_count or self.release() or self._waiting():
+            if time.monotonic() > end:
+                raise Lost(f"let go: notifications are still held or queued {LET_GO_LIMIT:.0f} s after the release")
+            yield self.users(0)
+        yield from self.answering(end)
+
+    def answering(self, end: float) -> Iterator[Tick]:
+        """Wait until the broker answers; Failed when it does not until `end` (time.monotonic())."""
+        while True:
+            try:
+                self.broker.version()
+            except BrokerError as error:
+                if time.monotonic() > end:
+                    raise Failed(f"recovery: {error}") from None
+                yield self.users(0)
+            else:
+                return
+
+    def _waiting(self) -> int:
+        """Return the notifications that wait for a worker, as far as the broker tells."""
+        try:
+            return self.broker.backlog() or 0
+        except BrokerError:
+            return 0

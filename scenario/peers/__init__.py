@@ -1,0 +1,1 @@
+"""What the scenario talks to, a room for each: only here is known what a peer says on the wire."""

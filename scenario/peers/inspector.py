@@ -1,0 +1,151 @@
+"""Asks the inspector on the broker's host for the connections of the broker's process, over RPyC.
+
+The other side is `setup_scripts/connection_inspector.py`, or a plain rpyc_classic, to which that file is then sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import rpyc
+
+from scenario.settings.options import Options
+
+CALL_SECONDS = 2.0  # for one inspect(), connecting included
+EVIDENCE_SECONDS = 8.0  # for the descriptor table; at 15,000 descriptors it takes about a second of CPU
+CONNECT_SECONDS = 1.0  # for each of a name's addresses
+
+_SOURCE = Path(__file__).resolve().parents[2] / "setup_scripts" / "connection_inspector.py"
+_log = logging.getLogger(__name__)
+
+
+class InspectionError(Exception):
+    """Why there are no counts, as one sentence."""
+
+
+class _Stream(rpyc.SocketStream):  # type: ignore[misc]
+    """A stream whose waits all end at one moment: RPyC's own goes on waiting for the rest of half an answer."""
+
+    end = 0.0
+
+    def poll(self, timeout: object) -> bool:
+        return bool(super().poll(self._left()))
+
+    def read(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            self.sock.settimeout(self._left())
+            part = self.sock.recv(min(count - len(data), self.MAX_IO_CHUNK))
+            if not part:
+                raise EOFError
+            data += part
+        return data
+
+    def _left(self) -> float:
+        left = self.end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+class Inspector:
+    """A client of one inspector: connects at the first call, and anew at the call after any error."""
+
+    def __init__(  # noqa: PLR0917
+        self,
+        host: str,
+        port: int,
+        process_name: str,
+        broker_port: int,
+        listeners: Sequence[str] = (),
+        token: str = "",
+    ) -> None:
+        self.address = (host, port)
+        self.arguments = (process_name, broker_port, tuple(listeners))
+        self.token = token
+        self._stream: _Stream | None = None
+        self._connection: Any = None
+        self._inspect: Any = None
+        self._warned = False
+
+    @classmethod
+    def of(cls, options: Options) -> Inspector:
+        """Return the client of the inspector that `options` names."""
+        host, port = options.inspector_address
+        listeners = options.listener_addresses
+        return cls(host, port, options.process_name, options.broker_address[1], listeners, options.inspector_token)
+
+    def inspect(self) -> dict[str, object]:
+        """Return what `connection_inspector.inspect` tells; InspectionError within CALL_SECONDS when there is none."""
+        return self._call(CALL_SECONDS, *self.arguments)
+
+    def evidence(self) -> str:
+        """Return the broker's descriptor table; InspectionError within EVIDENCE_SECONDS when there is none."""
+        return str(self._call(EVIDENCE_SECONDS, *self.arguments, True)["evidence"])
+
+    def _call(self, seconds: float, *arguments: object) -> dict[str, object]:
+        end = time.monotonic() + seconds
+        try:
+            if self._stream is None:
+                self._stream = self._open()
+            self._stream.end = end
+            if self._inspect is None:
+                self._inspect = self._find_method(self._stream)
+            seen: dict[str, object] = json.loads(self._inspect(*arguments))
+        except Exception as error:  # RPyC makes up classes for the errors of the other side
+            self.close()
+            raise InspectionError(f"the inspector at {self._name} {_reason(error, seconds)}") from error
+        if "error" in seen:
+            self.close()
+            raise InspectionError(f"the inspector at {self._name} says: {seen['error']}")
+        return seen
+
+    def close(self) -> None:
+        """Drop the connection; the next `inspect` makes a new one."""
+        for closing in (self._stream, self._connection):  # the stream first: a connection would wait for an answer
+            if closing is not None:
+                closing.close()
+        self._connection = self._stream = self._inspect = None
+
+    @property
+    def _name(self) -> str:
+        host, port = self.address
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def _open(self) -> _Stream:
+        plain = socket.create_connection(self.address, timeout=CONNECT_SECONDS)
+        if self.token:
+            plain.sendall(hashlib.sha256(self.token.encode()).digest())
+        return _Stream(plain)
+
+    def _find_method(self, stream: _Stream) -> Any:
+        """Return the remote `inspect`, so that a sample is one round trip."""
+        # VoidService: the other side may call nothing here
+        self._connection = rpyc.connect_stream(stream, rpyc.VoidService, {"sync_request_timeout": None})
+        root = self._connection.root
+        try:
+            return root.inspect
+        except AttributeError:
+            root.execute(_SOURCE.read_text(encoding="utf-8"))
+        if not self._warned:
+            _log.warning("rpyc_classic at %s gives a shell to everyone who reaches its port", self._name)
+            self._warned = True
+        return root.eval("inspect")
+
+
+def _reason(error: Exception, seconds: float) -> str:
+    match error:
+        case TimeoutError():
+            return f"did not answer within {seconds:.0f} s"
+        case EOFError() | ConnectionResetError() | BrokenPipeError():
+            return "closed the connection (is the token right?)"
+        case OSError():
+            return f"cannot be reached: {error.strerror or error}"
+    return f"failed: {str(error).strip().partition(chr(10))[0] or type(error).__name__}"

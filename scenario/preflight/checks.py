@@ -1,0 +1,246 @@
+"""What has to hold before a run: a table of checks over what the preflight found.
+
+An error keeps the run from starting (unless --force), a warning does not. Sources: Orion's manual for its options and
+their defaults; 3 descriptors per held notification were measured on Orion 3.10.1 with libcurl 7.88 (a socket and the
+wake-up pair of each handle).
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from scenario.peers.database import database_name
+from scenario.run.records import Check
+from scenario.settings.options import Options
+
+OK, WARNING, ERROR = "ok", "warning", "error"
+FDS_PER_NOTIFICATION = 3
+SPARE = 200  # descriptors or threads, for everything but the notifications
+DEFAULT_HTTP_TIMEOUT = 5000  # ms, Orion's -httpTimeout
+LINUX_PORTS = 32768, 60999  # for outgoing connections to one address, ip(7)
+RELEASE_MARGIN = 15  # s after --hold by which the listeners have let go
+IN_ENVIRONMENT = "(--force when an ORION_ variable of the broker's environment sets it)"
+
+
+@dataclass
+class Found:
+    """What the checks look at. None: it was not to be had, and `problems` tells why."""
+
+    options: Options
+    absent_users: list[str]
+    version: str | None = None
+    process: dict[str, Any] | None = None  # as connection_inspector.py tells
+    listeners: dict[str, dict[str, Any] | None] = field(default_factory=dict)  # GET /-/stats by host:port; {}: not ours
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def argument(self, option: str) -> str | None:
+        """Return what follows `option` on the broker's command line, the last time; None when it is not there."""
+        words = self.process["command_line"] if self.process else []
+        return next((value for word, value in reversed(list(pairwise(words))) if word == option), None)
+
+
+Checks = Iterator[Check]
+
+
+def checks(found: Found) -> list[Check]:
+    """Return the table: broker, process and its command line, limits, listeners, database, this process."""
+    return [check for look in _TABLE for check in look(found)]
+
+
+def _judged(  # noqa: PLR0917 - a line of the table, column by column
+    what: str, holds: bool, found: object, needed: object, remedy: str, state: str = ERROR
+) -> Check:
+    return Check(what, OK if holds else state, str(found), str(needed), "" if holds else remedy)
+
+
+def _users(found: Found) -> Checks:
+    if found.absent_users:
+        remedy = "start locust without class names and without --class-picker"
+        yield Check("user classes", ERROR, f"{found.absent_users[0]} is missing", "all of them", remedy)
+
+
+def _broker(found: Found) -> Checks:
+    options = found.options
+    if found.version is None:
+        remedy = f"curl {options.host}/version has to answer; --host names the broker"
+        yield Check("broker", ERROR, found.problems["broker"], "GET /version answers", remedy)
+        return
+    answer = json.loads(found.version)
+    version = answer.get("orion", {}).get("version") if isinstance(answer.get("orion"), dict) else None
+    yield Check("broker", OK, f"{options.host}, {'Orion ' + str(version) if version else found.version[:80]}")
+
+
+def _process(found: Found) -> Checks:
+    if not found.options.connection_info:
+        return
+    if found.process is None:
+        remedy = (
+            "python3 connection_inspector.py on the broker's host, as the broker's user; "
+            "--inspector names it, --no-connection-info does without"
+        )
+        yield Check("inspector", ERROR, found.problems["process"], "it sees the broker's process", remedy)
+        return
+    yield Check("inspector", OK, f"process {found.process['pid']} ({found.process['name']})")
+    left = found.process["to_listeners"].get("ESTABLISHED", 0)
+    remedy = "wait until the listeners have closed them, after their -timeout: used again, they would not count as held"
+    yield _judged("connections at rest", not left, f"{left} lead to the listeners", "none", remedy, WARNING)
+
+
+def _notification_mode(found: Found) -> Checks:
+    if found.process is None:
+        return
+    wanted = found.options.subscriptions
+    needed = f"threadpool:60000:{wanted}"
+    remedy = f"start the broker with -notificationMode {needed} {IN_ENVIRONMENT}"
+    mode = found.argument("-notificationMode")
+    name, *sizes = (mode or "transient").split(":")
+    if name == "persistent":
+        yield Check("notification mode", ERROR, "persistent: one connection for all", needed, remedy)
+    elif name != "threadpool" or len(sizes) < 2 or not all(size.isdigit() for size in sizes[:2]):
+        yield Check("notification mode", WARNING, mode or "not on the command line: transient", needed, remedy)
+    else:
+        queue, workers = map(int, sizes[:2])
+        enough = workers >= wanted and queue + workers >= wanted
+        yield _judged("notification mode", enough, mode, needed, remedy, _too_small(found))
+
+
+def _http_timeout(found: Found) -> Checks:
+    if found.process is None:
+        return
+    given = found.argument("-httpTimeout") or ""
+    timeout = int(given) if given.isdigit() else DEFAULT_HTTP_TIMEOUT
+    delay = max((stats["delay"] for stats in found.listeners.values() if stats), default=None)
+    if delay is None:
+        return
+    needed = f"above the listener's delay, {delay:g} s"
+    if found.options.stepped:
+        delay = min(delay, found.options.hold + RELEASE_MARGIN)
+        needed = f"above {delay:g} s: --hold and a margin"
+    shown = f"{timeout} ms" if given else f"{timeout} ms, its default"
+    remedy = f"start the broker with -httpTimeout {max(600_000, round(delay * 2000))} {IN_ENVIRONMENT}"
+    yield _judged("-httpTimeout", timeout > delay * 1000, shown, needed, remedy)
+
+
+def _flags(found: Found) -> Checks:
+    if found.process is None:
+        return
+    words = found.process["command_line"]
+    needed = [("-multiservice", ERROR, "the service has a database of its own, which is dropped")]
+    if found.options.queue_size:
+        needed.append(("-statNotifQueue", WARNING, "the queue's columns stay empty without it"))
+    for flag, state, why in needed:
+        there = flag in words
+        remedy = f"start the broker with {flag} {IN_ENVIRONMENT}"
+        yield _judged(flag, there, "given" if there else "not on the command line", why, remedy, state)
+    pool = found.argument("-reqPoolSize") or "0"
+    if pool.isdigit() and int(pool):
+        least = found.options.idle_connections + 5
+        remedy = f"start the broker with -reqPoolSize {least} or more, or use fewer --idle-connections"
+        yield _judged("-reqPoolSize", int(pool) >= least, pool, f"{least}: each idle client takes one", remedy, WARNING)
+
+
+def _limits(found: Found) -> Checks:
+    if found.process is None:
+        return
+    wanted = found.options.subscriptions
+    needed = wanted * FDS_PER_NOTIFICATION + SPARE
+    nofile, nproc = found.process["nofile"][0], found.process["nproc"][0]
+    why = f"{needed}: {wanted} notifications x {FDS_PER_NOTIFICATION} + {SPARE}"
+    remedy = f"start the broker after ulimit -n {needed}"
+    enough = nofile is None or nofile >= needed
+    yield _judged("broker's open files", enough, _limit(nofile), why, remedy, _too_small(found))
+    threads = wanted + SPARE
+    remedy = f"start the broker after ulimit -u {threads}"
+    text = f"{threads}: a thread per notification + {SPARE}"
+    yield _judged("broker's processes", nproc is None or nproc >= threads, _limit(nproc), text, remedy, WARNING)
+
+
+def _too_small(found: Found) -> str:
+    """Return the state of what is too small for the run: where the broker ends is what a ramp is to find out."""
+    return WARNING if found.options.ramp else ERROR
+
+
+def _limit(value: int | None) -> str:
+    return "unlimited" if value is None else str(value)
+
+
+def _ports(found: Found) -> Checks:
+    known = found.process and found.process.get("ephemeral_ports")
+    low, high = known or LINUX_PORTS
+    most, address = max((count, address) for address, count in _shares(found.options).items())
+    there = high - low + 1
+    if known or there < most:
+        shown = f"{there} ({low} to {high})" if known else f"not told; Linux's default is {there} ({low} to {high})"
+        another = "start another listener, on another port or host, and name it with one more --notify-url"
+        remedy = f"{another}; or sysctl net.ipv4.ip_local_port_range='1024 65535' on the broker's host"
+        state = _too_small(found) if known else WARNING
+        yield _judged("ephemeral ports", there >= most, shown, f"{most} to {address}", remedy, state)
+
+
+def _shares(options: Options) -> Counter[str]:
+    """Count the subscriptions per listener address; the URLs take turns."""
+    addresses = options.listener_addresses
+    each, rest = divmod(options.subscriptions, len(addresses))
+    shares: Counter[str] = Counter()
+    for number, address in enumerate(addresses):
+        shares[address] += each + (number < rest)
+    return shares
+
+
+def _listeners(found: Found) -> Checks:
+    shares = _shares(found.options)
+    for address, stats in found.listeners.items():
+        what = f"listener {address}"
+        if stats is None:
+            remedy = "start it: python -m listener -delay 5m; --notify-url names it"
+            yield Check(what, ERROR, found.problems[address], "it takes connections", remedy)
+        elif not stats:
+            remedy = "python -m listener tells its delay and limits, from the same host or with -admin any"
+            state, why = (ERROR, "it lets go when told to") if found.options.stepped else (WARNING, "it tells")
+            yield Check(what, state, "it answers, but not GET /-/stats", why, remedy)
+        else:
+            needed, limit = shares[address] + SPARE, stats["limits"]["nofile_soft"]
+            shown = f"delay {stats['delay']:g} s, timeout {stats['timeout']:g} s, {limit} open files"
+            yield _judged(what, limit >= needed, shown, f"{needed} open files", f"start it after ulimit -n {needed}")
+            yield from _delay(found.options, f"{what}: delay", stats["delay"])
+
+
+def _delay(options: Options, what: str, delay: float) -> Checks:
+    least = options.hold + RELEASE_MARGIN
+    if options.stepped and delay < least:
+        needed = f"{least} s: it lets go when told to, after --hold"
+        yield Check(what, ERROR, f"{delay:g} s", needed, "start it with -delay 24h, say")
+    elif delay < 2:
+        yield Check(what, WARNING, f"{delay:g} s", "2 s, to hold all at one time", "start it with -delay 5m, say")
+
+
+def _database(found: Found) -> Checks:
+    options = found.options
+    if not options.reset:
+        return
+    name = database_name(options.service)
+    if problem := found.problems.get("database"):
+        remedy = "--mongo names the broker's database; --no-reset does without"
+        yield Check("database", ERROR, problem, f"it answers, for {name} is dropped", remedy)
+    else:
+        yield Check("database", OK, f"{options.mongo}; {name} will be dropped")
+
+
+def _own_limits(found: Found) -> Checks:
+    needed = found.options.idle_connections + found.options.seeders + SPARE
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = soft == resource.RLIM_INFINITY
+    shown = "unlimited" if unlimited else str(soft)
+    yield _judged("Locust's open files", unlimited or soft >= needed, shown, needed, f"ulimit -n {needed}, then Locust")
+
+
+_TABLE = (
+    _users, _broker, _process, _notification_mode, _http_timeout, _flags, _limits, _ports, _listeners, _database,
+    _own_limits,
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Keeps the run: joins the records to rows, has them judged, and takes the evidence at the first NOK."""

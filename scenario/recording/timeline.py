@@ -1,0 +1,81 @@
+"""Joins the probes' records by second into rows. What is missing stays missing, never 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from scenario.run.records import ConnectionSample, ListenerSample, Probe, QueueSample, Row, Sample
+from scenario.run.run import Schedule
+from scenario.settings.options import Options
+
+_S = TypeVar("_S", Probe, QueueSample, ConnectionSample, ListenerSample)
+PATIENCE = 6.0  # s: above the sum of a probe's limits; a row waits no longer for what has not come
+
+
+class Timeline:
+    """Rows in the order of their seconds, each handed to `emit` once, as soon as it is complete or its time is over."""
+
+    def __init__(self, options: Options, schedule: Schedule, emit: Callable[[Row], None], step: int = 1) -> None:
+        self.rows: list[Row] = []
+        self.update_answered: float | None = None  # s since the epoch; ends the phase "trigger"
+        self._schedule, self._emit, self._step = schedule, emit, step
+        self._expected: set[type[Sample]] = {Probe, ListenerSample}
+        if options.queue_size:
+            self._expected.add(QueueSample)
+        if options.connection_info:
+            self._expected.add(ConnectionSample)
+        self._next = schedule.start
+        self._waiting: dict[int, dict[type[Sample], Sample]] = {}
+
+    def add(self, sample: Sample) -> None:
+        """Take a probe's record; one that comes after its row was handed out is dropped."""
+        if self._next <= sample.second <= self._schedule.end:
+            self._waiting.setdefault(sample.second, {})[type(sample)] = sample
+            self.advance()
+
+    def advance(self, now: float = 0.0) -> None:
+        """Hand out the rows that are complete, and at `now` (s since the epoch) those that waited long enough."""
+        while self._next <= self._schedule.end:
+            samples = self._waiting.get(self._next, {})
+            if not samples.keys() >= self._expected and now < self._next + PATIENCE:
+                return
+            self._hand_out(samples)
+
+    def flush(self) -> None:
+        """Hand out everything that has come, complete or not."""
+        while self._waiting:
+            self._hand_out(self._waiting.get(self._next, {}))
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether the last row has been handed out."""
+        return self._next > self._schedule.end
+
+    def _hand_out(self, samples: dict[type[Sample], Sample]) -> None:
+        second, self._next = self._next, self._next + 1
+        self._waiting.pop(second, None)
+        if not samples:
+            return  # nobody measured: there is no row, and the verdict counts it as missing
+        row = Row(
+            second,
+            second - self._schedule.trigger,
+            self._phase(second),
+            version=_of(Probe, samples),
+            queue=_of(QueueSample, samples),
+            connections=_of(ConnectionSample, samples),
+            listener=_of(ListenerSample, samples),
+            step=self._step,
+        )
+        self.rows.append(row)
+        self._emit(row)
+
+    def _phase(self, second: int) -> str:
+        if second < self._schedule.trigger:
+            return "baseline"
+        return "trigger" if self.update_answered is None or second <= self.update_answered else "observe"
+
+
+def _of(kind: type[_S], samples: dict[type[Sample], Sample]) -> _S | None:
+    sample = samples.get(kind)
+    return sample if isinstance(sample, kind) else None

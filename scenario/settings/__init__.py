@@ -1,0 +1,1 @@
+"""What the user sets: the options, and the values that each of them takes."""

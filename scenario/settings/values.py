@@ -1,0 +1,177 @@
+"""What the text of an option may be: every function takes it and raises ArgumentTypeError with one clear sentence.
+
+Those used as an argparse `type` return a plain str, int or float, checked.
+"""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri
+
+BROKER_PORT, INSPECTOR_PORT, MONGO_PORT = 1026, 18812, 27017
+# https://fiware-orion.readthedocs.io, "Multi tenancy": lower case letters, digits and _, at most 50 characters
+SERVICE_RULE = "1 to 50 lower case letters, digits or _"
+_UNIT_SECONDS = {"h": 3600, "m": 60, "s": 1}
+
+
+def seconds(text: str) -> float:
+    """Return the seconds in `90s`, `1h30m`, or `60` (a bare number is minutes, as in the original test)."""
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text) * 60
+    parts = re.findall(r"(\d+(?:\.\d+)?)([hms])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ArgumentTypeError(
+            f"takes a duration such as 60m, 90s or 1h30m, or a bare number of minutes, not {text!r}"
+        )
+    return float(sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts))
+
+
+def broker_url(text: str) -> str:
+    """Return the broker's URL; a bare host (as in the original test) means http and port 1026."""
+    if "://" not in text:
+        text = "http://{}:{}".format(*parse_address(text, "localhost", BROKER_PORT))
+    host_and_port(text)
+    return text.rstrip("/")
+
+
+def host_and_port(url: str) -> tuple[str, int]:
+    """Return host and port of an http(s) URL. Raises ArgumentTypeError."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname:
+            return parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
+    except ValueError:
+        pass
+    raise ArgumentTypeError(f"takes URLs such as http://localhost:8090/notify, not {url!r}")
+
+
+def urls(text: str) -> list[str]:
+    """Split a comma-separated list."""
+    return [url.strip() for url in text.split(",") if url.strip()]
+
+
+def notify_url(text: str) -> str:
+    """Check listener URLs."""
+    for url in urls(text) or [text]:
+        host_and_port(url)
+    return text
+
+
+def host(text: str) -> str:
+    """Check the broker's URL, or its bare host."""
+    return text if text in ("", "None") else broker_url(text)
+
+
+def duration(text: str) -> str:
+    """Check a duration."""
+    if seconds(text) <= 0:
+        raise ArgumentTypeError("takes a duration above 0")
+    return text
+
+
+def ramp(text: str) -> str:
+    """Check a ramp; nothing: none."""
+    if text:
+        steps(text)
+    return text
+
+
+def steps(text: str) -> tuple[int, int, int]:
+    """Return the numbers of START:STOP:STEP."""
+    parts = re.fullmatch(r"(\d{1,7}):(\d{1,7}):(\d{1,7})", text)
+    start, stop, step = map(int, parts.groups()) if parts else (0, 0, 0)
+    if not (0 < start <= stop and step):
+        raise ArgumentTypeError(f"takes START:STOP:STEP, connections such as 1000:10000:1000, not {text!r}")
+    return start, stop, step
+
+
+def is_service(name: str) -> bool:
+    """Tell whether Orion takes `name` as a service."""
+    return re.fullmatch(r"[a-z0-9_]{1,50}", name) is not None
+
+
+def service(text: str) -> str:
+    """Check a service."""
+    if not is_service(text):
+        raise ArgumentTypeError(f"takes {SERVICE_RULE}, not {text!r}")
+    return text
+
+
+def service_path(text: str) -> str:
+    """Check a service path."""
+    # https://fiware-orion.readthedocs.io: absolute, at most 10 levels of at most 50 alphanumerics or underscores
+    if not re.fullmatch(r"/|(/\w{1,50}){1,10}", text, re.ASCII):
+        raise ArgumentTypeError(f"takes a path such as /test (letters, digits, _; at most 10 levels), not {text!r}")
+    return text
+
+
+def parse_address(text: str, default_host: str, default_port: int) -> tuple[str, int]:
+    """Return host and port of `host[:port]`, an IPv6 address in brackets; the defaults stand in for what is missing."""
+    parts = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^\[\]:/\s]*)(?::(\d{1,5}))?", text)
+    if parts is None or not 1 <= int(parts[2] or default_port) <= 65535:
+        raise ArgumentTypeError(f"takes host or host:port (an IPv6 address in brackets), not {text!r}")
+    return parts[1].strip("[]") or default_host, int(parts[2] or default_port)
+
+
+def address(text: str) -> str:
+    """Check host[:port]."""
+    parse_address(text, "localhost", INSPECTOR_PORT)
+    return text
+
+
+def name(text: str) -> str:
+    """Check that there is a name."""
+    if not text.strip():
+        raise ArgumentTypeError("must not be empty")
+    return text
+
+
+def report_log(text: str) -> str:
+    """Check that the file can be written."""
+    path = Path(text)
+    if not text or path.is_dir() or not path.parent.is_dir():
+        raise ArgumentTypeError(f"takes a file in a folder that exists, not {text!r}")
+    return text
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return the check of a whole number within the bounds."""
+
+    def check(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise ArgumentTypeError(f"takes a whole number, not {text!r}") from None
+        if not least <= number <= most:
+            raise ArgumentTypeError(f"takes a whole number from {least} to {most}, not {text}")
+        return number
+
+    return check
+
+
+def milliseconds(text: str) -> float:
+    """Check a latency."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise ArgumentTypeError(f"takes milliseconds, not {text!r}") from None
+    if not 0 < number <= 60_000:
+        raise ArgumentTypeError(f"takes milliseconds above 0 and up to 60000, not {text}")
+    return number
+
+
+def mongo(text: str) -> str:
+    """Check the database server."""
+    if not text.startswith("mongodb"):
+        return address(text)
+    try:
+        parse_uri(text, validate=True)
+    except PyMongoError as problem:
+        raise ArgumentTypeError(f"takes host, host:port or a mongodb:// URI: {problem}") from None
+    return text

@@ -1,0 +1,1 @@
+"""The Locust users: those that load the broker, and those that measure it."""

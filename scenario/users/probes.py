@@ -1,0 +1,217 @@
+"""The Locust users that measure, each once per second: version, notification queue, connections, listeners."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from locust import HttpUser, User, task
+from locust.clients import HttpSession
+
+import gevent
+import requests
+from gevent.pool import Group
+
+from scenario.peers import broker
+from scenario.peers.inspector import InspectionError, Inspector
+from scenario.run import events
+from scenario.run.records import ConnectionSample, ListenerSample, Probe, QueueSample
+from scenario.users.load import RunUser, park
+
+PROBE_TIMEOUT = (2.0, 2.0)  # s to connect, s to answer
+LISTENER_FIGURES = ("held", "accepted", "received", "out_of_descriptors", "abandoned")
+PROBE_LIMIT = 4.5  # s in all: a server that dribbles keeps below the limit on each read
+
+
+class EachSecond(RunUser):
+    """Starts `probe(second)` on every whole second of the schedule, each in a greenlet of its own.
+
+    So a probe that hangs never delays the next one, and every second has its own answer.
+    """
+
+    abstract = True
+
+    def probe(self, second: int) -> None:
+        """Measure once, and fire the record."""
+        raise NotImplementedError
+
+    @task
+    def probe_each_second(self) -> None:
+        """Run the schedule, then park."""
+        clock, schedule = self.of_run.clock, self.schedule
+        self.in_flight = Group()
+        for second in range(schedule.start, schedule.end + 1):
+            clock.sleep_until(second)
+            if clock.now() < second + 1:  # else: this process was stopped for a while, and the second is lost
+                self.in_flight.spawn(self.probe, second)
+        park()
+
+    def on_stop(self) -> None:
+        """Drop what is still in flight."""
+        self.in_flight.kill()
+
+
+class VersionProbe(EachSecond, HttpUser):
+    """GET /version, one attempt, over a new connection (HttpUser: FastHttpUser would try again on its own)."""
+
+    def probe(self, second: int) -> None:
+        """Ask once, within PROBE_LIMIT."""
+        at = self.of_run.clock.now()
+        session = self._session()
+        started = time.perf_counter()
+        error = ""
+        try:
+            with (
+                gevent.Timeout(PROBE_LIMIT),
+                session.get(
+                    "/version", headers={"Connection": "close"}, timeout=PROBE_TIMEOUT, catch_response=True
+                ) as response,
+            ):
+                latency = (time.perf_counter() - started) * 1000
+                if response.status_code:
+                    error = broker.version_error(response.status_code, response.text)
+                else:
+                    error = broker.reason(response.error)
+                if error:
+                    response.failure(error)
+        except gevent.Timeout as timeout:
+            latency, error = PROBE_LIMIT * 1000, f"no whole answer within {PROBE_LIMIT} s"
+            self.environment.events.request.fire(
+                request_type="GET",
+                name="/version",
+                response_time=latency,
+                response_length=0,
+                exception=timeout,
+                context={},
+            )
+        finally:
+            session.close()
+        events.version_probed.fire(record=Probe(second, at, latency, error))
+
+    def _session(self) -> HttpSession:
+        session = HttpSession(self.host, self.environment.events.request, self)
+        session.trust_env = False
+        return session
+
+
+class QueueProbe(EachSecond, HttpUser):
+    """GET /statistics, kept alive: it goes on telling the queue when new connections no longer get through."""
+
+    def probe(self, second: int) -> None:
+        """Ask once; the session opens another connection when the one before is still busy."""
+        at = self.of_run.clock.now()
+        figures: dict[str, Any] = {}
+        with self.client.get("/statistics", timeout=PROBE_TIMEOUT, catch_response=True) as response:
+            if response.status_code == 200:
+                try:
+                    figures = broker.notification_queue(response.json()) or {}
+                    error = ""
+                except ValueError:
+                    error = "200 without JSON"
+            elif response.status_code:
+                error = broker.answer(response.status_code, response.text)
+            else:
+                error = broker.reason(response.error)
+            if error:
+                response.failure(error)
+        events.queue_sampled.fire(record=QueueSample(second, at, **figures, error=error))
+
+    def on_stop(self) -> None:
+        """Close the connection."""
+        super().on_stop()
+        self.client.close()
+
+
+class ConnectionProbe(EachSecond, User):
+    """Asks the inspector on the broker's host."""
+
+    def on_start(self) -> None:
+        """Connect to nothing yet."""
+        self.inspector: Inspector = Inspector.of(self.of_run.options)
+        self.busy = False
+
+    def probe(self, second: int) -> None:
+        """Ask once; one call at a time, for RPyC serves them in turn."""
+        at = self.of_run.clock.now()
+        if self.busy:
+            sample = ConnectionSample(second, at, error="the inspector was still busy with the second before")
+        else:
+            self.busy = True
+            try:
+                sample = self._sample(second, at)
+            finally:
+                self.busy = False
+        events.connections_sampled.fire(record=sample)
+
+    def _sample(self, second: int, at: float) -> ConnectionSample:
+        with self.environment.events.request.measure("RPyC", "inspect") as meta:
+            try:
+                seen: dict[str, Any] = self.inspector.inspect()
+            except InspectionError as error:
+                meta["exception"] = error
+                return ConnectionSample(second, at, error=str(error))
+        states = seen["states"]
+        return ConnectionSample(
+            second,
+            self.of_run.clock.now(),  # counted before this: a count from before the idle clients is known as such
+            states.get("ESTABLISHED", 0),
+            states.get("CLOSE_WAIT", 0),
+            seen["fds"],
+            seen["threads"],
+            seen["rss"],
+            nofile=seen["nofile"][0],
+            free_low=seen["free_below_1024"],
+            to_listeners=seen["to_listeners"].get("ESTABLISHED", 0),
+            listener_ports=seen["listener_ports"]["count"],
+            listener_port_span=seen["listener_ports"]["span"],
+            listener_ports_taken=seen["listener_ports"]["taken"],
+            process=f"{seen['pid']} started {seen['started']}",
+        )
+
+    def on_stop(self) -> None:
+        """Close the connection to the inspector."""
+        super().on_stop()
+        self.inspector.close()
+
+
+class ListenerProbe(EachSecond, User):
+    """Asks the listeners how many notifications they hold: GET /-/stats, which other receivers need not have."""
+
+    def on_start(self) -> None:
+        """Open one kept-alive session for all listeners."""
+        self.client = requests.Session()
+        self.client.trust_env = False
+
+    def probe(self, second: int) -> None:
+        """Sum what the listeners tell; nothing when one of them does not, and the error says which."""
+        at = self.of_run.clock.now()
+        addresses = dict.fromkeys(self.of_run.options.listener_addresses)  # several URLs may lead to one
+        answers = self.in_flight.map(self._ask, addresses)  # all at once: each may take as long as it is given
+        errors = [error for _, error in answers if error]
+        names = () if errors else LISTENER_FIGURES
+        sums = {name: sum(figures[name] for figures, _ in answers) for name in names}
+        sample = ListenerSample(second, at, **sums, error="; ".join(errors))
+        events.listener_sampled.fire(record=sample)
+
+    def _ask(self, address: str) -> tuple[dict[str, int], str]:
+        """Return a listener's figures, or why there are none."""
+        try:
+            response = self._get(f"http://{address}/-/stats")
+            response.raise_for_status()
+            stats: dict[str, Any] = response.json()
+            return {name: int(stats[name]) for name in LISTENER_FIGURES}, ""
+        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+            return {}, f"{address}: {broker.reason(error)}"
+
+    def _get(self, url: str) -> requests.Response:
+        try:
+            return self.client.get(url, timeout=PROBE_TIMEOUT)
+        except requests.ConnectTimeout:
+            raise
+        except requests.ConnectionError:  # the listener may close an idle connection at the very moment it is asked
+            return self.client.get(url, timeout=PROBE_TIMEOUT)
+
+    def on_stop(self) -> None:
+        """Close the connections."""
+        super().on_stop()
+        self.client.close()

@@ -1,0 +1,1 @@
+"""What the rows come to: what was held, the figures, the symptoms, the causes, and who judges."""

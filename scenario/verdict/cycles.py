@@ -1,0 +1,78 @@
+"""The cycles of a soak -> its verdict: what grows at rest from cycle to cycle is a leak.
+
+A worker's first use is none: libcurl keeps a connection and a pair of descriptors with each. So the cycles in which
+workers of the pool are used for the first time do not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from math import ceil
+
+from scenario.run.records import Rest, Step, Verdict
+from scenario.verdict.held import Judged
+from scenario.verdict.judge import EXIT_CODES, FAIL, INCONCLUSIVE, PASS, interruption
+from scenario.verdict.symptoms import Symptoms
+
+LEAST = 3  # levels at rest to compare: two cycles that count
+FEW = 5  # connections, descriptors, threads: fewer may come and go by themselves
+STEADY = 0.05  # of the RSS: allocators keep some
+MOSTLY = 0.8  # of the cycles: the RSS need not grow in every one
+_FIGURES = (
+    ("connections", "connections", 1, ""),
+    ("descriptors", "fds", 1, ""),
+    ("threads", "threads", 1, ""),
+    ("RSS", "rss", 1_000_000, " MB"),
+)
+
+
+def judge_cycles(run: Judged, steps: Sequence[Step], final: Rest) -> Verdict:
+    """FAIL: a cycle failed, or a figure grew. INCONCLUSIVE: interrupted, or too few cycles to tell."""
+    wanted = run.options.cycles
+    passed = sum(step.verdict.outcome == PASS for step in steps)
+    bad = next((step for step in steps[-1:] if step.verdict.outcome != PASS), None)  # those before were tried again
+    reasons = [(PASS if passed == wanted else INCONCLUSIVE, f"cycles: {passed} of {wanted} passed")]
+    if bad:
+        reasons.append((bad.verdict.outcome, f"cycle {bad.number}: {bad.verdict.reasons[0]}"))
+    if passed == wanted:
+        levels = [step.rest for step in steps if step.verdict.outcome == PASS]
+        reasons += _growth([*levels, final], _warm_up(run))
+    reasons += [(INCONCLUSIVE, text) for text in interruption(run)]
+    kinds = [kind for kind, _ in reasons]
+    outcome = next((kind for kind in (FAIL, INCONCLUSIVE) if kind in kinds), PASS)
+    if run.progress.interrupted:
+        outcome = INCONCLUSIVE
+    texts = tuple(text for kind in (FAIL, INCONCLUSIVE, PASS) for kind_, text in reasons if kind_ == kind)
+    return Verdict(outcome, texts, EXIT_CODES[outcome], bad.verdict.causes if bad else ())
+
+
+def _warm_up(run: Judged) -> int:
+    """Return the cycles in which some worker is used for the first time: they take turns."""
+    return ceil(max(1, Symptoms(run).workers / run.options.subscriptions))
+
+
+def _growth(levels: Sequence[Rest], warm_up: int) -> Iterator[tuple[str, str]]:
+    counted = levels[warm_up:]
+    if len(counted) < LEAST:
+        yield INCONCLUSIVE, f"growth: takes at least {warm_up + LEAST - 1} cycles to tell (workers are used in turn)"
+        return
+    for name, field, unit, label in _FIGURES:
+        values = [value for level in counted if (value := getattr(level, field)) is not None]
+        if len(values) < len(counted):
+            yield INCONCLUSIVE, f"growth: nobody counted the {name} at rest"
+            continue
+        text = f"growth: {values[0] // unit} to {values[-1] // unit}{label} {name} at rest in {len(values) - 1} cycles"
+        if _grows(values, field):
+            each = (values[-1] - values[0]) / (len(values) - 1)
+            yield FAIL, f"{text}, {each / unit:.1f}{label} in each"
+        else:
+            yield PASS, text
+
+
+def _grows(values: Sequence[int], field: str) -> bool:
+    rising = sum(after > before for before, after in pairwise(values))
+    growth, most = values[-1] - values[0], len(values) - 1
+    if field == "rss":
+        return growth > STEADY * values[0] and rising >= MOSTLY * most
+    return growth >= FEW and rising == most

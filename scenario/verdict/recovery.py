@@ -1,0 +1,47 @@
+"""What became of the broker after its listeners let go: back at rest or not, and whether it kept growing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scenario.run.records import ConnectionSample
+from scenario.verdict.held import HELD_SHARE, Judged, held_per_row, rest_level
+
+NEARLY_NONE = 1 - HELD_SHARE  # of the subscriptions
+GROWTH = 0.05  # of a figure, below which it is taken as steady
+_FIGURES = (("fds", "fds", 1, ""), ("threads", "threads", 1, ""), ("RSS", "rss", 1_000_000, " MB"))
+
+
+def recovery(run: Judged) -> Iterator[str]:
+    """Say it in a sentence or two; nothing when the connections were never held, or to the end."""
+    rest, held = rest_level(run.rows), {second: count for count, second in held_per_row(run)}
+    most = max(held.values(), default=0)
+    if rest is None or most < HELD_SHARE * run.options.subscriptions:
+        return
+    samples = [
+        (row.since_trigger, row.connections) for row in run.rows if row.connections and row.since_trigger in held
+    ]
+    if len({sample.process for _, sample in samples}) > 1:
+        return  # another process has its own rest
+    gone = [second for second, count in held.items() if count > NEARLY_NONE * run.options.subscriptions]
+    after = [(second, sample) for second, sample in samples if second > max(gone)]
+    if not after:
+        answered = run.rows[-1].listener
+        if answered and answered.held == 0:
+            left = held[max(held)]
+            yield f"recovery: not seen; all is answered, and {left} connections are kept by listener and broker"
+        return
+    second, first = after[0]
+    last = after[-1][1]
+    kept = f", {last.close_wait} CLOSE_WAIT kept: libcurl closes them at a worker's next use" if last.close_wait else ""
+    yield f"recovery: back at rest at second {second}, {held[second] + rest} established ({rest} before){kept}"
+    if len(after) > 1:
+        yield f"recovery: {'; '.join(_growth(first, last))} in the {after[-1][0] - second} s since"
+
+
+def _growth(first: ConnectionSample, last: ConnectionSample) -> Iterator[str]:
+    for name, field, unit, label in _FIGURES:
+        before, now = getattr(first, field), getattr(last, field)
+        if before is not None and now is not None:
+            grew = " (kept growing)" if now > before * (1 + GROWTH) else ""
+            yield f"{name} {before // unit} to {now // unit}{label}{grew}"

@@ -1,0 +1,148 @@
+"""What a run's figures show: the symptoms that tell one cause from another.
+
+scenario.verdict judges by them, scenario.diagnosis draws its conclusions from them. The broker's command line is looked
+at only for what shows nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise, takewhile
+
+from scenario.preflight.checks import DEFAULT_HTTP_TIMEOUT
+from scenario.run.records import Row
+from scenario.verdict.figures import Figures
+from scenario.verdict.held import HELD_SHARE, held_per_row
+
+REFUSED = "connection refused"
+CLOSED = ("closed without an answer", "connection reset", "closed while the request was sent")
+UNREACHABLE = (REFUSED, "no connection within the time limit", "host name unknown")
+FEW_FREE = 2  # descriptor numbers: the inspector looks a moment before or after a client took or left one
+MANY_PORTS = 50  # from here on it is no accident that every port between the lowest and the highest is taken
+_DENSE = 0.6  # of the ports in a row: others may have bound the rest, and few of thousands are far less dense
+_MOST = 0.8  # of the rows
+
+
+@dataclass(frozen=True)
+class Symptoms(Figures):
+    """The symptoms of a run: some are just there or not, others are what was seen, or empty."""
+
+    @property
+    def fell_short(self) -> bool:
+        """Tell whether connections were counted, and too few were held."""
+        return bool(held_per_row(self.run)) and self.held < HELD_SHARE * self.wanted
+
+    @property
+    def nearly_none_held(self) -> bool:
+        """Tell whether there never was more than a connection per listener: all notifications share it."""
+        held = [sample.held for sample in self.listener if sample.held is not None]
+        return 0 < (max(held) if held else self.held) <= len(set(self.run.options.listener_addresses)) < self.wanted
+
+    @property
+    def ports_exhausted(self) -> bool:
+        """Tell whether the local ports are packed: they are chosen at random from the range while some are free."""
+        ports, span, taken = self.ports
+        return ports >= MANY_PORTS and taken >= _DENSE * span
+
+    @property
+    def restarted(self) -> bool:
+        """Tell whether the process was replaced, or its counters began anew; and it answers again."""
+        entered = [sample.entered or 0 for sample in self.queue]
+        began_anew = any(now < before for before, now in pairwise(entered))
+        return self.gone_since is None and (len(self.pids) > 1 or began_anew)
+
+    @cached_property
+    def gone_since(self) -> int | None:
+        """The second from which on every connection was refused, to the last row; None when it is not so."""
+        refused = list(takewhile(lambda row: row.version and row.version.error == REFUSED, reversed(self.probed)))
+        return refused[-1].since_trigger if refused and len(refused) < len(self.probed) else None
+
+    @property
+    def died(self) -> bool:
+        """Tell whether the broker is gone, for good."""
+        return self.gone_since is not None
+
+    @property
+    def closed_at_once(self) -> list[Row]:
+        """The rows in which the broker accepted a connection and closed it, if such are most of the NOK ones."""
+        closed = [row for row in self.nok if row.version and row.version.error in CLOSED]
+        return closed if len(closed) > _MOST * len(self.nok) else []
+
+    @property
+    def low_numbers_taken(self) -> bool:
+        """Tell whether hardly a descriptor number below 1024 was free when connections were closed at once."""
+        free = [row.connections.free_low for row in self.closed_at_once if row.connections]
+        known = [number for number in free if number is not None]
+        return bool(known) and sum(number <= FEW_FREE for number in known) > _MOST * len(known)
+
+    @property
+    def out_of_descriptors(self) -> bool:
+        """Tell whether the broker came to its limit on descriptors."""
+        return self.nofile is not None and self.fds >= self.nofile - FEW_FREE - self.nofile // 100
+
+    @property
+    def free_low(self) -> int:
+        """The most free descriptor numbers below 1024 in the rows whose connections were closed at once."""
+        return max((row.connections.free_low or 0 for row in self.closed_at_once if row.connections), default=0)
+
+    @property
+    def queue_untold(self) -> bool:
+        """Tell whether GET /statistics was answered, and never with the queue that was asked for."""
+        asked = [row.queue for row in self.run.rows if row.queue]
+        return not self.queue and any(not sample.error for sample in asked)
+
+    @property
+    def mode(self) -> str:
+        """The notification mode by the broker's command line; empty when nobody could read that."""
+        found = self.run.found
+        return found.argument("-notificationMode") or "transient" if found and found.process else ""
+
+    @property
+    def workers(self) -> int:
+        """The notification workers of the broker's pool, by its command line; 0: there is none, or nobody knows."""
+        name, *sizes = self.mode.split(":")
+        return int(sizes[1]) if name == "threadpool" and len(sizes) > 1 and sizes[1].isdigit() else 0
+
+    @property
+    def broker_gave_up(self) -> bool:
+        """Tell whether it was the broker that ended notifications without an answer, for their time was over.
+
+        The listeners know who left them. Where they do not tell, the command line does: -httpTimeout was over.
+        """
+        if self.listener:
+            return self.abandoned > self.few
+        found = self.run.found
+        given = (found.argument("-httpTimeout") if found else None) or str(DEFAULT_HTTP_TIMEOUT)
+        return self.sent_error > self.few and given.isdigit() and self.ended_at * 1000 >= int(given)
+
+    @cached_property
+    def unreachable(self) -> Counter[str]:
+        """Which listeners could not be reached, and why, from the trigger on, more than once: "host:port: reason"."""
+        samples = [row.listener for row in self.run.rows if row.listener and row.since_trigger >= 0]
+        errors = [error for sample in samples for error in sample.error.split("; ")]
+        seen = Counter(error for error in errors if error.partition(": ")[2] in UNREACHABLE)
+        return Counter({error: rows for error, rows in seen.items() if rows > 1})
+
+    @property
+    def listener_took_too_few(self) -> bool:
+        """Tell whether listeners ran out of descriptors: what they did not take is in the kernel's accept queue."""
+        return self.pauses > 0 and self.accepted < HELD_SHARE * min(self.held, self.wanted)
+
+    @property
+    def unprivileged(self) -> list[str]:
+        """What the inspector says when it may not look into the broker's process."""
+        errors = [row.connections.error for row in self.run.rows if row.connections]
+        return [error for error in errors if "may not look into" in error]
+
+    @property
+    def database_trouble(self) -> str:
+        """What the broker, or the drop, says of the database when it fails."""
+        progress, found = self.run.progress, self.run.found
+        said = [*progress.failures, *progress.missing, progress.refusal]
+        said += [found.problems["database"]] if found and "database" in found.problems else []
+        found_there = (re.search("Database Error.*|the database at .*", text) for text in said)
+        trouble = next((words[0] for words in found_there if words), "")
+        return re.sub(r" \(configured.*|[()]", "", trouble)

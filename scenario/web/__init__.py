@@ -1,0 +1,1 @@
+"""The web UI: the start form, the tab, the metrics."""

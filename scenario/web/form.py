@@ -1,0 +1,58 @@
+"""The start form of the web UI: options and preflight are checked before anything starts, and said in the form."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from locust.env import Environment
+from locust.runners import STATE_INIT
+from locust.web import WebUI
+
+import gevent
+from flask import Response, jsonify, request
+from gevent.lock import RLock
+
+from scenario.flow.shape import choose
+from scenario.outputs.history import History
+from scenario.preflight.look_around import PreflightError, check_before_start
+from scenario.settings.options import Options, with_form
+from scenario.verdict.judge import PREFLIGHT
+
+_FIRST_TICK = 30.0  # s: above the limits of what the shape asks before its first users
+
+
+def check_start_form(environment: Environment, web_ui: WebUI, history: History) -> None:
+    """Put a check before Locust's POST /swarm, which answers 500 to a text where a number was."""
+    assert web_ui.app is not None
+    assert environment.runner is not None
+    start, runner, one_at_a_time = web_ui.app.view_functions["locust.swarm"], environment.runner, RLock()
+
+    def swarm() -> Any:
+        with one_at_a_time:
+            if runner.shape_greenlet:
+                return refused("a run is under way: stop it first")
+            try:
+                choose(environment, _check(environment))
+            except (ValueError, PreflightError) as problem:
+                return refused(str(problem))
+            answer = start()
+            # The page leaves the form at our answer, and goes back to it when its first look finds STATE_INIT still.
+            end = time.monotonic() + _FIRST_TICK
+            while runner.shape_greenlet and runner.state == STATE_INIT and time.monotonic() < end:
+                gevent.sleep(0.05)
+            return refused(" ".join(history.reasons)) if history.state == PREFLIGHT else answer
+
+    def refused(problem: str) -> Response:
+        return jsonify({"success": False, "message": problem, "host": environment.host})
+
+    web_ui.app.view_functions["locust.swarm"] = web_ui.auth_required_if_enabled(swarm)
+
+
+def _check(environment: Environment) -> Options:
+    assert environment.parsed_options is not None
+    if "restart_command" in request.form:
+        raise ValueError("--restart-command: a shell runs it, so it is taken from the command line only")
+    options = Options.from_namespace(with_form(environment.parsed_options, request.form))
+    check_before_start(options, environment, ())  # the form may choose the classes: the shape sees to them
+    return options
