@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from scenario.preflight.checks import Found
-from scenario.run.records import Row
+from scenario.run.results import Row
 from scenario.verdict.held import Judged
 from scenario.verdict.judge import judge
 from tests.test_verdict import TRIGGER, changed, healthy, options

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from scenario.peers.inspector import InspectionError, Inspector
+from scenario.errors import InspectionError
+from scenario.peers.inspector import Inspector
 from tests.support.processes import ROOT, Process, Processes
 
 SCRIPT = ROOT / "setup_scripts" / "connection_inspector.py"

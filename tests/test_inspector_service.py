@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 import rpyc
 
-from scenario.peers.inspector import InspectionError, Inspector
+from scenario.errors import InspectionError
+from scenario.peers.inspector import Inspector
 from tests.support.processes import Processes
 from tests.test_inspection import SCRIPT, Target, start
 

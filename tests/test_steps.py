@@ -10,7 +10,7 @@ import pytest
 from scenario.flow.ramp import Plan
 from scenario.preflight.checks import Found
 from scenario.run.progress import Progress
-from scenario.run.records import Diagnosis, Rest, Step, Verdict
+from scenario.run.results import Diagnosis, Rest, Step, Verdict
 from scenario.verdict.cycles import judge_cycles
 from scenario.verdict.held import Judged
 from scenario.verdict.ramp import judge_ramp

@@ -11,8 +11,10 @@ from locust.argument_parser import LocustArgumentParser
 import pytest
 
 from scenario.run.progress import Progress
-from scenario.run.records import ConnectionSample, IdleClients, ListenerSample, Probe, QueueSample, Row, Update
+from scenario.run.records import IdleClients, Probe, Update
+from scenario.run.results import Row
 from scenario.run.run import Schedule
+from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample
 from scenario.settings.options import Options, add_arguments
 from scenario.verdict.held import Judged
 from scenario.verdict.judge import judge

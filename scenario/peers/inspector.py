@@ -16,6 +16,7 @@ from typing import Any
 
 import rpyc
 
+from scenario.errors import InspectionError
 from scenario.settings.options import Options
 
 CALL_SECONDS = 2.0  # for one inspect(), connecting included
@@ -24,10 +25,6 @@ CONNECT_SECONDS = 1.0  # for each of a name's addresses
 
 _SOURCE = Path(__file__).resolve().parents[2] / "setup_scripts" / "connection_inspector.py"
 _log = logging.getLogger(__name__)
-
-
-class InspectionError(Exception):
-    """Why there are no counts, as one sentence."""
 
 
 class _Stream(rpyc.SocketStream):  # type: ignore[misc]
