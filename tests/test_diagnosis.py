@@ -11,6 +11,7 @@ from scenario.preflight.checks import Found
 from scenario.run.results import Row
 from scenario.verdict.held import Judged
 from scenario.verdict.judge import judge
+from tests.support.inspector import inspection
 from tests.test_verdict import TRIGGER, changed, healthy, options
 
 Change = Callable[[Row], Row]
@@ -36,7 +37,7 @@ def seen(*changes: Change, command_line: str = "-notificationMode threadpool:600
     run = healthy()
     for change in changes:
         run = changed(run, change)
-    process = {"command_line": command_line.split()}
+    process = inspection(command_line=tuple(command_line.split()))
     found = Found(options(), [], process=process, listeners={"localhost:8090": {"delay": delay}})
     return replace(run, found=found)
 

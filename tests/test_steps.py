@@ -14,6 +14,7 @@ from scenario.run.results import Diagnosis, Rest, Step, Verdict
 from scenario.verdict.cycles import judge_cycles
 from scenario.verdict.held import Judged
 from scenario.verdict.ramp import judge_ramp
+from tests.support.inspector import inspection
 from tests.test_verdict import options
 
 CAUSE = Diagnosis("nofile", "the broker ran out of file descriptors", "300 of 300", "ulimit")
@@ -26,7 +27,7 @@ def step(subscriptions: int, outcome: str = "PASS", rest: Rest = REST, number: i
 
 
 def run(cycles: int = 0, pool: str = "threadpool:60000:100", interrupted: str = "") -> Judged:
-    found = Found(options(), [], process={"command_line": ["contextBroker", "-notificationMode", pool]})
+    found = Found(options(), [], process=inspection(command_line=("contextBroker", "-notificationMode", pool)))
     return Judged(options(cycles=cycles), Progress(interrupted=interrupted), None, [], found)
 
 

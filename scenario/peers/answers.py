@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 import requests
 
 CALL_TIMEOUT = (2.0, 5.0)  # s to connect, s to answer, for everything that is asked outside the probes
+Count = Annotated[int, msgspec.Meta(ge=0)]
 _Shape = TypeVar("_Shape")
 
 

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Annotated
 
 import msgspec
 import requests
 
 from scenario.errors import BrokerError
-from scenario.peers.answers import Answer, ask, reason
-
-Count = Annotated[int, msgspec.Meta(ge=0)]
+from scenario.peers.answers import Answer, Count, ask, reason
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ import msgspec
 import requests
 
 from scenario.errors import ListenerError
-from scenario.peers.answers import Answer, WrongShapeError, ask, parse, reason
-from scenario.peers.broker import Count
+from scenario.peers.answers import Answer, Count, WrongShapeError, ask, parse, reason
 
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from scenario.errors import BrokerError
-from scenario.peers.answers import Answer, WrongShapeError, parse
-from scenario.peers.broker import Broker, Cache, Count, NotificationQueue, Request
+from scenario.peers.answers import Answer, Count, WrongShapeError, parse
+from scenario.peers.broker import Broker, Cache, NotificationQueue, Request
 
 DESCRIPTION = "connections stress test"  # of the test's subscriptions
 ENTITY = "ConnectionsStressTest"

@@ -72,8 +72,8 @@ def _process(found: Found) -> Checks:
         )
         yield Check("inspector", ERROR, found.problems["process"], "it sees the broker's process", remedy)
         return
-    yield Check("inspector", OK, f"process {found.process['pid']} ({found.process['name']})")
-    left = found.process["to_listeners"].get("ESTABLISHED", 0)
+    yield Check("inspector", OK, f"process {found.process.pid} ({found.process.name})")
+    left = found.process.to_listeners.get("ESTABLISHED", 0)
     remedy = "wait until the listeners have closed them, after their -timeout: used again, they would not count as held"
     yield _judged("connections at rest", not left, f"{left} lead to the listeners", "none", remedy, WARNING)
 
@@ -116,7 +116,7 @@ def _http_timeout(found: Found) -> Checks:
 def _flags(found: Found) -> Checks:
     if found.process is None:
         return
-    words = found.process["command_line"]
+    words = found.process.command_line
     needed = [("-multiservice", ERROR, "the service has a database of its own, which is dropped")]
     if found.options.queue_size:
         needed.append(("-statNotifQueue", WARNING, "the queue's columns stay empty without it"))
@@ -136,7 +136,7 @@ def _limits(found: Found) -> Checks:
         return
     wanted = found.options.subscriptions
     needed = wanted * FDS_PER_NOTIFICATION + SPARE
-    nofile, nproc = found.process["nofile"][0], found.process["nproc"][0]
+    nofile, nproc = found.process.nofile, found.process.nproc
     why = f"{needed}: {wanted} notifications x {FDS_PER_NOTIFICATION} + {SPARE}"
     remedy = f"start the broker after ulimit -n {needed}"
     enough = nofile is None or nofile >= needed
@@ -157,7 +157,7 @@ def _limit(value: int | None) -> str:
 
 
 def _ports(found: Found) -> Checks:
-    known = found.process and found.process.get("ephemeral_ports")
+    known = found.process and found.process.ephemeral_ports
     low, high = known or LINUX_PORTS
     most, address = max((count, address) for address, count in _shares(found.options).items())
     there = high - low + 1

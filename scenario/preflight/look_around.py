@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from locust import User
 
 from scenario.errors import BrokerError, DatabaseError, InspectionError, ListenerError
 from scenario.peers import broker_of, database, listeners
-from scenario.peers.inspector import Inspector
+from scenario.peers.inspector import Inspection, Inspector
 from scenario.peers.listeners import ListenerStats
 from scenario.run.found import Found
 from scenario.settings.options import Options
@@ -39,7 +39,7 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     return Found(options, tuple(kind.__name__ for kind in absent_users), version, process, told, problems)
 
 
-def _process(options: Options) -> dict[str, Any]:
+def _process(options: Options) -> Inspection:
     inspector = Inspector.of(options)
     try:
         return inspector.inspect()

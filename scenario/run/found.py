@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
+from scenario.peers.inspector import Inspection
 from scenario.peers.listeners import ListenerStats
 from scenario.settings.options import Options
 
@@ -17,13 +17,13 @@ class Found:
     options: Options
     absent_users: tuple[str, ...] = ()
     version: str | None = None
-    process: dict[str, Any] | None = None
+    process: Inspection | None = None
     listeners: dict[str, ListenerStats | None] = field(default_factory=dict)  # by host:port; None: another receiver
     problems: dict[str, str] = field(default_factory=dict)  # by "broker", "process", "database", host:port
 
     def argument(self, option: str) -> str | None:
         """Return what follows `option` on the broker's command line, the last time; None when it is not there."""
-        words = self.process["command_line"] if self.process else []
+        words = self.process.command_line if self.process else ()
         return next((value for word, value in reversed(list(pairwise(words))) if word == option), None)
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from locust import HttpUser, User, task
 from locust.clients import HttpSession
@@ -128,7 +127,7 @@ class ConnectionProbe(EachSecond, User):
 
     def on_start(self) -> None:
         """Connect to nothing yet."""
-        self.inspector: Inspector = Inspector.of(self.of_run.options)
+        self.inspector = Inspector.of(self.of_run.options)
         self.busy = False
 
     def probe(self, second: int) -> None:
@@ -147,26 +146,25 @@ class ConnectionProbe(EachSecond, User):
     def _sample(self, second: int, at: float) -> ConnectionSample:
         with self.environment.events.request.measure("RPyC", "inspect") as meta:
             try:
-                seen: dict[str, Any] = self.inspector.inspect()
+                seen = self.inspector.inspect()
             except InspectionError as error:
                 meta["exception"] = error
                 return ConnectionSample(second, at, error=str(error))
-        states = seen["states"]
         return ConnectionSample(
             second,
             self.of_run.clock.now(),  # counted before this: a count from before the idle clients is known as such
-            states.get("ESTABLISHED", 0),
-            states.get("CLOSE_WAIT", 0),
-            seen["fds"],
-            seen["threads"],
-            seen["rss"],
-            nofile=seen["nofile"][0],
-            free_low=seen["free_below_1024"],
-            to_listeners=seen["to_listeners"].get("ESTABLISHED", 0),
-            listener_ports=seen["listener_ports"]["count"],
-            listener_port_span=seen["listener_ports"]["span"],
-            listener_ports_taken=seen["listener_ports"]["taken"],
-            process=f"{seen['pid']} started {seen['started']}",
+            seen.states.get("ESTABLISHED", 0),
+            seen.states.get("CLOSE_WAIT", 0),
+            seen.fds,
+            seen.threads,
+            seen.rss,
+            nofile=seen.nofile,
+            free_low=seen.free_below_1024,
+            to_listeners=seen.to_listeners.get("ESTABLISHED", 0),
+            listener_ports=seen.listener_ports.count,
+            listener_port_span=seen.listener_ports.span,
+            listener_ports_taken=seen.listener_ports.taken,
+            process=f"{seen.pid} started {seen.started}",
         )
 
     def on_stop(self) -> None:
