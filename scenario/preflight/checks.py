@@ -73,6 +73,10 @@ def _process(found: Found) -> Checks:
         yield Check("inspector", ERROR, found.problems["process"], "it sees the broker's process", remedy)
         return
     yield Check("inspector", OK, f"process {found.process.pid} ({found.process.name})")
+    if found.process.also_listening:
+        others = ", ".join(str(pid or "a hidden one") for pid in found.process.also_listening)
+        remedy = "end it: each takes some of the connections, and only one of them is counted"
+        yield Check("broker's port", ERROR, f"process {others} listens there, too", "the broker alone", remedy)
     left = found.process.to_listeners.get("ESTABLISHED", 0)
     remedy = "wait until the listeners have closed them, after their -timeout: used again, they would not count as held"
     yield _judged("connections at rest", not left, f"{left} lead to the listeners", "none", remedy, WARNING)
@@ -136,15 +140,29 @@ def _limits(found: Found) -> Checks:
         return
     wanted = found.options.subscriptions
     needed = wanted * FDS_PER_NOTIFICATION + SPARE
-    nofile, nproc = found.process.nofile, found.process.nproc
+    nofile = found.process.nofile
     why = f"{needed}: {wanted} notifications x {FDS_PER_NOTIFICATION} + {SPARE}"
     remedy = f"start the broker after ulimit -n {needed}"
     enough = nofile is None or nofile >= needed
     yield _judged("broker's open files", enough, _limit(nofile), why, remedy, _too_small(found))
-    threads = wanted + SPARE
-    remedy = f"start the broker after ulimit -u {threads}"
-    text = f"{threads}: a thread per notification + {SPARE}"
-    yield _judged("broker's processes", nproc is None or nproc >= threads, _limit(nproc), text, remedy, WARNING)
+    if found.process.threads_limits:
+        threads = wanted + SPARE
+        text = f"{threads}: a thread per notification + {SPARE}"
+        limit = found.process.threads_limits[0]
+        left = limit.limit - limit.used + found.process.threads
+        shown = f"{left} of {limit.limit} ({limit.where})"
+        yield _judged("broker's threads", left >= threads, shown, text, _more_threads(limit.where, threads), WARNING)
+
+
+def _more_threads(where: str, threads: int) -> str:
+    if where.startswith("ulimit"):
+        return f"start the broker after ulimit -u {threads}"
+    if where.startswith("sysctl"):
+        return f"{where}={threads}, or more for what else runs there"
+    unit = where.split("/")[-2]
+    if unit.endswith((".service", ".slice", ".scope")):
+        return f"systemctl set-property {unit} TasksMax={threads}"
+    return f"raise {where}; a container's is --pids-limit {threads}"
 
 
 def _too_small(found: Found) -> str:

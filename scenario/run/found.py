@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from scenario.peers.inspector import Inspection
+from scenario.peers.inspection import Inspection
 from scenario.peers.listeners import ListenerStats
 from scenario.settings.options import Options
 

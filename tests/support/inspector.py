@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from scenario.peers.inspector import Inspection, ListenerPorts
+from scenario.peers.inspection import Inspection, ListenerPorts
 from tests.support.processes import ROOT, Process, Processes
 
 SCRIPT = ROOT / "setup_scripts" / "connection_inspector.py"
@@ -43,7 +43,6 @@ def inspection(**told: Any) -> Inspection:
         fds=60,
         free_below_1024=964,
         nofile=20000,
-        nproc=None,
         threads=5010,
         rss=50_000_000,
         pid=4711,
