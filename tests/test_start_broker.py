@@ -56,7 +56,6 @@ def start(
 
 @under_each_shell
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.usefixtures("heeds_sigint")
 def test_a_broker_with_the_manuals_options_and_limits(
     processes: Processes, mongo: str, program: Path, shell: str, number: signal.Signals
 ) -> None:

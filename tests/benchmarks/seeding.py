@@ -27,9 +27,8 @@ from scenario.run.records import Seeded
 from scenario.run.run import Clock, Run
 from scenario.settings.options import Options, add_arguments
 from scenario.users.load import RunUser, SubscriptionSeeder
-from tests.conftest import start_mongo
 from tests.support.processes import Processes
-from tests.support.stack import Stack
+from tests.support.stack import Stack, start_mongo
 
 
 def one_by_one(options: Options, count: int) -> float:

@@ -158,6 +158,19 @@ class Stack:
         return int(stats["received"])
 
 
+def start_mongo(processes: Processes) -> str:
+    """Start a SecantusDB on a free port; return host:port."""
+    server = Path(sys.executable).with_name("secantusd-py")
+    database = processes.start(server, "--standalone", "--storage-path", ":memory:", "--port", 0, name="mongo")
+    return database.wait_for(r"listening on (127\.0\.0\.1:\d+)", 30)[1]
+
+
+def steps(prefix: Path) -> list[dict[str, str]]:
+    """Return the rows of <prefix>_steps.csv."""
+    with Path(f"{prefix}_steps.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def moment(row: dict[str, str]) -> float:
     """Return when a row was measured, in s since the epoch."""
     return datetime.fromisoformat(row["time_utc"]).timestamp()
