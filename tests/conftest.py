@@ -10,6 +10,8 @@ import pytest
 from tests.support.processes import Processes
 from tests.support.stack import Stack, start_mongo
 
+pytest_plugins = ["tests.support.browser", "tests.support.web"]  # fixtures for a few modules
+
 
 @pytest.fixture
 def processes(tmp_path: Path) -> Iterator[Processes]:

@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 
 from scenario.outputs.csv import COLUMNS
+from tests.support.browser import Page
 from tests.support.processes import ROOT
 from tests.support.stack import Stack
-from tests.test_browser import Page, page
 
-__all__ = ["page"]
 EVIL = "<img src=x onerror=alert(1)> & <b>bold"
 
 

@@ -11,7 +11,7 @@ from scenario.preflight.checks import Found
 from scenario.run.records import Row
 from scenario.verdict.held import Judged
 from scenario.verdict.judge import judge
-from tests.test_verdict import TRIGGER, changed, healthy, options
+from tests.support.holds import TRIGGER, changed, healthy, options
 
 Change = Callable[[Row], Row]
 

@@ -13,9 +13,7 @@ import psutil
 import pytest
 import requests
 
-from tests.support.processes import ROOT, Process, Processes
-from tests.support.stack import LISTENING, Stack
-from tests.test_raise_limits import (
+from tests.support.limits import (
     BROKER_LOGINS,
     BROKER_SERVICE,
     FILES,
@@ -30,6 +28,8 @@ from tests.test_raise_limits import (
     service_limits,
     under_each_shell,
 )
+from tests.support.processes import ROOT, Process, Processes
+from tests.support.stack import LISTENING, Stack
 
 OPTIONS = shlex.split(
     f"-multiservice -notificationMode threadpool:60000:{N} -httpTimeout 600000 -statNotifQueue -statTiming -statSemWait"

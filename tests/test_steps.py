@@ -14,7 +14,7 @@ from scenario.run.records import Diagnosis, Rest, Step, Verdict
 from scenario.verdict.cycles import judge_cycles
 from scenario.verdict.held import Judged
 from scenario.verdict.ramp import judge_ramp
-from tests.test_verdict import options
+from tests.support.holds import options
 
 CAUSE = Diagnosis("nofile", "the broker ran out of file descriptors", "300 of 300", "ulimit")
 REST = Rest(connections=12, fds=100, threads=5, rss=50_000_000)

@@ -2,52 +2,15 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 
-from locust.argument_parser import LocustArgumentParser
-
 import pytest
 
-from scenario.run.progress import Progress
-from scenario.run.records import ConnectionSample, IdleClients, ListenerSample, Probe, QueueSample, Row, Update
-from scenario.run.run import Schedule
-from scenario.settings.options import Options, add_arguments
+from scenario.run.records import ConnectionSample, IdleClients, Probe, Row
 from scenario.verdict.held import Judged
 from scenario.verdict.judge import judge
-
-START, TRIGGER, END = 1000, 1003, 1020
-
-
-def options(**changed: object) -> Options:
-    parser = LocustArgumentParser()
-    add_arguments(parser)
-    parsed = Namespace(**vars(parser.parse_args([])), run_time=None)
-    return replace(Options.from_namespace(parsed), subscriptions=100, **changed)  # type: ignore[arg-type]
-
-
-def row(second: int) -> Row:
-    held = 100 if TRIGGER < second < 1015 else 0
-    idle = 10 if second > 1006 else 0
-    return Row(
-        second,
-        second - TRIGGER,
-        "observe",
-        Probe(second, second + 0.001, 5.0),
-        QueueSample(second, second + 0.001, 0, 0, 0, 0, 0, entered=100 if second > TRIGGER else 0),
-        ConnectionSample(second, second + 0.001, 12 + held + idle, 100 if second >= 1015 else 0, 300, 1, 10**8),
-        ListenerSample(second, second + 0.001, held, 100 if second > TRIGGER else 0, 0, 0, 0),
-    )
-
-
-def healthy() -> Judged:
-    progress = Progress(created=100, update=Update(TRIGGER, 90.0), idle=IdleClients(1006.5, 10, 10))
-    return Judged(options(), progress, Schedule(START, TRIGGER, END), [row(second) for second in range(START, END + 1)])
-
-
-def changed(judged: Judged, change: Callable[[Row], Row | None]) -> Judged:
-    return replace(judged, rows=[new for old in judged.rows if (new := change(old)) is not None])
+from tests.support.holds import changed, healthy, options
 
 
 def nok(second: int) -> Callable[[Row], Row]:
@@ -58,6 +21,11 @@ def test_healthy_run_passes() -> None:
     verdict = judge(healthy())
     assert (verdict.outcome, verdict.exit_code) == ("PASS", 0)
     assert "held: 100 of 100 at one time (at second 1)" in verdict.reasons
+
+
+def set_idle(run: Judged, idle: IdleClients | None) -> Judged:
+    run.progress.idle = idle
+    return run
 
 
 @pytest.mark.parametrize(
@@ -103,11 +71,6 @@ def test_spoilt_run_does_not_pass(spoil: Callable[[Judged], Judged], outcome: st
     assert verdict.outcome == outcome
     assert verdict.exit_code == {"FAIL": 1, "INCONCLUSIVE": 4}[outcome]
     assert any(reason in text for text in verdict.reasons), verdict.reasons
-
-
-def set_idle(run: Judged, idle: IdleClients | None) -> Judged:
-    run.progress.idle = idle
-    return run
 
 
 def test_idle_clients_do_not_count_as_held() -> None:

@@ -1,0 +1,47 @@
+"""Connections held once, for the tests: the rows of a healthy broker, and what may be different about them."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import replace
+
+from locust.argument_parser import LocustArgumentParser
+
+from scenario.run.progress import Progress
+from scenario.run.records import ConnectionSample, IdleClients, ListenerSample, Probe, QueueSample, Row, Update
+from scenario.run.run import Schedule
+from scenario.settings.options import Options, add_arguments
+from scenario.verdict.held import Judged
+
+START, TRIGGER, END = 1000, 1003, 1020
+
+
+def options(**changed: object) -> Options:
+    parser = LocustArgumentParser()
+    add_arguments(parser)
+    parsed = Namespace(**vars(parser.parse_args([])), run_time=None)
+    return replace(Options.from_namespace(parsed), subscriptions=100, **changed)  # type: ignore[arg-type]
+
+
+def row(second: int) -> Row:
+    held = 100 if TRIGGER < second < 1015 else 0
+    idle = 10 if second > 1006 else 0
+    return Row(
+        second,
+        second - TRIGGER,
+        "observe",
+        Probe(second, second + 0.001, 5.0),
+        QueueSample(second, second + 0.001, 0, 0, 0, 0, 0, entered=100 if second > TRIGGER else 0),
+        ConnectionSample(second, second + 0.001, 12 + held + idle, 100 if second >= 1015 else 0, 300, 1, 10**8),
+        ListenerSample(second, second + 0.001, held, 100 if second > TRIGGER else 0, 0, 0, 0),
+    )
+
+
+def healthy() -> Judged:
+    progress = Progress(created=100, update=Update(TRIGGER, 90.0), idle=IdleClients(1006.5, 10, 10))
+    return Judged(options(), progress, Schedule(START, TRIGGER, END), [row(second) for second in range(START, END + 1)])
+
+
+def changed(judged: Judged, change: Callable[[Row], Row | None]) -> Judged:
+    return replace(judged, rows=[new for old in judged.rows if (new := change(old)) is not None])
