@@ -93,10 +93,10 @@ class Stack:
         """Start a headless run."""
         return self.locust_process("--headless", "--only-summary", *self.options(*more))
 
-    def locust_process(self, *options: str | int | Path) -> Process:
+    def locust_process(self, *options: str | int | Path, env: dict[str, str] | None = None) -> Process:
         """Start Locust with exactly these options."""
         locust = Path(sys.executable).with_name("locust")
-        return self.processes.start(locust, "--locustfile", ROOT / "locustfile.py", *options, name="locust")
+        return self.processes.start(locust, "--locustfile", ROOT / "locustfile.py", *options, env=env, name="locust")
 
     def rows(self) -> list[dict[str, str]]:
         """Return the rows of the connections CSV."""
