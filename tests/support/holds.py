@@ -18,10 +18,11 @@ START, TRIGGER, END = 1000, 1003, 1020
 
 
 def options(**changed: object) -> Options:
+    """Return the default options, for 100 subscriptions, with what is different."""
     parser = LocustArgumentParser()
     add_arguments(parser)
     parsed = Namespace(**vars(parser.parse_args([])), run_time=None)
-    return replace(Options.from_namespace(parsed), subscriptions=100, **changed)  # type: ignore[arg-type]
+    return replace(Options.from_namespace(parsed), **{"subscriptions": 100, **changed})  # type: ignore[arg-type]
 
 
 def row(second: int) -> Row:
