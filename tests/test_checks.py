@@ -7,9 +7,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from scenario.preflight.checks import Found, checks
-from scenario.preflight.look_around import PreflightError, require
-from scenario.run.records import Check
+from scenario.errors import PreflightError
+from scenario.peers.inspector import Inspection
+from scenario.preflight.checks import checks, require
+from scenario.run.found import Found
+from scenario.run.results import Check
 from tests.support.surroundings import ADDRESS, COMMAND_LINE, found, listener, process
 
 OK, WARNING, ERROR = "ok", "warning", "error"
@@ -25,11 +27,11 @@ def without(flag: str) -> str:
     return COMMAND_LINE.replace(f" {flag}", "")
 
 
-def mode(text: str) -> dict[str, object]:
+def mode(text: str) -> Inspection:
     return process(COMMAND_LINE.replace("threadpool:60000:100", text))
 
 
-def timeout(text: str) -> dict[str, object]:
+def timeout(text: str) -> Inspection:
     return process(COMMAND_LINE.replace("600000", text))
 
 
@@ -95,28 +97,28 @@ FLAGS: list[Line] = [
     ("-reqPoolSize", {"idle_connections": 0}, {"process": process(f"{COMMAND_LINE} -reqPoolSize 5")}, OK, ""),
 ]
 LIMITS: list[Line] = [
-    ("broker's open files", NOTHING, {"process": process(nofile=[500, 20000])}, OK, "500: 100 notifications x 3 + 200"),
-    ("broker's open files", NOTHING, {"process": process(nofile=[499, 20000])}, ERROR, "after ulimit -n 500"),
-    ("broker's open files", RAMP, {"process": process(nofile=[499, 20000])}, WARNING, "after ulimit -n 500"),
-    ("broker's open files", NOTHING, {"process": process(nofile=[None, None])}, OK, "unlimited"),
-    ("broker's processes", NOTHING, {"process": process(nproc=[300, 300])}, OK, "a thread per notification + 200"),
-    ("broker's processes", NOTHING, {"process": process(nproc=[299, 300])}, WARNING, "after ulimit -u 300"),
-    ("broker's processes", NOTHING, {"process": process(nproc=[None, None])}, OK, "unlimited"),
+    ("broker's open files", NOTHING, {"process": process(nofile=500)}, OK, "500: 100 notifications x 3 + 200"),
+    ("broker's open files", NOTHING, {"process": process(nofile=499)}, ERROR, "after ulimit -n 500"),
+    ("broker's open files", RAMP, {"process": process(nofile=499)}, WARNING, "after ulimit -n 500"),
+    ("broker's open files", NOTHING, {"process": process(nofile=None)}, OK, "unlimited"),
+    ("broker's processes", NOTHING, {"process": process(nproc=300)}, OK, "a thread per notification + 200"),
+    ("broker's processes", NOTHING, {"process": process(nproc=299)}, WARNING, "after ulimit -u 300"),
+    ("broker's processes", NOTHING, {"process": process(nproc=None)}, OK, "unlimited"),
     ("Locust's open files", NOTHING, {}, OK, ""),
     ("Locust's open files", {"idle_connections": 10**9}, {}, ERROR, "ulimit -n 1000000208, then Locust"),
 ]
 TWO_URLS = ("http://localhost:8090/a", "http://localhost:8091/b")
 SAME_LISTENER = ("http://localhost:8090/a", "http://localhost:8090/b")
 PORTS: list[Line] = [
-    ("ephemeral ports", NOTHING, {"process": process(ephemeral_ports=[1000, 1099])}, OK, "100 (1000 to 1099)"),
-    ("ephemeral ports", NOTHING, {"process": process(ephemeral_ports=[1000, 1098])}, ERROR, f"100 to {ADDRESS}"),
-    ("ephemeral ports", NOTHING, {"process": process(ephemeral_ports=[1000, 1098])}, ERROR, "one more --notify-url"),
-    ("ephemeral ports", RAMP, {"process": process(ephemeral_ports=[1000, 1098])}, WARNING, "ip_local_port_range"),
-    ("ephemeral ports", {"notify_urls": TWO_URLS}, {"process": process(ephemeral_ports=[1000, 1049])}, OK, ""),
-    ("ephemeral ports", {"notify_urls": TWO_URLS}, {"process": process(ephemeral_ports=[1000, 1048])}, ERROR, "50 to"),
-    ("ephemeral ports", {"notify_urls": SAME_LISTENER}, {"process": process(ephemeral_ports=[1, 99])}, ERROR, "100 to"),
+    ("ephemeral ports", NOTHING, {"process": process(ephemeral_ports=(1000, 1099))}, OK, "100 (1000 to 1099)"),
+    ("ephemeral ports", NOTHING, {"process": process(ephemeral_ports=(1000, 1098))}, ERROR, f"100 to {ADDRESS}"),
+    ("ephemeral ports", NOTHING, {"process": process(ephemeral_ports=(1000, 1098))}, ERROR, "one more --notify-url"),
+    ("ephemeral ports", RAMP, {"process": process(ephemeral_ports=(1000, 1098))}, WARNING, "ip_local_port_range"),
+    ("ephemeral ports", {"notify_urls": TWO_URLS}, {"process": process(ephemeral_ports=(1000, 1049))}, OK, ""),
+    ("ephemeral ports", {"notify_urls": TWO_URLS}, {"process": process(ephemeral_ports=(1000, 1048))}, ERROR, "50 to"),
+    ("ephemeral ports", {"notify_urls": SAME_LISTENER}, {"process": process(ephemeral_ports=(1, 99))}, ERROR, "100 to"),
     ("ephemeral ports", {"subscriptions": 28_233}, {"process": None}, WARNING, "not told; Linux's default is 28232"),
-    ("ephemeral ports", {"subscriptions": 28_233}, {"process": process(ephemeral_ports=[])}, WARNING, "not told"),
+    ("ephemeral ports", {"subscriptions": 28_233}, {"process": process(ephemeral_ports=None)}, WARNING, "not told"),
 ]
 LISTENERS: list[Line] = [
     (LISTENER, NOTHING, {"listeners": {ADDRESS: listener(nofile=300)}}, OK, "timeout 60 s, 300 open files"),
@@ -125,8 +127,8 @@ LISTENERS: list[Line] = [
         *(LISTENER, NOTHING, {"listeners": {ADDRESS: None}, "problems": {ADDRESS: "connection refused"}}),
         *(ERROR, "start it: python -m listener -delay 5m"),
     ),
-    (LISTENER, NOTHING, {"listeners": {ADDRESS: {}}}, WARNING, "it answers, but not GET /-/stats"),
-    (LISTENER, RAMP, {"listeners": {ADDRESS: {}}}, ERROR, "it lets go when told to"),
+    (LISTENER, NOTHING, {"listeners": {ADDRESS: None}}, WARNING, "it answers, but not GET /-/stats"),
+    (LISTENER, RAMP, {"listeners": {ADDRESS: None}}, ERROR, "it lets go when told to"),
     (DELAY, NOTHING, {"listeners": {ADDRESS: listener(delay=1.9)}}, WARNING, "2 s, to hold all at one time"),
     (DELAY, RAMP, {"listeners": {ADDRESS: listener(delay=24)}}, ERROR, "start it with -delay 24h"),
     (DELAY, CYCLES, {"listeners": {ADDRESS: listener(delay=24.9)}}, ERROR, "25 s: it lets go when told to"),
@@ -135,7 +137,7 @@ PARTS: list[Line] = [
     ("broker", NOTHING, {}, OK, "http://localhost:1026, Orion 4.7.0"),
     ("broker", NOTHING, {"version": '{"scorpio": "2"}'}, OK, '{"scorpio": "2"}'),
     ("broker", NOTHING, {"version": None, "problems": {"broker": "refused"}}, ERROR, "--host names the broker"),
-    ("inspector", NOTHING, {}, OK, "process 7 (contextBroker)"),
+    ("inspector", NOTHING, {}, OK, "process 4711 (contextBroker)"),
     (
         "inspector",
         NOTHING,
@@ -153,7 +155,7 @@ PARTS: list[Line] = [
     ("connections at rest", NOTHING, {"process": process(to_listeners={"ESTABLISHED": 1})}, WARNING, "1 lead to the"),
     ("database", NOTHING, {}, OK, "localhost; orion-stablished_connections will be dropped"),
     ("database", NOTHING, {"problems": {"database": "no answer"}}, ERROR, "--no-reset does without"),
-    ("user classes", NOTHING, {"absent_users": ["VersionProbe"]}, ERROR, "start locust without class names"),
+    ("user classes", NOTHING, {"absent_users": ("VersionProbe",)}, ERROR, "start locust without class names"),
 ]
 TABLE = [*NOTIFICATION_MODE, *HTTP_TIMEOUT, *FLAGS, *LIMITS, *PORTS, *LISTENERS, *PARTS]
 
@@ -176,7 +178,7 @@ def test_check(what: str, asked: Asked, seen: dict[str, object], state: str, wor
         ("inspector", {"connection_info": False}, {"process": None}),
         ("database", {"reset": False}, {"problems": {"database": "no answer"}}),
         ("ephemeral ports", {"subscriptions": 28_232, "connection_info": False}, {"process": None}),
-        ("-httpTimeout", {}, {"listeners": {ADDRESS: {}}}),
+        ("-httpTimeout", {}, {"listeners": {ADDRESS: None}}),
         (DELAY, {}, {"listeners": {ADDRESS: listener(delay=2)}}),
         (DELAY, RAMP, {"listeners": {ADDRESS: listener(delay=25)}}),
         *(

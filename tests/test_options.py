@@ -9,6 +9,7 @@ from locust.argument_parser import LocustArgumentParser
 
 import pytest
 
+from scenario.errors import OptionError
 from scenario.settings.options import Options, add_arguments, check, with_form
 from tests.support.stack import Stack
 
@@ -139,7 +140,7 @@ def test_bad_value_is_named(option: str, text: str, sentence: str, capsys: pytes
         parser().parse_args([f"{option}={text}"])
     assert ended.value.code == 2
     assert f"error: argument {option}: {sentence}" in capsys.readouterr().err
-    with pytest.raises(ValueError, match=f"^{option}: ") as refused:
+    with pytest.raises(OptionError, match=f"^{option}: ") as refused:
         check({option.removeprefix("--").replace("-", "_"): text})
     assert str(refused.value).startswith(f"{option}: {sentence}")
 
@@ -161,7 +162,7 @@ def test_host(text: str, expected: str) -> None:
 
 @pytest.mark.parametrize("text", ["ftp://broker", "http://", "http://a:x", "a:0", "a b"])
 def test_bad_host(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^--host: takes "):
+    with pytest.raises(OptionError, match=r"^--host: takes "):
         check({"host": text})
 
 
@@ -198,7 +199,7 @@ def test_what_a_run_works_with(words: list[str], expected: Mapping[str, object])
     ],
 )
 def test_options_that_do_not_go_together(words: list[str], sentence: str) -> None:
-    with pytest.raises(ValueError, match=f"^{sentence}"):
+    with pytest.raises(OptionError, match=f"^{sentence}"):
         Options.from_namespace(parsed(*words))
 
 
@@ -207,7 +208,7 @@ def test_form_replaces_what_the_command_line_said() -> None:
     asked = with_form(parsed("--no-reset", "--subscriptions=5"), form)
     assert (asked.subscriptions, asked.version_slo, asked.no_reset, asked.force) == (7, 2.5, False, True)
     assert Options.from_namespace(asked).host == "http://orion:1026"
-    with pytest.raises(ValueError, match=r"^--subscriptions: takes a whole number, not 'many'"):
+    with pytest.raises(OptionError, match=r"^--subscriptions: takes a whole number, not 'many'"):
         with_form(parsed(), {"subscriptions": "many"})
 
 

@@ -7,25 +7,28 @@ from dataclasses import replace
 
 import pytest
 
-from scenario.run.records import ConnectionSample, IdleClients, Probe, Row
-from scenario.verdict.held import Judged
-from scenario.verdict.judge import judge
+from scenario.run.records import IdleClients
+from scenario.run.results import Row
+from scenario.run.samples import ConnectionSample, VersionSample
+from scenario.verdict.held import Hold
+from scenario.verdict.single import judge_hold
 from tests.support.holds import changed, healthy, options
 
 
 def nok(second: int) -> Callable[[Row], Row]:
-    return lambda row: replace(row, version=Probe(second, second, 1.0, "refused")) if row.second == second else row
+    return lambda row: (
+        replace(row, version=VersionSample(second, second, 1.0, "refused")) if row.second == second else row
+    )
 
 
 def test_healthy_run_passes() -> None:
-    verdict = judge(healthy())
+    verdict = judge_hold(healthy())
     assert (verdict.outcome, verdict.exit_code) == ("PASS", 0)
     assert "held: 100 of 100 at one time (at second 1)" in verdict.reasons
 
 
-def set_idle(run: Judged, idle: IdleClients | None) -> Judged:
-    run.progress.idle = idle
-    return run
+def set_idle(run: Hold, idle: IdleClients | None) -> Hold:
+    return replace(run, progress=replace(run.progress, idle=idle))
 
 
 @pytest.mark.parametrize(
@@ -33,7 +36,7 @@ def set_idle(run: Judged, idle: IdleClients | None) -> Judged:
     [
         (lambda run: changed(run, nok(1009)), "FAIL", "version: 1 of 21 rows NOK"),
         (
-            lambda run: changed(run, lambda row: replace(row, version=Probe(row.second, row.at, 1001.0))),
+            lambda run: changed(run, lambda row: replace(row, version=VersionSample(row.second, row.at, 1001.0))),
             "FAIL",
             "21 of 21 rows slower than 1000 ms",
         ),
@@ -66,8 +69,8 @@ def set_idle(run: Judged, idle: IdleClients | None) -> Judged:
         (lambda run: set_idle(run, None), "INCONCLUSIVE", "idle clients"),
     ],
 )
-def test_spoilt_run_does_not_pass(spoil: Callable[[Judged], Judged], outcome: str, reason: str) -> None:
-    verdict = judge(spoil(healthy()))
+def test_spoilt_run_does_not_pass(spoil: Callable[[Hold], Hold], outcome: str, reason: str) -> None:
+    verdict = judge_hold(spoil(healthy()))
     assert verdict.outcome == outcome
     assert verdict.exit_code == {"FAIL": 1, "INCONCLUSIVE": 4}[outcome]
     assert any(reason in text for text in verdict.reasons), verdict.reasons
@@ -82,22 +85,21 @@ def test_idle_clients_do_not_count_as_held() -> None:
             else row
         ),
     )
-    assert judge(few).outcome == "FAIL"
+    assert judge_hold(few).outcome == "FAIL"
 
 
 def test_tolerated_nok_rows() -> None:
     spoilt = changed(healthy(), nok(1009))
-    assert judge(replace(spoilt, options=options(max_nok=1))).outcome == "PASS"
+    assert judge_hold(replace(spoilt, options=options(max_nok=1))).outcome == "PASS"
 
 
 def test_interrupted_run_is_inconclusive_whatever_it_saw() -> None:
     run = changed(healthy(), nok(1009))
-    run.progress.interrupted = "observe"
-    verdict = judge(run)
+    verdict = judge_hold(replace(run, progress=replace(run.progress, interrupted="observe")))
     assert (verdict.outcome, verdict.exit_code) == ("INCONCLUSIVE", 4)
     assert "interrupted in phase observe" in verdict.reasons
 
 
 def test_held_without_connection_info_is_the_listeners_count() -> None:
     run = changed(healthy(), lambda row: replace(row, connections=None))
-    assert judge(replace(run, options=options(connection_info=False))).outcome == "PASS"
+    assert judge_hold(replace(run, options=options(connection_info=False))).outcome == "PASS"

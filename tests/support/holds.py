@@ -8,11 +8,14 @@ from dataclasses import replace
 
 from locust.argument_parser import LocustArgumentParser
 
+from scenario.run.found import Found
 from scenario.run.progress import Progress
-from scenario.run.records import ConnectionSample, IdleClients, ListenerSample, Probe, QueueSample, Row, Update
-from scenario.run.run import Schedule
+from scenario.run.records import IdleClients, Update
+from scenario.run.results import Row
+from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.run.schedule import Schedule
 from scenario.settings.options import Options, add_arguments
-from scenario.verdict.held import Judged
+from scenario.verdict.held import Hold
 
 START, TRIGGER, END = 1000, 1003, 1020
 
@@ -32,17 +35,20 @@ def row(second: int) -> Row:
         second,
         second - TRIGGER,
         "observe",
-        Probe(second, second + 0.001, 5.0),
+        VersionSample(second, second + 0.001, 5.0),
         QueueSample(second, second + 0.001, 0, 0, 0, 0, 0, entered=100 if second > TRIGGER else 0),
         ConnectionSample(second, second + 0.001, 12 + held + idle, 100 if second >= 1015 else 0, 300, 1, 10**8),
         ListenerSample(second, second + 0.001, held, 100 if second > TRIGGER else 0, 0, 0, 0),
     )
 
 
-def healthy() -> Judged:
+def healthy() -> Hold:
+    """Return a run that passes."""
     progress = Progress(created=100, update=Update(TRIGGER, 90.0), idle=IdleClients(1006.5, 10, 10))
-    return Judged(options(), progress, Schedule(START, TRIGGER, END), [row(second) for second in range(START, END + 1)])
+    rows = [row(second) for second in range(START, END + 1)]
+    return Hold(options(), progress, Schedule(START, TRIGGER, END), rows, Found(options()))
 
 
-def changed(judged: Judged, change: Callable[[Row], Row | None]) -> Judged:
-    return replace(judged, rows=[new for old in judged.rows if (new := change(old)) is not None])
+def changed(hold: Hold, change: Callable[[Row], Row | None]) -> Hold:
+    """Return a hold with other rows; None: without this one."""
+    return replace(hold, rows=[new for old in hold.rows if (new := change(old)) is not None])

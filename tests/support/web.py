@@ -23,10 +23,13 @@ ROWS = 3600
 FED = f"""
 from locustfile import *
 from locust import events
-from scenario.run import events as of_run
+from scenario.run import events as events_of_run
 from scenario.settings.options import Options
-from scenario.run.records import ConnectionSample, ListenerSample, Probe, QueueSample, Row, Verdict
-from scenario.run.run import Clock, Run, Schedule
+from scenario.run.found import Found
+from scenario.run.records import Began, HoldBegan, Phase
+from scenario.run.results import Row, Verdict
+from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.run.schedule import Schedule
 
 START = 1_800_000_000
 
@@ -34,7 +37,7 @@ def row(number):
     second, at, held = START + number, START + number + 0.001, min(5000, 900 * max(0, number - 60))
     return Row(
         second, number - 60, "baseline" if number < 60 else "trigger" if number < 62 else "observe",
-        Probe(second, at, 4000.0, "{EVIL}") if number % 9 == 8 else Probe(second, at, 2.0 + number % 7),
+        VersionSample(second, at, 4000.0, "{EVIL}") if number % 9 == 8 else VersionSample(second, at, 2.0 + number % 7),
         QueueSample(second, at, size=0, backlog=5000 - held),
         None if number == {ROWS - 1} else ConnectionSample(second, at, established=18 + held, close_wait=number % 5),
         ListenerSample(second, at, held),
@@ -46,13 +49,13 @@ def feed(environment, web_ui, **_):
         web_ui.app.secret_key = "test"
         web_ui.login_manager.user_loader(lambda _: None)
     options = Options.from_namespace(environment.parsed_options)
-    of_run.phase_entered.fire(phase="preflight")
-    of_run.run_started.fire(
-        run=Run("fed", options, Clock.showing(START), schedule=Schedule(START, START + 60, START + {ROWS - 1}))
-    )
-    for number in range({ROWS}):
-        of_run.row_completed.fire(row=row(number))
-    of_run.run_judged.fire(verdict=Verdict("FAIL", ("{EVIL}", "mongodb://me:secret@host failed"), 1))
+    schedule = Schedule(START, START + 60, START + {ROWS - 1})
+    version = '{{"orion": {{"version": "{EVIL}"}}}}'
+    rows = map(row, range({ROWS}))
+    verdict = Verdict("FAIL", ("{EVIL}", "mongodb://me:secret@host failed"), 1)
+    found = Found(options, version=version)
+    for record in (Phase("preflight"), found, Began(), HoldBegan(5000), schedule, *rows, verdict):
+        events_of_run.fire(record, START)
     environment.runner.state = "stopped"  # else the page shows the start form
 """
 
