@@ -24,12 +24,12 @@ FED = f"""
 from locustfile import *
 from locust import events
 from scenario.run import events as events_of_run
-from scenario.settings.options import Options
 from scenario.run.found import Found
 from scenario.run.records import Began, HoldBegan, Phase
 from scenario.run.results import Row, Verdict
 from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
 from scenario.run.schedule import Schedule
+from scenario.settings.options import Options
 
 START = 1_800_000_000
 
@@ -50,11 +50,9 @@ def feed(environment, web_ui, **_):
         web_ui.login_manager.user_loader(lambda _: None)
     options = Options.from_namespace(environment.parsed_options)
     schedule = Schedule(START, START + 60, START + {ROWS - 1})
-    version = '{{"orion": {{"version": "{EVIL}"}}}}'
-    rows = map(row, range({ROWS}))
+    found = Found(options, version='{{"orion": {{"version": "{EVIL}"}}}}')
     verdict = Verdict("FAIL", ("{EVIL}", "mongodb://me:secret@host failed"), 1)
-    found = Found(options, version=version)
-    for record in (Phase("preflight"), found, Began(), HoldBegan(5000), schedule, *rows, verdict):
+    for record in (Phase("preflight"), found, Began(), HoldBegan(5000), schedule, *map(row, range({ROWS})), verdict):
         events_of_run.fire(record, START)
     environment.runner.state = "stopped"  # else the page shows the start form
 """
