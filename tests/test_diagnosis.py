@@ -40,7 +40,7 @@ def seen(*changes: Change, command_line: str = "-notificationMode threadpool:600
 
 
 CLOSED, SILENT, REFUSED = "closed without an answer", "no answer within the time limit", "connection refused"
-FEW = {"established": 32}  # 20 held
+FEW = {"established": 32, "to_listeners": 20}
 ROWS = [
     (["select"], [after(5, version=version(CLOSED), connections={"free_low": 0, "fds": 1100, "nofile": 20000})]),
     (["unknown"], [after(5, version=version(CLOSED), connections={"free_low": 400, "fds": 1100, "nofile": 20000})]),
@@ -56,7 +56,10 @@ ROWS = [
     (["unknown"], [after(2, version={"latency": 1500.0}), after(5, version=version(SILENT))]),
     (["stale-cache"], [after(0, queue={"entered": 200})]),
     (["transient"], [after(-9, queue={"entered": None, "size": None, "backlog": None, "rejected": None})]),
-    (["listener-down"], [after(0, listener={"error": f"l:8090: {REFUSED}"}, connections={"established": 12})]),
+    (
+        ["listener-down"],
+        [after(0, listener={"error": f"l:8090: {REFUSED}"}, connections={"established": 12, "to_listeners": 0})],
+    ),
     (["listener-nofile"], [after(0, listener={"accepted": 40, "held": 40, "out_of_descriptors": 3})]),
     (["http-timeout"], [after(5, queue={"sent_error": 100}, listener={"abandoned": 100})]),
     (["listener-closes"], [after(12, queue={"sent_error": 100}, connections={"close_wait": 0})]),
