@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from scenario.verdict.causes import CAUSES, UNKNOWN
+from scenario.verdict.causes import CAUSES
 from tests.support.processes import ROOT, Process, Processes
 
 SCRIPT = "setup_scripts/rehearse.sh"
-NAMES = {cause.sentence: cause.name for cause in (*CAUSES, UNKNOWN)}
+NAMES = {cause.sentence: cause.name for cause in CAUSES}
 ALSO = {"queue": {"workers"}}  # what may hold beside the first, when a row falls into the moment
 INCONCLUSIVE = {
     *("privilege", "listener-nofile", "stale-cache", "transient", "statistics", "http-timeout", "listener-closes")

@@ -13,6 +13,7 @@ from scenario.verdict.single import judge_hold
 from tests.support.holds import TRIGGER, changed, healthy
 from tests.support.surroundings import ADDRESS, found, listener, process
 
+POOL = "threadpool:60000:100"
 Change = Callable[[Row], Row]
 
 
@@ -68,8 +69,8 @@ ROWS = [
 
 @pytest.mark.parametrize(("names", "changes"), ROWS)
 def test_cause(names: list[str], changes: list[Change]) -> None:
-    mode = "-notificationMode transient" if names == ["transient"] else "-notificationMode threadpool:60000:100"
-    verdict = judge_hold(seen(*changes, command_line=mode))
+    mode = {"transient": "transient", "workers": "threadpool:60000:20", "queue": "threadpool:10:20"}.get(names[0], POOL)
+    verdict = judge_hold(seen(*changes, command_line=f"-reqPoolSize 4 -notificationMode {mode}"))
     assert [cause.cause for cause in verdict.causes] == names, (verdict.reasons, verdict.causes)
     assert all(cause.evidence and cause.remedy for cause in verdict.causes)
     assert verdict.outcome in ("FAIL", "INCONCLUSIVE")
