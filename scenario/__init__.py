@@ -20,4 +20,4 @@ them, and their records come to the master as messages.
 import locust  # noqa: F401 - patches the sockets, so it has to come before pymongo, requests and rpyc
 
 # The rule of the rooms: each imports only from those to its left. compare/ stands beside them, wiring.py joins them.
-ROOMS = "settings < run < peers < preflight < users < verdict < recording < flow < outputs < web < compare"
+ROOMS = "errors < settings < peers < run < preflight < users < verdict < recording < flow < outputs < web < compare"

@@ -20,7 +20,6 @@ import json
 import os
 import signal
 import socket
-import ssl
 import struct
 import sys
 import threading
@@ -34,7 +33,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 import rpyc
-from rpyc.utils.authenticators import AuthenticationError, SSLAuthenticator
+from rpyc.utils.authenticators import AuthenticationError
 from rpyc.utils.server import ThreadedServer
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     Counts = dict[str, dict[str, int]]
 
 DEFAULT_PORT = 18812  # rpyc_classic's, as in the original manual
-LOGIN_SECONDS = 1  # for a client's token or TLS handshake
+LOGIN_SECONDS = 1  # for a client's token
 MAX_LISTENERS, MAX_TEXT = 64, 300
 MAX_FDS, AROUND = 60, 8  # lines of the descriptor table: from the first one on, and around the first free number
 LOW_FDS = 1024  # FD_SETSIZE, select(2)
@@ -58,7 +57,6 @@ class InspectionFailed(Exception):
 
 NETLINK_SOCK_DIAG, TCPDIAG_GETSOCK = 4, 18  # this request has IPv4 and IPv6 in one walk over the kernel's table
 NLM_F_REQUEST_DUMP, NLMSG_ERROR, NLMSG_DONE = 0x301, 2, 3
-REQ_BYTECODE, BC_JMP, BC_S_GE, BC_S_LE = 1, 1, 2, 3
 MESSAGE = 88  # bytes of nlmsghdr and inet_diag_msg; attributes may follow
 # net/tcp_states.h, with the names of netstat(8)
 STATES = (
@@ -84,11 +82,9 @@ class Sockets:
         return zip(self.states, self.families, self.remote_ports, *self.remote_words)
 
 
-def kernel_sockets(ports_left_out: Sequence[int] = ()) -> list[Sockets]:
-    """Return this network namespace's TCP sockets but those on some local ports; OSError without sock_diag."""
-    body, code = struct.pack("=B51xII", socket.AF_INET, HELD_STATES, 0), _filter(ports_left_out)
-    if code:
-        body += struct.pack("=HH", 4 + len(code), REQ_BYTECODE) + code
+def kernel_sockets() -> list[Sockets]:
+    """Return the TCP sockets of this network namespace; OSError without sock_diag."""
+    body = struct.pack("=B51xII", socket.AF_INET, HELD_STATES, 0)
     found, more = [], True
     with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_SOCK_DIAG) as kernel:
         kernel.settimeout(1)
@@ -97,16 +93,6 @@ def kernel_sockets(ports_left_out: Sequence[int] = ()) -> list[Sockets]:
             messages, step, more = _of_one_length(kernel.recv(1 << 16))
             found.append(Sockets(messages, step))
     return found
-
-
-def _filter(ports: Sequence[int]) -> bytes:
-    """Return the kernel's code for "the local port is none of `ports`": lower or higher than each, or past the end."""
-    code, left = b"", 20 * len(ports)
-    for port in map(socket.ntohs, ports):
-        code += struct.pack("=BBHHHBBH", BC_S_LE, 8, 12, 0, port - 1, BC_JMP, 4, 12)
-        code += struct.pack("=BBHHH", BC_S_GE, 8, left - 12 + 4, 0, port + 1)
-        left -= 20
-    return code
 
 
 def _of_one_length(answer: bytes) -> tuple[bytes, int, bool]:
@@ -139,7 +125,6 @@ class Broker:
     """
 
     READ_AGAIN = 30
-    BULK = 500  # sockets of others on one local port, from which on the kernel need not list them each time
 
     def __init__(self, process: psutil.Process) -> None:
         self.process, self.folder = process, f"/proc/{process.pid}/fd"
@@ -154,7 +139,6 @@ class Broker:
         self.elsewhere: dict[str, str] = {}  # descriptors that lead to none of the listed sockets, and where to
         self.duplicated: dict[str, str] = {}  # descriptors of which those hold duplicates, and where to
         self.samples = 0
-        self.ports_left_out: list[int] = []
 
     def sample(self, port: int, listeners: frozenset[Address]) -> dict[str, Any]:
         """Return all that `inspect` tells."""
@@ -169,14 +153,14 @@ class Broker:
                 **counts,
                 **self._descriptors(),
                 "free_below_1024": LOW_FDS - low,
-                "nproc": _limits(self.process, psutil.RLIMIT_NPROC),
+                "nproc": _limits(self.process, psutil.RLIMIT_NPROC)[0],
                 "threads": sum(process.num_threads() for process in self.family),
                 "rss": sum(process.memory_info().rss for process in self.family),
                 "pid": self.process.pid,
                 "name": self.process.name(),
                 "command_line": self.process.cmdline(),
                 "started": self.process.create_time(),
-                "ephemeral_ports": _ephemeral_ports() if self.beside else [],
+                "ephemeral_ports": _ephemeral_ports() if self.beside else None,
             }
 
     def _find_family(self) -> None:
@@ -199,11 +183,11 @@ class Broker:
     def _descriptors(self) -> dict[str, Any]:
         """Return `fds` and `nofile` of the whole."""
         each = [_fds(folder) for folder in self.folders]
-        limits = [_limits(process, psutil.RLIMIT_NOFILE) for process in self.family]
-        soft, hard = (None if None in both else sum(both) for both in zip(*limits))
-        if len(each) > 1 and any(own and fds >= own - 2 - own // 100 for fds, (own, _) in zip(each, limits)):
+        limits = [_limits(process, psutil.RLIMIT_NOFILE)[0] for process in self.family]
+        soft = None if None in limits else sum(limit or 0 for limit in limits)
+        if len(each) > 1 and any(own and fds >= own - 2 - own // 100 for fds, own in zip(each, limits)):
             self.full = self.full or sum(each)
-        return {"fds": sum(each), "nofile": [self.full or soft, hard]}
+        return {"fds": sum(each), "nofile": self.full or soft}
 
     def _by_proc(self, port: int, listeners: frozenset[Address]) -> Counts:
         each = (connections(process) for process in self.family)
@@ -244,7 +228,7 @@ class Broker:
 
     def _sockets(self) -> Iterator[tuple[Sockets, Sequence[bool | None]]]:
         """Return the kernel's sockets, and of each whether it is the process's own."""
-        sockets = kernel_sockets(self.ports_left_out)
+        sockets = kernel_sockets()
         own = self._whose(sockets)
         self.samples += 1
         unknown = any(None in some for some in own)
@@ -286,16 +270,7 @@ class Broker:
                 if inode:
                     self.is_own[inode] = True
                     first.setdefault(inode, path)
-        own_ports = {0, 0xFFFF}  # these have no port below or above them for the filter
-        others: Counter[int] = Counter()
-        for some in sockets:
-            for inode, port in zip(some.inodes, some.local_ports):
-                if self.is_own.setdefault(inode, False):
-                    own_ports.add(port)
-                else:
-                    others[port] += 1
-        # The receivers' ends, where they run on this host too
-        self.ports_left_out = [p for p, n in others.most_common(8) if n >= self.BULK and p not in own_ports]
+        self.is_own = {**dict.fromkeys((0, *listed), False), **self.is_own}
 
 
 class Connection(NamedTuple):
@@ -349,12 +324,12 @@ def _plain(ip: str, port: int) -> Address:
     return (ip[7:] if ip.startswith("::ffff:") and "." in ip else ip), port
 
 
-def _ephemeral_ports() -> list[int]:
+def _ephemeral_ports() -> list[int] | None:
     """Return the range of local ports for outgoing connections, ip(7); in the inspector's network namespace."""
     try:
         text = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii")
     except OSError:
-        return []
+        return None
     return [int(word) for word in text.split()]
 
 
@@ -456,12 +431,12 @@ def inspect(process_name: str, port: int, listeners: tuple[str, ...] = (), evide
 
     `states`, `to_listeners` (the remote end is one of `listeners`, "host:port") and `from_clients` (the local port is
     `port`): connections by state, {"ESTABLISHED": 5010, ...}. `fds`: open descriptors; `free_below_1024`: free numbers
-    for more; `nofile`, `nproc`: [soft, hard], null for no limit; `threads`; `rss`: bytes; `pid`; `name`;
-    `command_line`: list; `started`: seconds since 1970; `ephemeral_ports`: [lowest, highest] for outgoing connections;
-    `listener_ports`: local ports that lead to the listeners, from the lowest to the highest, taken there by anyone.
-    Connections, `fds`, `nofile`, `threads` and `rss` are the sums of the broker and its descendants; a connection they
-    share counts once, pages they share in each one's `rss`. Once one of several is at its own limit, the soft `nofile`
-    is what they had open then, all in all: it is used up, even if others have some left.
+    for more; `nofile`, `nproc`: soft limits, null for none; `threads`; `rss`: bytes; `pid`; `name`; `command_line`:
+    list; `started`: seconds since 1970; `ephemeral_ports`: [lowest, highest] for outgoing connections, null where that
+    cannot be seen; `listener_ports`: local ports that lead to the listeners, from the lowest to the highest, taken
+    there by anyone. Connections, `fds`, `nofile`, `threads` and `rss` are the sums of the broker and its descendants; a
+    connection they share counts once, pages they share in each one's `rss`. Once one of several is at its own limit,
+    `nofile` is what they had open then, all in all: it is used up, even if others have some left.
     With `evidence` it is {"evidence": "<text>"} instead: the descriptor table, in at most some dozens of lines.
     """
     try:
@@ -526,18 +501,16 @@ CLOSED = dict.fromkeys(
 
 
 class Login:
-    """RPyC authenticator, by token or by certificate; a client has LOGIN_SECONDS for what it has to send."""
+    """RPyC authenticator by token; a client has LOGIN_SECONDS for what it has to send."""
 
-    def __init__(self, token: str, tls: Any) -> None:
-        self.expected, self.tls = hashlib.sha256(token.encode()).digest(), tls
+    def __init__(self, token: str) -> None:
+        self.expected = hashlib.sha256(token.encode()).digest()
 
-    def __call__(self, client: socket.socket) -> tuple[socket.socket, Any]:
+    def __call__(self, client: socket.socket) -> tuple[socket.socket, None]:
         """Return the socket to go on with; AuthenticationError for anyone else, who is then dropped."""
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", LOGIN_SECONDS, 0))
         try:
-            if self.tls:
-                client, _ = self.tls(client)
-            elif not hmac.compare_digest(client.recv(len(self.expected), socket.MSG_WAITALL), self.expected):
+            if not hmac.compare_digest(client.recv(len(self.expected), socket.MSG_WAITALL), self.expected):
                 raise AuthenticationError("no token or a wrong one")
         except OSError as error:
             raise AuthenticationError(str(error)) from None
@@ -554,36 +527,26 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0: a free one (default: %(default)s)")
     parser.add_argument("--token-file", help="file with the token that clients have to send")
-    parser.add_argument("--tls-cert", help="the inspector's certificate, PEM")
-    parser.add_argument("--tls-key", help="its key, PEM")
-    parser.add_argument("--tls-ca", help="authority that clients need a certificate of, PEM")
     options = parser.parse_args()
     if not 0 <= options.port < 65536:
         parser.error("--port is a number from 0 to 65535")
     try:
         options.address = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0][4][0]
-        options.login = _login(options)
+        options.login = _login(options.token_file)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     if not options.login and not ipaddress.ip_address(options.address).is_loopback:
-        parser.error("beyond loopback it takes --token-file, or --tls-cert, --tls-key and --tls-ca")
+        parser.error("beyond loopback it takes --token-file")
     return options
 
 
-def _login(options: argparse.Namespace) -> Login | None:
-    tls = [options.tls_key, options.tls_cert, options.tls_ca]
-    if any(tls) and (not all(tls) or options.token_file):
-        raise ValueError("take --token-file, or --tls-cert, --tls-key and --tls-ca together")
-    if all(tls):
-        context = ssl.create_default_context(cafile=options.tls_ca)
-        context.load_cert_chain(options.tls_cert, options.tls_key)  # tells now what is wrong, not at the first client
-        return Login("", SSLAuthenticator(*tls))
-    if not options.token_file:
+def _login(token_file: str | None) -> Login | None:
+    if not token_file:
         return None
-    token = Path(options.token_file).read_text(encoding="utf-8").strip()
+    token = Path(token_file).read_text(encoding="utf-8").strip()
     if not token:
-        raise ValueError(f"{options.token_file} is empty")
-    return Login(token, None)
+        raise ValueError(f"{token_file} is empty")
+    return Login(token)
 
 
 def main() -> None:

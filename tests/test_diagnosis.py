@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from scenario.preflight.checks import Found
-from scenario.run.records import Row
-from scenario.verdict.held import Judged
-from scenario.verdict.judge import judge
-from tests.test_verdict import TRIGGER, changed, healthy, options
+from scenario.run.found import Found
+from scenario.run.results import Row
+from scenario.verdict.held import Hold
+from scenario.verdict.single import judge_hold as judge
+from tests.support.holds import TRIGGER, changed, healthy, listener_stats, options
+from tests.support.inspector import inspection
 
 Change = Callable[[Row], Row]
 
@@ -32,12 +33,12 @@ def version(error: str) -> dict[str, object]:
     return {"error": error}
 
 
-def seen(*changes: Change, command_line: str = "-notificationMode threadpool:60000:100", delay: float = 12) -> Judged:
+def seen(*changes: Change, command_line: str = "-notificationMode threadpool:60000:100", delay: float = 12) -> Hold:
     run = healthy()
     for change in changes:
         run = changed(run, change)
-    process = {"command_line": command_line.split()}
-    found = Found(options(), [], process=process, listeners={"localhost:8090": {"delay": delay}})
+    process = inspection(command_line=tuple(command_line.split()))
+    found = Found(options(), process=process, listeners={"localhost:8090": listener_stats(delay)})
     return replace(run, found=found)
 
 
@@ -95,11 +96,11 @@ def test_listener_that_does_not_tell_is_judged_by_the_command_line() -> None:
 
 def test_interrupted_run_need_not_have_a_cause() -> None:
     run = seen()
-    run.progress.interrupted = "observe"
+    run = replace(run, progress=replace(run.progress, interrupted="observe"))
     assert judge(run).causes == ()
 
 
 def test_subscriptions_that_were_there_before_are_no_stale_cache() -> None:
     run = seen(after(0, queue={"entered": 200}))
-    run.progress.existing = 100
+    run = replace(run, progress=replace(run.progress, existing=100))
     assert judge(run).outcome == "PASS"

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from tests.support.processes import ROOT
 
 sys.path.insert(0, str(ROOT / "setup_scripts"))  # it is a file, not a package
-from connection_inspector import Broker, inspect, kernel_sockets
+from connection_inspector import Broker, inspect
 
 # A process that does with its sockets what its input says, a line a step, and answers each line with its own
 PUPPET = """
@@ -139,7 +139,7 @@ def test_a_listener_is_found_behind_its_name_and_a_mapped_address(puppet: Puppet
             seen = json.loads(inspect(puppet.process.name(), int(own_port), (f"{listener}:{port}",)))
     assert seen["to_listeners"] == {"ESTABLISHED": 2}
     assert seen["pid"] == puppet.process.pid
-    assert seen["nofile"] == list(puppet.process.rlimit(psutil.RLIMIT_NOFILE))
+    assert seen["nofile"] == puppet.process.rlimit(psutil.RLIMIT_NOFILE)[0]
     assert seen["command_line"][0] == sys.executable
     assert abs(seen["started"] - time.time()) < 60
     assert seen["threads"] == 1
@@ -235,22 +235,6 @@ def test_a_socket_in_the_place_of_a_pipe_is_seen(puppet: Puppet) -> None:
         after = settled(broker)
     assert (before["states"], after["states"]) == ({}, {"ESTABLISHED": 1})
     assert before["fds"] == after["fds"]
-
-
-def test_a_bulk_of_receivers_on_this_host_is_left_out_and_seen_when_it_matters(puppet: Puppet) -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as receiver, ExitStack() as opened:
-        port = receiver.getsockname()[1]
-        for _ in range(Broker.BULK + 1):
-            puppet.tell(f"connect({socket.AF_INET:d}, '127.0.0.1', {port})")
-            opened.enter_context(receiver.accept()[0])
-        broker = Broker(puppet.process)
-        settled(broker)
-        assert socket.htons(port) in broker.ports_left_out
-        few, all_of_them = kernel_sockets(broker.ports_left_out), kernel_sockets()
-        ports = Counter(socket.ntohs(p) for some in all_of_them for p in some.local_ports)
-        assert ports[port] == Broker.BULK + 2
-        assert port not in {socket.ntohs(p) for some in few for p in some.local_ports}
-        assert settled(broker)["states"] == {"ESTABLISHED": Broker.BULK + 1}
 
 
 def test_evidence_is_the_descriptor_table_and_bounded(puppet: Puppet) -> None:

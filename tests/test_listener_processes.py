@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.listener import NOTIFICATION, Listener, close_all, read_answer, start
 from tests.support.processes import Processes
-from tests.test_listener import NOTIFICATION, Listener, close_all, read_answer, start
 
 
 def free_ports(number: int) -> str:

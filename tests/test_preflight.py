@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from scenario.peers import broker
+from scenario.peers.ngsiv2 import Ngsiv2
 from tests.support.processes import ROOT
 from tests.support.stack import SUBSCRIPTIONS, Stack
 
@@ -153,10 +153,10 @@ def test_receiver_that_is_not_ours(stack: Stack) -> None:
 
 def test_connections_left_by_a_run_before(stack: Stack) -> None:
     stack.start(idle="60s", delay="100ms")
-    headers = {"Content-Type": "application/json", **stack.scope}
-    host, listener = f"http://127.0.0.1:{stack.broker_port}", f"http://127.0.0.1:{stack.listener_port}/notify"
-    for path, body in (("subscriptions", broker.subscription(listener)), ("op/update", broker.update(1))):
-        requests.post(f"{host}/v2/{path}", data=body, headers=headers, timeout=5).raise_for_status()
+    broker = Ngsiv2(f"http://127.0.0.1:{stack.broker_port}", stack.service, "/test")
+    for asked in (broker.subscribe(f"http://127.0.0.1:{stack.listener_port}/notify"), broker.update(1)):
+        answer = requests.post(broker.host + asked.path, data=asked.body, headers=asked.headers, timeout=5)
+        answer.raise_for_status()
     code, lines = table(stack)
     assert code == 0
     assert lines["connections at rest"][0] == "warning"

@@ -183,9 +183,7 @@ def test_it_is_started_again_on_its_port(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_the_supervisor_ends_with_its_broker(
-    processes: Processes, mongo: str, number: signal.Signals, heeds_sigint: None
-) -> None:
+def test_the_supervisor_ends_with_its_broker(processes: Processes, mongo: str, number: signal.Signals) -> None:
     broker = Broker(processes, mongo, "--restart")
     supervised = only_child(broker)
     broker.process.stop(number)

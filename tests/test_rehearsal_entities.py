@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from pymongo import MongoClient
 
-from tests.conftest import start_mongo
 from tests.support.processes import Processes
 from tests.support.rehearsal import QUEUE, Broker, Json, Listener, closed_port, eventually, of_queue, subscription
+from tests.support.stack import start_mongo
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -7,16 +7,14 @@ wake-up pair of each handle).
 
 from __future__ import annotations
 
-import json
 import resource
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from scenario.peers.database import database_name
-from scenario.run.records import Check
+from scenario.errors import PreflightError
+from scenario.peers import broker_of
+from scenario.run.found import Found
+from scenario.run.results import Check
 from scenario.settings.options import Options
 
 OK, WARNING, ERROR = "ok", "warning", "error"
@@ -28,29 +26,19 @@ RELEASE_MARGIN = 15  # s after --hold by which the listeners have let go
 IN_ENVIRONMENT = "(--force when an ORION_ variable of the broker's environment sets it)"
 
 
-@dataclass
-class Found:
-    """What the checks look at. None: it was not to be had, and `problems` tells why."""
-
-    options: Options
-    absent_users: list[str]
-    version: str | None = None
-    process: dict[str, Any] | None = None  # as connection_inspector.py tells
-    listeners: dict[str, dict[str, Any] | None] = field(default_factory=dict)  # GET /-/stats by host:port; {}: not ours
-    problems: dict[str, str] = field(default_factory=dict)
-
-    def argument(self, option: str) -> str | None:
-        """Return what follows `option` on the broker's command line, the last time; None when it is not there."""
-        words = self.process["command_line"] if self.process else []
-        return next((value for word, value in reversed(list(pairwise(words))) if word == option), None)
-
-
 Checks = Iterator[Check]
 
 
 def checks(found: Found) -> list[Check]:
     """Return the table: broker, process and its command line, limits, listeners, database, this process."""
     return [check for look in _TABLE for check in look(found)]
+
+
+def require(table: Iterable[Check]) -> None:
+    """Raise PreflightError when there is an error in the table."""
+    errors = [f"{check.what}: {check.found}; {check.remedy}" for check in table if check.state == ERROR]
+    if errors:
+        raise PreflightError("\n".join(errors))
 
 
 def _judged(  # noqa: PLR0917 - a line of the table, column by column
@@ -71,9 +59,7 @@ def _broker(found: Found) -> Checks:
         remedy = f"curl {options.host}/version has to answer; --host names the broker"
         yield Check("broker", ERROR, found.problems["broker"], "GET /version answers", remedy)
         return
-    answer = json.loads(found.version)
-    version = answer.get("orion", {}).get("version") if isinstance(answer.get("orion"), dict) else None
-    yield Check("broker", OK, f"{options.host}, {'Orion ' + str(version) if version else found.version[:80]}")
+    yield Check("broker", OK, f"{options.host}, {broker_of(options).name(found.version)}")
 
 
 def _process(found: Found) -> Checks:
@@ -86,8 +72,8 @@ def _process(found: Found) -> Checks:
         )
         yield Check("inspector", ERROR, found.problems["process"], "it sees the broker's process", remedy)
         return
-    yield Check("inspector", OK, f"process {found.process['pid']} ({found.process['name']})")
-    left = found.process["to_listeners"].get("ESTABLISHED", 0)
+    yield Check("inspector", OK, f"process {found.process.pid} ({found.process.name})")
+    left = found.process.to_listeners.get("ESTABLISHED", 0)
     remedy = "wait until the listeners have closed them, after their -timeout: used again, they would not count as held"
     yield _judged("connections at rest", not left, f"{left} lead to the listeners", "none", remedy, WARNING)
 
@@ -115,7 +101,7 @@ def _http_timeout(found: Found) -> Checks:
         return
     given = found.argument("-httpTimeout") or ""
     timeout = int(given) if given.isdigit() else DEFAULT_HTTP_TIMEOUT
-    delay = max((stats["delay"] for stats in found.listeners.values() if stats), default=None)
+    delay = found.delay
     if delay is None:
         return
     needed = f"above the listener's delay, {delay:g} s"
@@ -130,7 +116,7 @@ def _http_timeout(found: Found) -> Checks:
 def _flags(found: Found) -> Checks:
     if found.process is None:
         return
-    words = found.process["command_line"]
+    words = found.process.command_line
     needed = [("-multiservice", ERROR, "the service has a database of its own, which is dropped")]
     if found.options.queue_size:
         needed.append(("-statNotifQueue", WARNING, "the queue's columns stay empty without it"))
@@ -150,7 +136,7 @@ def _limits(found: Found) -> Checks:
         return
     wanted = found.options.subscriptions
     needed = wanted * FDS_PER_NOTIFICATION + SPARE
-    nofile, nproc = found.process["nofile"][0], found.process["nproc"][0]
+    nofile, nproc = found.process.nofile, found.process.nproc
     why = f"{needed}: {wanted} notifications x {FDS_PER_NOTIFICATION} + {SPARE}"
     remedy = f"start the broker after ulimit -n {needed}"
     enough = nofile is None or nofile >= needed
@@ -171,7 +157,7 @@ def _limit(value: int | None) -> str:
 
 
 def _ports(found: Found) -> Checks:
-    known = found.process and found.process.get("ephemeral_ports")
+    known = found.process and found.process.ephemeral_ports
     low, high = known or LINUX_PORTS
     most, address = max((count, address) for address, count in _shares(found.options).items())
     there = high - low + 1
@@ -197,18 +183,18 @@ def _listeners(found: Found) -> Checks:
     shares = _shares(found.options)
     for address, stats in found.listeners.items():
         what = f"listener {address}"
-        if stats is None:
+        if address in found.problems:
             remedy = "start it: python -m listener -delay 5m; --notify-url names it"
             yield Check(what, ERROR, found.problems[address], "it takes connections", remedy)
-        elif not stats:
+        elif stats is None:
             remedy = "python -m listener tells its delay and limits, from the same host or with -admin any"
             state, why = (ERROR, "it lets go when told to") if found.options.stepped else (WARNING, "it tells")
             yield Check(what, state, "it answers, but not GET /-/stats", why, remedy)
         else:
-            needed, limit = shares[address] + SPARE, stats["limits"]["nofile_soft"]
-            shown = f"delay {stats['delay']:g} s, timeout {stats['timeout']:g} s, {limit} open files"
+            needed, limit = shares[address] + SPARE, stats.limits.nofile_soft
+            shown = f"delay {stats.delay:g} s, timeout {stats.timeout:g} s, {limit} open files"
             yield _judged(what, limit >= needed, shown, f"{needed} open files", f"start it after ulimit -n {needed}")
-            yield from _delay(found.options, f"{what}: delay", stats["delay"])
+            yield from _delay(found.options, f"{what}: delay", stats.delay)
 
 
 def _delay(options: Options, what: str, delay: float) -> Checks:
@@ -224,7 +210,7 @@ def _database(found: Found) -> Checks:
     options = found.options
     if not options.reset:
         return
-    name = database_name(options.service)
+    name = broker_of(options).database
     if problem := found.problems.get("database"):
         remedy = "--mongo names the broker's database; --no-reset does without"
         yield Check("database", ERROR, problem, f"it answers, for {name} is dropped", remedy)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scenario.preflight.checks import SPARE
-from scenario.run.records import Diagnosis
+from scenario.run.results import Diagnosis
 from scenario.verdict.symptoms import Symptoms
 
 Symptom = Callable[[Symptoms], object]
@@ -89,15 +89,15 @@ CAUSES = (
     Cause(
         "multiservice",
         "the broker keeps the subscriptions elsewhere than in the service's database, so they pile up run after run",
-        (lambda s: s.run.progress.left,),
-        lambda s: f"{s.run.progress.left} are left after its database was dropped",
+        (lambda s: s.hold.progress.left,),
+        lambda s: f"{s.hold.progress.left} are left after its database was dropped",
         "start the broker with -multiservice; if it has it, --mongo names another database than its own",
     ),
     Cause(
         "privilege",
         "the inspector may not look into the broker's process",
         (lambda s: s.unprivileged,),
-        lambda s: f"it said so in {len(s.unprivileged)} of {len(s.run.rows)} rows",
+        lambda s: f"it said so in {len(s.unprivileged)} of {len(s.hold.rows)} rows",
         "run it as the user that runs the broker, as in sudo -u orion python3 connection_inspector.py",
     ),
     Cause(
@@ -178,7 +178,7 @@ CAUSES = (
         "transient",
         "the notification mode is transient: a thread for each notification, and no queue to tell of",
         (lambda s: s.queue_untold, _without_pool),
-        lambda s: f"{s.held} of {s.wanted} held, and GET /statistics never had notifQueue in {len(s.run.rows)} rows",
+        lambda s: f"{s.held} of {s.wanted} held, and GET /statistics never had notifQueue in {len(s.hold.rows)} rows",
         lambda s: f"start the broker with -notificationMode threadpool:60000:{s.expected}, or run with --no-queue-size",
         (lambda s: s.nearly_none_held,),
     ),
@@ -186,7 +186,7 @@ CAUSES = (
         "statistics",
         "the broker does not tell of its notification queue",
         (lambda s: s.queue_untold,),
-        lambda s: f"GET /statistics never had notifQueue in {len(s.run.rows)} rows",
+        lambda s: f"GET /statistics never had notifQueue in {len(s.hold.rows)} rows",
         "start the broker with -statNotifQueue (it counts in mode threadpool only), or run with --no-queue-size",
         (_without_pool, lambda s: s.nearly_none_held),
     ),

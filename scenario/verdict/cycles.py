@@ -7,12 +7,13 @@ workers of the pool are used for the first time do not count.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from math import ceil
 
-from scenario.run.records import Rest, Step, Verdict
-from scenario.verdict.held import Judged
-from scenario.verdict.judge import EXIT_CODES, FAIL, INCONCLUSIVE, PASS, interruption
+from scenario.run.results import Rest, Step, Verdict
+from scenario.verdict.held import Hold
+from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, interruption, verdict_of
 from scenario.verdict.symptoms import Symptoms
 
 LEAST = 3  # levels at rest to compare: two cycles that count
@@ -27,9 +28,9 @@ _FIGURES = (
 )
 
 
-def judge_cycles(run: Judged, steps: Sequence[Step], final: Rest) -> Verdict:
+def judge_cycles(hold: Hold, steps: Sequence[Step], final: Rest) -> Verdict:
     """FAIL: a cycle failed, or a figure grew. INCONCLUSIVE: interrupted, or too few cycles to tell."""
-    wanted = run.options.cycles
+    wanted = hold.options.cycles
     passed = sum(step.verdict.outcome == PASS for step in steps)
     bad = next((step for step in steps[-1:] if step.verdict.outcome != PASS), None)  # those before were tried again
     reasons = [(PASS if passed == wanted else INCONCLUSIVE, f"cycles: {passed} of {wanted} passed")]
@@ -37,19 +38,15 @@ def judge_cycles(run: Judged, steps: Sequence[Step], final: Rest) -> Verdict:
         reasons.append((bad.verdict.outcome, f"cycle {bad.number}: {bad.verdict.reasons[0]}"))
     if passed == wanted:
         levels = [step.rest for step in steps if step.verdict.outcome == PASS]
-        reasons += _growth([*levels, final], _warm_up(run))
-    reasons += [(INCONCLUSIVE, text) for text in interruption(run)]
-    kinds = [kind for kind, _ in reasons]
-    outcome = next((kind for kind in (FAIL, INCONCLUSIVE) if kind in kinds), PASS)
-    if run.progress.interrupted:
-        outcome = INCONCLUSIVE
-    texts = tuple(text for kind in (FAIL, INCONCLUSIVE, PASS) for kind_, text in reasons if kind_ == kind)
-    return Verdict(outcome, texts, EXIT_CODES[outcome], bad.verdict.causes if bad else ())
+        reasons += _growth([*levels, final], _warm_up(hold))
+    reasons += [(INCONCLUSIVE, text) for text in interruption(hold.progress)]
+    verdict = verdict_of(reasons, interrupted=bool(hold.progress.interrupted))
+    return replace(verdict, causes=bad.verdict.causes if bad else ())
 
 
-def _warm_up(run: Judged) -> int:
+def _warm_up(hold: Hold) -> int:
     """Return the cycles in which some worker is used for the first time: they take turns."""
-    return ceil(max(1, Symptoms(run).workers / run.options.subscriptions))
+    return ceil(max(1, Symptoms(hold).workers / hold.options.subscriptions))
 
 
 def _growth(levels: Sequence[Rest], warm_up: int) -> Iterator[tuple[str, str]]:

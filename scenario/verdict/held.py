@@ -6,42 +6,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from scenario.preflight.checks import Found
+from scenario.run.found import Found
 from scenario.run.progress import Progress
-from scenario.run.records import Row
-from scenario.run.run import Schedule
+from scenario.run.results import Row
+from scenario.run.schedule import Schedule
 from scenario.settings.options import Options
 
 HELD_SHARE = 0.99  # of the subscriptions: as good as all
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What is judged. `schedule` is None when the run never came to its baseline: then there are no rows."""
+class Hold:
+    """The connections held once, as far as it came. `schedule` is None before its baseline: then there are no rows."""
 
     options: Options
     progress: Progress
     schedule: Schedule | None
     rows: Sequence[Row]
-    found: Found | None = None  # by the preflight
+    found: Found
 
 
-def held_per_row(run: Judged) -> list[tuple[int, int]]:
+def held_per_row(hold: Hold) -> list[tuple[int, int]]:
     """Return (held connections, seconds since the trigger) of the rows after it.
 
     Held is established now - established at rest - idle clients; with --no-connection-info it is the listener's count.
     """
-    after = [row for row in run.rows if row.since_trigger >= 0]
-    if not run.options.connection_info:
+    after = [row for row in hold.rows if row.since_trigger >= 0]
+    if not hold.options.connection_info:
         return [
             (row.listener.held, row.since_trigger)
             for row in after
             if row.listener is not None and row.listener.held is not None
         ]
-    rest = rest_level(run.rows)
+    rest = rest_level(hold.rows)
     if rest is None:
         return []
-    idle = run.progress.idle
+    idle = hold.progress.idle
     return [
         (count.established - rest - (idle.accepted if idle and idle.hold_at(count.at) else 0), row.since_trigger)
         for row in after

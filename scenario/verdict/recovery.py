@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scenario.run.records import ConnectionSample
-from scenario.verdict.held import HELD_SHARE, Judged, held_per_row, rest_level
+from scenario.run.samples import ConnectionSample
+from scenario.verdict.held import HELD_SHARE, Hold, held_per_row, rest_level
 
 NEARLY_NONE = 1 - HELD_SHARE  # of the subscriptions
 GROWTH = 0.05  # of a figure, below which it is taken as steady
 _FIGURES = (("fds", "fds", 1, ""), ("threads", "threads", 1, ""), ("RSS", "rss", 1_000_000, " MB"))
 
 
-def recovery(run: Judged) -> Iterator[str]:
+def recovery(hold: Hold) -> Iterator[str]:
     """Say it in a sentence or two; nothing when the connections were never held, or to the end."""
-    rest, held = rest_level(run.rows), {second: count for count, second in held_per_row(run)}
+    rest, held = rest_level(hold.rows), {second: count for count, second in held_per_row(hold)}
     most = max(held.values(), default=0)
-    if rest is None or most < HELD_SHARE * run.options.subscriptions:
+    if rest is None or most < HELD_SHARE * hold.options.subscriptions:
         return
     samples = [
-        (row.since_trigger, row.connections) for row in run.rows if row.connections and row.since_trigger in held
+        (row.since_trigger, row.connections) for row in hold.rows if row.connections and row.since_trigger in held
     ]
     if len({sample.process for _, sample in samples}) > 1:
         return  # another process has its own rest
-    gone = [second for second, count in held.items() if count > NEARLY_NONE * run.options.subscriptions]
+    gone = [second for second, count in held.items() if count > NEARLY_NONE * hold.options.subscriptions]
     after = [(second, sample) for second, sample in samples if second > max(gone)]
     if not after:
-        answered = run.rows[-1].listener
+        answered = hold.rows[-1].listener
         if answered and answered.held == 0:
             left = held[max(held)]
             yield f"recovery: not seen; all is answered, and {left} connections are kept by listener and broker"

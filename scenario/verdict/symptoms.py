@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import pairwise, takewhile
 
 from scenario.preflight.checks import DEFAULT_HTTP_TIMEOUT
-from scenario.run.records import Row
+from scenario.run.results import Row
 from scenario.verdict.figures import Figures
 from scenario.verdict.held import HELD_SHARE, held_per_row
 
@@ -33,13 +33,13 @@ class Symptoms(Figures):
     @property
     def fell_short(self) -> bool:
         """Tell whether connections were counted, and too few were held."""
-        return bool(held_per_row(self.run)) and self.held < HELD_SHARE * self.wanted
+        return bool(held_per_row(self.hold)) and self.held < HELD_SHARE * self.wanted
 
     @property
     def nearly_none_held(self) -> bool:
         """Tell whether there never was more than a connection per listener: all notifications share it."""
         held = [sample.held for sample in self.listener if sample.held is not None]
-        return 0 < (max(held) if held else self.held) <= len(set(self.run.options.listener_addresses)) < self.wanted
+        return 0 < (max(held) if held else self.held) <= len(set(self.hold.options.listener_addresses)) < self.wanted
 
     @property
     def ports_exhausted(self) -> bool:
@@ -91,14 +91,14 @@ class Symptoms(Figures):
     @property
     def queue_untold(self) -> bool:
         """Tell whether GET /statistics was answered, and never with the queue that was asked for."""
-        asked = [row.queue for row in self.run.rows if row.queue]
+        asked = [row.queue for row in self.hold.rows if row.queue]
         return not self.queue and any(not sample.error for sample in asked)
 
     @property
     def mode(self) -> str:
         """The notification mode by the broker's command line; empty when nobody could read that."""
-        found = self.run.found
-        return found.argument("-notificationMode") or "transient" if found and found.process else ""
+        found = self.hold.found
+        return found.argument("-notificationMode") or "transient" if found.process else ""
 
     @property
     def workers(self) -> int:
@@ -114,14 +114,13 @@ class Symptoms(Figures):
         """
         if self.listener:
             return self.abandoned > self.few
-        found = self.run.found
-        given = (found.argument("-httpTimeout") if found else None) or str(DEFAULT_HTTP_TIMEOUT)
+        given = self.hold.found.argument("-httpTimeout") or str(DEFAULT_HTTP_TIMEOUT)
         return self.sent_error > self.few and given.isdigit() and self.ended_at * 1000 >= int(given)
 
     @cached_property
     def unreachable(self) -> Counter[str]:
         """Which listeners could not be reached, and why, from the trigger on, more than once: "host:port: reason"."""
-        samples = [row.listener for row in self.run.rows if row.listener and row.since_trigger >= 0]
+        samples = [row.listener for row in self.hold.rows if row.listener and row.since_trigger >= 0]
         errors = [error for sample in samples for error in sample.error.split("; ")]
         seen = Counter(error for error in errors if error.partition(": ")[2] in UNREACHABLE)
         return Counter({error: rows for error, rows in seen.items() if rows > 1})
@@ -134,15 +133,15 @@ class Symptoms(Figures):
     @property
     def unprivileged(self) -> list[str]:
         """What the inspector says when it may not look into the broker's process."""
-        errors = [row.connections.error for row in self.run.rows if row.connections]
+        errors = [row.connections.error for row in self.hold.rows if row.connections]
         return [error for error in errors if "may not look into" in error]
 
     @property
     def database_trouble(self) -> str:
         """What the broker, or the drop, says of the database when it fails."""
-        progress, found = self.run.progress, self.run.found
+        progress, found = self.hold.progress, self.hold.found
         said = [*progress.failures, *progress.missing, progress.refusal]
-        said += [found.problems["database"]] if found and "database" in found.problems else []
+        said += [found.problems["database"]] if "database" in found.problems else []
         found_there = (re.search("Database Error.*|the database at .*", text) for text in said)
         trouble = next((words[0] for words in found_there if words), "")
         return re.sub(r" \(configured.*|[()]", "", trouble)

@@ -4,7 +4,7 @@
 
 Prints per number of connections the medians of five, in ms of CPU (user and system): psutil, the inspector at rest
 (as in every second of a test), and the inspector's first sample, which reads all descriptors. At rest it should take
-at most 0.1 of psutil's. Both ends of the connections are on this host: the kernel lists each twice.
+at most 0.15 of psutil's. Both ends of the connections are on this host: the kernel lists each twice.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ from typing import NamedTuple
 
 import psutil
 
+from tests.support.listener import Listener, close_all, read_answer, start
 from tests.support.processes import Process, Processes
-from tests.test_listener import Listener, close_all, read_answer, start
 
 NOTIFICATION = (
     b"POST /notify HTTP/1.1\r\nHost: localhost:8091\r\nUser-Agent: orion/3.10.1 libcurl/7.88.1\r\n"
