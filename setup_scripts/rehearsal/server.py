@@ -7,10 +7,9 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 
 import gevent
-from gevent.pool import Pool
 from gevent.pywsgi import WSGIServer
 
 from rehearsal.options import Options
@@ -35,8 +34,8 @@ class Server(WSGIServer):
         self._said = -1.0
         self.backlog = options.backlog
         address = (options.address, options.port)
-        pool = Pool(self._most) if self._pool else None
-        super().__init__(address, application, log=None, error_log=None, spawn=pool or "default")
+        spawn: int | Literal["default"] = self._most if self._pool else "default"  # as many at a time, or any number
+        super().__init__(address, application, log=None, error_log=None, spawn=spawn)
 
     def do_read(self) -> tuple[Any, Any] | None:  # type: ignore[override]  # gevent's may return None too
         """Accept a connection; None when there is none to serve."""

@@ -33,11 +33,11 @@ class Answer(NamedTuple):
 class Broker:
     """A rehearsal broker of its own service, under a process name of its own."""
 
-    def __init__(self, processes: Processes, mongo: str, *options: str | int) -> None:
+    def __init__(self, processes: Processes, mongo: str, *options: str | int, before: list[str] | None = None) -> None:
         self.service = f"t{uuid.uuid4().hex[:10]}"
         self.headers = {"Fiware-Service": self.service, "Fiware-ServicePath": "/test"}
         command = ("python", "setup_scripts/rehearsal_broker.py", "-port", 0, "-dbhost", mongo, "--name", self.service)
-        self.process = processes.start(*command, *options, name="broker")
+        self.process = processes.start(*(before or []), *command, *options, name="broker")
         self.port = int(self.process.wait_for(r"^contextBroker \(rehearsal\) listening on 127.0.0.1:(\d+)$")[1])
 
     def ask(self, line: str, body: object = None, headers: dict[str, str] | None = None, timeout: float = 10) -> Answer:
@@ -64,9 +64,9 @@ class Broker:
             assert answer.status == 201
         connection.close()
 
-    def update(self, value: object, headers: dict[str, str] | None = None) -> Answer:
+    def update(self, value: object, headers: dict[str, str] | None = None, query: str = "") -> Answer:
         entity = {"id": "Bcn-Welt", "temperature": {"value": value}}
-        answer = self.ask("POST /v2/op/update", {"actionType": "APPEND", "entities": [entity]}, headers)
+        answer = self.ask(f"POST /v2/op/update{query}", {"actionType": "APPEND", "entities": [entity]}, headers)
         assert answer.status == 204
         return answer
 
