@@ -7,12 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from scenario.run.found import Found
 from scenario.run.results import Row
 from scenario.verdict.held import Hold
-from scenario.verdict.single import judge_hold as judge
-from tests.support.holds import TRIGGER, changed, healthy, listener_stats, options
-from tests.support.inspector import inspection
+from scenario.verdict.single import judge_hold
+from tests.support.holds import TRIGGER, changed, healthy
+from tests.support.surroundings import ADDRESS, found, listener, process
 
 Change = Callable[[Row], Row]
 
@@ -37,9 +36,7 @@ def seen(*changes: Change, command_line: str = "-notificationMode threadpool:600
     run = healthy()
     for change in changes:
         run = changed(run, change)
-    process = inspection(command_line=tuple(command_line.split()))
-    found = Found(options(), process=process, listeners={"localhost:8090": listener_stats(delay)})
-    return replace(run, found=found)
+    return replace(run, found=found({}, process=process(command_line), listeners={ADDRESS: listener(delay)}))
 
 
 CLOSED, SILENT, REFUSED = "closed without an answer", "no answer within the time limit", "connection refused"
@@ -69,7 +66,7 @@ ROWS = [
 @pytest.mark.parametrize(("names", "changes"), ROWS)
 def test_cause(names: list[str], changes: list[Change]) -> None:
     mode = "-notificationMode transient" if names == ["transient"] else "-notificationMode threadpool:60000:100"
-    verdict = judge(seen(*changes, command_line=mode))
+    verdict = judge_hold(seen(*changes, command_line=mode))
     assert [cause.cause for cause in verdict.causes] == names, (verdict.reasons, verdict.causes)
     assert all(cause.evidence and cause.remedy for cause in verdict.causes)
     assert verdict.outcome in ("FAIL", "INCONCLUSIVE")
@@ -77,12 +74,12 @@ def test_cause(names: list[str], changes: list[Change]) -> None:
 
 def test_a_pass_names_no_cause() -> None:
     all_taken = seen(after(-9, connections={"free_low": 0, "fds": 15029, "nofile": 20000}))
-    verdict = judge(all_taken)
+    verdict = judge_hold(all_taken)
     assert (verdict.outcome, verdict.causes) == ("PASS", ())
 
 
 def test_earlier_runs_do_not_count() -> None:
-    verdict = judge(seen(after(-9, queue={"sent_error": 5000, "rejected": 70}, listener={"abandoned": 5000})))
+    verdict = judge_hold(seen(after(-9, queue={"sent_error": 5000, "rejected": 70}, listener={"abandoned": 5000})))
     assert (verdict.outcome, verdict.causes) == ("PASS", ())
 
 
@@ -90,17 +87,15 @@ def test_listener_that_does_not_tell_is_judged_by_the_command_line() -> None:
     silent = {"error": "404", "held": None, "accepted": None, "out_of_descriptors": None, "abandoned": None}
     changes = after(-9, listener=silent), after(5, queue={"sent_error": 100})
     for timeout, name in (("5000", "http-timeout"), ("600000", "listener-closes")):
-        verdict = judge(seen(*changes, command_line=f"-httpTimeout {timeout} -notificationMode threadpool:9:100"))
+        verdict = judge_hold(seen(*changes, command_line=f"-httpTimeout {timeout} -notificationMode threadpool:9:100"))
         assert [cause.cause for cause in verdict.causes] == [name], verdict
 
 
 def test_interrupted_run_need_not_have_a_cause() -> None:
     run = seen()
-    run = replace(run, progress=replace(run.progress, interrupted="observe"))
-    assert judge(run).causes == ()
+    assert judge_hold(replace(run, progress=replace(run.progress, interrupted="observe"))).causes == ()
 
 
 def test_subscriptions_that_were_there_before_are_no_stale_cache() -> None:
     run = seen(after(0, queue={"entered": 200}))
-    run = replace(run, progress=replace(run.progress, existing=100))
-    assert judge(run).outcome == "PASS"
+    assert judge_hold(replace(run, progress=replace(run.progress, existing=100))).outcome == "PASS"
