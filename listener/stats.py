@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import resource
+import secrets
 from dataclasses import asdict, dataclass, fields
 from math import inf
 
@@ -35,6 +36,7 @@ class Stats:
         self._before = 0
         self.wakes = os.eventfd(0)  # written to when what was released changes
         self._cells[RELEASED] = -inf
+        self.token = secrets.token_hex(16)  # what a release has to bring
 
     def publish(self, process: int, counts: Counts) -> None:
         """Let all processes see the counts of process number `process`."""

@@ -251,7 +251,13 @@ def test_admin_any_lets_all_peers_administer(processes: Processes) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("POST", "/-/stats", 405), ("GET", "/-/release", 405), ("GET", "/-/", 404), ("GET", "/-/stats?x=1", 200)],
+    [
+        ("POST", "/-/stats", 405),
+        ("PUT", "/-/release", 405),
+        ("POST", "/-/release", 403),
+        ("GET", "/-/", 404),
+        ("GET", "/-/stats?x=1", 200),
+    ],
 )
 def test_administration_has_two_resources(holding: Listener, method: str, path: str, status: int) -> None:
     assert holding.get(path, method)[0] == status

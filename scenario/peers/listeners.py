@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import requests
@@ -25,7 +26,12 @@ def stats(address: str) -> dict[str, Any]:
 
 def release(address: str) -> int:
     """Have a listener answer what it holds, and close; return how many notifications that were."""
-    answer = _ask("POST", f"http://{address}/-/release?close")
+    url = f"http://{address}/-/release"
+    try:
+        token = _ask("GET", url).json()["token"]
+    except (ValueError, KeyError, TypeError):
+        token = ""  # it will say itself what it wants
+    answer = _ask("POST", f"{url}?close", {"Release-Token": str(token)})
     try:
         return int(answer.json()["released"])
     except (ValueError, KeyError, TypeError):
@@ -33,8 +39,8 @@ def release(address: str) -> int:
         raise ListenerError(f"{refused} (is it told -admin any?)") from None
 
 
-def _ask(method: str, url: str) -> requests.Response:
+def _ask(method: str, url: str, headers: Mapping[str, str] | None = None) -> requests.Response:
     try:
-        return ask(method, url, {})
+        return ask(method, url, headers or {})
     except requests.RequestException as error:
         raise ListenerError(reason(error)) from None

@@ -12,13 +12,11 @@ from tests.support.processes import Process, Processes
 NOTIFICATION = b"POST /notify HTTP/1.1\r\nHost: l\r\nContent-Length: 11\r\n\r\n" + b'{"data":[]}'
 
 
-class Listener:
-    """A running listener and how to talk to it."""
+class Client:
+    """Talks to the listener at `ports`."""
 
-    def __init__(self, process: Process) -> None:
-        self.process = process
-        line = process.wait_for(r"^listening on .*:\d+$")[0]
-        self.ports = [int(port) for port in re.findall(r":(\d+)(?:,|$)", line)]
+    def __init__(self, ports: list[int]) -> None:
+        self.ports = ports
 
     def connect(self, data: bytes = b"", host: str = "127.0.0.1", port: int = 0) -> socket.socket:
         """Return a new connection that has sent `data`; its operations take at most 10 s."""
@@ -33,9 +31,10 @@ class Listener:
         self.wait_until(held=number, **wanted)
         return connections
 
-    def get(self, path: str, method: str = "GET", host: str = "127.0.0.1") -> tuple[int, bytes]:
-        """Return status and body of one request on a new connection."""
-        with self.connect(f"{method} {path} HTTP/1.1\r\nHost: l\r\nConnection: close\r\n\r\n".encode(), host) as peer:
+    def get(self, path: str, method: str = "GET", host: str = "127.0.0.1", header: str = "") -> tuple[int, bytes]:
+        """Return status and body of one request on a new connection; `header` is one more header line."""
+        lines = [f"{method} {path} HTTP/1.1", "Host: l", "Connection: close", *([header] if header else []), "", ""]
+        with self.connect("\r\n".join(lines).encode(), host) as peer:
             head, _, body = read_all(peer).partition(b"\r\n\r\n")
         return int(head.split()[1]), body
 
@@ -46,9 +45,13 @@ class Listener:
         stats: dict[str, float] = json.loads(body)
         return stats
 
+    def token(self) -> str:
+        """Return the header that a release has to bring."""
+        return f"Release-Token: {json.loads(self.get('/-/release')[1])['token']}"
+
     def release(self, query: str = "") -> int:
         """Have everything answered; return how many that were."""
-        status, body = self.get(f"/-/release{query}", "POST")
+        status, body = self.get(f"/-/release{query}", "POST", header=self.token())
         assert status == 200
         return int(json.loads(body)["released"])
 
@@ -59,6 +62,15 @@ class Listener:
             assert time.monotonic() < end, f"wanted {wanted}, have {stats}"
             time.sleep(0.01)
         return stats
+
+
+class Listener(Client):
+    """A running listener and how to talk to it."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        line = process.wait_for(r"^listening on .*:\d+$")[0]
+        super().__init__([int(port) for port in re.findall(r":(\d+)(?:,|$)", line)])
 
 
 def start(processes: Processes, *options: str | int, port: str = "0", limit: str = "") -> Listener:
