@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 MAX_HEAD = 64 * 1024  # bytes of request line and headers, of one chunk's line, of all trailers
 MAX_BODY = 1024 * 1024  # bytes
+BEGIN = 1024  # bytes of a body that are kept
 END = b"\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -40,10 +41,12 @@ class Request(NamedTuple):
     path: bytes
     keep_alive: bool
     minor: int
-    query: bytes = b""
-    token: bytes = b""
+    query: bytes
+    token: bytes
     """The value of Release-Token."""
-    rest: bytes = b""
+    body: bytes
+    """No more than its begin."""
+    rest: bytes
     """Bytes of the next request that came with this one."""
 
 
@@ -68,7 +71,7 @@ Parser = Generator[Halfway, bytes | None, Request]
 
 
 def parse(data: bytes) -> Parser:
-    """Read one request: start with the first bytes, send the next ones, as they come. The body is dropped.
+    """Read one request: start with the first bytes, send the next ones, as they come. Of the body the begin is kept.
 
     Its time is linear in the bytes, however they are split. Returns the Request; raises Rejected.
     """
@@ -79,14 +82,14 @@ def parse(data: bytes) -> Parser:
     else:
         kept, data = bytearray(data), b""
         head, data = yield from _until(END, kept, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-    request, length, chunked, expects = _head(head + b"\r\n")
+    read, length, chunked, expects = _head(head + b"\r\n")
     if expects and not data and (length or chunked):
         data = (yield Halfway(0, CONTINUE)) or b""
-    if chunked:
-        data = yield from _skip_chunks(data)
-    elif length:
-        data = yield from _skip(data, length)
-    return request._replace(rest=data) if data else request
+    if not chunked and length <= len(data):
+        return Request(*read, data[: min(length, BEGIN)], data[length:])
+    body = bytearray()
+    data = yield from (_skip_chunks(data, body) if chunked else _skip(data, length, body))
+    return Request(*read, bytes(body), data)
 
 
 def _until(end: bytes, kept: bytearray, too_long: int) -> Part:
@@ -102,8 +105,8 @@ def _until(end: bytes, kept: bytearray, too_long: int) -> Part:
     return bytes(kept[:at]), bytes(kept[at + len(end) :])
 
 
-def _head(head: bytes) -> tuple[Request, int, bool, bool]:
-    """Return the request, the length of its body, whether that is chunked, whether it waits for 100 Continue."""
+def _head(head: bytes) -> tuple[tuple[bytes, bytes, bool, int, bytes, bytes], int, bool, bool]:
+    """Return the request's first fields, the length of its body, whether that is chunked, and whether it waits."""
     found = HEAD.fullmatch(head)
     if not found:
         raise Rejected(HTTPStatus.BAD_REQUEST)
@@ -121,7 +124,8 @@ def _head(head: bytes) -> tuple[Request, int, bool, bool]:
     length, chunked = _body(fields.get(b"content-length", set()), fields.get(b"transfer-encoding", set()))
     path, _, query = found["target"].partition(b"?")
     token = next(iter(fields.get(b"release-token", ())), b"")
-    return Request(found["method"], path, keep_alive, minor, query, token), length, chunked, bool(expects and minor)
+    read = (found["method"], path, keep_alive, minor, query, token)
+    return read, length, chunked, bool(expects and minor)
 
 
 def _body(lengths: set[bytes], encodings: set[bytes]) -> tuple[int, bool]:
@@ -135,11 +139,13 @@ def _body(lengths: set[bytes], encodings: set[bytes]) -> tuple[int, bool]:
     return int(digits), bool(encodings)
 
 
-def _skip(data: bytes, length: int) -> Generator[Halfway, bytes | None, bytes]:
-    """Drop `length` bytes; return what follows them."""
+def _skip(data: bytes, length: int, body: bytearray) -> Generator[Halfway, bytes | None, bytes]:
+    """Add `length` bytes to the begin of the body; return what follows them."""
     while len(data) < length:
+        body += data[: BEGIN - len(body)]
         length -= len(data)
-        data = (yield Halfway()) or b""
+        data = (yield Halfway(len(body))) or b""
+    body += data[: min(length, BEGIN - len(body))]
     return data[length:]
 
 
@@ -152,8 +158,8 @@ def _line(data: bytes) -> Part:
     return (yield from _until(b"\r\n", kept, HTTPStatus.BAD_REQUEST))
 
 
-def _skip_chunks(data: bytes) -> Generator[Halfway, bytes | None, bytes]:
-    """Drop a chunked body and its trailers; return what follows them."""
+def _skip_chunks(data: bytes, body: bytearray) -> Generator[Halfway, bytes | None, bytes]:
+    """Take a chunked body and its trailers; return what follows them."""
     total = 0
     while True:
         line, data = yield from _line(data)
@@ -166,7 +172,7 @@ def _skip_chunks(data: bytes) -> Generator[Halfway, bytes | None, bytes]:
         total += length
         if total > MAX_BODY:
             raise Rejected(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        data = yield from _skip(data, length)
+        data = yield from _skip(data, length, body)
         line, data = yield from _line(data)
         if line:
             raise Rejected(HTTPStatus.BAD_REQUEST)

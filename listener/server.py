@@ -163,6 +163,7 @@ class Server:
                 self.publish()
                 reply = administer(request, connection, self._options, self._stats)
             else:
+                self._counts.unnumbered += not self._stats.notified.note(self._process, request.body)
                 reply = ok(request, self._options.close)
                 if self._options.delay or self._options.hang_up:
                     if not data or self._keep(connection, len(data)):

@@ -203,6 +203,8 @@ def test_stats_tell_everything(processes: Processes) -> None:
             "rejected": 0,
             "out_of_descriptors": 0,
             "abandoned": 0,
+            "unnumbered": 0,
+            "notified": None,
             "rate": 0,
         },
         **{"delay": 90, "timeout": 0.25, "limits": {"nofile_soft": 600, "nofile_hard": 600}},
