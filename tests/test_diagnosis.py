@@ -49,7 +49,7 @@ ROWS = [
     (["nofile"], [after(1, version=version(SILENT), connections={**FEW, "free_low": 0, "fds": 1200, "nofile": 1200})]),
     (["nofile"], [after(1, version=version(CLOSED), connections={**FEW, "free_low": 0, "fds": 1200, "nofile": 1200})]),
     (["workers"], [after(0, queue={"backlog": 80}, connections=FEW, listener={"held": 20, "accepted": 20})]),
-    (["queue", "workers"], [after(0, queue={"backlog": 10, "rejected": 70}, connections=FEW)]),
+    (["queue"], [after(0, queue={"backlog": 10, "rejected": 70}, connections=FEW)]),
     (["broker-dies"], [after(5, version=version(REFUSED))]),
     (["broker-restarts"], [after(0, connections={"process": "1 started 1"}), after(5, connections={"process": "2 x"})]),
     (["broker-restarts"], [after(5, queue={"entered": 0})]),
