@@ -38,6 +38,11 @@ def test_listener_and_scripts_stand_alone(folder: str) -> None:
         assert not [name for name in imports(path) if name.split(".")[0] in ("scenario", "locust")], path
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=lambda path: path.stem)
+def test_no_test_module_is_imported(path: Path) -> None:
+    assert not [name for name in imports(path) if name.startswith(("tests.test_", "tests.conftest"))]
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_long_module_or_function(path: Path) -> None:
     source = path.read_text(encoding="utf-8")

@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 
 from scenario.outputs import columns
+from tests.support.browser import Page
 from tests.support.processes import ROOT
 from tests.support.stack import Stack
-from tests.test_browser import Page, page
 
-__all__ = ["page"]
 COLUMNS = tuple(columns.names(columns.COLUMNS))
 EVIL = "<img src=x onerror=alert(1)> & <b>bold"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import socket
 import statistics
@@ -14,84 +13,8 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests.support.processes import Process, Processes
-
-NOTIFICATION = b"POST /notify HTTP/1.1\r\nHost: l\r\nContent-Length: 11\r\n\r\n" + b'{"data":[]}'
-
-
-class Listener:
-    """A running listener and how to talk to it."""
-
-    def __init__(self, process: Process) -> None:
-        self.process = process
-        line = process.wait_for(r"^listening on .*:\d+$")[0]
-        self.ports = [int(port) for port in re.findall(r":(\d+)(?:,|$)", line)]
-
-    def connect(self, data: bytes = b"", host: str = "127.0.0.1", port: int = 0) -> socket.socket:
-        """Return a new connection that has sent `data`; its operations take at most 10 s."""
-        connection = socket.create_connection((host, port or self.ports[0]), timeout=10)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.sendall(data)
-        return connection
-
-    def hold(self, number: int, **wanted: int) -> list[socket.socket]:
-        """Open `number` connections with a notification each; return them when all are held."""
-        connections = [self.connect(NOTIFICATION) for _ in range(number)]
-        self.wait_until(held=number, **wanted)
-        return connections
-
-    def get(self, path: str, method: str = "GET", host: str = "127.0.0.1") -> tuple[int, bytes]:
-        """Return status and body of one request on a new connection."""
-        with self.connect(f"{method} {path} HTTP/1.1\r\nHost: l\r\nConnection: close\r\n\r\n".encode(), host) as peer:
-            head, _, body = read_all(peer).partition(b"\r\n\r\n")
-        return int(head.split()[1]), body
-
-    def stats(self) -> dict[str, float]:
-        """Return what /-/stats tells."""
-        status, body = self.get("/-/stats")
-        assert status == 200
-        stats: dict[str, float] = json.loads(body)
-        return stats
-
-    def release(self, query: str = "") -> int:
-        """Have everything answered; return how many that were."""
-        status, body = self.get(f"/-/release{query}", "POST")
-        assert status == 200
-        return int(json.loads(body)["released"])
-
-    def wait_until(self, timeout: float = 10.0, **wanted: int) -> dict[str, float]:
-        """Return the stats as soon as they show what is `wanted`; fail after `timeout` s."""
-        end = time.monotonic() + timeout
-        while not wanted.items() <= (stats := self.stats()).items():
-            assert time.monotonic() < end, f"wanted {wanted}, have {stats}"
-            time.sleep(0.01)
-        return stats
-
-
-def start(processes: Processes, *options: str | int, port: str = "0", limit: str = "") -> Listener:
-    """Start a listener; `limit` is its limit on descriptors, as `prlimit --nofile` takes it."""
-    prefix = ["prlimit", f"--nofile={limit}"] if limit else []
-    return Listener(processes.start(*prefix, "python", "-m", "listener", "-port", port, *options, name="listener"))
-
-
-def read_all(peer: socket.socket) -> bytes:
-    """Return everything up to the end of the connection."""
-    return b"".join(iter(lambda: peer.recv(65536), b""))
-
-
-def read_answer(peer: socket.socket) -> bytes:
-    """Return one answer, `200 OK` with its body."""
-    answer = b""
-    while not answer.endswith(b"\r\n\r\nOK"):
-        received = peer.recv(1)
-        assert received, f"closed after {answer!r}"
-        answer += received
-    return answer
-
-
-def close_all(connections: list[socket.socket]) -> None:
-    for connection in connections:
-        connection.close()
+from tests.support.listener import NOTIFICATION, Listener, close_all, read_all, read_answer, start
+from tests.support.processes import Processes
 
 
 @pytest.fixture
@@ -280,6 +203,8 @@ def test_stats_tell_everything(processes: Processes) -> None:
             "rejected": 0,
             "out_of_descriptors": 0,
             "abandoned": 0,
+            "unnumbered": 0,
+            "notified": None,
             "rate": 0,
         },
         **{"delay": 90, "timeout": 0.25, "limits": {"nofile_soft": 600, "nofile_hard": 600}},
@@ -328,7 +253,13 @@ def test_admin_any_lets_all_peers_administer(processes: Processes) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("POST", "/-/stats", 405), ("GET", "/-/release", 405), ("GET", "/-/", 404), ("GET", "/-/stats?x=1", 200)],
+    [
+        ("POST", "/-/stats", 405),
+        ("PUT", "/-/release", 405),
+        ("POST", "/-/release", 403),
+        ("GET", "/-/", 404),
+        ("GET", "/-/stats?x=1", 200),
+    ],
 )
 def test_administration_has_two_resources(holding: Listener, method: str, path: str, status: int) -> None:
     assert holding.get(path, method)[0] == status

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.listener import NOTIFICATION, Listener, read_all, read_answer, start
 from tests.support.processes import Processes
-from tests.test_listener import NOTIFICATION, Listener, read_all, read_answer, start
 
 GET = b"GET /any HTTP/1.1\r\nHost: l\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: l\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -8,8 +8,8 @@ import socket
 import pytest
 
 from listener.stats import go_float
+from tests.support.listener import Listener, start
 from tests.support.processes import Processes
-from tests.test_listener import Listener, start
 
 
 @pytest.mark.parametrize(

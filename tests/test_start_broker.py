@@ -13,9 +13,7 @@ import psutil
 import pytest
 import requests
 
-from tests.support.processes import ROOT, Process, Processes
-from tests.support.stack import LISTENING, Stack
-from tests.test_raise_limits import (
+from tests.support.limits import (
     BROKER_LOGINS,
     BROKER_SERVICE,
     FILES,
@@ -30,6 +28,8 @@ from tests.test_raise_limits import (
     service_limits,
     under_each_shell,
 )
+from tests.support.processes import ROOT, Process, Processes
+from tests.support.stack import LISTENING, Stack
 
 OPTIONS = shlex.split(
     f"-multiservice -notificationMode threadpool:60000:{N} -httpTimeout 600000 -statNotifQueue -statTiming -statSemWait"
@@ -56,7 +56,6 @@ def start(
 
 @under_each_shell
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.usefixtures("heeds_sigint")
 def test_a_broker_with_the_manuals_options_and_limits(
     processes: Processes, mongo: str, program: Path, shell: str, number: signal.Signals
 ) -> None:

@@ -37,6 +37,17 @@ class Limit(msgspec.Struct, frozen=True):
     limit: Count
     used: Count
 
+    def remedy(self, threads: int) -> str:
+        """Return what lets the broker have so many threads."""
+        if self.where.startswith("ulimit"):
+            return f"start the broker after ulimit -u {threads}"
+        if self.where.startswith("sysctl"):
+            return f"{self.where}={threads}, or more for what else runs there"
+        unit = (*self.where.split("/"), "")[-3]
+        if unit.endswith((".service", ".slice", ".scope")):
+            return f"systemctl set-property {unit} TasksMax={threads}"
+        return f"raise {self.where}; a container's is --pids-limit {threads}"
+
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     """The broker's process, as `connection_inspector.inspect` tells of it, which says what each is.

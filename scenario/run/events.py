@@ -31,6 +31,11 @@ def on(kind: type, listener: Listener) -> None:
     _listeners.setdefault(kind, []).append(listener)
 
 
+def forget() -> None:
+    """Forget all listeners: another run begins, that has nothing to do with those before."""
+    _listeners.clear()
+
+
 def fire(record: Any, at: float) -> None:
     """Call the listeners, in the order in which they came."""
     for listener in [*_listeners.get(object, ()), *_listeners.get(type(record), ())]:

@@ -65,8 +65,8 @@ class Options:
 
     @property
     def listener_addresses(self) -> tuple[str, ...]:
-        """host:port of every listener."""
-        return tuple("{}:{}".format(*values.host_and_port(url)) for url in self.notify_urls)
+        """host:port of every listener, an IPv6 address in brackets."""
+        return tuple(values.joined(*values.host_and_port(url)) for url in self.notify_urls)
 
     @property
     def stepped(self) -> bool:

@@ -30,9 +30,8 @@ from scenario.run.schedule import Clock
 from scenario.settings.options import Options, add_arguments
 from scenario.users.load import SubscriptionSeeder
 from scenario.users.run_user import RunUser
-from tests.conftest import start_mongo
 from tests.support.processes import Processes
-from tests.support.stack import Stack
+from tests.support.stack import Stack, start_mongo
 
 
 def one_by_one(options: Options, count: int) -> float:
