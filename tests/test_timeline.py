@@ -61,7 +61,7 @@ def test_rows_come_in_the_order_of_their_seconds() -> None:
         ({"queue_size": False, "connection_info": False}, (VersionSample, ListenerSample)),
     ],
 )
-def test_what_nobody_measures_is_not_waited_for(asked: dict[str, object], kinds: tuple[type[Sample], ...]) -> None:
+def test_what_nobody_measures_is_not_waited_for(asked: dict[str, bool], kinds: tuple[type[Sample], ...]) -> None:
     joined = Joined(**asked)
     assert joined.add(START, *kinds[:-1]) == []
     assert joined.add(START, kinds[-1]) == [START]
