@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tests.support.processes import ROOT, Process, Processes
-from tests.test_rehearsal_broker import eventually
+from tests.support.rehearsal import eventually
 
 sys.path.insert(0, str(ROOT / "setup_scripts"))  # it is a file, not a package
 from connection_inspector import Broker, find_broker, inspect

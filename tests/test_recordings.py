@@ -14,8 +14,7 @@ from scenario.replay import replay
 from tests.support.processes import ROOT
 
 FOLDER = Path(__file__).with_name("recordings")
-# its mode was transient, too; 10 workers were too few, too
-ALSO = {"threads": {"transient"}, "queue": {"workers"}}
+ALSO = {"threads": {"transient"}}  # its mode was transient, too
 # recording: outcome, first cause
 RUNS = {
     "healthy": ("PASS", None),

@@ -60,7 +60,12 @@ NOTIFICATIONS = (
         (lambda s: s.fell_short, lambda s: s.backlog > 0),
         lambda s: f"{s.held} of {s.wanted} held while {s.backlog} notifications waited for a worker",
         lambda s: _start_with(s, s.expected),
-        (stopped_answering, lambda s: s.out_of_descriptors, _own_pool, lambda s: s.workers >= s.expected),
+        (
+            stopped_answering,
+            lambda s: s.out_of_descriptors or s.rejected,
+            _own_pool,
+            lambda s: s.workers >= s.expected,
+        ),
     ),
     Cause(
         "persistent",
