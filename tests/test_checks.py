@@ -46,7 +46,15 @@ def test_all_holds() -> None:
     assert {check.what: check.state for check in table} == dict.fromkeys(
         (
             *("broker", "inspector", "connections at rest", "notification mode", "-httpTimeout", "-multiservice"),
-            *("-statNotifQueue", "broker's open files", "broker's processes", "ephemeral ports", LISTENER, "database"),
+            *(
+                "-statNotifQueue",
+                "-maxConnections",
+                "broker's open files",
+                "broker's processes",
+                "ephemeral ports",
+                LISTENER,
+                "database",
+            ),
             "Locust's open files",
         ),
         OK,
@@ -66,7 +74,7 @@ NOTIFICATION_MODE: list[Line] = [
     ("notification mode", CYCLES, {"process": mode("threadpool:60000:99")}, ERROR, ""),
     ("notification mode", NOTHING, {"process": mode("persistent")}, ERROR, "persistent: one connection for all"),
     ("notification mode", NOTHING, {"process": mode("transient")}, WARNING, "transient"),
-    ("notification mode", NOTHING, {"process": mode("threadpool")}, WARNING, "threadpool"),
+    ("notification mode", NOTHING, {"process": mode("threadpool")}, ERROR, "threadpool"),
     ("notification mode", NOTHING, {"process": mode("threadpool:many:100")}, WARNING, "threadpool:many:100"),
     ("notification mode", NOTHING, {"process": process("contextBroker")}, WARNING, "the command line: transient"),
     ("notification mode", NOTHING, {"process": process("x -notificationMode")}, WARNING, "not on the command line"),

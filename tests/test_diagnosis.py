@@ -13,6 +13,7 @@ from scenario.verdict.single import judge_hold
 from tests.support.holds import TRIGGER, changed, healthy
 from tests.support.surroundings import ADDRESS, found, listener, process
 
+POOL = "threadpool:60000:100"
 Change = Callable[[Row], Row]
 
 
@@ -40,7 +41,7 @@ def seen(*changes: Change, command_line: str = "-notificationMode threadpool:600
 
 
 CLOSED, SILENT, REFUSED = "closed without an answer", "no answer within the time limit", "connection refused"
-FEW = {"established": 32}  # 20 held
+FEW = {"established": 32, "to_listeners": 20}
 ROWS = [
     (["select"], [after(5, version=version(CLOSED), connections={"free_low": 0, "fds": 1100, "nofile": 20000})]),
     (["unknown"], [after(5, version=version(CLOSED), connections={"free_low": 400, "fds": 1100, "nofile": 20000})]),
@@ -48,7 +49,7 @@ ROWS = [
     (["nofile"], [after(1, version=version(SILENT), connections={**FEW, "free_low": 0, "fds": 1200, "nofile": 1200})]),
     (["nofile"], [after(1, version=version(CLOSED), connections={**FEW, "free_low": 0, "fds": 1200, "nofile": 1200})]),
     (["workers"], [after(0, queue={"backlog": 80}, connections=FEW, listener={"held": 20, "accepted": 20})]),
-    (["queue", "workers"], [after(0, queue={"backlog": 10, "rejected": 70}, connections=FEW)]),
+    (["queue"], [after(0, queue={"backlog": 10, "rejected": 70}, connections=FEW)]),
     (["broker-dies"], [after(5, version=version(REFUSED))]),
     (["broker-restarts"], [after(0, connections={"process": "1 started 1"}), after(5, connections={"process": "2 x"})]),
     (["broker-restarts"], [after(5, queue={"entered": 0})]),
@@ -56,7 +57,10 @@ ROWS = [
     (["unknown"], [after(2, version={"latency": 1500.0}), after(5, version=version(SILENT))]),
     (["stale-cache"], [after(0, queue={"entered": 200})]),
     (["transient"], [after(-9, queue={"entered": None, "size": None, "backlog": None, "rejected": None})]),
-    (["listener-down"], [after(0, listener={"error": f"l:8090: {REFUSED}"}, connections={"established": 12})]),
+    (
+        ["listener-down"],
+        [after(0, listener={"error": f"l:8090: {REFUSED}"}, connections={"established": 12, "to_listeners": 0})],
+    ),
     (["listener-nofile"], [after(0, listener={"accepted": 40, "held": 40, "out_of_descriptors": 3})]),
     (["http-timeout"], [after(5, queue={"sent_error": 100}, listener={"abandoned": 100})]),
     (["listener-closes"], [after(12, queue={"sent_error": 100}, connections={"close_wait": 0})]),
@@ -65,8 +69,8 @@ ROWS = [
 
 @pytest.mark.parametrize(("names", "changes"), ROWS)
 def test_cause(names: list[str], changes: list[Change]) -> None:
-    mode = "-notificationMode transient" if names == ["transient"] else "-notificationMode threadpool:60000:100"
-    verdict = judge_hold(seen(*changes, command_line=mode))
+    mode = {"transient": "transient", "workers": "threadpool:60000:20", "queue": "threadpool:10:20"}.get(names[0], POOL)
+    verdict = judge_hold(seen(*changes, command_line=f"-reqPoolSize 4 -notificationMode {mode}"))
     assert [cause.cause for cause in verdict.causes] == names, (verdict.reasons, verdict.causes)
     assert all(cause.evidence and cause.remedy for cause in verdict.causes)
     assert verdict.outcome in ("FAIL", "INCONCLUSIVE")

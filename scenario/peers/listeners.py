@@ -33,7 +33,7 @@ class ListenerStats(msgspec.Struct, frozen=True):
     limits: Limits
 
 
-class _Token(msgspec.Struct, frozen=True):
+class _Release(msgspec.Struct, frozen=True):
     token: str
 
 
@@ -60,7 +60,7 @@ def release(address: str) -> int:
     """Have a listener answer what it holds, and close; return how many notifications. Raises ListenerError."""
     url = f"http://{address}/-/release"
     try:
-        token = parse(_ask("GET", url).body, _Token).token
+        token = parse(_ask("GET", url).body, _Release).token
     except WrongShapeError:
         token = ""  # it will say itself what it wants
     answer = _ask("POST", f"{url}?close", {"Release-Token": token})
