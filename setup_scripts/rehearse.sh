@@ -156,7 +156,7 @@ broker=$(port broker) broker_pid=$pid
 # shellcheck disable=SC2086 # words
 [ -z "$limit" ] || limit_group $limit
 # shellcheck disable=SC2086
-start inspector $as_user "$bin/python" setup_scripts/connection_inspector.py --port 0
+start inspector $as_user "$bin/python" setup_scripts/connection_inspector.py --port 0 --process-name "$broker_name"
 inspector=$(port inspector)
 # shellcheck disable=SC2016,SC2086 # the inner shell's arguments
 start listener sh -c '[ -z "$1" ] || ulimit -n "$1"; shift; exec "$@"' sh "$listener_nofile" \
@@ -179,7 +179,6 @@ case $ends_before in database) end "$database_pid" ;; listener) end "$listener_p
 
 # shellcheck disable=SC2086
 set -- --host "http://127.0.0.1:$broker" --mongo "127.0.0.1:$database" --inspector "127.0.0.1:$inspector" \
-    --process-name "$broker_name" \
     --notify-url "$listener_url/notify" --subscriptions "$subscriptions" --duration "$duration" \
     --report-log "$out/connections_stress_tests.log" --csv "$out/rehearsal" \
     --connections-report "$out/rehearsal.html" $force $locust_options "$@"

@@ -75,7 +75,6 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
         ["", "host", "host:1", ":65535", "[::1]:18812"],
         {text: f"{ADDRESS}{text!r}" for text in ("host:65536", "host:0", "host:", "a:b", "::1", "a b")},
     ),
-    "--process-name": (["contextBroker", "x"], dict.fromkeys(("", " ", "\t"), "must not be empty")),
     "--idle-connections": whole(0, 10_000),
     "--idle-release": whole(0, 3600),
     "--cache-limit": whole(1, 86_400),

@@ -115,7 +115,7 @@ def test_form_has_our_options(stack: Stack) -> None:
     options = page.template_args()["extra_options"]
     ours = (
         "subscriptions seeders service service_path notify_url mongo no_reset duration no_connection_info "
-        "no_queue_size inspector inspector_token process_name idle_connections baseline version_slo max_nok report_log"
+        "no_queue_size inspector inspector_token idle_connections baseline version_slo max_nok report_log"
     )
     assert set(ours.split()) <= set(options)
     assert options["subscriptions"]["default_value"] == SUBSCRIPTIONS

@@ -37,7 +37,6 @@ class Options:
     queue_size: bool
     inspector: str
     inspector_token: str
-    process_name: str
     idle_connections: int
     idle_release: int
     cache_limit: int
@@ -149,7 +148,6 @@ _ARGUMENTS = (
         values.address,
         "inspector on the broker's host: host[:port]; nothing: the host of --host, port 18812",
     ),
-    _Argument("--process-name", "contextBroker", values.name, "start of the name of the broker's process"),
     _Argument("--idle-connections", 10, values.whole(0, 10_000), "idle clients, connected after the trigger and held"),
     _Argument("--idle-release", 4, values.whole(0, 3600), "seconds before the end at which the idle clients let go"),
     _Argument("--cache-limit", 75, values.whole(1, 86_400), "seconds to wait for the broker's subscription cache"),

@@ -130,13 +130,6 @@ def address(text: str) -> str:
     return text
 
 
-def name(text: str) -> str:
-    """Check that there is a name."""
-    if not text.strip():
-        raise ArgumentTypeError("must not be empty")
-    return text
-
-
 def report_log(text: str) -> str:
     """Check that the file can be written."""
     path = Path(text)

@@ -65,7 +65,8 @@ class Stack:
     def start_inspector(self, port: str = "0") -> Process:
         """Start the inspector; `self.inspector_port` is its port."""
         self.inspector = self.processes.start(
-            "python", "setup_scripts/connection_inspector.py", "--port", port, name="inspector"
+            *("python", "setup_scripts/connection_inspector.py", "--port", port, "--process-name", self.broker_name),
+            name="inspector",
         )
         self.inspector_port = self.inspector.wait_for(LISTENING)[1]
         return self.inspector
@@ -83,7 +84,7 @@ class Stack:
         """Return the scenario's options for this stack; later ones win."""
         return [
             *("--host", f"http://127.0.0.1:{self.broker_port}", "--mongo", self.mongo, "--service", self.service),
-            *("--inspector", f"127.0.0.1:{self.inspector_port}", "--process-name", self.broker_name),
+            *("--inspector", f"127.0.0.1:{self.inspector_port}"),
             *("--notify-url", f"http://127.0.0.1:{self.listener_port}/notify"),
             *("--subscriptions", SUBSCRIPTIONS, "--baseline", 1, "--duration", "8s"),
             *("--csv", self.prefix, "--report-log", self.report_log, *more),
