@@ -123,7 +123,7 @@ LIMITS: list[Line] = [
         NOTHING,
         {"process": threads(200, at=UNIT)},
         WARNING,
-        "set-property orion.service TasksMax=300",
+        "orion.service TasksMax=300",
     ),
     ("broker's threads", NOTHING, {"process": threads(200, at=CONTAINER)}, WARNING, "is --pids-limit 300"),
     ("broker's port", NOTHING, {"process": process(also_listening=(4712, 0))}, ERROR, "4712, a hidden one listens"),
