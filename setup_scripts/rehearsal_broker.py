@@ -9,9 +9,9 @@ Exit codes: 0 ended by a signal, 1 no MongoDB or no port, 2 wrong options.
 
 from __future__ import annotations
 
-from gevent import config, monkey
+from gevent import get_hub, monkey
 
-config.threadpool_size = 1  # of gevent's own threads, for names to look up: they count as the broker's
+get_hub().threadpool_size = 1  # gevent's own threads, which look up names, count as the broker's
 monkey.patch_all()
 
 import gc  # noqa: E402
@@ -25,6 +25,7 @@ from pathlib import Path  # noqa: E402
 
 import gevent  # noqa: E402
 from pymongo.errors import PyMongoError  # noqa: E402
+from rehearsal import faults  # noqa: E402
 from rehearsal.broker import Broker  # noqa: E402
 from rehearsal.command_line import parse  # noqa: E402
 from rehearsal.notifications import Worker, limit_ports  # noqa: E402
@@ -33,8 +34,6 @@ from rehearsal.pools import Senders, ThreadPools, make_senders  # noqa: E402
 from rehearsal.senders import fork  # noqa: E402
 from rehearsal.server import Server  # noqa: E402
 from rehearsal.supervisor import keep_alive  # noqa: E402
-
-from rehearsal import faults  # noqa: E402
 
 
 def main() -> None:
