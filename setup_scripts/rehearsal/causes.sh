@@ -40,6 +40,7 @@ database-down:mid-run  the database is killed in mid-run
 database-down:null     the broker never connected to it
 network:drop           the network drops what is sent over the connections to the listener, from mid-run on
 overloaded:throttled   the broker's control group gives it half of a processor, which it spends (needs root)
+threads:nproc          ulimit -u leaves the broker 8 threads for clients (needs root)
 threads:transient      notification mode transient, and six threads for seven notifications (needs root)
 END
 }
@@ -71,6 +72,11 @@ produce() { # CAUSE: set what differs
         slow) broker_options='--slow 1500' ;;
         max-connections) broker_options='-maxConnections 30' locust_options='--idle-connections 60' force=--force ;;
         threads) limit='threads 8' ;;
+        threads:nproc)
+            [ "$(id -u)" = 0 ] || die 3 "--cause $1 runs the broker as another user, so it needs root"
+            number=$((60000 + $$ % 5000)) # a user whose only processes these are
+            as_broker="setpriv --reuid $number --regid $number --clear-groups --pdeathsig TERM" limit='nproc 8'
+            ;;
         threads:transient) limit="threads $((subscriptions * 6 / 7))" mode=transient force=--force ;;
         frozen) signals="$early:STOP:broker $((early + seconds / 3)):CONT:broker" ;;
         overloaded) broker_options=--burn ;;
