@@ -59,7 +59,7 @@ produce() { # CAUSE: set what differs
             ;;
         listener-down) ends_before=listener force=--force ;;
         listener-nofile) listener_nofile=$((subscriptions / 2)) force=--force ;;
-        select) broker_options=--legacy-select ;;
+        select) broker_options='--legacy-select -reqPoolSize 20' ;;
         nofile) broker_options="--nofile $((subscriptions * 3 / 2))" force=--force ;;
         ports) broker_options="--ports $((subscriptions / 2))" ;;
         stale-cache) cache=3600 leftovers=$subscriptions locust_options='--cache-limit 2' ;;
