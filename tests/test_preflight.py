@@ -23,6 +23,7 @@ def table(stack: Stack, *options: str | int) -> tuple[int, dict[str, tuple[str, 
     run = stack.locust("--preflight-only", *options)
     code = run.wait()
     assert "phase reset" not in run.output, "nothing is started"
+    assert "# reqs" not in run.output, "Locust's tables would be empty"
     return code, {what: (state, rest) for state, what, rest in LINE.findall(run.output)}
 
 
@@ -32,7 +33,7 @@ def test_all_holds(stack: Stack) -> None:
     assert {what: state for what, (state, _) in lines.items()} == dict.fromkeys(
         (
             *("broker", "inspector", "connections at rest", "notification mode", "-httpTimeout"),
-            *("-multiservice", "-statNotifQueue"),
+            *("-multiservice", "-statNotifQueue", "-maxConnections"),
             *("broker's open files", "broker's threads", "ephemeral ports", "database", "Locust's open files"),
             f"listener 127.0.0.1:{stack.listener_port}",
         ),
