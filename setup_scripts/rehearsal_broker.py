@@ -9,8 +9,9 @@ Exit codes: 0 ended by a signal, 1 no MongoDB or no port, 2 wrong options.
 
 from __future__ import annotations
 
-from gevent import monkey
+from gevent import config, monkey
 
+config.threadpool_size = 1  # of gevent's own threads, for names to look up: they count as the broker's
 monkey.patch_all()
 
 import gc  # noqa: E402

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from scenario.errors import PreflightError
-from scenario.peers.inspector import Inspection
+from scenario.peers.inspection import Inspection, Limit
 from scenario.preflight.checks import checks, require
 from scenario.run.found import Found
 from scenario.run.results import Check
@@ -36,6 +36,11 @@ def timeout(text: str) -> Inspection:
     return process(COMMAND_LINE.replace("600000", text))
 
 
+def threads(limit: int, used: int = 7, at: str = "ulimit -u of process 4711") -> Inspection:
+    """A broker of 7 threads, and its tightest limit on them."""
+    return process(threads=7, threads_limits=(Limit(at, limit, used),))
+
+
 def line(seen: Found, what: str) -> Check:
     lines = [check for check in checks(seen) if check.what == what]
     assert len(lines) == 1, lines
@@ -51,7 +56,7 @@ def test_all_holds() -> None:
                 "-statNotifQueue",
                 "-maxConnections",
                 "broker's open files",
-                "broker's processes",
+                "broker's threads",
                 "ephemeral ports",
                 LISTENER,
                 "database",
@@ -118,14 +123,24 @@ CLIENTS_AND_CYCLES: list[Line] = [
     ("cycles", {"cycles": 4}, {"process": mode("threadpool:60000:201")}, ERROR, "--cycles 5"),
     ("cycles", {"cycles": 4}, {"process": mode("threadpool:60000:200")}, OK, ""),
 ]
+UNIT, CONTAINER = "/sys/fs/cgroup/a.slice/orion.service/pids.max", "/sys/fs/cgroup/docker/4711/pids.max"
 LIMITS: list[Line] = [
     ("broker's open files", NOTHING, {"process": process(nofile=500)}, OK, "500: 100 notifications x 3 + 200"),
     ("broker's open files", NOTHING, {"process": process(nofile=499)}, ERROR, "after ulimit -n 500"),
     ("broker's open files", RAMP, {"process": process(nofile=499)}, WARNING, "after ulimit -n 500"),
     ("broker's open files", NOTHING, {"process": process(nofile=None)}, OK, "unlimited"),
-    ("broker's processes", NOTHING, {"process": process(nproc=300)}, OK, "a thread per notification + 200"),
-    ("broker's processes", NOTHING, {"process": process(nproc=299)}, WARNING, "after ulimit -u 300"),
-    ("broker's processes", NOTHING, {"process": process(nproc=None)}, OK, "unlimited"),
+    ("broker's threads", NOTHING, {"process": threads(300, used=7)}, OK, "a thread per notification + 200"),
+    ("broker's threads", NOTHING, {"process": threads(300, used=8)}, WARNING, "after ulimit -u 300"),
+    ("broker's threads", NOTHING, {"process": threads(200, at="sysctl kernel.pid_max")}, WARNING, "kernel.pid_max=300"),
+    (
+        "broker's threads",
+        NOTHING,
+        {"process": threads(200, at=UNIT)},
+        WARNING,
+        "set-property orion.service TasksMax=300",
+    ),
+    ("broker's threads", NOTHING, {"process": threads(200, at=CONTAINER)}, WARNING, "is --pids-limit 300"),
+    ("broker's port", NOTHING, {"process": process(also_listening=(4712, 0))}, ERROR, "4712, a hidden one listens"),
     ("Locust's open files", NOTHING, {}, OK, ""),
     ("Locust's open files", {"idle_connections": 10**9}, {}, ERROR, "ulimit -n 1000000208, then Locust"),
 ]

@@ -31,7 +31,7 @@ def test_all_holds(stack: Stack) -> None:
         (
             *("broker", "inspector", "connections at rest", "notification mode", "-httpTimeout"),
             *("-multiservice", "-statNotifQueue", "-maxConnections"),
-            *("broker's open files", "broker's processes", "ephemeral ports", "database", "Locust's open files"),
+            *("broker's open files", "broker's threads", "ephemeral ports", "database", "Locust's open files"),
             f"listener 127.0.0.1:{stack.listener_port}",
         ),
         "ok",
