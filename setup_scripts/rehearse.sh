@@ -5,7 +5,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 here=$root/setup_scripts
 . "$here/limits.sh" # environment.sh too
 . "$root/setup_scripts/rehearsal/causes.sh"
-. "$root/setup_scripts/rehearsal/control_group.sh"
+. "$root/setup_scripts/rehearsal/limits.sh"
 
 usage() {
     cat <<END
@@ -94,7 +94,7 @@ broker_name=broker-$$. # no other rehearsal's name begins with it
 # A healthy rehearsal; a cause changes some of it. A receiver that idles 2 s outlives the pause between two probes.
 broker_options='' multiservice=-multiservice statistics=-statNotifQueue mode=threadpool:60000:$((subscriptions + spare_workers))
 timeout=600000 cache=5 leftovers=0 delay=$((seconds / 2)) idle=$((seconds / 8 > 2 ? seconds / 8 : 2))
-listener_options='' listener_nofile='' as_user='' ends_before='' force='' locust_options='' limit='' signals='' relay=''
+listener_options='' listener_nofile='' as_user='' ends_before='' force='' locust_options='' limit='' signals='' relay='' as_broker=''
 [ -z "$cause" ] || produce "$cause"
 [ -z "$limit" ] || make_group
 [ -z "$leak" ] || broker_options="$broker_options --leak $leak"
@@ -149,12 +149,12 @@ start database "$bin/secantusd-py" --standalone --storage-path :memory: --port 0
 database=$(port database) database_pid=$pid
 # shellcheck disable=SC2016,SC2086 # the inner shell's arguments; words, or none
 start broker sh -c '[ -z "$1" ] || echo $$ >"$1/cgroup.procs"; shift; exec "$@"' sh "$group" \
-    "$bin/python" setup_scripts/rehearsal_broker.py --name "$broker_name" -port 0 \
+    $as_broker "$bin/python" setup_scripts/rehearsal_broker.py --name "$broker_name" -port 0 \
     -dbhost "127.0.0.1:$database" $multiservice -httpTimeout "$timeout" -notificationMode "$mode" $statistics \
     -subCacheIval "$cache" $broker_options
 broker=$(port broker) broker_pid=$pid
 # shellcheck disable=SC2086 # words
-[ -z "$limit" ] || limit_group $limit
+[ -z "$limit" ] || limit_broker $limit
 # shellcheck disable=SC2086
 start inspector $as_user "$bin/python" setup_scripts/connection_inspector.py --port 0 --process-name "$broker_name"
 inspector=$(port inspector)

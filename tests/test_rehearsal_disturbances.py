@@ -73,6 +73,18 @@ def test_a_network_that_resets(processes: Processes) -> None:
         listener.wait_until(held=1)
 
 
+def test_a_network_that_is_out_for_a_while(processes: Processes) -> None:
+    listener = start(processes, "-delay", "1m")
+    port = relay(processes, listener, "outage", 1)
+    with listener.connect(NOTIFICATION, port=port) as held, pytest.raises(ConnectionResetError):
+        held.recv(1)
+    with pytest.raises(ConnectionResetError), listener.connect(NOTIFICATION, port=port) as refused:
+        refused.recv(1)
+    time.sleep(1.2)
+    with listener.connect(NOTIFICATION, port=port):
+        listener.wait_until(held=1)
+
+
 def test_a_network_that_drops(processes: Processes) -> None:
     listener = start(processes, "-delay", "2s", "-timeout", "1s")
     port = relay(processes, listener, "drop", 0.5)

@@ -1,8 +1,9 @@
-"""python relay.py PORT reset|drop SECONDS: the network between broker and listener, and what it does to connections.
+"""python relay.py PORT reset|drop|outage SECONDS: the network between broker and listener, and its faults.
 
 Takes connections on a port of its own and passes on what comes to PORT of this host, both ways. So many seconds after
-the first notification has come it resets all connections, as a firewall or a failing link does, or drops what is sent
-over them from then on and tells nobody. Prints one line when it is ready, `relay listening on 127.0.0.1:PORT`.
+the first notification has come it resets all connections, as a failing firewall does; or drops what is sent over them
+from then on and tells nobody; or resets, for as many seconds again, all there are and all that come.
+Prints one line when it is ready, `relay listening on 127.0.0.1:PORT`.
 """
 
 from __future__ import annotations
@@ -25,16 +26,19 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close at once, with RST
 
 
 class Relay:
-    """Passes connections on until its fault begins; those that come later are passed on all the same."""
+    """Passes connections on until its fault begins; those that come after it are passed on all the same."""
 
     def __init__(self, port: int, fault: str, after: float) -> None:
         self._port, self._fault, self._after = port, fault, after
         self._open: set[socket.socket] = set()
         self._dropped: set[socket.socket] = set()
-        self._has_begun = False
+        self._has_begun = self._is_out = False
 
     def serve(self, near: socket.socket, _address: Any) -> None:
         """Pass a connection on to its end."""
+        if self._is_out:
+            _reset(near)
+            return
         with socket.create_connection(("127.0.0.1", self._port)) as far:
             self._open |= {near, far}
             back = gevent.spawn(self._pass_on, far, near)
@@ -61,8 +65,16 @@ class Relay:
             self._dropped |= self._open
             return
         for end in self._open:
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-            end.close()
+            _reset(end)
+        if self._fault == "outage":
+            self._is_out = True
+            gevent.sleep(self._after)
+            self._is_out = False
+
+
+def _reset(end: socket.socket) -> None:
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    end.close()
 
 
 def main() -> None:

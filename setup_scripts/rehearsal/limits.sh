@@ -1,8 +1,8 @@
-# Sourced by rehearse.sh: a control group of its own for the broker, of version 1 or 2, whose limits are the kernel's.
+# Sourced by rehearse.sh: the kernel's limits for the broker, most by a control group of its own, of version 1 or 2.
 
-# Make one that can limit what $limit names; $group is its folder.
+# Make a group that can limit what $limit names, where one is needed for that; $group is its folder.
 make_group() {
-    case ${limit:?} in threads*) controller=pids ;; bytes*) controller=memory ;; percent*) controller=cpu ;; esac
+    case ${limit:?} in nproc*) return 0 ;; threads*) controller=pids ;; bytes*) controller=memory ;; percent*) controller=cpu ;; esac
     base=/sys/fs/cgroup
     if [ -d "$base/$controller" ]; then base=$base/$controller; fi # version 1 has a folder for each controller
     group=$base/rehearsal-$$
@@ -15,8 +15,12 @@ make_group() {
 }
 
 # Have the limit hold from now on: what the broker uses, and so much more; or a share of one processor.
-limit_group() { # threads|bytes|percent HOW_MUCH
+limit_broker() { # nproc|threads|bytes|percent HOW_MUCH
     case $1 in
+        nproc)
+            threads=$(find "/proc/${broker_pid:?}/task" -mindepth 1 -maxdepth 1 | wc -l)
+            ${as_broker:?} prlimit --pid "$broker_pid" --nproc=$((threads + $2)) # the user's own right
+            ;;
         threads) echo $(($(cat "$group/pids.current") + $2)) >"$group/pids.max" ;;
         bytes)
             if [ -e "$group/memory.max" ]; then
