@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from locust import events
 
-from scenario.flow.shape import Phases
+from scenario.flow.shape import Shape
 from scenario.settings.options import add_arguments
 from scenario.users.load import IdleClient, SubscriptionSeeder, UpdateTrigger
 from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
@@ -19,8 +19,8 @@ __all__ = [
     "ConnectionProbe",
     "IdleClient",
     "ListenerProbe",
-    "Phases",
     "QueueProbe",
+    "Shape",
     "SubscriptionSeeder",
     "UpdateTrigger",
     "VersionProbe",

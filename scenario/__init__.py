@@ -1,6 +1,7 @@
-"""The scenario: does a context broker still answer with thousands of notification connections held open?
+r"""The scenario: does a context broker still answer with thousands of notification connections held open?
 
-    options -> phases -> users, probes -> events -> recorder (timeline, progress) -> outputs, verdict
+    options -> flow -> users -> records -> recorder (rows, progress) -> verdict
+                                       \-> outputs
 
     preflight   broker, database and inspector answer; no user yet
     reset       the service's database is dropped, and the broker's subscription cache has let go of it
@@ -20,4 +21,4 @@ them, and their records come to the master as messages.
 import locust  # noqa: F401 - patches the sockets, so it has to come before pymongo, requests and rpyc
 
 # The rule of the rooms: each imports only from those to its left. compare/ stands beside them, wiring.py joins them.
-ROOMS = "settings < run < peers < preflight < users < verdict < recording < flow < outputs < web < compare"
+ROOMS = "errors < settings < peers < run < preflight < users < verdict < recording < flow < outputs < web < compare"

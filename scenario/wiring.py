@@ -11,17 +11,21 @@ from locust.web import WebUI
 
 import gevent
 
-from scenario.flow.shape import Phases, choose
+from scenario.flow.shape import Shape
 from scenario.outputs.csv import ConnectionsCsv
-from scenario.outputs.evidence_file import EvidenceFile
+from scenario.outputs.evidence import EvidenceFile
 from scenario.outputs.history import History
 from scenario.outputs.log import ReportLog
+from scenario.outputs.recording import RunFile
 from scenario.outputs.report import ReportFile
-from scenario.recording.evidence import Evidence
+from scenario.recording.first_nok import FirstNok
 from scenario.recording.recorder import Recorder
-from scenario.run.events import Link
-from scenario.users.load import RunUser
-from scenario.verdict.judge import EXIT_CODES, INCONCLUSIVE
+from scenario.run import events
+from scenario.run.link import Link
+from scenario.run.records import Interrupted, Phase, RunEnded
+from scenario.run.results import Verdict
+from scenario.users.run_user import RunUser
+from scenario.verdict.outcomes import EXIT_CODES, INCONCLUSIVE
 from scenario.web.form import check_start_form
 from scenario.web.tab import add_tab
 
@@ -34,18 +38,40 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
         return
     parsed = environment.parsed_options
     assert parsed is not None
-    Phases.recorder = Recorder(environment, link)
-    choose(environment, parsed)
-    Evidence(environment)
-    ReportLog(environment, console=parsed.headless)
     if parsed.csv_prefix:
+        RunFile(environment, parsed.csv_prefix)  # before the recorder: it writes a record before what comes of it
         ConnectionsCsv(environment, parsed.csv_prefix)
         EvidenceFile(parsed.csv_prefix)
+    Shape.link, Shape.recorder = link, Recorder()
+    _join(environment, link, Shape.recorder)
+    FirstNok(link)
+    ReportLog(environment, console=parsed.headless)
     history = History()
     ReportFile(environment, history)
     if web_ui is not None:
         check_start_form(environment, web_ui, history)
         add_tab(environment, web_ui, history)
+
+
+def _join(environment: Environment, link: Link, recorder: Recorder) -> None:
+    """Have Locust's exit code say what the verdict says, and a run that Locust stops be judged."""
+
+    def begin(phase: Phase, **_: Any) -> None:
+        if phase.name == "preflight":
+            environment.process_exit_code = None
+
+    def conclude(verdict: Verdict, **_: Any) -> None:
+        environment.process_exit_code = verdict.exit_code
+
+    def interrupt(**_: Any) -> None:
+        if recorder.under_way:
+            link.publish(Interrupted())
+            link.publish(RunEnded())
+
+    events.on(Phase, begin)
+    events.on(Verdict, conclude)
+    environment.events.test_stop.add_listener(interrupt)
+    environment.events.quitting.add_listener(interrupt)
 
 
 def _end_on_signals(environment: Environment) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from scenario.outputs.csv import COLUMNS
+from scenario.outputs import columns
+from tests.support.browser import Page
 from tests.support.processes import ROOT
 from tests.support.stack import Stack
-from tests.test_browser import Page, page
 
-__all__ = ["page"]
+COLUMNS = tuple(columns.names(columns.COLUMNS))
 EVIL = "<img src=x onerror=alert(1)> & <b>bold"
 
 
@@ -184,7 +184,7 @@ def test_real_runs(stack: Stack) -> None:
     assert line(run.stdout, "held: most by the listeners")[:2] == ["60", "60"]
 
 
-@pytest.mark.alone
+@pytest.mark.alone("a browser takes a core for seconds")
 def test_chart(page: Page, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     a = write(tmp_path / "<b>run.csv", rows())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import Processes
-from tests.test_ramp import steps
+from tests.support.stack import steps
 
 GROWS = {"fds": "descriptors", "threads": "threads", "memory": "RSS", "connections": "connections"}
 ALSO = {"connections": "descriptors", "threads": "RSS"}  # a connection that stays has a descriptor, a thread its stack

@@ -5,42 +5,16 @@ from __future__ import annotations
 import csv
 import os
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.support.processes import Process
+from tests.support.fleet import start_fleet
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, verdict
 
 INCONCLUSIVE = 4
 
 both_ways = pytest.mark.parametrize("way", ["processes", "workers"])
-
-
-@dataclass
-class Fleet:
-    """A master and the ids of its two workers."""
-
-    master: Process
-    workers: list[int]
-
-
-def start(stack: Stack, way: str, *options: str | int) -> Fleet:
-    """Start a headless run with `--processes 2`, or with a master and two workers on their own."""
-    port = free_port()
-    bound = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port)
-    joined = ("--master-host", "127.0.0.1", "--master-port", port)
-    if way == "processes":
-        master = stack.locust("--processes", 2, *bound, *joined, *options)
-    else:
-        master = stack.locust("--master", "--expect-workers", 2, *bound, *options)
-        workers = [stack.locust_process("--worker", *joined, "--report-log", stack.report_log) for _ in range(2)]
-    master.wait_for("phase preflight", 40)
-    if way == "processes":
-        return Fleet(master, [child.pid for child in psutil.Process(master.pid).children()])
-    return Fleet(master, [worker.pid for worker in workers])
 
 
 def requests_made(stack: Stack) -> dict[str, int]:
@@ -51,7 +25,7 @@ def requests_made(stack: Stack) -> dict[str, int]:
 
 @both_ways
 def test_passes_with_everything_once(stack: Stack, way: str) -> None:
-    fleet = start(stack.start(), way)
+    fleet = start_fleet(stack.start(), way)
     rows = stack.ended(fleet.master, 0)
     outcome, reasons = verdict(fleet.master)
     assert outcome == "PASS"
@@ -66,7 +40,7 @@ def test_passes_with_everything_once(stack: Stack, way: str) -> None:
 
 @both_ways
 def test_worker_killed_in_seed(stack: Stack, way: str) -> None:
-    fleet = start(stack.start(), way, "--subscriptions", 3000, "--seeders", 2, "--force")
+    fleet = start_fleet(stack.start(), way, "--subscriptions", 3000, "--seeders", 2, "--force")
     fleet.master.wait_for(r"seed: \d+ of 3000 subscriptions")
     os.kill(fleet.workers[0], signal.SIGKILL)
     assert stack.ended(fleet.master, INCONCLUSIVE, within=20) == []
@@ -76,7 +50,7 @@ def test_worker_killed_in_seed(stack: Stack, way: str) -> None:
 
 @pytest.mark.parametrize(("way", "which"), [("processes", 0), ("workers", 1)])
 def test_worker_killed_in_observe(stack: Stack, way: str, which: int) -> None:
-    fleet = start(stack.start(), way, "--duration", 60)
+    fleet = start_fleet(stack.start(), way, "--duration", 60)
     stack.wait_for_row(fleet.master, 4)
     os.kill(fleet.workers[which], signal.SIGKILL)
     rows = stack.ended(fleet.master, INCONCLUSIVE, within=20)
@@ -86,7 +60,7 @@ def test_worker_killed_in_observe(stack: Stack, way: str, which: int) -> None:
 
 @both_ways
 def test_terminated_master_ends_its_workers(stack: Stack, way: str) -> None:
-    fleet = start(stack.start(), way, "--duration", 60)
+    fleet = start_fleet(stack.start(), way, "--duration", 60)
     stack.wait_for_row(fleet.master, 3)
     os.kill(fleet.master.pid, signal.SIGTERM)
     rows = stack.ended(fleet.master, INCONCLUSIVE, within=8)
@@ -94,11 +68,10 @@ def test_terminated_master_ends_its_workers(stack: Stack, way: str) -> None:
     assert "interrupted in phase" in verdict(fleet.master)[1]
 
 
-@pytest.mark.usefixtures("heeds_sigint")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_signal_to_all_processes(stack: Stack, number: int) -> None:
     """As a terminal sends Ctrl-C, or systemd SIGTERM."""
-    fleet = start(stack.start(), "processes", "--duration", 60)
+    fleet = start_fleet(stack.start(), "processes", "--duration", 60)
     stack.wait_for_row(fleet.master, 3)
     for pid in (fleet.master.pid, *fleet.workers):
         os.kill(pid, number)
@@ -106,7 +79,6 @@ def test_signal_to_all_processes(stack: Stack, number: int) -> None:
     assert verdict(fleet.master)[0] == "INCONCLUSIVE"
 
 
-@pytest.mark.usefixtures("heeds_sigint")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_master_that_waits_for_its_workers(stack: Stack, number: int) -> None:
     stack.broker_port = stack.inspector_port = stack.listener_port = str(free_port())  # never asked

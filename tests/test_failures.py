@@ -11,9 +11,8 @@ from collections.abc import Iterator
 import pymongo
 import pytest
 
-from tests.conftest import start_mongo
 from tests.support.processes import Processes
-from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, moment, verdict
+from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, moment, start_mongo, verdict
 
 PASS, FAIL, USAGE, PREFLIGHT, INCONCLUSIVE = range(5)
 

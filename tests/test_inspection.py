@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -12,26 +14,16 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import msgspec
 import pytest
+import rpyc
+from rpyc.utils.server import ThreadedServer
 
-from scenario.peers.inspector import InspectionError, Inspector
-from tests.support.processes import ROOT, Process, Processes
-
-SCRIPT = ROOT / "setup_scripts" / "connection_inspector.py"
-LISTENER = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1]); time.sleep(600)"
-
-
-class Target:
-    """A stand-in for the broker with a name of its own, listening on a port."""
-
-    def __init__(self, processes: Processes, folder: Path) -> None:
-        self.name = f"brk{os.getpid()}"
-        python = folder / self.name
-        if not python.exists():
-            python.symlink_to(sys.executable)
-        packages = {"PYTHONHOME": sys.base_prefix}
-        self.process = processes.start(python, "-c", LISTENER, env=packages, name="broker")
-        self.port = int(self.process.wait_for(r"^(\d+)$")[1])
+from scenario.errors import InspectionError
+from scenario.peers.inspection import Inspection, Remote
+from scenario.peers.inspector import Inspector
+from tests.support.inspector import SCRIPT, Target, inspection, start
+from tests.support.processes import Processes
 
 
 @pytest.fixture
@@ -39,18 +31,13 @@ def target(processes: Processes, tmp_path: Path) -> Target:
     return Target(processes, tmp_path)
 
 
-def start(processes: Processes, *options: str | Path) -> tuple[Process, int]:
-    process = processes.start("python", SCRIPT, "--port", 0, *options)
-    return process, int(process.wait_for(r"^connection inspector listening on \S+:(\d+)$")[1])
-
-
 def test_an_inspection_is_one_round_trip(processes: Processes, target: Target) -> None:
     _, port = start(processes)
     inspector = Inspector("127.0.0.1", port, target.name, target.port, ["127.0.0.1:80"])
-    assert inspector.inspect()["pid"] == target.process.pid
+    assert inspector.inspect().pid == target.process.pid
     sent = inspector._connection._seqcounter
     before = next(sent)
-    assert inspector.inspect()["states"] == {"LISTEN": 1}
+    assert inspector.inspect().states == {"LISTEN": 1}
     assert next(sent) == before + 2
     assert "(LISTEN)" in inspector.evidence()
     inspector.close()
@@ -66,8 +53,8 @@ def test_a_restarted_broker_is_found_again(processes: Processes, target: Target,
         inspector.inspect()
     again = Target(processes, tmp_path)
     second = inspector.inspect()
-    assert (first["pid"], second["pid"]) == (target.process.pid, again.process.pid)
-    assert second["started"] != first["started"]
+    assert (first.pid, second.pid) == (target.process.pid, again.process.pid)
+    assert second.started != first.started
     inspector.close()
 
 
@@ -82,7 +69,7 @@ def test_a_killed_inspector_is_found_again(processes: Processes, target: Target)
             inspector.inspect()
     again = processes.start("python", SCRIPT, "--port", port)
     again.wait_for("listening on")
-    assert inspector.inspect()["pid"] == target.process.pid
+    assert inspector.inspect().pid == target.process.pid
     inspector.close()
 
 
@@ -116,6 +103,56 @@ def test_a_full_backlog_costs_at_most_two_seconds() -> None:
             one.close()
 
 
+RIGHT = msgspec.to_builtins(inspection())
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ("", "Input data was truncated"),
+        ("{}", "missing required field `states`"),
+        ("[]", "Expected `object`, got `array`"),
+        ('["x", 1, []]', "Expected `object`"),  # an echo
+        ('{"error": 5}', "Expected `str`, got `int` - at `$.error`"),
+        ({**RIGHT, "fds": "60"}, "Expected `int`, got `str` - at `$.fds`"),
+        ({**RIGHT, "fds": -1}, "Expected `int` >= 0 - at `$.fds`"),
+        ({**RIGHT, "states": {"ESTABLISHED": 1.5}}, "Expected `int`, got `float`"),
+        ({**RIGHT, "ephemeral_ports": [1]}, "Expected `array` of length 2"),
+        ("[" * 10_000, "got `array`"),
+        ('{"x":' + "[" * 10_000, "nested too deep"),
+        (b"{}", "bytes instead of text"),
+        (7, "int instead of text"),
+        (inspection, "instead of text"),  # stays there, the client gets a proxy
+        (os.urandom(100_000).hex(), "bytes where at most 100000 belong"),
+        ('{"error": "no process"}', "says: no process"),
+    ],
+)
+def test_what_is_no_inspection_is_one_sentence(answer: object, sentence: str) -> None:
+    class Service(rpyc.Service):  # type: ignore[misc]
+        def exposed_inspect(self, *_: object) -> object:
+            return json.dumps(answer) if isinstance(answer, dict) else answer
+
+    server = ThreadedServer(Service, hostname="127.0.0.1", port=0, protocol_config={"allow_pickle": False})
+    server.listener.listen()
+    serving = threading.Thread(target=server.start)
+    serving.start()
+    try:
+        inspector = Inspector("127.0.0.1", server.port, "x", 1)
+        with pytest.raises(InspectionError, match=r"^the inspector at 127\.0\.0\.1:\d+ .*" + re.escape(sentence)):
+            inspector.inspect()
+        with pytest.raises(InspectionError):
+            inspector.evidence()
+        while server.clients:  # its threads would miss their sockets
+            time.sleep(0.01)
+    finally:
+        server.close()
+        serving.join(5)
+
+
+def test_an_inspection_is_recorded_and_read_back() -> None:
+    assert msgspec.json.decode(msgspec.json.encode(inspection()), type=Inspection) == inspection()
+
+
 def test_rpyc_classic_gets_the_source_and_a_warning(
     processes: Processes, target: Target, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -126,11 +163,32 @@ def test_rpyc_classic_gets_the_source_and_a_warning(
     inspector = Inspector("127.0.0.1", port, target.name, target.port)
     with caplog.at_level(logging.WARNING, "scenario.inspection"):
         for _ in range(2):
-            assert inspector.inspect()["pid"] == target.process.pid
+            assert inspector.inspect().pid == target.process.pid
         inspector.close()
-        assert inspector.inspect()["states"] == {"LISTEN": 1}
+        assert inspector.inspect().states == {"LISTEN": 1}
         assert "the first free one: " in inspector.evidence()
     assert [record.message.partition(" gives ")[2] for record in caplog.records] == [
         "a shell to everyone who reaches its port"
     ]
     inspector.close()
+
+
+@pytest.mark.parametrize(
+    ("command_line", "count"),
+    [
+        ("contextBroker", 3),
+        ("contextBroker -dbhost mongo", 3),
+        ("contextBroker -dbhost mongo:27018", 5),
+        ("contextBroker -dbhost a:27017,b:27018 -rplSet rs0", 8),
+        ("contextBroker -dbURI mongodb://mongo:27018/?replicaSet=rs0", 5),
+        ("contextBroker -dbURI mongodb://mongo/orion", 3),
+        ("contextBroker -dbURI mongodb://[::1]:27018", 5),
+    ],
+)
+def test_connections_to_the_database_are_told_by_its_port(command_line: str, count: int) -> None:
+    others = [Remote(ip="10.0.0.1", port=port, states={"ESTABLISHED": n, "CLOSE_WAIT": 9}) for port, n in SERVERS]
+    seen = inspection(command_line=tuple(command_line.split()), others=tuple(others))
+    assert seen.to_database == count
+
+
+SERVERS = ((27017, 3), (27018, 5), (1028, 100))

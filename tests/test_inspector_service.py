@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import signal
 import socket
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 import rpyc
 
-from scenario.peers.inspector import InspectionError, Inspector
+from scenario.errors import InspectionError
+from scenario.peers.inspector import Inspector
+from tests.support.inspector import SCRIPT, Target, start
 from tests.support.processes import Processes
-from tests.test_inspection import SCRIPT, Target, start
 
 
 @pytest.fixture
@@ -30,36 +29,11 @@ def test_only_the_right_token_opens(processes: Processes, target: Target, tmp_pa
     secret.write_text("open sesame\n")
     _, port = start(processes, "--host", "0.0.0.0", "--token-file", secret)
     right = Inspector("127.0.0.1", port, target.name, target.port, token="open sesame")
-    assert right.inspect()["pid"] == target.process.pid
+    assert right.inspect().pid == target.process.pid
     right.close()
     for token in ("open barley", ""):
         with pytest.raises(InspectionError, match="closed the connection"):
             Inspector("127.0.0.1", port, target.name, target.port, token=token).inspect()
-
-
-def test_only_a_certificate_of_the_authority_opens(processes: Processes, target: Target, tmp_path: Path) -> None:
-    if not shutil.which("openssl"):
-        pytest.skip("needs the openssl command to make certificates")
-    for name in ("server", "stranger"):
-        subprocess.run(
-            shlex.split(
-                "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-                f" -keyout {tmp_path / name}.key -out {tmp_path / name}.pem"
-            ),
-            check=True,
-            capture_output=True,
-            timeout=30,
-        )
-    key, certificate = tmp_path / "server.key", tmp_path / "server.pem"
-    _, port = start(processes, "--tls-cert", certificate, "--tls-key", key, "--tls-ca", certificate)
-    config = {"sync_request_timeout": 5}
-    connection = rpyc.ssl_connect("localhost", port, key, certificate, certificate, config=config)
-    assert json.loads(connection.root.inspect(target.name, target.port, ()))["pid"] == target.process.pid
-    connection.close()
-    with pytest.raises(Exception, match=r"(?i)closed|reset|alert|EOF"):
-        rpyc.ssl_connect(
-            "localhost", port, tmp_path / "stranger.key", tmp_path / "stranger.pem", certificate, config=config
-        ).root.inspect(target.name, target.port, ())
 
 
 def test_one_method_can_be_reached_and_nothing_else(processes: Processes) -> None:
@@ -131,12 +105,11 @@ def test_another_users_process_is_refused_with_advice(processes: Processes, targ
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--host", "0.0.0.0"], "beyond loopback it takes --token-file, or --tls-cert, --tls-key and --tls-ca"),
+        (["--host", "0.0.0.0"], "beyond loopback it takes --token-file"),
         (["--host", "::"], "beyond loopback"),
         (["--port", "70000"], "--port is a number from 0 to 65535"),
         (["--token-file", "/no/such"], "No such file"),
         (["--token-file", "/dev/null"], "/dev/null is empty"),
-        (["--tls-cert", "/dev/null"], "take --token-file, or"),
         (["--host", "no.such.host.invalid"], "ame or service not known|emporary failure"),
     ],
 )

@@ -15,7 +15,6 @@ from tests.support.stack import SUBSCRIPTIONS, Stack, moment, verdict
 INTERRUPTED = 4
 AT_ONCE = 8.0  # s for the end of an interrupted run: 1 to 2 on a machine at rest
 
-pytestmark = pytest.mark.usefixtures("heeds_sigint")
 both_signals = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 
 

@@ -1,45 +1,235 @@
-"""Bad input gets one clear sentence that names the option, and exit code 2; nothing is started."""
+"""Every option: what it takes, to the boundary; what it refuses with one sentence that names it, and exit code 2."""
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
+from argparse import Namespace
+from collections.abc import Mapping
+
+from locust.argument_parser import LocustArgumentParser
 
 import pytest
 
-from scenario.settings.values import parse_address, seconds
+from scenario.errors import OptionError
+from scenario.settings.options import Options, add_arguments, check, with_form
 from tests.support.stack import Stack
 
-BAD = [
-    ("--subscriptions", "0"),
-    ("--subscriptions", "many"),
-    ("--seeders", "-1"),
-    ("--service", "Upper"),
-    ("--service", "../orion"),
-    ("--service-path", "test"),
-    ("--notify-url", "localhost:8090"),
-    ("--notify-url", "http://one:1/notify,ftp://two/"),
-    ("--mongo", "mongodb://"),
-    ("--mongo", "host:port"),
-    ("--duration", "soon"),
-    ("--duration", "0"),
-    ("--inspector", "host:99999"),
-    ("--process-name", ""),
-    ("--idle-connections", "-1"),
-    ("--baseline", "0"),
-    ("--version-slo", "0"),
-    ("--max-nok", "none"),
-    ("--report-log", "/nowhere/report.log"),
-]
+WHOLE = "takes a whole number"
+URLS = "takes URLs such as http://localhost:8090/notify, not "
+ADDRESS = "takes host or host:port (an IPv6 address in brackets), not "
+DURATION = "takes a duration such as 60m, 90s or 1h30m, or a bare number of minutes, not "
+RAMP = "takes START:STOP:STEP, connections such as 1000:10000:1000, not "
+FOLDER = "takes a file in a folder that exists, not "
+SERVICE = "takes 1 to 50 lower case letters, digits or _, not "
+PATH = "takes a path such as /test (letters, digits, _; at most 10 levels), not "
+MS = "takes milliseconds"
+
+Bad = dict[str, str]  # a value and the sentence, from its beginning on
 
 
-@pytest.mark.parametrize(("option", "text"), BAD)
-def test_bad_value_is_named(stack: Stack, option: str, text: str) -> None:
-    run = stack.locust_process("--headless", f"{option}={text}")
+def whole(least: int, most: int) -> tuple[list[str], Bad]:
+    """Return a whole number's values: the boundaries, what is beyond them, and what is none."""
+    beyond = [str(least - 1), str(most + 1)]
+    return [str(least), str(most)], {
+        **{text: f"{WHOLE} from {least} to {most}, not {text}" for text in beyond},
+        **{text: f"{WHOLE}, not {text!r}" for text in ("", "many", "1.5", "1e3", "0x10")},
+    }
+
+
+OPTIONS: dict[str, tuple[list[str], Bad]] = {
+    "--subscriptions": whole(1, 1_000_000),
+    "--seeders": whole(1, 1000),
+    "--service": (
+        ["a", "orion_2", "s" * 50, "admin"],  # its database is orion-admin
+        {text: f"{SERVICE}{text!r}" for text in ("", "Upper", "a-b", "../orion", "s" * 51, "x\n", "ñ", "a b", "٣")},
+    ),
+    "--service-path": (
+        ["/", "/test", "/a/b_2", "/a" * 10, "/" + "p" * 50],
+        {text: f"{PATH}{text!r}" for text in ("", "test", "//", "/a/", "/a" * 11, "/" + "p" * 51, "/#", "/ñ", "/a\n")},
+    ),
+    "--notify-url": (
+        ["http://a/notify", "https://[::1]:8090", "http://one:1/notify, http://two:2/notify"],
+        {
+            "": f"{URLS}''",
+            "localhost:8090": f"{URLS}'localhost:8090'",
+            "http://one:1/notify,ftp://two/": f"{URLS}'ftp://two/'",
+            "http://": f"{URLS}'http://'",
+            "http://a:70000/": f"{URLS}'http://a:70000/'",
+        },
+    ),
+    "--mongo": (
+        ["", "db", "db:27018", "[::1]:27017", "mongodb://me:secret@db:1,db2/?replicaSet=rs"],
+        {
+            "host:port": f"{ADDRESS}'host:port'",
+            "db:0": f"{ADDRESS}'db:0'",
+            "mongodb://": "takes host, host:port or a mongodb:// URI: ",
+            "mongodb://db:x": "takes host, host:port or a mongodb:// URI: ",
+            "mongodb://db:0": "takes host, host:port or a mongodb:// URI: ",
+        },
+    ),
+    "--duration": (
+        ["1", "0.5", "1s", "1h30m", "999h"],
+        {"": DURATION, "soon": f"{DURATION}'soon'", "-1": DURATION, "5x": DURATION, "m5": DURATION}
+        | dict.fromkeys(("0", "0s", "0h0m"), "takes a duration above 0"),
+    ),
+    "--inspector": (
+        ["", "host", "host:1", ":65535", "[::1]:18812"],
+        {text: f"{ADDRESS}{text!r}" for text in ("host:65536", "host:0", "host:", "a:b", "::1", "a b")},
+    ),
+    "--process-name": (["contextBroker", "x"], dict.fromkeys(("", " ", "\t"), "must not be empty")),
+    "--idle-connections": whole(0, 10_000),
+    "--idle-release": whole(0, 3600),
+    "--cache-limit": whole(1, 86_400),
+    "--baseline": whole(1, 3600),
+    "--ramp": (
+        ["", "1:1:1", "1000:10000:1000", "5:6:9999999"],
+        {
+            text: f"{RAMP}{text!r}"
+            for text in ("0:5:1", "5:4:1", "1:5:0", "1:5", "1:5:1:1", "a:b:c", "-1:5:1", "1:12345678:1")
+        },
+    ),
+    "--cycles": whole(0, 100_000),
+    "--hold": whole(5, 86_400),
+    "--version-slo": (
+        ["0.1", "1000", "60000"],
+        {text: f"{MS} above 0 and up to 60000, not {text}" for text in ("0", "-1", "60000.1", "nan", "inf")}
+        | {text: f"{MS}, not {text!r}" for text in ("", "fast")},
+    ),
+    "--max-nok": whole(0, 1_000_000),
+    "--report-log": (
+        ["report.log", "/tmp/report.log"],
+        {text: f"{FOLDER}{text!r}" for text in ("", "/nowhere/report.log", "/tmp")},
+    ),
+    "--connections-report": (
+        ["", "report.html"],
+        {text: f"{FOLDER}{text!r}" for text in ("/nowhere/report.html", "/tmp")},
+    ),
+}  # fmt: skip
+GOOD = [(option, text) for option, (good, _) in OPTIONS.items() for text in good]
+BAD = [(option, text, sentence) for option, (_, bad) in OPTIONS.items() for text, sentence in bad.items()]
+FREE = {"--inspector-token", "--restart-command"}  # take any text
+
+
+def parser() -> LocustArgumentParser:
+    made = LocustArgumentParser()
+    made.add_argument("--host")  # Locust's own
+    add_arguments(made)
+    return made
+
+
+def parsed(*words: str) -> Namespace:
+    return Namespace(**{"run_time": None, **vars(parser().parse_args(words))})
+
+
+def test_table_has_every_option() -> None:
+    takes_text = {flag for action in parser()._actions if action.nargs is None for flag in action.option_strings}
+    assert takes_text - FREE - {"--host"} == OPTIONS.keys()
+
+
+@pytest.mark.parametrize(("option", "text"), GOOD)
+def test_good_value(option: str, text: str) -> None:
+    name = option.removeprefix("--").replace("-", "_")
+    value = getattr(parsed(f"{option}={text}"), name)
+    assert str(value) in (text, f"{text}.0")
+    assert isinstance(value, str | int | float), "msgpack carries it to the workers"
+    check({name: value})  # as the form sends it
+
+
+@pytest.mark.parametrize(("option", "text", "sentence"), BAD)
+def test_bad_value_is_named(option: str, text: str, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args([f"{option}={text}"])
+    assert ended.value.code == 2
+    assert f"error: argument {option}: {sentence}" in capsys.readouterr().err
+    with pytest.raises(OptionError, match=f"^{option}: ") as refused:
+        check({option.removeprefix("--").replace("-", "_"): text})
+    assert str(refused.value).startswith(f"{option}: {sentence}")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "http://localhost:1026"),
+        ("orion", "http://orion:1026"),
+        ("orion:1027", "http://orion:1027"),
+        ("[::1]", "http://[::1]:1026"),
+        ("[::1]:80", "http://[::1]:80"),
+        ("https://orion/", "https://orion"),
+    ],
+)
+def test_host(text: str, expected: str) -> None:
+    assert Options.from_namespace(parsed(f"--host={text}")).host == expected
+
+
+@pytest.mark.parametrize("text", ["ftp://broker", "http://", "http://a:x", "a:0", "a b"])
+def test_bad_host(text: str) -> None:
+    with pytest.raises(OptionError, match=r"^--host: takes "):
+        check({"host": text})
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], {"subscriptions": 5000, "duration": 3600, "reset": True, "connection_info": True, "queue_size": True}),
+        (["--no-reset", "--no-connection-info"], {"reset": False, "connection_info": False}),
+        (["--no-queue-size", "--force"], {"queue_size": False, "force": True}),
+        (["--preflight-only"], {"preflight_only": True}),
+        (["--notify-url=http://a:1/n", "--notify-url=http://b:2/n"], {"notify_urls": ("http://a:1/n", "http://b:2/n")}),
+        (["--ramp=100:300:50", "--hold=7"], {"subscriptions": 300, "duration": 12, "stepped": True}),
+        (["--cycles=3", "--duration=9h"], {"subscriptions": 5000, "duration": 15, "stepped": True}),
+        (["--ramp=1:2:1", "--restart-command=true"], {"restart_command": "true"}),
+        ([], {"broker_address": ("localhost", 1026), "inspector_address": ("localhost", 18812)}),
+        (["--host=orion"], {"inspector_address": ("orion", 18812), "listener_addresses": ("localhost:8090",)}),
+        (["--inspector=i:9", "--notify-url=http://a/n,https://b/n"], {"listener_addresses": ("a:80", "b:443")}),
+        (["--host=[::1]", "--notify-url=http://[::2]:3/n"], {"broker_address": ("::1", 1026)}),
+        (["--host=[::1]", "--notify-url=http://[::2]:3/n"], {"listener_addresses": ("[::2]:3",)}),
+    ],
+)
+def test_what_a_run_works_with(words: list[str], expected: Mapping[str, object]) -> None:
+    options = Options.from_namespace(parsed(*words))
+    assert {name: getattr(options, name) for name in expected} == expected
+    assert Options.from_message(options.to_message()) == options
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--ramp=1:2:1", "--cycles=2"], "--cycles: takes no ramp beside it"),
+        (["--restart-command=true"], "--restart-command: only a ramp restarts the broker"),
+        (["--restart-command=true", "--cycles=2"], "--restart-command: only a ramp restarts the broker"),
+    ],
+)
+def test_options_that_do_not_go_together(words: list[str], sentence: str) -> None:
+    with pytest.raises(OptionError, match=f"^{sentence}"):
+        Options.from_namespace(parsed(*words))
+
+
+def test_form_replaces_what_the_command_line_said() -> None:
+    form = {"subscriptions": "7", "version_slo": "2.5", "no_reset": "false", "force": "true", "host": "orion"}
+    asked = with_form(parsed("--no-reset", "--subscriptions=5"), form)
+    assert (asked.subscriptions, asked.version_slo, asked.no_reset, asked.force) == (7, 2.5, False, True)
+    assert Options.from_namespace(asked).host == "http://orion:1026"
+    with pytest.raises(OptionError, match=r"^--subscriptions: takes a whole number, not 'many'"):
+        with_form(parsed(), {"subscriptions": "many"})
+
+
+# Through the front door
+
+
+def test_bad_value_starts_nothing(stack: Stack) -> None:
+    run = stack.locust_process("--headless", "--subscriptions=0")
     assert run.wait() == 2
-    named = [line for line in run.output.splitlines() if option in line]
-    assert len(named) == 1, run.output
+    assert [line for line in run.output.splitlines() if "--subscriptions" in line] == [
+        "locust: error: argument --subscriptions: takes a whole number from 1 to 1000000, not 0"
+    ]
     assert "Traceback" not in run.output
     assert "phase" not in run.output
+
+
+def test_bad_value_of_the_environment_is_named(stack: Stack) -> None:
+    run = stack.locust_process("--headless", env={"LOCUST_SERVICE": "../orion"})
+    assert run.wait() == 2
+    assert "--service" in run.output
+    assert "takes 1 to 50 lower case letters, digits or _, not '../orion'" in run.output
 
 
 def test_bad_host_is_named(stack: Stack) -> None:
@@ -54,36 +244,8 @@ def test_typo_gets_a_suggestion(stack: Stack) -> None:
     assert "Did you mean '--idle-connections'?" in run.output
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"), [("60", 3600), ("1.5", 90), ("90s", 90), ("60m", 3600), ("1h30m", 5400), ("2h", 7200)]
-)
-def test_durations(text: str, expected: float) -> None:
-    assert seconds(text) == expected
-
-
 def test_help_lists_every_option(stack: Stack) -> None:
     listing = stack.processes.start("python", "-m", "scenario")
     assert listing.wait() == 0
-    for option in {option for option, _ in BAD} | {"--no-reset", "--inspector-token"}:
+    for option in OPTIONS.keys() | FREE | {"--no-reset", "--force"}:
         assert option in listing.output
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", ("d", 9)),
-        ("broker", ("broker", 9)),
-        ("broker:1", ("broker", 1)),
-        (":1", ("d", 1)),
-        ("[::1]", ("::1", 9)),
-        ("[::1]:1", ("::1", 1)),
-    ],
-)
-def test_addresses(text: str, expected: tuple[str, int]) -> None:
-    assert parse_address(text, "d", 9) == expected
-
-
-@pytest.mark.parametrize("text", ["::1", "a:b", "a:0", "a:65536", "a:1:2", "[::1", "a:-1", "[::1]x:1"])
-def test_addresses_that_are_none(text: str) -> None:
-    with pytest.raises(ArgumentTypeError, match="takes host or host:port"):
-        parse_address(text, "d", 9)

@@ -2,62 +2,33 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from scenario.preflight.checks import FDS_PER_NOTIFICATION, SPARE
-from tests.support.processes import ROOT, Process, Processes
-
-SCRIPTS = ROOT / "setup_scripts"
-SHELLS = [name for name in ("dash", "bash") if shutil.which(name)] or ["sh"]
-N = 1500
-NOFILE, THREADS = N * FDS_PER_NOTIFICATION + SPARE, N + SPARE  # what the broker needs for N
-FILES = {
-    "logins": "etc/security/limits.d/99-connections-stress-test.conf",
-    "broker": "etc/systemd/system/contextBroker.service.d/99-connections-stress-test.conf",
-    "listener": "etc/systemd/system/slow-listener.service.d/99-connections-stress-test.conf",
-}
-under_each_shell = pytest.mark.parametrize("shell", SHELLS)
-
-
-def limited(nofile: str = "1024:6000", nproc: str = "1600:5000") -> list[str]:
-    """Return what starts a command with these limits, soft:hard, and without the right to go beyond."""
-    command = ["prlimit", f"--nofile={nofile}", f"--nproc={nproc}"]
-    return [*command, *["setpriv", "--bounding-set", "-sys_resource"] * (os.getuid() == 0)]
-
-
-def limits(output: str) -> dict[str, tuple[str, str]]:
-    """Return soft and hard limit by name, out of what /proc/self/limits showed."""
-    found = re.findall(r"^Max (open files|processes) +(\S+) +(\S+)", output, re.MULTILINE)
-    return {name: (soft, hard) for name, soft, hard in found}
-
-
-@contextmanager
-def control_group(threads: str) -> Iterator[list[str]]:
-    """Make a control group for at most `threads` ("max": any number); yield what starts a command in it."""
-    base = Path("/sys/fs/cgroup/pids")
-    group = (base if base.exists() else base.parent) / f"test-{uuid.uuid4().hex[:8]}"
-    try:
-        group.mkdir()
-    except OSError as error:
-        pytest.skip(f"cannot make a control group: {error}")
-    try:
-        if not (group / "pids.max").exists():
-            pytest.skip("the pids controller is not on")
-        (group / "pids.max").write_text(threads)
-        yield ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', str(group)]
-    finally:
-        group.rmdir()
+from scenario.preflight.checks import SPARE
+from tests.support.limits import (
+    BROKER_LOGINS,
+    BROKER_SERVICE,
+    FILES,
+    NOFILE,
+    SCRIPTS,
+    SHELLS,
+    THREADS,
+    N,
+    control_group,
+    limited,
+    limits,
+    login_limits,
+    service_limits,
+    under_each_shell,
+)
+from tests.support.processes import Process, Processes
 
 
 def table(process: Process) -> dict[str, tuple[int, str, str]]:
@@ -70,25 +41,6 @@ def written(folder: Path) -> dict[str, str]:
     """Return the files below `folder`/etc and what is in them."""
     files = [path for path in (folder / "etc").rglob("*") if path.is_file()]
     return {str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in files}
-
-
-def login_limits(text: str) -> set[tuple[str, ...]]:
-    """Return the lines of a limits.d file, as words."""
-    return {tuple(line.split()) for line in text.splitlines() if line and not line.startswith("#")}
-
-
-def service_limits(text: str) -> dict[str, str]:
-    """Return the [Service] section of a unit or drop-in; fail on anything that is not strictly its format."""
-    unit = configparser.ConfigParser(strict=True, delimiters=("=",), comment_prefixes=("#",), interpolation=None)
-    unit.optionxform = str  # type: ignore[assignment, method-assign]
-    unit.read_string(text)
-    return dict(unit["Service"])
-
-
-BROKER_SERVICE = {"LimitNOFILE": str(NOFILE), "LimitNPROC": str(THREADS), "TasksMax": str(THREADS)}
-BROKER_LOGINS = {
-    (kind, limit, str(value)) for kind in ("soft", "hard") for limit, value in (("nofile", NOFILE), ("nproc", THREADS))
-}
 
 
 @pytest.fixture(params=SHELLS)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import signal
 from pathlib import Path
 
 import pytest
 
+from tests.support.fleet import start_fleet
 from tests.support.processes import Processes
-from tests.support.stack import Stack, verdict
-from tests.test_distributed import start as start_fleet
+from tests.support.stack import Stack, steps, verdict
 
 INCONCLUSIVE = 4
 QUICK = ("--hold", 5, "--idle-connections", 3)
-
-
-def steps(prefix: Path) -> list[dict[str, str]]:
-    """Return the rows of <prefix>_steps.csv."""
-    with Path(f"{prefix}_steps.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.mark.timeout(360)

@@ -10,8 +10,6 @@ import signal
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.support.processes import ROOT
 from tests.support.stack import Stack, free_port, verdict
 
@@ -65,7 +63,6 @@ def verdict_lines(lines: list[str]) -> list[str]:
     return lines[max(number for number, line in enumerate(lines) if "Verdict: " in line) :]
 
 
-@pytest.mark.usefixtures("heeds_sigint")
 def test_interrupted_run_has_a_report(stack: Stack) -> None:
     report = stack.folder / "report.html"
     run = stack.start().locust("--connections-report", report)

@@ -13,9 +13,7 @@ import psutil
 import pytest
 import requests
 
-from tests.support.processes import ROOT, Process, Processes
-from tests.support.stack import LISTENING, Stack
-from tests.test_raise_limits import (
+from tests.support.limits import (
     BROKER_LOGINS,
     BROKER_SERVICE,
     FILES,
@@ -30,9 +28,12 @@ from tests.test_raise_limits import (
     service_limits,
     under_each_shell,
 )
+from tests.support.processes import ROOT, Process, Processes
+from tests.support.stack import LISTENING, Stack
 
+MODE = f"threadpool:60000:{N + 50}"  # workers to spare for healthy subscribers
 OPTIONS = shlex.split(
-    f"-multiservice -notificationMode threadpool:60000:{N} -httpTimeout 600000 -statNotifQueue -statTiming -statSemWait"
+    f"-multiservice -notificationMode {MODE} -httpTimeout 600000 -statNotifQueue -statTiming -statSemWait"
     " -statCounters -subCacheIval 5 -reqMutexPolicy none -writeConcern 0"
 )
 
@@ -56,7 +57,6 @@ def start(
 
 @under_each_shell
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.usefixtures("heeds_sigint")
 def test_a_broker_with_the_manuals_options_and_limits(
     processes: Processes, mongo: str, program: Path, shell: str, number: signal.Signals
 ) -> None:
@@ -77,7 +77,7 @@ def test_the_preflight_finds_nothing_amiss(stack: Stack, program: Path) -> None:
     run = stack.locust("--preflight-only", "--subscriptions", N)
     assert run.wait(30) == 0, run.output
     assert not re.findall(r"preflight: (?!ok).*", run.output)
-    assert f"threadpool:60000:{N}" in run.output
+    assert MODE in run.output
 
 
 @under_each_shell

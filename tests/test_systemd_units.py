@@ -13,9 +13,9 @@ import requests
 
 from scenario.peers.inspector import Inspector
 from scenario.preflight.checks import SPARE
+from tests.support.limits import SCRIPTS, service_limits
 from tests.support.processes import ROOT, Process, Processes
 from tests.support.stack import LISTENING
-from tests.test_raise_limits import SCRIPTS, service_limits
 
 UNITS = {path.stem: path for path in sorted((SCRIPTS / "systemd").iterdir())}
 INSTALLED = "/opt/connections-stress-test"

@@ -6,126 +6,20 @@ import csv
 import io
 import re
 import statistics
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
 
-from tests.support.processes import ROOT, Process, Processes
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port
+from tests.support.web import EVIL, ROWS, data, start_web
 
 PATHS = ("data", "metrics", "csv", "log", "report", "chart.js", "connections.js", "connections.css", "plotly.min.js")
-EVIL = "<script>alert(1)</script>"
-ROWS = 3600
-
-# The scenario's locustfile, in the state that a failed run of an hour leaves behind.
-FED = f"""
-from locustfile import *
-from locust import events
-from scenario.run import events as of_run
-from scenario.settings.options import Options
-from scenario.run.records import ConnectionSample, ListenerSample, Probe, QueueSample, Row, Verdict
-from scenario.run.run import Clock, Run, Schedule
-
-START = 1_800_000_000
-
-def row(number):
-    second, at, held = START + number, START + number + 0.001, min(5000, 900 * max(0, number - 60))
-    return Row(
-        second, number - 60, "baseline" if number < 60 else "trigger" if number < 62 else "observe",
-        Probe(second, at, 4000.0, "{EVIL}") if number % 9 == 8 else Probe(second, at, 2.0 + number % 7),
-        QueueSample(second, at, size=0, backlog=5000 - held),
-        None if number == {ROWS - 1} else ConnectionSample(second, at, established=18 + held, close_wait=number % 5),
-        ListenerSample(second, at, held),
-    )
-
-@events.init.add_listener
-def feed(environment, web_ui, **_):
-    if environment.parsed_options.web_login:
-        web_ui.app.secret_key = "test"
-        web_ui.login_manager.user_loader(lambda _: None)
-    options = Options.from_namespace(environment.parsed_options)
-    of_run.phase_entered.fire(phase="preflight")
-    of_run.run_started.fire(
-        run=Run("fed", options, Clock.showing(START), schedule=Schedule(START, START + 60, START + {ROWS - 1}))
-    )
-    for number in range({ROWS}):
-        of_run.row_completed.fire(row=row(number))
-    of_run.run_judged.fire(verdict=Verdict("FAIL", ("{EVIL}", "mongodb://me:secret@host failed"), 1))
-    environment.runner.state = "stopped"  # else the page shows the start form
-"""
 
 
-class _EvilBroker(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        body = f'{{"orion": {{"version": "{EVIL}"}}}}'.encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        return
-
-
-@pytest.fixture
-def evil_broker() -> Iterator[str]:
-    """URL of a broker whose version is a script, and which needs escaping itself."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _EvilBroker) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f'http://127.0.0.1:{server.server_port}/a"b\\c'
-        server.shutdown()
-
-
-@pytest.fixture
-def fed(processes: Processes, tmp_path: Path, evil_broker: str) -> Callable[..., str]:
-    """Start the web UI with the run of an hour; return its URL."""
-
-    def start(*options: str) -> str:
-        locustfile = tmp_path / "fed.py"
-        locustfile.write_text(FED)
-        port = free_port()
-        web = ("--web-host", "127.0.0.1", "--web-port", str(port), "--report-log", str(tmp_path / "report.log"))
-        secrets = ("--inspector-token", "t0ken", "--mongo", "mongodb://me:secret@localhost")
-        process = processes.start(
-            *(str(Path(sys.executable).with_name("locust")), "-f", str(locustfile), "--host", evil_broker),
-            *(*web, *secrets, *options),
-            env={"PYTHONPATH": str(ROOT)},
-            name="locust",
-        )
-        url = f"http://127.0.0.1:{port}"
-        wait_for_web(process, url)
-        return url
-
-    return start
-
-
-def wait_for_web(process: Process, url: str) -> None:
-    """Wait until the web UI answers."""
-    process.wait_for("Starting web interface")
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        try:
-            requests.get(url, timeout=5)
-        except requests.ConnectionError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError(process.output)
-
-
-def data(url: str, since: object = 0) -> dict[str, Any]:
-    """Return what the tab fetches."""
-    return dict(requests.get(f"{url}/connections/data", {"since": str(since)}, timeout=5).json())
-
-
-@pytest.mark.alone
+@pytest.mark.alone("an answer has 20 ms")
 def test_data_of_an_hour_is_quick(fed: Callable[..., str]) -> None:
     url = fed()
     for since, count in ((0, ROWS), (ROWS - 10, 10), (ROWS, 0), (ROWS + 10, 0), (-5, ROWS), ("many", ROWS)):
@@ -228,15 +122,6 @@ def test_two_runs_from_the_form(stack: Stack, mode: tuple[str | int, ...]) -> No
     assert rows == stack.rows()
     assert requests.get(f"{url}/connections/log", timeout=5).text == stack.report_log.read_text()
     assert "PASS</b>" in requests.get(f"{url}/connections/report", timeout=5).text
-
-
-def start_web(stack: Stack, *more: str | int) -> tuple[str, Process]:
-    """Start the web UI for a stack that runs; return its URL and its process."""
-    port = free_port()
-    process = stack.locust_process(*stack.options("--web-host", "127.0.0.1", "--web-port", port, *more))
-    url = f"http://127.0.0.1:{port}"
-    wait_for_web(process, url)
-    return url, process
 
 
 def run_from_form(url: str) -> dict[str, Any]:

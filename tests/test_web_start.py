@@ -175,7 +175,6 @@ def test_preflight_failure_leaves_the_page_usable(stack: Stack) -> None:
     ended(page)
 
 
-@pytest.mark.usefixtures("heeds_sigint")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_signal_ends_run_and_page(stack: Stack, number: int) -> None:
     page = Page(stack.start())

@@ -13,7 +13,8 @@ from pathlib import Path
 from scenario import compare
 from scenario.compare import chart
 from scenario.compare.judgement import floors, judge, table
-from scenario.compare.rows import RunFile, UnusableError, read
+from scenario.compare.rows import RunFile, read
+from scenario.errors import UnusableError
 from scenario.settings.values import report_log
 
 

@@ -10,13 +10,11 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from scenario.outputs.csv import COLUMNS
+from scenario.errors import UnusableError
+from scenario.outputs.columns import COLUMNS, names
 
+_NAMES = names(COLUMNS)
 _TEXTS = ("time_utc", "phase", "version", "version_error")
-
-
-class UnusableError(Exception):
-    """The file is none of ours, or has nothing to compare; the text is one sentence that names it."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,8 @@ def read(path: str) -> RunFile:
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:  # a spreadsheet may have put its mark before it
             lines = csv.reader(file, strict=True)
-            if tuple(next(lines, ())) != COLUMNS:
-                raise UnusableError(f"{path}: no connections CSV: it does not begin with {','.join(COLUMNS[:3])},...")
+            if next(lines, []) != _NAMES:
+                raise UnusableError(f"{path}: no connections CSV: it does not begin with {','.join(_NAMES[:3])},...")
             rows = [_row(cells, f"{path}: line {lines.line_num}") for cells in lines]
     except OSError as error:
         raise UnusableError(f"{path}: {error.strerror}") from None
@@ -79,9 +77,9 @@ def read(path: str) -> RunFile:
 
 
 def _row(cells: list[str], where: str) -> Row:
-    if len(cells) != len(COLUMNS):
-        raise UnusableError(f"{where} has {len(cells)} cells instead of {len(COLUMNS)}")
-    named = dict(zip(COLUMNS, cells, strict=True))
+    if len(cells) != len(_NAMES):
+        raise UnusableError(f"{where} has {len(cells)} cells instead of {len(_NAMES)}")
+    named = dict(zip(_NAMES, cells, strict=True))
     if named["version"] not in ("OK", "NOK", ""):
         raise UnusableError(f"{where}: version is OK, NOK or empty, not {named['version']!r}")
     numbers = {name: _number(text, f"{where}: {name}") for name, text in named.items() if name not in _TEXTS}

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from scenario.flow.flow import Tick
 from scenario.flow.steps import SteppedFlow
-from scenario.run.records import Rest
-from scenario.run.run import Schedule
-from scenario.verdict.cycles import judge_cycles
-from scenario.verdict.judge import PASS
+from scenario.run.records import HoldBegan, Phase
+from scenario.run.schedule import Schedule
+from scenario.verdict.outcomes import PASS
 
 
 class CyclesFlow(SteppedFlow):
@@ -17,22 +16,18 @@ class CyclesFlow(SteppedFlow):
 
     def work(self) -> Iterator[Tick]:
         """Go through the cycles, as long as they pass, and look at the broker at rest once more."""
-        self.final = Rest()
-        self.recorder.judge = lambda run, done: judge_cycles(run, done, self.final)
         wanted = self.options.subscriptions
         phases = [self.baseline, self.trigger, self.observe]
         for number in range(self.options.cycles):
-            self.recorder.enter(f"cycle {number + 1} of {self.options.cycles}")
+            self.link.publish(Phase(f"cycle {number + 1} of {self.options.cycles}"))
             yield from self.step(wanted, *([self.reset, self.seed] if number == 0 else []), *phases)
             if self.last.verdict.outcome != PASS:
                 return
-        self.recorder.next_step()
+        self.link.publish(HoldBegan(wanted))
         yield from self.through(self.rest)
-        self.final = self.recorder.rest()
 
     def rest(self) -> Iterator[Tick]:
         """Probe the broker at rest, as each baseline does."""
-        self.schedule = Schedule.at_rest(self.run.clock.now(), self.options)
-        self.timeline = self.recorder.schedule(self.schedule)
-        while not self.timeline.complete:
+        self.link.plan(Schedule.at_rest(self.run.clock.now(), self.options))
+        while not self.recorder.complete:
             yield self.probing(*self.probes)

@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scenario.flow.flow import Lost, Tick
+from scenario.errors import Lost
+from scenario.flow.flow import Tick
 from scenario.flow.steps import SteppedFlow
-from scenario.run.records import Verdict
+from scenario.run.records import Phase
+from scenario.run.results import Verdict
 from scenario.settings.values import steps
-from scenario.verdict.judge import FAIL, PASS
-from scenario.verdict.ramp import judge_ramp
+from scenario.verdict.outcomes import FAIL, PASS
 
 PRECISION = 0.05  # of the largest number held: how close the smallest one that failed has to be
 RESTART_LIMIT = 120.0  # s, for the command, and then for the broker to answer
@@ -51,12 +52,11 @@ class RampFlow(SteppedFlow):
     def work(self) -> Iterator[Tick]:
         """Go up, then narrow."""
         plan = Plan(*steps(self.options.ramp))
-        self.recorder.judge = lambda run, done: judge_ramp(plan.stop, run, done)
         while (count := plan.following()) is not None:
             phases = [self.reset, self.seed, self.baseline, self.trigger, self.observe]
             if self.options.restart_command and self.recorder.steps:
                 phases.insert(0, self.restart)
-            self.recorder.enter(f"step {len(self.recorder.steps) + 1}: {count} connections")
+            self.link.publish(Phase(f"step {len(self.recorder.steps) + 1}: {count} connections"))
             yield from self.step(count, *phases)
             verdict: Verdict = self.last.verdict
             if verdict.outcome not in (PASS, FAIL):

@@ -1,54 +1,85 @@
-"""The shapes: Locust ticks one of them once per second, next to the master or in the only process."""
+"""The shape that Locust ticks each second, next to the master or in the only process: a run, from its preflight on."""
 
 from __future__ import annotations
 
+import logging
+import time
 from argparse import Namespace
+from collections.abc import Iterator
 from typing import ClassVar
 
-from locust import LoadTestShape
-from locust.env import Environment
+from locust import LoadTestShape, User
 
 import gevent
 
+from scenario.errors import OptionError, PreflightError
 from scenario.flow.cycles import CyclesFlow
 from scenario.flow.flow import Flow, Tick
 from scenario.flow.ramp import RampFlow
+from scenario.preflight.checks import checks, require
+from scenario.preflight.look_around import look_around
 from scenario.recording.recorder import Recorder
+from scenario.run.link import Link
+from scenario.run.records import Began, Phase, Refused, RunEnded, Unforeseen
+from scenario.run.run import Run
+from scenario.run.schedule import Clock
 from scenario.settings.options import Options
+from scenario.users.load import IdleClient, SubscriptionSeeder, UpdateTrigger
+from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
+
+USER_CLASSES: tuple[type[User], ...] = (
+    SubscriptionSeeder, UpdateTrigger, VersionProbe, QueueProbe, ConnectionProbe, ListenerProbe, IdleClient
+)  # fmt: skip
+_log = logging.getLogger(__name__)
 
 
-class Phases(LoadTestShape):
-    """Takes each run through its phases. `recorder` is set once, in the process where the shape is ticked."""
+class Shape(LoadTestShape):
+    """Takes each run through its flow. `link` and `recorder` are set once, in the process where the shape is ticked."""
 
+    link: ClassVar[Link]
     recorder: ClassVar[Recorder | None] = None
-    flow: ClassVar[type[Flow]] = Flow
 
     def reset_time(self) -> None:
         """Begin a new run. Locust calls it before the first tick; a master again later, from the shape's greenlet."""
         super().reset_time()  # type: ignore[no-untyped-call]
-        if self.recorder is not None and gevent.getcurrent() is not self.recorder.link.runner.shape_greenlet:
-            self.recorder.reset()
-            self._ticks = self.flow(self.recorder).ticks()
+        if self.recorder is not None and gevent.getcurrent() is not self.link.runner.shape_greenlet:
+            self.link.begin(None)
+            self.link.publish(Phase("preflight"))
+            self._ticks = self._run(self.recorder)
 
     def tick(self) -> Tick | None:
         """Return what the phase under way asks for; None at the end of the run."""
-        return next(self._ticks, None)
+        try:
+            return next(self._ticks, None)
+        except Exception as error:
+            _log.exception("the run failed")
+            self.link.publish(Unforeseen("the run", repr(error)))
+            self.link.publish(RunEnded())
+            return None
 
+    def _run(self, recorder: Recorder) -> Iterator[Tick]:
+        run = self._begin()
+        if run is not None:
+            flow = RampFlow if run.options.ramp else CyclesFlow if run.options.cycles else Flow
+            yield from flow(self.link, recorder, run).ticks()
 
-class Ramp(Phases):
-    """Holds more connections with each step, until the broker fails: --ramp."""
-
-    flow = RampFlow
-
-
-class Cycles(Phases):
-    """Holds the connections again and again, and looks for what grows: --cycles."""
-
-    flow = CyclesFlow
-
-
-def choose(environment: Environment, options: Options | Namespace) -> None:
-    """Have the next run take the shape that the options, or Locust's parsed ones, ask for."""
-    shape = (Ramp if options.ramp else Cycles if options.cycles else Phases)()  # type: ignore[no-untyped-call]
-    shape.runner = environment.runner
-    environment.shape_class = shape
+    def _begin(self) -> Run | None:
+        """Look around, and begin the run if it may."""
+        environment = self.link.runner.environment
+        try:
+            options = Options.from_namespace(environment.parsed_options or Namespace())
+            found = look_around(options, [kind for kind in USER_CLASSES if kind not in environment.user_classes])
+            self.link.publish(found)
+            if not options.force:
+                require(checks(found))
+        except (OptionError, PreflightError) as problem:
+            self.link.publish(Refused(str(problem)))
+            return None
+        if options.preflight_only:
+            self.link.publish(Refused(""))
+            return None
+        environment.host = options.host
+        run = Run(options, Clock.showing(time.time()))
+        self.link.begin(run)
+        self.link.publish(Began())
+        return run

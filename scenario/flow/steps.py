@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
-from scenario.flow.flow import Failed, Flow, Lost, Phase, Tick
-from scenario.peers.broker import BrokerError
-from scenario.run.records import Step
-from scenario.verdict.judge import INCONCLUSIVE
+from scenario.errors import BrokerError, Failed, Lost
+from scenario.flow.flow import Flow, PhaseOf, Tick
+from scenario.run.records import HoldBegan, HoldEnded
+from scenario.run.results import Step
+from scenario.verdict.outcomes import INCONCLUSIVE
 
 LET_GO_LIMIT = 120.0  # s until nothing is held or queued any more, and the broker answers
 
@@ -17,16 +17,15 @@ LET_GO_LIMIT = 120.0  # s until nothing is held or queued any more, and the brok
 class SteppedFlow(Flow):
     """A flow of steps, each judged by itself. The listeners let go when they are told to."""
 
-    def step(self, subscriptions: int, *phases: Phase) -> Iterator[Tick]:
+    def step(self, subscriptions: int, *phases: PhaseOf) -> Iterator[Tick]:
         """Go through the phases of a step, let go, and have the step judged; once more when it cannot be judged."""
-        self.run.options = replace(self.run.options, subscriptions=subscriptions)
         for again in (False, True):
             if again:
                 self.say("it could not be judged: once more")
-            self.recorder.next_step()
+            self.link.publish(HoldBegan(subscriptions))
             yield from self.through(*phases)
             yield from self.through(self.let_go)
-            self.recorder.judge_step()
+            self.link.publish(HoldEnded())
             if self.last.verdict.outcome != INCONCLUSIVE:
                 return
 
@@ -48,7 +47,7 @@ class SteppedFlow(Flow):
         """Wait until the broker answers; Failed when it does not until `end` (time.monotonic())."""
         while True:
             try:
-                self.broker.version()
+                self.broker.ask_version()
             except BrokerError as error:
                 if time.monotonic() > end:
                     raise Failed(f"recovery: {error}") from None
@@ -59,6 +58,6 @@ class SteppedFlow(Flow):
     def _waiting(self) -> int:
         """Return the notifications that wait for a worker, as far as the broker tells."""
         try:
-            return self.broker.backlog() or 0
+            return self.broker.ask_backlog() or 0
         except BrokerError:
             return 0

@@ -2,65 +2,65 @@
 
 from __future__ import annotations
 
-import re
-import time
 from dataclasses import astuple
 from typing import Any
 
-import gevent
-
-from scenario.outputs.series import COLUMNS, STEP_COLUMNS, cells, step_cells, table
-from scenario.peers.broker import Broker, BrokerError
+from scenario.outputs.columns import STEP_COLUMNS, cells, names
+from scenario.outputs.series import NAMES, figures, table
+from scenario.preflight.checks import checks
 from scenario.run import events
-from scenario.run.records import Check, IdleClients, Row, Step, Verdict
-from scenario.run.run import Run
+from scenario.run.found import Found
+from scenario.run.records import Evidence, HoldBegan, IdleClients, Phase, Said
+from scenario.run.results import Check, Row, Step, Verdict
+from scenario.run.schedule import Schedule
 from scenario.settings.options import Options
+from scenario.settings.secrets import redacted
 
 READY, RUNNING = "READY", "RUNNING"  # the states beside the verdict's outcomes
-
-
-def without_password(text: str) -> str:
-    """Return the text with the credentials of its URLs blotted out."""
-    return re.sub(r"://[^/@\s]*@", "://***@", text)
 
 
 class History:
     """Listens to a run. The next run starts it anew, with its preflight."""
 
     def __init__(self) -> None:
-        self._forget()
-        events.phase_entered.add_listener(self._enter)
-        events.preflight_done.add_listener(self._check)
-        events.run_started.add_listener(self._start)
-        events.progress_made.add_listener(self._progress)
-        events.row_completed.add_listener(self._row)
-        events.step_judged.add_listener(self._step)
-        events.idle_clients_reported.add_listener(self._idle)
-        events.evidence_taken.add_listener(self._take_evidence)
-        events.run_judged.add_listener(self._judge)
+        self._forget(0.0)
+        for kind, listener in (
+            (Phase, self._enter),
+            (Found, self._look),
+            (HoldBegan, self._hold),
+            (Schedule, self._plan),
+            (Said, self._progress),
+            (Row, self._row),
+            (Step, self._step),
+            (IdleClients, self._idle),
+            (Evidence, self._take_evidence),
+            (Verdict, self._judge),
+        ):
+            events.on(kind, listener)
 
-    def _forget(self) -> None:
-        self.began = time.time()  # s since the epoch; names the run, too
+    def _forget(self, at: float) -> None:
+        self.began = at  # s since the epoch; names the run, too
         self.phase = ""
         self.progress = ""
-        self.run: Run | None = None
-        self.options: Options | None = None  # None before the first run, and when it was refused
+        self.options: Options | None = None  # None before the first run, and when it was refused for one of them
+        self.subscriptions = 0  # to be held now
+        self.schedule: Schedule | None = None
         self.origin: int | None = None  # the first update, s since the epoch
         self.steps: list[Step] = []
         self.rows: list[Row] = []
-        self.figures: list[list[Any]] = []  # the rows' cells
+        self.figures: list[list[Any]] = []  # the rows' figures
         self.nok = 0  # rows whose GET /version failed
         self.slowest = 0.0  # ms
         self.marks: dict[str, int] = {}  # what began -> second
         self.verdict: Verdict | None = None
         self.evidence = ""  # taken at the first NOK
-        self.broker_version = ""  # text of GET /version when the run started
+        self.broker_version = ""  # text of GET /version before the run
         self.checks: list[Check] = []  # what the preflight found
 
     @property
     def host(self) -> str:
         """The broker's URL; empty as long as there are no options."""
-        return without_password(self.options.host) if self.options else ""
+        return redacted(self.options.host) if self.options else ""
 
     @property
     def state(self) -> str:
@@ -75,7 +75,7 @@ class History:
         if self.verdict is not None:
             checks = [f"{check.state}: {check.what}: {check.found}" for check in self.checks]
             told = (*self.verdict.reasons, *map(str, self.verdict.causes))
-            return tuple(map(without_password, told or checks))
+            return tuple(map(redacted, told or checks))
         if not self.rows:
             return (self.progress,) if self.progress else ()
         version = f"{self.nok} NOK" if self.nok else "all OK"
@@ -83,7 +83,6 @@ class History:
 
     def snapshot(self, since: int = 0) -> dict[str, Any]:
         """Return all that is shown of the run, with the rows from number `since` (from 0) on, as JSON can carry it."""
-        schedule = self.run and self.run.schedule
         return {
             "run": self.began,
             "state": self.state,
@@ -92,45 +91,40 @@ class History:
             "table": table(self.figures),
             "marks": self.marks,
             "trigger": self.origin,
-            "end": schedule and self.origin and schedule.end - self.origin,
+            "end": self.schedule and self.origin and self.schedule.end - self.origin,
             "slo": self.options and self.options.version_slo,
-            "columns": COLUMNS,
+            "columns": NAMES,
             "since": since,
             "rows": self.figures[since:],
-            "step_columns": STEP_COLUMNS,
-            "steps": [step_cells(step) for step in self.steps],
+            "step_columns": names(STEP_COLUMNS),
+            "steps": [cells(STEP_COLUMNS, step) for step in self.steps],
             "steps_are": "cycles" if self.options and self.options.cycles else "ramp",
         }
 
-    def _enter(self, phase: str, **_: Any) -> None:
-        if phase == "preflight":
-            self._forget()
-        self.phase = phase
+    def _enter(self, phase: Phase, at: float) -> None:
+        if phase.name == "preflight":
+            self._forget(at)
+        self.phase = phase.name
 
-    def _check(self, checks: list[Check], **_: Any) -> None:
-        self.checks = [Check(*map(without_password, astuple(check))) for check in checks]
+    def _look(self, found: Found, **_: Any) -> None:
+        self.options = found.options
+        self.broker_version = found.version or found.problems.get("broker", "")
+        self.checks = [Check(*map(redacted, astuple(check))) for check in checks(found)]
 
-    def _start(self, run: Run, **_: Any) -> None:
-        self.run, self.options = run, run.options
-        gevent.spawn(self._ask_version, Broker(run.options.host, run.options.service, run.options.service_path))
+    def _hold(self, hold: HoldBegan, **_: Any) -> None:
+        self.subscriptions = hold.subscriptions
 
-    def _ask_version(self, broker: Broker) -> None:
-        began = self.began
-        try:
-            text = broker.version()
-        except BrokerError as error:
-            text = str(error)
-        if self.began == began:
-            self.broker_version = text
+    def _plan(self, schedule: Schedule, **_: Any) -> None:
+        self.schedule = schedule
 
-    def _progress(self, phase: str, text: str, **_: Any) -> None:
-        self.progress = text
+    def _progress(self, said: Said, **_: Any) -> None:
+        self.progress = said.text
 
     def _row(self, row: Row, **_: Any) -> None:
         if self.origin is None:
             self.origin = row.second - row.since_trigger
         self.rows.append(row)
-        self.figures.append(cells(row, self.origin))
+        self.figures.append(figures(row, self.origin))
         self.marks.setdefault(self._mark(row), row.second - self.origin)
         if row.version is not None:
             self.nok += bool(row.version.error)
@@ -138,19 +132,19 @@ class History:
 
     def _mark(self, row: Row) -> str:
         """Return what began with a row, if it is the first one of it: a phase, or a step with all its phases."""
-        if self.run is None or not self.run.options.stepped:
+        if self.options is None or not self.options.stepped:
             return row.phase
-        return f"cycle {row.step}" if self.run.options.cycles else f"{self.run.options.subscriptions}"
+        return f"cycle {row.step}" if self.options.cycles else str(self.subscriptions)
 
     def _step(self, step: Step, **_: Any) -> None:
         self.steps.append(step)
 
-    def _idle(self, record: IdleClients, **_: Any) -> None:
-        if self.run is not None and self.run.schedule is not None and not self.run.options.stepped:
-            self.marks.setdefault("idle clients", round(record.at - self.run.schedule.trigger))
+    def _idle(self, clients: IdleClients, **_: Any) -> None:
+        if self.schedule is not None and self.options is not None and not self.options.stepped:
+            self.marks.setdefault("idle clients", round(clients.at - self.schedule.trigger))
 
-    def _take_evidence(self, text: str, **_: Any) -> None:
-        self.evidence = text
+    def _take_evidence(self, evidence: Evidence, **_: Any) -> None:
+        self.evidence = evidence.text
 
     def _judge(self, verdict: Verdict, **_: Any) -> None:
         self.verdict = verdict

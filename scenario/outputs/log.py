@@ -11,11 +11,13 @@ from typing import Any
 
 from locust.env import Environment
 
+from scenario.preflight.checks import checks
 from scenario.run import events
-from scenario.run.records import Check, Row, Step, Verdict
-from scenario.run.run import Run
+from scenario.run.found import Found
+from scenario.run.records import Began, Phase, Said
+from scenario.run.results import Row, Step, Verdict
 from scenario.settings.options import Options
-from scenario.verdict.judge import EXIT_CODES, FAIL, PASS, PREFLIGHT, PREFLIGHT_OK
+from scenario.verdict.outcomes import EXIT_CODES, FAIL, PASS, PREFLIGHT, PREFLIGHT_OK
 
 HEADER = (
     " Reports each second:",
@@ -31,7 +33,7 @@ _CHECK_COLOURS = {"ok": "", "warning": BOLD_YELLOW, "error": BOLD_RED}
 _VERDICT_COLOURS = {PASS: BOLD_GREEN, PREFLIGHT_OK: BOLD_GREEN, FAIL: BOLD_RED, PREFLIGHT: BOLD_RED}
 
 
-def line(counter: int, row: Row, options: Options) -> str:
+def row_line(counter: int, row: Row, options: Options) -> str:
     """Return a row as the original prints it. N/A: switched off, or not offered by the broker; NOK: it failed."""
     established = close_wait = total = OFF if not options.connection_info else FAILED
     if row.connections is not None and not row.connections.error:
@@ -48,6 +50,11 @@ def _queue(row: Row, options: Options) -> str:
     if row.queue is None or row.queue.error:
         return FAILED
     return OFF if row.queue.size is None else str(row.queue.size)
+
+
+def lines(verdict: Verdict) -> list[str]:
+    """Return the verdict as it is told: the outcome, then its reasons and causes."""
+    return [f"Verdict: {verdict.outcome}", *(f"  {reason}" for reason in (*verdict.reasons, *verdict.causes))]
 
 
 class _Colours(logging.Formatter):
@@ -76,17 +83,17 @@ class ReportLog:
             colours = sys.stderr.isatty() and "NO_COLOR" not in os.environ
             self._add(self._screen, logging.StreamHandler(sys.stderr), _Colours if colours else logging.Formatter)
         self._verdict: Verdict | None = None
-        for hook, listener in (
-            (events.preflight_done, self._preflight),
-            (events.run_started, self._start),
-            (events.phase_entered, self._enter),
-            (events.progress_made, self._progress),
-            (events.row_completed, self._row),
-            (events.step_judged, self._step),
-            (events.run_judged, self._judge),
-            (environment.events.quit, self._quit),
+        for kind, listener in (
+            (Found, self._preflight),
+            (Began, self._start),
+            (Phase, self._enter),
+            (Said, self._progress),
+            (Row, self._row),
+            (Step, self._step),
+            (Verdict, self._judge),
         ):
-            hook.add_listener(listener)
+            events.on(kind, listener)
+        environment.events.quit.add_listener(self._quit)
 
     def _add(self, logger: logging.Logger, handler: logging.Handler, kind: type[logging.Formatter]) -> None:
         formatter = kind("%(asctime)s | %(levelname)s | %(message)s")
@@ -94,20 +101,21 @@ class ReportLog:
         handler.setFormatter(formatter)
         logger.addHandler(handler)
 
-    def _preflight(self, checks: list[Check], **_: Any) -> None:
-        for check in checks:
+    def _preflight(self, found: Found, **_: Any) -> None:
+        self._options = found.options
+        for check in checks(found):
             needed = f"; needed: {check.needed}" if check.remedy else ""
             remedy = f"; {check.remedy}" if check.remedy else ""
             level = {"ok": logging.INFO, "warning": logging.WARNING}.get(check.state, logging.ERROR)
             text = f"preflight: {check.state:<8} {check.what:<28}  {check.found}{needed}{remedy}"
             self._screen.log(level, text, extra={"colour": _CHECK_COLOURS[check.state]})
 
-    def _start(self, run: Run, **_: Any) -> None:
-        self._options, self._rows = run.options, 0
+    def _start(self, _began: Began, at: float) -> None:
+        self._rows = 0
         self._close()
-        file = logging.FileHandler(run.options.report_log, mode="w", encoding="utf-8")
+        file = logging.FileHandler(self._options.report_log, mode="w", encoding="utf-8")
         self._add(self._file, file, logging.Formatter)
-        begin = datetime.fromtimestamp(run.clock.now(), UTC).replace(tzinfo=None).isoformat()
+        begin = datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat()
         self._both(f"Test init: {begin}Z")
 
     def _both(self, text: str, colour: str = "") -> None:
@@ -115,18 +123,18 @@ class ReportLog:
         if self._console:
             self._screen.info(text, extra={"colour": colour})
 
-    def _enter(self, phase: str, **_: Any) -> None:
-        self._screen.info(f"phase {phase}")
+    def _enter(self, phase: Phase, **_: Any) -> None:
+        self._screen.info(f"phase {phase.name}")
 
-    def _progress(self, phase: str, text: str, **_: Any) -> None:
-        self._screen.info(f"{phase}: {text}")
+    def _progress(self, said: Said, **_: Any) -> None:
+        self._screen.info(f"{said.phase}: {said.text}")
 
     def _row(self, row: Row, **_: Any) -> None:
         if not self._rows:
             for text in HEADER:
                 self._both(text)
         self._rows += 1
-        self._both(line(self._rows, row, self._options), "" if row.version_ok else RED)
+        self._both(row_line(self._rows, row, self._options), "" if row.version_ok else RED)
 
     def _step(self, step: Step, **_: Any) -> None:
         self._both(f"step {step}", _VERDICT_COLOURS.get(step.verdict.outcome, BOLD_YELLOW))
@@ -140,13 +148,16 @@ class ReportLog:
             self._close()
         if not self._console:
             self._tell(self._screen, verdict)
+        elif verdict.outcome in (PREFLIGHT, PREFLIGHT_OK):
+            logging.getLogger("locust.stats_logger").disabled = True  # Locust's tables would be empty
 
     def _tell(self, logger: logging.Logger, verdict: Verdict) -> None:
         level = logging.ERROR if EXIT_CODES[verdict.outcome] else logging.INFO
         colour = _VERDICT_COLOURS.get(verdict.outcome, BOLD_YELLOW)
-        logger.log(level, f"Verdict: {verdict.outcome}", extra={"colour": colour})
-        for reason in (*verdict.reasons, *verdict.causes):
-            logger.log(level, f"  {reason}")
+        title, *texts = lines(verdict)
+        logger.log(level, title, extra={"colour": colour})
+        for text in texts:
+            logger.log(level, text)
 
     def _quit(self, **_: Any) -> None:
         if self._console and self._verdict is not None:  # after Locust's own tables, where it is not overlooked

@@ -23,20 +23,22 @@ from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from scenario.outputs import csv
-from scenario.outputs.history import History, without_password
+from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, cells, names
+from scenario.outputs.history import History
 from scenario.outputs.series import table
 from scenario.run import events
-from scenario.run.records import Row
+from scenario.run.results import Row, Verdict
 from scenario.settings.options import Options
+from scenario.settings.secrets import redacted
 from scenario.verdict.held import HELD_SHARE
-from scenario.verdict.judge import ROWS_SHARE
+from scenario.verdict.single import ROWS_SHARE
 
 _STATIC = Path(__file__).with_name("static")
 _PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 _AROUND, _MOST = 2, 200  # rows shown before and after a NOK; rows shown in all
-_SHOWN = ("second", "time_utc", "phase", "version", "version_latency_ms", "established", "close_wait", "sum",
+_AROUND_NOK = ("second", "time_utc", "phase", "version", "version_latency_ms", "established", "close_wait", "sum",
           "queue_backlog", "listener_held", "broker_fds", "version_error")  # fmt: skip
+_SHOWN = tuple(column for name in _AROUND_NOK for column in COLUMNS if column.name == name)
 _log = logging.getLogger(__name__)
 
 
@@ -56,9 +58,9 @@ class ReportFile:
 
     def __init__(self, environment: Environment, history: History) -> None:
         self.environment, self.history = environment, history
-        events.run_judged.add_listener(self._write)
+        events.on(Verdict, self._write)
 
-    def _write(self, **_: Any) -> None:
+    def _write(self, _verdict: Verdict, **_: Any) -> None:
         assert self.environment.parsed_options is not None
         if path := self.environment.parsed_options.connections_report:
             try:
@@ -75,9 +77,9 @@ def render(history: History) -> str:
         began=datetime.fromtimestamp(history.began, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         table=table(history.figures),
         around=list(_around_nok(history.rows)),
-        shown=_SHOWN,
-        step_columns=csv.STEP_COLUMNS,
-        steps=[csv.step_cells(step) for step in history.steps],
+        shown=names(_SHOWN),
+        step_columns=names(STEP_COLUMNS),
+        steps=[cells(STEP_COLUMNS, step) for step in history.steps],
         limits=_limits(history.options),
         options=_options(history.options),
         versions=_versions(history),
@@ -118,8 +120,7 @@ def _around_nok(rows: list[Row]) -> Iterator[list[object] | None]:
     for before, number in zip([-1, *near], near[:_MOST], strict=False):
         if number != before + 1:
             yield None
-        named = dict(zip(csv.COLUMNS, csv.cells(rows[number]), strict=True))
-        yield [named[column] for column in _SHOWN]
+        yield cells(_SHOWN, rows[number])
     if len(near) > _MOST:
         yield None
 
@@ -129,16 +130,15 @@ def _options(options: Options | None) -> dict[str, str]:
     if options is None:
         return {}
     values = {
-        **asdict(options),
+        **asdict(options.without_secrets()),
         "notify_urls": ", ".join(options.notify_urls),
         "duration": f"{options.duration:.0f} s",
         "baseline": f"{options.baseline} s",
         "version_slo": f"{options.version_slo:.0f} ms",
-        "inspector_token": "***" if options.inspector_token else "",
     }
     words = {True: "yes", False: "no"}
     return {
-        name.replace("_", " "): words[value] if isinstance(value, bool) else without_password(str(value))
+        name.replace("_", " "): words[value] if isinstance(value, bool) else redacted(str(value))
         for name, value in values.items()
     }
 

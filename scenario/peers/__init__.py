@@ -1,1 +1,15 @@
-"""What the scenario talks to, a room for each: only here is known what a peer says on the wire."""
+"""What the scenario talks to, a room for each: only here is known what a peer says on the wire.
+
+`broker` is what the scenario needs of a broker, `ngsiv2` the kind that there is; another is one more room, chosen here.
+"""
+
+from __future__ import annotations
+
+from scenario.peers.broker import Broker
+from scenario.peers.ngsiv2 import Ngsiv2
+from scenario.settings.options import Options
+
+
+def broker_of(options: Options) -> Broker:
+    """Return the broker that the options name, of its kind."""
+    return Ngsiv2(options.host, options.service, options.service_path)

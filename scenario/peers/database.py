@@ -8,21 +8,11 @@ from collections.abc import Callable
 import pymongo
 from pymongo.errors import PyMongoError
 
+from scenario.errors import DatabaseError
 from scenario.settings.values import SERVICE_RULE, is_service
 
 PING_TIMEOUT = 2.0  # s
 DROP_TIMEOUT = 10.0  # s
-
-
-class DatabaseError(Exception):
-    """The database did not do what it was asked; the text is one sentence."""
-
-
-def database_name(service: str) -> str:
-    """Return Orion's database of a service. Raises ValueError: then there is nothing that may be dropped."""
-    if not is_service(service):
-        raise ValueError(f"--service takes {SERVICE_RULE}, not {service!r}")
-    return f"orion-{service}"
 
 
 def ping(mongo: str) -> None:
@@ -31,12 +21,13 @@ def ping(mongo: str) -> None:
         _run(mongo, PING_TIMEOUT, lambda: client.admin.command("ping"))
 
 
-def drop(mongo: str, service: str) -> str:
-    """Drop the service's database; return its name. Raises DatabaseError; ValueError when it is no service."""
-    name = database_name(service)
+def drop(mongo: str, name: str) -> None:
+    """Drop a service's database. Raises DatabaseError; ValueError when it is none of a service: orion-<service>."""
+    prefix, _, service = name.partition("-")
+    if prefix != "orion" or not is_service(service):
+        raise ValueError(f"{name!r} is no database of a service: {SERVICE_RULE} after orion-")
     with _client(mongo) as client:
         _run(mongo, DROP_TIMEOUT, lambda: client.drop_database(name))
-    return name
 
 
 def _client(mongo: str) -> pymongo.MongoClient[dict[str, object]]:

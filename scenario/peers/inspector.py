@@ -6,28 +6,39 @@ The other side is `setup_scripts/connection_inspector.py`, or a plain rpyc_class
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
+import msgspec
 import rpyc
 
+from scenario.errors import InspectionError
+from scenario.peers.answers import WrongShapeError, parse
+from scenario.peers.inspection import Inspection
 from scenario.settings.options import Options
 
 CALL_SECONDS = 2.0  # for one inspect(), connecting included
 EVIDENCE_SECONDS = 8.0  # for the descriptor table; at 15,000 descriptors it takes about a second of CPU
 CONNECT_SECONDS = 1.0  # for each of a name's addresses
+MAX_ANSWER = 100_000  # bytes; the longest is some ten thousand
 
 _SOURCE = Path(__file__).resolve().parents[2] / "setup_scripts" / "connection_inspector.py"
 _log = logging.getLogger(__name__)
 
 
-class InspectionError(Exception):
-    """Why there are no counts, as one sentence."""
+class _Evidence(msgspec.Struct, frozen=True):
+    evidence: str
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    error: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+
+
+_Told = TypeVar("_Told", Inspection, _Evidence)
 
 
 class _Stream(rpyc.SocketStream):  # type: ignore[misc]
@@ -39,6 +50,8 @@ class _Stream(rpyc.SocketStream):  # type: ignore[misc]
         return bool(super().poll(self._left()))
 
     def read(self, count: int) -> bytes:
+        if count > MAX_ANSWER:
+            raise ValueError(f"{count} bytes where at most {MAX_ANSWER} belong")
         data = b""
         while len(data) < count:
             self.sock.settimeout(self._left())
@@ -82,15 +95,15 @@ class Inspector:
         listeners = options.listener_addresses
         return cls(host, port, options.process_name, options.broker_address[1], listeners, options.inspector_token)
 
-    def inspect(self) -> dict[str, object]:
-        """Return what `connection_inspector.inspect` tells; InspectionError within CALL_SECONDS when there is none."""
-        return self._call(CALL_SECONDS, *self.arguments)
+    def inspect(self) -> Inspection:
+        """Return what the inspector sees; InspectionError within CALL_SECONDS when that is nothing."""
+        return self._call(Inspection, CALL_SECONDS, *self.arguments)
 
     def evidence(self) -> str:
         """Return the broker's descriptor table; InspectionError within EVIDENCE_SECONDS when there is none."""
-        return str(self._call(EVIDENCE_SECONDS, *self.arguments, True)["evidence"])
+        return self._call(_Evidence, EVIDENCE_SECONDS, *self.arguments, True).evidence
 
-    def _call(self, seconds: float, *arguments: object) -> dict[str, object]:
+    def _call(self, kind: type[_Told], seconds: float, *arguments: object) -> _Told:
         end = time.monotonic() + seconds
         try:
             if self._stream is None:
@@ -98,14 +111,11 @@ class Inspector:
             self._stream.end = end
             if self._inspect is None:
                 self._inspect = self._find_method(self._stream)
-            seen: dict[str, object] = json.loads(self._inspect(*arguments))
+            return _parsed(self._inspect(*arguments), kind)
         except Exception as error:  # RPyC makes up classes for the errors of the other side
             self.close()
-            raise InspectionError(f"the inspector at {self._name} {_reason(error, seconds)}") from error
-        if "error" in seen:
-            self.close()
-            raise InspectionError(f"the inspector at {self._name} says: {seen['error']}")
-        return seen
+            reason = str(error) if isinstance(error, InspectionError) else _reason(error, seconds)
+            raise InspectionError(f"the inspector at {self._name} {reason}") from error
 
     def close(self) -> None:
         """Drop the connection; the next `inspect` makes a new one."""
@@ -138,6 +148,20 @@ class Inspector:
             _log.warning("rpyc_classic at %s gives a shell to everyone who reaches its port", self._name)
             self._warned = True
         return root.eval("inspect")
+
+
+def _parsed(answer: object, kind: type[_Told]) -> _Told:
+    """Return what an answer says; InspectionError when it tells why it says nothing, or is none of an inspector's."""
+    if not isinstance(answer, str):
+        raise InspectionError(f"does not answer as one: {type(answer).__name__} instead of text")
+    try:
+        refusal = parse(answer, _Refusal).error
+        seen = None if refusal else parse(answer, kind)
+    except WrongShapeError as error:
+        raise InspectionError(f"does not answer as one: {error}") from error
+    if seen is None:
+        raise InspectionError(f"says: {refusal}")
+    return seen
 
 
 def _reason(error: Exception, seconds: float) -> str:

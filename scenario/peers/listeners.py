@@ -1,45 +1,77 @@
-"""What the master asks the listeners: their stats, and to answer what they hold."""
+"""What is asked of the listeners: their stats, and to answer what they hold."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated
 
+import msgspec
 import requests
 
-from scenario.peers.broker import ask, reason
+from scenario.errors import ListenerError
+from scenario.peers.answers import Answer, Count, WrongShapeError, ask, parse, reason
+
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
-class ListenerError(Exception):
-    """A listener did not answer, or not rightly; the text is one sentence."""
+class Limits(msgspec.Struct, frozen=True):
+    """A listener's limit on open files."""
+
+    nofile_soft: int
 
 
-def stats(address: str) -> dict[str, Any]:
-    """Return what GET /-/stats of the listener at host:port tells; nothing when it is another kind of receiver."""
-    answer = _ask("GET", f"http://{address}/-/stats")
+class ListenerStats(msgspec.Struct, frozen=True):
+    """What GET /-/stats of a listener tells: counters since its start, what it holds now, how it was started (s)."""
+
+    held: Count
+    accepted: Count
+    received: Count
+    out_of_descriptors: Count
+    abandoned: Count
+    delay: Seconds
+    timeout: Seconds
+    limits: Limits
+
+
+class _Release(msgspec.Struct, frozen=True):
+    token: str
+
+
+class _Released(msgspec.Struct, frozen=True):
+    released: Count
+
+
+def stats(address: str) -> ListenerStats | None:
+    """Return the stats of the listener at host:port; None of another kind of receiver. Raises ListenerError."""
     try:
-        found = answer.json() if answer.status_code == 200 else {}
-    except ValueError:
-        found = {}
-    return found if isinstance(found, dict) else {}
+        return read_stats(_ask("GET", f"http://{address}/-/stats"))
+    except WrongShapeError:
+        return None
+
+
+def read_stats(answer: Answer) -> ListenerStats:
+    """Return the stats that an answer tells. Raises WrongShapeError."""
+    if answer.status != 200:
+        raise WrongShapeError(str(answer))
+    return parse(answer.body, ListenerStats)
 
 
 def release(address: str) -> int:
-    """Have a listener answer what it holds, and close; return how many notifications that were."""
+    """Have a listener answer what it holds, and close; return how many notifications. Raises ListenerError."""
     url = f"http://{address}/-/release"
     try:
-        token = _ask("GET", url).json()["token"]
-    except (ValueError, KeyError, TypeError):
+        token = parse(_ask("GET", url).body, _Release).token
+    except WrongShapeError:
         token = ""  # it will say itself what it wants
-    answer = _ask("POST", f"{url}?close", {"Release-Token": str(token)})
+    answer = _ask("POST", f"{url}?close", {"Release-Token": token})
     try:
-        return int(answer.json()["released"])
-    except (ValueError, KeyError, TypeError):
-        refused = f"the listener at {address} does not take POST /-/release: HTTP {answer.status_code}"
+        return parse(answer.body, _Released).released
+    except WrongShapeError:
+        refused = f"the listener at {address} does not take POST /-/release: HTTP {answer.status}"
         raise ListenerError(f"{refused} (is it told -admin any?)") from None
 
 
-def _ask(method: str, url: str, headers: Mapping[str, str] | None = None) -> requests.Response:
+def _ask(method: str, url: str, headers: Mapping[str, str] | None = None) -> Answer:
     try:
         return ask(method, url, headers or {})
     except requests.RequestException as error:

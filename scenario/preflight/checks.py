@@ -7,42 +7,23 @@ wake-up pair of each handle).
 
 from __future__ import annotations
 
-import json
 import resource
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from scenario.peers.database import database_name
-from scenario.run.records import Check
+from scenario.errors import PreflightError
+from scenario.peers import broker_of
+from scenario.run.found import Found
+from scenario.run.results import Check
 from scenario.settings.options import Options
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 FDS_PER_NOTIFICATION = 3
 SPARE = 200  # descriptors or threads, for everything but the notifications
-DEFAULT_HTTP_TIMEOUT = 5000  # ms, Orion's -httpTimeout
 LINUX_PORTS = 32768, 60999  # for outgoing connections to one address, ip(7)
+CLIENTS = 20  # connections of the test to the broker's port, at one time, beside the idle clients
 RELEASE_MARGIN = 15  # s after --hold by which the listeners have let go
 IN_ENVIRONMENT = "(--force when an ORION_ variable of the broker's environment sets it)"
-
-
-@dataclass
-class Found:
-    """What the checks look at. None: it was not to be had, and `problems` tells why."""
-
-    options: Options
-    absent_users: list[str]
-    version: str | None = None
-    process: dict[str, Any] | None = None  # as connection_inspector.py tells
-    listeners: dict[str, dict[str, Any] | None] = field(default_factory=dict)  # GET /-/stats by host:port; {}: not ours
-    problems: dict[str, str] = field(default_factory=dict)
-
-    def argument(self, option: str) -> str | None:
-        """Return what follows `option` on the broker's command line, the last time; None when it is not there."""
-        words = self.process["command_line"] if self.process else []
-        return next((value for word, value in reversed(list(pairwise(words))) if word == option), None)
 
 
 Checks = Iterator[Check]
@@ -51,6 +32,13 @@ Checks = Iterator[Check]
 def checks(found: Found) -> list[Check]:
     """Return the table: broker, process and its command line, limits, listeners, database, this process."""
     return [check for look in _TABLE for check in look(found)]
+
+
+def require(table: Iterable[Check]) -> None:
+    """Raise PreflightError when there is an error in the table."""
+    errors = [f"{check.what}: {check.found}; {check.remedy}" for check in table if check.state == ERROR]
+    if errors:
+        raise PreflightError("\n".join(errors))
 
 
 def _judged(  # noqa: PLR0917 - a line of the table, column by column
@@ -71,9 +59,7 @@ def _broker(found: Found) -> Checks:
         remedy = f"curl {options.host}/version has to answer; --host names the broker"
         yield Check("broker", ERROR, found.problems["broker"], "GET /version answers", remedy)
         return
-    answer = json.loads(found.version)
-    version = answer.get("orion", {}).get("version") if isinstance(answer.get("orion"), dict) else None
-    yield Check("broker", OK, f"{options.host}, {'Orion ' + str(version) if version else found.version[:80]}")
+    yield Check("broker", OK, f"{options.host}, {broker_of(options).name(found.version)}")
 
 
 def _process(found: Found) -> Checks:
@@ -86,8 +72,12 @@ def _process(found: Found) -> Checks:
         )
         yield Check("inspector", ERROR, found.problems["process"], "it sees the broker's process", remedy)
         return
-    yield Check("inspector", OK, f"process {found.process['pid']} ({found.process['name']})")
-    left = found.process["to_listeners"].get("ESTABLISHED", 0)
+    yield Check("inspector", OK, f"process {found.process.pid} ({found.process.name})")
+    if found.process.also_listening:
+        others = ", ".join(str(pid or "a hidden one") for pid in found.process.also_listening)
+        remedy = "end it: each takes some of the connections, and one of them is counted"
+        yield Check("broker's port", ERROR, f"process {others} listens there, too", "the broker alone", remedy)
+    left = found.process.to_listeners.get("ESTABLISHED", 0)
     remedy = "wait until the listeners have closed them, after their -timeout: used again, they would not count as held"
     yield _judged("connections at rest", not left, f"{left} lead to the listeners", "none", remedy, WARNING)
 
@@ -95,27 +85,36 @@ def _process(found: Found) -> Checks:
 def _notification_mode(found: Found) -> Checks:
     if found.process is None:
         return
-    wanted = found.options.subscriptions
+    wanted, line = found.options.subscriptions, found.command_line
     needed = f"threadpool:60000:{wanted}"
     remedy = f"start the broker with -notificationMode {needed} {IN_ENVIRONMENT}"
-    mode = found.argument("-notificationMode")
-    name, *sizes = (mode or "transient").split(":")
-    if name == "persistent":
+    mode, pool = line.argument("-notificationMode"), line.pool(found.options.service)
+    if line.mode == "persistent":
         yield Check("notification mode", ERROR, "persistent: one connection for all", needed, remedy)
-    elif name != "threadpool" or len(sizes) < 2 or not all(size.isdigit() for size in sizes[:2]):
+    elif pool is None:
         yield Check("notification mode", WARNING, mode or "not on the command line: transient", needed, remedy)
     else:
-        queue, workers = map(int, sizes[:2])
-        enough = workers >= wanted and queue + workers >= wanted
+        enough = pool.workers >= wanted and pool.queue + pool.workers >= wanted
+        if pool.own:
+            needed = f"{found.options.service}:60000:{wanted}"
+            remedy = f"the service has a pool of its own: start the broker with -notificationMode ...,{needed}"
         yield _judged("notification mode", enough, mode, needed, remedy, _too_small(found))
+
+
+def _cycles(found: Found) -> Checks:
+    given, least = found.options.cycles, found.cycles_to_tell
+    if given and found.process is not None:
+        remedy = (
+            f"--cycles {least}, or a pool of fewer workers: they take turns, and each one's first use counts as none"
+        )
+        yield _judged("cycles", given >= least, given, f"{least}, to tell a leak", remedy)
 
 
 def _http_timeout(found: Found) -> Checks:
     if found.process is None:
         return
-    given = found.argument("-httpTimeout") or ""
-    timeout = int(given) if given.isdigit() else DEFAULT_HTTP_TIMEOUT
-    delay = max((stats["delay"] for stats in found.listeners.values() if stats), default=None)
+    given, timeout = found.argument("-httpTimeout"), found.command_line.http_timeout
+    delay = found.delay
     if delay is None:
         return
     needed = f"above the listener's delay, {delay:g} s"
@@ -130,7 +129,7 @@ def _http_timeout(found: Found) -> Checks:
 def _flags(found: Found) -> Checks:
     if found.process is None:
         return
-    words = found.process["command_line"]
+    words = found.process.command_line
     needed = [("-multiservice", ERROR, "the service has a database of its own, which is dropped")]
     if found.options.queue_size:
         needed.append(("-statNotifQueue", WARNING, "the queue's columns stay empty without it"))
@@ -138,11 +137,15 @@ def _flags(found: Found) -> Checks:
         there = flag in words
         remedy = f"start the broker with {flag} {IN_ENVIRONMENT}"
         yield _judged(flag, there, "given" if there else "not on the command line", why, remedy, state)
-    pool = found.argument("-reqPoolSize") or "0"
-    if pool.isdigit() and int(pool):
+    pool = found.command_line.request_pool
+    if pool:
         least = found.options.idle_connections + 5
         remedy = f"start the broker with -reqPoolSize {least} or more, or use fewer --idle-connections"
-        yield _judged("-reqPoolSize", int(pool) >= least, pool, f"{least}: each idle client takes one", remedy, WARNING)
+        yield _judged("-reqPoolSize", pool >= least, pool, f"{least}: each idle client takes one", remedy, WARNING)
+    clients, least = found.command_line.max_connections, found.options.idle_connections + CLIENTS
+    remedy = f"start the broker with -maxConnections {least} or more, or use fewer --idle-connections"
+    needed_clients = f"{least}: --idle-connections, and the test's own"
+    yield _judged("-maxConnections", clients >= least, clients, needed_clients, remedy, WARNING)
 
 
 def _limits(found: Found) -> Checks:
@@ -150,15 +153,16 @@ def _limits(found: Found) -> Checks:
         return
     wanted = found.options.subscriptions
     needed = wanted * FDS_PER_NOTIFICATION + SPARE
-    nofile, nproc = found.process["nofile"][0], found.process["nproc"][0]
+    nofile = found.process.nofile
     why = f"{needed}: {wanted} notifications x {FDS_PER_NOTIFICATION} + {SPARE}"
     remedy = f"start the broker after ulimit -n {needed}"
     enough = nofile is None or nofile >= needed
     yield _judged("broker's open files", enough, _limit(nofile), why, remedy, _too_small(found))
-    threads = wanted + SPARE
-    remedy = f"start the broker after ulimit -u {threads}"
-    text = f"{threads}: a thread per notification + {SPARE}"
-    yield _judged("broker's processes", nproc is None or nproc >= threads, _limit(nproc), text, remedy, WARNING)
+    if found.process.threads_limits:
+        limit, threads = found.process.threads_limits[0], wanted + SPARE
+        left = limit.limit - limit.used + found.process.threads
+        shown, text = f"{left} of {limit.limit} ({limit.where})", f"{threads}: a thread per notification + {SPARE}"
+        yield _judged("broker's threads", left >= threads, shown, text, limit.remedy(threads), WARNING)
 
 
 def _too_small(found: Found) -> str:
@@ -171,7 +175,7 @@ def _limit(value: int | None) -> str:
 
 
 def _ports(found: Found) -> Checks:
-    known = found.process and found.process.get("ephemeral_ports")
+    known = found.process and found.process.ephemeral_ports
     low, high = known or LINUX_PORTS
     most, address = max((count, address) for address, count in _shares(found.options).items())
     there = high - low + 1
@@ -197,18 +201,18 @@ def _listeners(found: Found) -> Checks:
     shares = _shares(found.options)
     for address, stats in found.listeners.items():
         what = f"listener {address}"
-        if stats is None:
+        if address in found.problems:
             remedy = "start it: python -m listener -delay 5m; --notify-url names it"
             yield Check(what, ERROR, found.problems[address], "it takes connections", remedy)
-        elif not stats:
+        elif stats is None:
             remedy = "python -m listener tells its delay and limits, from the same host or with -admin any"
             state, why = (ERROR, "it lets go when told to") if found.options.stepped else (WARNING, "it tells")
             yield Check(what, state, "it answers, but not GET /-/stats", why, remedy)
         else:
-            needed, limit = shares[address] + SPARE, stats["limits"]["nofile_soft"]
-            shown = f"delay {stats['delay']:g} s, timeout {stats['timeout']:g} s, {limit} open files"
+            needed, limit = shares[address] + SPARE, stats.limits.nofile_soft
+            shown = f"delay {stats.delay:g} s, timeout {stats.timeout:g} s, {limit} open files"
             yield _judged(what, limit >= needed, shown, f"{needed} open files", f"start it after ulimit -n {needed}")
-            yield from _delay(found.options, f"{what}: delay", stats["delay"])
+            yield from _delay(found.options, f"{what}: delay", stats.delay)
 
 
 def _delay(options: Options, what: str, delay: float) -> Checks:
@@ -224,7 +228,7 @@ def _database(found: Found) -> Checks:
     options = found.options
     if not options.reset:
         return
-    name = database_name(options.service)
+    name = broker_of(options).database
     if problem := found.problems.get("database"):
         remedy = "--mongo names the broker's database; --no-reset does without"
         yield Check("database", ERROR, problem, f"it answers, for {name} is dropped", remedy)
@@ -241,6 +245,6 @@ def _own_limits(found: Found) -> Checks:
 
 
 _TABLE = (
-    _users, _broker, _process, _notification_mode, _http_timeout, _flags, _limits, _ports, _listeners, _database,
-    _own_limits,
+    _users, _broker, _process, _notification_mode, _cycles, _http_timeout, _flags, _limits, _ports, _listeners,
+    _database, _own_limits,
 )  # fmt: skip

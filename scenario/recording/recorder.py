@@ -1,150 +1,171 @@
-"""Keeps the run that is under way, next to the shape: its records, rows and verdict. One per master or only process."""
+"""Keeps the run under way, or one that is read back: takes its records one by one, makes rows of them, has it judged.
+
+It is all that a verdict is drawn from: the same records, in the same order and at the same moments, come to the same
+rows and the same verdict. One per master, only process, or replay.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
-from locust.env import Environment
-
-from scenario.preflight.checks import Found
 from scenario.recording.timeline import Timeline
 from scenario.run import events
+from scenario.run.found import Found
 from scenario.run.progress import Progress
-from scenario.run.records import IdleClients, Rest, Sample, Seeded, Step, Update, Verdict
-from scenario.run.run import Run, Schedule
-from scenario.verdict.held import Judged, held_per_row
-from scenario.verdict.judge import EXIT_CODES, INCONCLUSIVE, PREFLIGHT, PREFLIGHT_OK, judge
+from scenario.run.records import Began, HoldBegan, HoldEnded, Interrupted, Phase, Refused, RunEnded, Unforeseen, Update
+from scenario.run.results import Rest, Row, Step, Verdict
+from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.run.schedule import Schedule
+from scenario.verdict.held import Hold, held_per_row
+from scenario.verdict.judge import judge
+from scenario.verdict.outcomes import EXIT_CODES, INCONCLUSIVE, PASS, PREFLIGHT, PREFLIGHT_OK, endings, verdict_of
+from scenario.verdict.single import judge_hold
 
 
 class Recorder:
-    """Listens to the events of a run and, at its end, whichever way it comes, has it judged once."""
+    """Fires a Row when a second is complete, a Step when a hold is judged, and one Verdict per run."""
 
-    def __init__(self, environment: Environment, link: events.Link) -> None:
-        self.environment, self.link = environment, link
-        self.reset()
+    def __init__(self) -> None:
         self.phase = ""  # no run yet
-        for hook in (
-            events.version_probed, events.queue_sampled, events.connections_sampled, events.listener_sampled
-        ):  # fmt: skip
-            hook.add_listener(self._take_sample)
-        events.subscriptions_seeded.add_listener(self._take_seeded)
-        events.update_sent.add_listener(self._take_update)
-        events.idle_clients_reported.add_listener(self._take_idle)
-        environment.events.test_stop.add_listener(self.interrupt)
-        environment.events.quitting.add_listener(self.interrupt)
+        self._forget()
+        events.on(object, self.take)
 
-    def reset(self) -> None:
-        """Forget the run before; the next one has begun."""
-        self.phase = "preflight"
-        self.run: Run | None = None
-        self.found: Found | None = None
+    def _forget(self) -> None:
+        self.found: Found | None = None  # what the run is
+        self.began = False
         self.steps: list[Step] = []
-        self.judge: Callable[[Judged, Sequence[Step]], Verdict] = lambda run, _: judge(run)
-        self.next_step()
         self.verdict: Verdict | None = None
-        self.last_record = time.monotonic()
-        self.environment.process_exit_code = None
+        self._begin_hold(0)
 
-    def next_step(self) -> None:
+    def _begin_hold(self, subscriptions: int) -> None:
         """Forget what was held before; the connections are to be held again."""
+        self.subscriptions = subscriptions
         self.progress = Progress()
         self.timeline: Timeline | None = None
+        self.last_sample = 0.0  # s since the epoch
 
-    def begin(self, run: Run) -> None:
-        """Take up a run whose options are known."""
-        self.run = run
-        events.run_started.fire(run=run)
+    def take(self, record: Any, at: float) -> None:  # noqa: PLR0912 - a line per kind
+        """Take a record that arrived `at` (s since the epoch, on the master's clock)."""
+        if isinstance(record, Row | Step | Verdict):
+            return  # they come from here
+        self.advance(at)
+        match record:
+            case Phase(name="preflight"):
+                self._forget()
+                self.phase = record.name
+            case Phase():
+                self.phase = record.name
+            case Began():
+                self.began = True
+            case Found():
+                self.found = record
+            case Refused():
+                self._refuse(record.problem, at)
+            case HoldBegan():
+                self._begin_hold(record.subscriptions)
+            case Schedule():
+                self._schedule(record)
+            case VersionSample() | QueueSample() | ConnectionSample() | ListenerSample():
+                self.last_sample = at
+                if self.timeline is not None and self.verdict is None:
+                    self.timeline.add(record, at)
+            case Interrupted():
+                self.progress = replace(self.progress, interrupted=self.phase)
+            case HoldEnded():
+                self._judge_step(at)
+            case RunEnded():
+                self._judge(at)
+            case Unforeseen() if self.verdict is not None:
+                self._take_back(self.verdict, record, at)
+            case _:
+                self.progress = self.progress.after(record)
+        if isinstance(record, Update) and self.timeline is not None:
+            self.timeline.update_answered = record.answered
 
-    def enter(self, phase: str) -> None:
-        """Note the phase that the run is in."""
-        self.phase = phase
-        events.phase_entered.fire(phase=phase)
+    @property
+    def under_way(self) -> bool:
+        """Tell whether a run has begun that was not judged yet."""
+        return bool(self.phase) and self.verdict is None
 
-    def schedule(self, schedule: Schedule) -> Timeline:
-        """Fix the seconds of the run, everywhere, and start its timeline."""
-        assert self.run is not None
+    @property
+    def complete(self) -> bool:
+        """Tell whether the last row of the hold under way has been handed out."""
+        return self.timeline is not None and self.timeline.complete
+
+    def advance(self, now: float) -> None:
+        """Hand out the rows that waited long enough at `now`, s since the epoch."""
+        if self.timeline is not None:
+            self.timeline.advance(now)
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of the hold under way."""
+        return self.timeline.rows if self.timeline is not None else []
+
+    def _schedule(self, schedule: Schedule) -> None:
         step = len(self.steps) + 1
-        self.timeline = Timeline(self.run.options, schedule, lambda row: events.row_completed.fire(row=row), step)
-        self.last_record = time.monotonic() + schedule.start - self.run.clock.now()  # silence counts from the start
-        self.link.schedule(schedule)
-        return self.timeline
+        self.timeline = Timeline(self._hold().options, schedule, events.fire, step)
+        self.last_sample = schedule.start  # silence counts from here
 
-    def refuse(self, problem: str) -> None:
-        """End a run that may not start; without a problem, one that was not meant to."""
-        outcome = PREFLIGHT if problem else PREFLIGHT_OK
-        self._conclude(Verdict(outcome, tuple(problem.splitlines()), EXIT_CODES[outcome]))
+    def _hold(self) -> Hold:
+        assert self.found is not None
+        options = replace(self.found.options, subscriptions=self.subscriptions)
+        schedule = self.timeline.schedule if self.timeline is not None else None
+        return Hold(options, self.progress, schedule, self.rows, self.found)
 
-    def interrupt(self, **_: Any) -> None:
-        """Judge the run as interrupted, unless it was judged already."""
-        if self.phase and self.verdict is None:
-            self.progress.interrupted = self.phase
-            self.conclude()
-
-    def conclude(self) -> None:
-        """Hand out the last rows, and judge."""
-        if self.run is None:
-            self._conclude(Verdict(INCONCLUSIVE, (f"interrupted in phase {self.phase}",), EXIT_CODES[INCONCLUSIVE]))
-            return
-        self._conclude(self.judge(self._judged(self.run), self.steps))
-
-    def judge_step(self) -> None:
-        """Judge what was held since `next_step`, and add it to the steps."""
-        assert self.run is not None
-        judged = self._judged(self.run)
-        after = [row.version for row in judged.rows if row.since_trigger >= 0 and row.version]
-        latencies = [probe.latency for probe in after if not probe.error and probe.latency is not None]
-        step = Step(
-            number=len(self.steps) + 1,
-            subscriptions=judged.options.subscriptions,
-            held=max((held for held, _ in held_per_row(judged)), default=None),
-            rows=len(after),
-            nok=sum(bool(probe.error) for probe in after),
-            latency_median=median(latencies) if latencies else None,
-            latency_max=max(latencies, default=None),
-            rest=self.rest(),
-            verdict=judge(judged),
-        )
-        self.steps.append(step)
-        events.step_judged.fire(step=step)
-
-    def rest(self) -> Rest:
+    def _rest(self) -> Rest:
         """Return the broker at rest: the medians of the rows before the update."""
-        rows = self.timeline.rows if self.timeline else []
-        before = [(row.sum, row.connections) for row in rows if row.since_trigger < 0 and row.connections]
+        before = [(row.sum, row.connections) for row in self.rows if row.since_trigger < 0 and row.connections]
         figures = [(total, sample.fds, sample.threads, sample.rss) for total, sample in before]
         columns = [[value for value in column if value is not None] for column in zip(*figures, strict=True)]
         return Rest(*(round(median(column)) if column else None for column in columns))
 
-    def _judged(self, run: Run) -> Judged:
-        if self.timeline is not None:
-            self.timeline.flush()
-        schedule = run.schedule if self.timeline is not None else None
-        rows = self.timeline.rows if self.timeline is not None else []
-        return Judged(run.options, self.progress, schedule, rows, self.found)
+    def _refuse(self, problem: str, at: float) -> None:
+        outcome = PREFLIGHT if problem else PREFLIGHT_OK
+        self._conclude(Verdict(outcome, tuple(problem.splitlines()), EXIT_CODES[outcome]), at)
 
-    def _conclude(self, verdict: Verdict) -> None:
+    def _judge_step(self, at: float) -> None:
+        """Judge what was held since HoldBegan, and add it to the steps."""
+        self._flush(at)
+        hold = self._hold()
+        after = [row.version for row in hold.rows if row.since_trigger >= 0 and row.version]
+        latencies = [sample.latency for sample in after if not sample.error and sample.latency is not None]
+        step = Step(
+            number=len(self.steps) + 1,
+            subscriptions=hold.options.subscriptions,
+            held=max((held for held, _ in held_per_row(hold)), default=None),
+            rows=len(after),
+            nok=sum(bool(sample.error) for sample in after),
+            latency_median=median(latencies) if latencies else None,
+            latency_max=max(latencies, default=None),
+            rest=self._rest(),
+            verdict=judge_hold(hold),
+        )
+        self.steps.append(step)
+        events.fire(step, at)
+
+    def _judge(self, at: float) -> None:
+        if self.verdict is not None:
+            return
+        self._flush(at)
+        if not self.began or self.found is None:
+            self._conclude(verdict_of(endings(self.progress), bool(self.progress.interrupted)), at)
+        else:
+            hold = replace(self._hold(), options=self.found.options)
+            self._conclude(judge(hold, self.steps, self._rest()), at)
+
+    def _take_back(self, verdict: Verdict, error: Unforeseen, at: float) -> None:
+        """An output may fail at the verdict itself: then the run is not green."""
+        if verdict.outcome == PASS:
+            reasons = (*self.progress.after(error).missing, *verdict.reasons)
+            self._conclude(Verdict(INCONCLUSIVE, reasons, EXIT_CODES[INCONCLUSIVE]), at)
+
+    def _flush(self, at: float) -> None:
+        if self.timeline is not None:
+            self.timeline.flush(at)
+
+    def _conclude(self, verdict: Verdict, at: float) -> None:
         self.verdict = verdict
-        self.environment.process_exit_code = verdict.exit_code
-        events.run_judged.fire(verdict=verdict)
-
-    def _take_sample(self, record: Sample) -> None:
-        self.last_record = time.monotonic()
-        if self.timeline is not None and self.verdict is None:
-            self.timeline.add(record)
-
-    def _take_seeded(self, record: Seeded) -> None:
-        self.last_record = time.monotonic()
-        self.progress.created += record.created
-        self.progress.refused += record.refused
-        self.progress.refusal = self.progress.refusal or record.error
-
-    def _take_update(self, record: Update) -> None:
-        self.progress.update = record
-        if self.timeline is not None:
-            self.timeline.update_answered = record.at + record.latency / 1000
-
-    def _take_idle(self, record: IdleClients) -> None:
-        self.progress.idle = record
+        events.fire(verdict, at)

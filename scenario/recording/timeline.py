@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from scenario.run.records import ConnectionSample, ListenerSample, Probe, QueueSample, Row, Sample
-from scenario.run.run import Schedule
+from scenario.run.results import Row
+from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, Sample, VersionSample
+from scenario.run.schedule import Schedule
 from scenario.settings.options import Options
 
-_S = TypeVar("_S", Probe, QueueSample, ConnectionSample, ListenerSample)
+_S = TypeVar("_S", VersionSample, QueueSample, ConnectionSample, ListenerSample)
 PATIENCE = 6.0  # s: above the sum of a probe's limits; a row waits no longer for what has not come
 
 
 class Timeline:
     """Rows in the order of their seconds, each handed to `emit` once, as soon as it is complete or its time is over."""
 
-    def __init__(self, options: Options, schedule: Schedule, emit: Callable[[Row], None], step: int = 1) -> None:
+    def __init__(self, options: Options, schedule: Schedule, emit: Callable[[Row, float], None], step: int = 1) -> None:
         self.rows: list[Row] = []
         self.update_answered: float | None = None  # s since the epoch; ends the phase "trigger"
-        self._schedule, self._emit, self._step = schedule, emit, step
-        self._expected: set[type[Sample]] = {Probe, ListenerSample}
+        self.schedule, self._emit, self._step = schedule, emit, step
+        self._expected: set[type[Sample]] = {VersionSample, ListenerSample}
         if options.queue_size:
             self._expected.add(QueueSample)
         if options.connection_info:
@@ -28,50 +29,50 @@ class Timeline:
         self._next = schedule.start
         self._waiting: dict[int, dict[type[Sample], Sample]] = {}
 
-    def add(self, sample: Sample) -> None:
+    def add(self, sample: Sample, now: float) -> None:
         """Take a probe's record; one that comes after its row was handed out is dropped."""
-        if self._next <= sample.second <= self._schedule.end:
+        if self._next <= sample.second <= self.schedule.end:
             self._waiting.setdefault(sample.second, {})[type(sample)] = sample
-            self.advance()
+            self.advance(now)
 
-    def advance(self, now: float = 0.0) -> None:
+    def advance(self, now: float) -> None:
         """Hand out the rows that are complete, and at `now` (s since the epoch) those that waited long enough."""
-        while self._next <= self._schedule.end:
+        while self._next <= self.schedule.end:
             samples = self._waiting.get(self._next, {})
             if not samples.keys() >= self._expected and now < self._next + PATIENCE:
                 return
-            self._hand_out(samples)
+            self._hand_out(samples, now)
 
-    def flush(self) -> None:
+    def flush(self, now: float) -> None:
         """Hand out everything that has come, complete or not."""
         while self._waiting:
-            self._hand_out(self._waiting.get(self._next, {}))
+            self._hand_out(self._waiting.get(self._next, {}), now)
 
     @property
     def complete(self) -> bool:
         """Tell whether the last row has been handed out."""
-        return self._next > self._schedule.end
+        return self._next > self.schedule.end
 
-    def _hand_out(self, samples: dict[type[Sample], Sample]) -> None:
+    def _hand_out(self, samples: dict[type[Sample], Sample], now: float) -> None:
         second, self._next = self._next, self._next + 1
         self._waiting.pop(second, None)
         if not samples:
             return  # nobody measured: there is no row, and the verdict counts it as missing
         row = Row(
             second,
-            second - self._schedule.trigger,
+            second - self.schedule.trigger,
             self._phase(second),
-            version=_of(Probe, samples),
+            version=_of(VersionSample, samples),
             queue=_of(QueueSample, samples),
             connections=_of(ConnectionSample, samples),
             listener=_of(ListenerSample, samples),
             step=self._step,
         )
         self.rows.append(row)
-        self._emit(row)
+        self._emit(row, now)
 
     def _phase(self, second: int) -> str:
-        if second < self._schedule.trigger:
+        if second < self.schedule.trigger:
             return "baseline"
         return "trigger" if self.update_answered is None or second <= self.update_answered else "observe"
 

@@ -1,15 +1,15 @@
-"""What the run has achieved beside its rows: subscriptions created, the update, the idle clients, how it ended."""
+"""What a hold has come to beside its rows: subscriptions created, the update, the idle clients, how it ended."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from scenario.run.records import IdleClients, Update
+from scenario.run.records import Ended, IdleClients, Reset, Seeded, Unforeseen, Update
 
 
-@dataclass
+@dataclass(frozen=True)
 class Progress:
-    """Filled by the recorder; the shape reads it to go on, the verdict to judge."""
+    """The flow reads it to go on, the verdict to judge."""
 
     existing: int = 0  # subscriptions that were there before (--no-reset)
     left: int = 0  # subscriptions that were there after their database was dropped
@@ -19,5 +19,26 @@ class Progress:
     update: Update | None = None
     idle: IdleClients | None = None
     interrupted: str = ""  # the phase in which somebody stopped the run
-    failures: list[str] = field(default_factory=list)  # what makes the run a FAIL beside its rows
-    missing: list[str] = field(default_factory=list)  # what makes it INCONCLUSIVE
+    failures: tuple[str, ...] = ()  # what makes the run a FAIL beside its rows
+    missing: tuple[str, ...] = ()  # what makes it INCONCLUSIVE
+
+    def after(self, record: object) -> Progress:  # noqa: PLR0911 - a line per kind
+        """Return what it has come to after one more record."""
+        match record:
+            case Reset():
+                return replace(self, existing=record.existing, left=record.left)
+            case Seeded():
+                created, refused = self.created + record.created, self.refused + record.refused
+                return replace(self, created=created, refused=refused, refusal=self.refusal or record.error)
+            case Update():
+                return replace(self, update=record)
+            case IdleClients():
+                return replace(self, idle=record)
+            case Ended(failed=True):
+                return replace(self, failures=(*self.failures, record.reason))
+            case Ended():
+                return replace(self, missing=(*self.missing, record.reason))
+            case Unforeseen():
+                lack = f"unforeseen, in {record.where}: {record.error} (the log has the traceback)"
+                return self if lack in self.missing else replace(self, missing=(*self.missing, lack))
+        return self

@@ -1,96 +1,18 @@
-"""What a process knows of the run under way: its id, options, clock, schedule and share of the seeding."""
+"""What every process knows of the run under way."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Iterator
+import uuid
 from dataclasses import dataclass, field
-from typing import Any
 
-import gevent
-
+from scenario.run.schedule import Clock
 from scenario.settings.options import Options
 
 
 @dataclass(frozen=True)
-class Clock:
-    """The master's clock, in every process: monotonic, so that no adjustment of the time of day shifts a row."""
-
-    offset: float
-
-    @classmethod
-    def showing(cls, now: float) -> Clock:
-        """Return a clock that shows `now` (s since the epoch) now."""
-        return cls(now - time.monotonic())
-
-    def now(self) -> float:
-        """Return s since the epoch."""
-        return time.monotonic() + self.offset
-
-    def sleep_until(self, moment: float) -> None:
-        """Sleep until `moment` (s since the epoch); at once when it is over."""
-        while (left := moment - self.now()) > 0:
-            gevent.sleep(left)
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """When the probes start, the update is sent and the last row is due: whole seconds since the epoch.
-
-    `release`: when the listeners are told to answer; None: they answer after their own delay.
-    """
-
-    start: int
-    trigger: int
-    end: int
-    release: int | None = None
-
-    @classmethod
-    def beginning(cls, now: float, options: Options) -> Schedule:
-        """Leave the users two seconds to start; then baseline, trigger, and the duration from there."""
-        start = math.ceil(now) + 2
-        trigger = start + options.baseline
-        release = trigger + options.hold if options.stepped else None
-        return cls(start, trigger, trigger + math.ceil(options.duration), release)
-
-    @classmethod
-    def at_rest(cls, now: float, options: Options) -> Schedule:
-        """Return one that ends with its baseline."""
-        begun = cls.beginning(now, options)
-        return cls(begun.start, begun.trigger, begun.trigger - 1)
-
-
-@dataclass
 class Run:
-    """One run, in one process. `schedule` is None before the baseline; `quota`: the subscriptions to create here."""
+    """One run: its options, and the clock that stamps it."""
 
-    id: str
     options: Options
     clock: Clock
-    quota: Iterator[int] = field(default_factory=lambda: iter(()))
-    schedule: Schedule | None = None
-
-    def to_message(self, quota: range) -> dict[str, Any]:
-        """Return what a worker needs to join the run with a share of the seeding."""
-        return {
-            "run": self.id,
-            "options": self.options.to_message(),
-            "now": self.clock.now(),
-            "quota": [quota.start, quota.stop],
-        }
-
-    @classmethod
-    def from_message(cls, message: dict[str, Any]) -> Run:
-        """Rebuild, on a worker, what `to_message` made."""
-        return cls(
-            message["run"],
-            Options.from_message(message["options"]),
-            Clock.showing(message["now"]),
-            iter(range(*message["quota"])),
-        )
-
-
-def shares(total: int, parts: int) -> list[range]:
-    """Split range(total) into `parts` ranges whose sizes differ by one at most."""
-    return [range(total * part // parts, total * (part + 1) // parts) for part in range(parts)]
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)

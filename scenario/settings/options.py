@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
+from scenario.errors import OptionError
 from scenario.settings import values
+from scenario.settings.secrets import HIDDEN, redacted
 
 DEFAULT_HOST = "http://localhost:1026"
 LET_GO = 5  # s of rows after the listeners were told to answer, in each step of a ramp and each cycle
@@ -63,13 +65,24 @@ class Options:
 
     @property
     def listener_addresses(self) -> tuple[str, ...]:
-        """host:port of every listener."""
-        return tuple("{}:{}".format(*values.host_and_port(url)) for url in self.notify_urls)
+        """host:port of every listener, an IPv6 address in brackets."""
+        return tuple(values.joined(*values.host_and_port(url)) for url in self.notify_urls)
 
     @property
     def stepped(self) -> bool:
         """Tell whether the connections are held several times: a ramp or cycles."""
         return bool(self.ramp or self.cycles)
+
+    def without_secrets(self) -> Options:
+        """Return what may be shown, written and sent on."""
+        return replace(
+            self,
+            host=redacted(self.host),
+            mongo=redacted(self.mongo),
+            notify_urls=tuple(map(redacted, self.notify_urls)),
+            inspector_token=HIDDEN if self.inspector_token else "",
+            restart_command=redacted(self.restart_command),
+        )
 
     def to_message(self) -> dict[str, Any]:
         """Return a dict that msgpack can carry to a worker."""
@@ -82,14 +95,14 @@ class Options:
 
     @classmethod
     def from_namespace(cls, parsed: Namespace) -> Options:
-        """Build from Locust's parsed options. Raises ValueError (`--option: sentence`) for a bad value."""
+        """Build from Locust's parsed options. Raises OptionError (`--option: sentence`) for a bad value."""
         check(vars(parsed))
         stop = values.steps(parsed.ramp)[1] if parsed.ramp else parsed.subscriptions
         stepped = bool(parsed.ramp or parsed.cycles)
         if parsed.ramp and parsed.cycles:
-            raise ValueError("--cycles: takes no ramp beside it; leave out --ramp or --cycles")
+            raise OptionError("--cycles: takes no ramp beside it; leave out --ramp or --cycles")
         if parsed.restart_command and not parsed.ramp:
-            raise ValueError("--restart-command: only a ramp restarts the broker; --ramp START:STOP:STEP asks for one")
+            raise OptionError("--restart-command: only a ramp restarts the broker; --ramp START:STOP:STEP asks for one")
         return cls(
             subscriptions=stop,
             host=values.broker_url(parsed.host or DEFAULT_HOST),
@@ -204,21 +217,21 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def check(texts: Mapping[str, Any]) -> None:
-    """Check values by name, as the web form sends them. Raises ValueError: `--option: sentence`."""
+    """Check values by name, as the web form sends them. Raises OptionError: `--option: sentence`."""
     for argument in _ARGUMENTS:
         if argument.name in texts:
             try:
                 argument.check(str(texts[argument.name]))
             except ArgumentTypeError as problem:
-                raise ValueError(f"{argument.flag}: {problem}") from None
+                raise OptionError(f"{argument.flag}: {problem}") from None
     try:
         values.host(str(texts.get("host", "")))
     except ArgumentTypeError as problem:
-        raise ValueError(f"--host: {problem}") from None
+        raise OptionError(f"--host: {problem}") from None
 
 
 def with_form(parsed: Namespace, texts: Mapping[str, str]) -> Namespace:
-    """Return a copy of `parsed` with what the web form sends, typed as Locust will. Raises ValueError, as `check`."""
+    """Return a copy of `parsed` with what the web form sends, typed as Locust will. Raises OptionError, as `check`."""
     check(texts)
     kinds = {"host": str, "inspector_token": str, **{argument.name: type(argument.default) for argument in _ARGUMENTS}}
     switches = [flag.removeprefix("--").replace("-", "_") for flag, _ in _FLAGS]

@@ -35,7 +35,7 @@ def seconds(text: str) -> float:
 def broker_url(text: str) -> str:
     """Return the broker's URL; a bare host (as in the original test) means http and port 1026."""
     if "://" not in text:
-        text = "http://{}:{}".format(*parse_address(text, "localhost", BROKER_PORT))
+        text = f"http://{joined(*parse_address(text, 'localhost', BROKER_PORT))}"
     host_and_port(text)
     return text.rstrip("/")
 
@@ -49,6 +49,11 @@ def host_and_port(url: str) -> tuple[str, int]:
     except ValueError:
         pass
     raise ArgumentTypeError(f"takes URLs such as http://localhost:8090/notify, not {url!r}")
+
+
+def joined(host: str, port: int) -> str:
+    """Return host:port, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def urls(text: str) -> list[str]:
@@ -172,6 +177,6 @@ def mongo(text: str) -> str:
         return address(text)
     try:
         parse_uri(text, validate=True)
-    except PyMongoError as problem:
+    except (PyMongoError, ValueError) as problem:  # ValueError: of the port
         raise ArgumentTypeError(f"takes host, host:port or a mongodb:// URI: {problem}") from None
     return text

@@ -10,49 +10,20 @@ import socket
 import ssl
 import time
 from http.client import HTTPConnection, HTTPException
-from typing import ClassVar
 
-from locust import FastHttpUser, HttpUser, User, constant, task
+from locust import FastHttpUser, HttpUser, constant, task
 
 import gevent
 from gevent.pool import Pool
 
-from scenario.peers import broker
-from scenario.run import events
 from scenario.run.records import IdleClients, Seeded, Update
-from scenario.run.run import Run, Schedule
+from scenario.users.run_user import RunUser, park, problem_of
 
 CONNECT_TIMEOUT = 2.0  # s
 IDLE_TIMEOUT = 2.0  # s for the answer to an idle client, at the end
 IDLE_CHECK = 2.5  # s before the idle clients let go, at which they ask: IDLE_TIMEOUT and a little
 REPORT_EVERY = 0.5  # s between a seeder's reports
 UPDATE_TIMEOUT = 60.0  # s; Orion took 0.5 to 2 s for 5,000 subscriptions
-
-
-class RunUser(User):
-    """A user that knows its run; `link` is set once per process."""
-
-    abstract = True
-
-    link: ClassVar[events.Link]
-
-    @property
-    def of_run(self) -> Run:
-        """The run under way."""
-        assert self.link.run is not None
-        return self.link.run
-
-    @property
-    def schedule(self) -> Schedule:
-        """The seconds of the run; known from the baseline on."""
-        assert self.of_run.schedule is not None
-        return self.of_run.schedule
-
-
-def park() -> None:
-    """Do nothing until the shape stops this user."""
-    while True:
-        gevent.sleep(3600)
 
 
 class SubscriptionSeeder(RunUser, FastHttpUser):
@@ -69,32 +40,21 @@ class SubscriptionSeeder(RunUser, FastHttpUser):
         index: int | None = None
         report_at = time.monotonic() + REPORT_EVERY
         while time.monotonic() < report_at:
-            index = next(self.of_run.quota, None)
+            index = next(self.link.quota, None)
             if index is None:
                 break
             problem = self._create(index)
             created, refused, error = created + (not problem), refused + bool(problem), error or problem
         if created or refused:
-            events.subscriptions_seeded.fire(record=Seeded(created, refused, error))
+            self.link.publish(Seeded(created, refused, error))
         if index is None:
             park()
 
     def _create(self, index: int) -> str:
-        options = self.of_run.options
-        url = options.notify_urls[index % len(options.notify_urls)]
-        with self.client.post(
-            "/v2/subscriptions",
-            data=broker.subscription(url),
-            headers={"Content-Type": "application/json", **broker.scope(options.service, options.service_path)},
-            catch_response=True,
-        ) as response:
-            if response.status_code == 0:
-                problem = broker.reason(response.error)
-            else:
-                problem = broker.creation_error(response.status_code, response.headers or {}, response.text)
-            if problem:
-                response.failure(problem)
-            return problem
+        urls = self.of_run.options.notify_urls
+        asked = self.broker.subscribe(urls[index % len(urls)])
+        with self.client.post(asked.path, data=asked.body, headers=asked.headers, catch_response=True) as response:
+            return problem_of(response, self.broker.subscribe_error)
 
     def on_stop(self) -> None:
         """Close the connection: left open, it would count as one of the broker's."""
@@ -110,21 +70,17 @@ class UpdateTrigger(RunUser, HttpUser):
         run = self.of_run
         run.clock.sleep_until(self.schedule.trigger)
         at = run.clock.now()
-        headers = {**broker.scope(run.options.service, run.options.service_path), "Connection": "close"}
+        asked = self.broker.update(at)
         with self.client.post(
-            "/v2/op/update",
-            data=broker.update(at),
-            headers={"Content-Type": "application/json", **headers},
+            asked.path,
+            data=asked.body,
+            headers={**asked.headers, "Connection": "close"},
             timeout=(CONNECT_TIMEOUT, UPDATE_TIMEOUT),
             catch_response=True,
         ) as response:
-            error = ""
-            if response.status_code != 204:
-                error = broker.answer(response.status_code, response.text) if response.status_code else ""
-                error = error or broker.reason(response.error)
-                response.failure(error)
+            error = problem_of(response, self.broker.update_error)
         self.client.close()
-        events.update_sent.fire(record=Update(at, (run.clock.now() - at) * 1000, error))
+        self.link.publish(Update(at, (run.clock.now() - at) * 1000, error))
         park()
 
     def on_stop(self) -> None:
@@ -154,14 +110,14 @@ class IdleClient(RunUser):
         accepted = sum(map(is_open, self.held))
         error = f"{wanted - len(self.held)} not connected, {len(self.held) - accepted} closed by the broker"
         error = "" if accepted == wanted else error
-        events.idle_clients_reported.fire(record=IdleClients(at, accepted, error=error))
+        self.link.publish(IdleClients(at, accepted, error=error))
         let_go = self.schedule.end - self.of_run.options.idle_release
         clock.sleep_until(let_go - IDLE_CHECK)
         answered = sum(crew.map(self._is_served, self.held))
-        events.idle_clients_reported.fire(record=IdleClients(at, accepted, answered, error=error))
+        self.link.publish(IdleClients(at, accepted, answered, error=error))
         clock.sleep_until(let_go)
         self.on_stop()
-        events.idle_clients_reported.fire(record=IdleClients(at, accepted, answered, clock.now(), error))
+        self.link.publish(IdleClients(at, accepted, answered, clock.now(), error))
         park()
 
     def on_stop(self) -> None:

@@ -9,17 +9,25 @@ from locust import HttpUser, User, task
 from locust.clients import HttpSession
 
 import gevent
+import msgspec
 import requests
 from gevent.pool import Group
 
-from scenario.peers import broker
-from scenario.peers.inspector import InspectionError, Inspector
-from scenario.run import events
-from scenario.run.records import ConnectionSample, ListenerSample, Probe, QueueSample
-from scenario.users.load import RunUser, park
+from scenario.errors import BrokerError, InspectionError
+from scenario.peers.answers import Answer, WrongShapeError, reason
+from scenario.peers.broker import NotificationQueue
+from scenario.peers.inspection import Limit
+from scenario.peers.inspector import Inspector
+from scenario.peers.listeners import read_stats
+from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.users.run_user import RunUser, park, problem_of
 
 PROBE_TIMEOUT = (2.0, 2.0)  # s to connect, s to answer
 LISTENER_FIGURES = ("held", "accepted", "received", "out_of_descriptors", "abandoned")
+TOLD_AS_SEEN = (  # figures of a ConnectionSample that are called as the inspector calls them
+    *("listen_queue", "listen_backlog", "state", "cpu_seconds", "cpus", "throttled_seconds", "host_idle_seconds"),
+    *("threads_refused", "oom_kills", "host_oom_kills", "listen_overflows", "listen_drops", "retransmits", "resets"),
+)
 PROBE_LIMIT = 4.5  # s in all: a server that dribbles keeps below the limit on each read
 
 
@@ -64,16 +72,14 @@ class VersionProbe(EachSecond, HttpUser):
             with (
                 gevent.Timeout(PROBE_LIMIT),
                 session.get(
-                    "/version", headers={"Connection": "close"}, timeout=PROBE_TIMEOUT, catch_response=True
+                    self.broker.version().path,
+                    headers={"Connection": "close"},
+                    timeout=PROBE_TIMEOUT,
+                    catch_response=True,
                 ) as response,
             ):
                 latency = (time.perf_counter() - started) * 1000
-                if response.status_code:
-                    error = broker.version_error(response.status_code, response.text)
-                else:
-                    error = broker.reason(response.error)
-                if error:
-                    response.failure(error)
+                error = problem_of(response, self.broker.version_error)
         except gevent.Timeout as timeout:
             latency, error = PROBE_LIMIT * 1000, f"no whole answer within {PROBE_LIMIT} s"
             self.environment.events.request.fire(
@@ -86,7 +92,7 @@ class VersionProbe(EachSecond, HttpUser):
             )
         finally:
             session.close()
-        events.version_probed.fire(record=Probe(second, at, latency, error))
+        self.link.publish(VersionSample(second, at, latency, error))
 
     def _session(self) -> HttpSession:
         session = HttpSession(self.host, self.environment.events.request, self)
@@ -100,21 +106,21 @@ class QueueProbe(EachSecond, HttpUser):
     def probe(self, second: int) -> None:
         """Ask once; the session opens another connection when the one before is still busy."""
         at = self.of_run.clock.now()
-        figures: dict[str, Any] = {}
-        with self.client.get("/statistics", timeout=PROBE_TIMEOUT, catch_response=True) as response:
-            if response.status_code == 200:
-                try:
-                    figures = broker.notification_queue(response.json()) or {}
-                    error = ""
-                except ValueError:
-                    error = "200 without JSON"
-            elif response.status_code:
-                error = broker.answer(response.status_code, response.text)
-            else:
-                error = broker.reason(response.error)
-            if error:
-                response.failure(error)
-        events.queue_sampled.fire(record=QueueSample(second, at, **figures, error=error))
+        queue: NotificationQueue | None = None
+
+        def look(answer: Answer) -> str:
+            nonlocal queue
+            try:
+                queue = self.broker.queue(answer)
+            except BrokerError as error:
+                return str(error)
+            return ""
+
+        path = self.broker.statistics().path
+        with self.client.get(path, timeout=PROBE_TIMEOUT, catch_response=True) as response:
+            error = problem_of(response, look)
+        figures = msgspec.to_builtins(queue) if queue else {}
+        self.link.publish(QueueSample(second, at, **figures, error=error))
 
     def on_stop(self) -> None:
         """Close the connection."""
@@ -127,7 +133,7 @@ class ConnectionProbe(EachSecond, User):
 
     def on_start(self) -> None:
         """Connect to nothing yet."""
-        self.inspector: Inspector = Inspector.of(self.of_run.options)
+        self.inspector = Inspector.of(self.of_run.options)
         self.busy = False
 
     def probe(self, second: int) -> None:
@@ -141,37 +147,49 @@ class ConnectionProbe(EachSecond, User):
                 sample = self._sample(second, at)
             finally:
                 self.busy = False
-        events.connections_sampled.fire(record=sample)
+        self.link.publish(sample)
 
     def _sample(self, second: int, at: float) -> ConnectionSample:
         with self.environment.events.request.measure("RPyC", "inspect") as meta:
             try:
-                seen: dict[str, Any] = self.inspector.inspect()
+                seen = self.inspector.inspect()
             except InspectionError as error:
                 meta["exception"] = error
                 return ConnectionSample(second, at, error=str(error))
-        states = seen["states"]
         return ConnectionSample(
             second,
             self.of_run.clock.now(),  # counted before this: a count from before the idle clients is known as such
-            states.get("ESTABLISHED", 0),
-            states.get("CLOSE_WAIT", 0),
-            seen["fds"],
-            seen["threads"],
-            seen["rss"],
-            nofile=seen["nofile"][0],
-            free_low=seen["free_below_1024"],
-            to_listeners=seen["to_listeners"].get("ESTABLISHED", 0),
-            listener_ports=seen["listener_ports"]["count"],
-            listener_port_span=seen["listener_ports"]["span"],
-            listener_ports_taken=seen["listener_ports"]["taken"],
-            process=f"{seen['pid']} started {seen['started']}",
+            seen.states.get("ESTABLISHED", 0),
+            seen.states.get("CLOSE_WAIT", 0),
+            seen.fds,
+            seen.threads,
+            seen.rss,
+            nofile=seen.nofile,
+            free_low=seen.free_below_1024,
+            to_listeners=seen.to_listeners.get("ESTABLISHED", 0),
+            listener_ports=seen.listener_ports.count,
+            listener_port_span=seen.listener_ports.span,
+            listener_ports_taken=seen.listener_ports.taken,
+            inbound=seen.inbound.get("ESTABLISHED", 0) + seen.inbound.get("CLOSE_WAIT", 0),
+            to_database=seen.to_database,
+            close_wait_to_listeners=seen.to_listeners.get("CLOSE_WAIT", 0),
+            also_listening=len(seen.also_listening),
+            **_tightest("threads", seen.threads_limits),
+            **_tightest("memory", seen.memory_limits),
+            **{name: getattr(seen, name) for name in TOLD_AS_SEEN},
+            process=f"{seen.pid} started {seen.started}",
         )
 
     def on_stop(self) -> None:
         """Close the connection to the inspector."""
         super().on_stop()
         self.inspector.close()
+
+
+def _tightest(what: str, limits: tuple[Limit, ...]) -> dict[str, Any]:
+    if not limits:
+        return {}
+    return {f"{what}_limit": limits[0].limit, f"{what}_used": limits[0].used, f"{what}_limit_at": limits[0].where}
 
 
 class ListenerProbe(EachSecond, User):
@@ -191,17 +209,16 @@ class ListenerProbe(EachSecond, User):
         names = () if errors else LISTENER_FIGURES
         sums = {name: sum(figures[name] for figures, _ in answers) for name in names}
         sample = ListenerSample(second, at, **sums, error="; ".join(errors))
-        events.listener_sampled.fire(record=sample)
+        self.link.publish(sample)
 
     def _ask(self, address: str) -> tuple[dict[str, int], str]:
         """Return a listener's figures, or why there are none."""
         try:
             response = self._get(f"http://{address}/-/stats")
-            response.raise_for_status()
-            stats: dict[str, Any] = response.json()
-            return {name: int(stats[name]) for name in LISTENER_FIGURES}, ""
-        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
-            return {}, f"{address}: {broker.reason(error)}"
+            stats = read_stats(Answer(response.status_code, response.headers, response.text))
+            return {name: getattr(stats, name) for name in LISTENER_FIGURES}, ""
+        except (requests.RequestException, WrongShapeError) as error:
+            return {}, f"{address}: {reason(error)}"
 
     def _get(self, url: str) -> requests.Response:
         try:

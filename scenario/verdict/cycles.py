@@ -7,15 +7,14 @@ workers of the pool are used for the first time do not count.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
-from math import ceil
 
-from scenario.run.records import Rest, Step, Verdict
-from scenario.verdict.held import Judged
-from scenario.verdict.judge import EXIT_CODES, FAIL, INCONCLUSIVE, PASS, interruption
-from scenario.verdict.symptoms import Symptoms
+from scenario.run.found import Found
+from scenario.run.results import Rest, Step, Verdict
+from scenario.verdict.held import Hold
+from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, interruption, verdict_of
 
-LEAST = 3  # levels at rest to compare: two cycles that count
 FEW = 5  # connections, descriptors, threads: fewer may come and go by themselves
 STEADY = 0.05  # of the RSS: allocators keep some
 MOSTLY = 0.8  # of the cycles: the RSS need not grow in every one
@@ -27,9 +26,9 @@ _FIGURES = (
 )
 
 
-def judge_cycles(run: Judged, steps: Sequence[Step], final: Rest) -> Verdict:
+def judge_cycles(hold: Hold, steps: Sequence[Step], final: Rest) -> Verdict:
     """FAIL: a cycle failed, or a figure grew. INCONCLUSIVE: interrupted, or too few cycles to tell."""
-    wanted = run.options.cycles
+    wanted = hold.options.cycles
     passed = sum(step.verdict.outcome == PASS for step in steps)
     bad = next((step for step in steps[-1:] if step.verdict.outcome != PASS), None)  # those before were tried again
     reasons = [(PASS if passed == wanted else INCONCLUSIVE, f"cycles: {passed} of {wanted} passed")]
@@ -37,26 +36,17 @@ def judge_cycles(run: Judged, steps: Sequence[Step], final: Rest) -> Verdict:
         reasons.append((bad.verdict.outcome, f"cycle {bad.number}: {bad.verdict.reasons[0]}"))
     if passed == wanted:
         levels = [step.rest for step in steps if step.verdict.outcome == PASS]
-        reasons += _growth([*levels, final], _warm_up(run))
-    reasons += [(INCONCLUSIVE, text) for text in interruption(run)]
-    kinds = [kind for kind, _ in reasons]
-    outcome = next((kind for kind in (FAIL, INCONCLUSIVE) if kind in kinds), PASS)
-    if run.progress.interrupted:
-        outcome = INCONCLUSIVE
-    texts = tuple(text for kind in (FAIL, INCONCLUSIVE, PASS) for kind_, text in reasons if kind_ == kind)
-    return Verdict(outcome, texts, EXIT_CODES[outcome], bad.verdict.causes if bad else ())
+        reasons += _growth([*levels, final], hold.found)
+    reasons += [(INCONCLUSIVE, text) for text in interruption(hold.progress)]
+    verdict = verdict_of(reasons, interrupted=bool(hold.progress.interrupted))
+    return replace(verdict, causes=bad.verdict.causes if bad else ())
 
 
-def _warm_up(run: Judged) -> int:
-    """Return the cycles in which some worker is used for the first time: they take turns."""
-    return ceil(max(1, Symptoms(run).workers / run.options.subscriptions))
-
-
-def _growth(levels: Sequence[Rest], warm_up: int) -> Iterator[tuple[str, str]]:
-    counted = levels[warm_up:]
-    if len(counted) < LEAST:
-        yield INCONCLUSIVE, f"growth: takes at least {warm_up + LEAST - 1} cycles to tell (workers are used in turn)"
+def _growth(levels: Sequence[Rest], found: Found) -> Iterator[tuple[str, str]]:
+    if len(levels) - 1 < found.cycles_to_tell:
+        yield INCONCLUSIVE, f"growth: takes at least {found.cycles_to_tell} cycles to tell (workers are used in turn)"
         return
+    counted = levels[found.first_uses :]
     for name, field, unit, label in _FIGURES:
         values = [value for level in counted if (value := getattr(level, field)) is not None]
         if len(values) < len(counted):

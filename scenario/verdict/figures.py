@@ -10,25 +10,26 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from scenario.preflight.checks import FDS_PER_NOTIFICATION, SPARE
-from scenario.run.records import ConnectionSample, ListenerSample, QueueSample, Row
-from scenario.verdict.held import HELD_SHARE, Judged, fds_per_notification, held_per_row
+from scenario.run.results import Row
+from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample
+from scenario.verdict.held import HELD_SHARE, Hold, fds_per_notification, held_per_row
 
 
 @dataclass(frozen=True)
 class Figures:
     """The figures of a run."""
 
-    run: Judged
+    hold: Hold
 
     @property
     def wanted(self) -> int:
         """Subscriptions asked for."""
-        return self.run.options.subscriptions
+        return self.hold.options.subscriptions
 
     @property
     def expected(self) -> int:
         """Notifications that one update triggers: one per subscription, with --no-reset the older ones too."""
-        return self.wanted + self.run.progress.existing
+        return self.wanted + self.hold.progress.existing
 
     @property
     def few(self) -> float:
@@ -38,7 +39,7 @@ class Figures:
     @cached_property
     def probed(self) -> list[Row]:
         """The rows with an answer, or none, to GET /version."""
-        return [row for row in self.run.rows if row.version is not None]
+        return [row for row in self.hold.rows if row.version is not None]
 
     @cached_property
     def nok(self) -> list[Row]:
@@ -48,7 +49,7 @@ class Figures:
     @cached_property
     def slow(self) -> list[Row]:
         """The rows in which GET /version was right, but slower than the SLO."""
-        slo = self.run.options.version_slo
+        slo = self.hold.options.version_slo
         return [row for row in self.probed if row.version and row.version_ok and (row.version.latency or 0) > slo]
 
     @property
@@ -59,22 +60,22 @@ class Figures:
     @cached_property
     def process(self) -> list[ConnectionSample]:
         """The broker's process as the inspector saw it."""
-        return [row.connections for row in self.run.rows if row.connections and not row.connections.error]
+        return [row.connections for row in self.hold.rows if row.connections and not row.connections.error]
 
     @cached_property
     def queue(self) -> list[QueueSample]:
         """The notification queue."""
-        return [row.queue for row in self.run.rows if row.queue and row.queue.entered is not None]
+        return [row.queue for row in self.hold.rows if row.queue and row.queue.entered is not None]
 
     @cached_property
     def listener(self) -> list[ListenerSample]:
         """The listeners' stats."""
-        return [row.listener for row in self.run.rows if row.listener and not row.listener.error]
+        return [row.listener for row in self.hold.rows if row.listener and not row.listener.error]
 
     @cached_property
     def held(self) -> int:
         """The most connections held at one time."""
-        return max((held for held, _ in held_per_row(self.run)), default=0)
+        return max((held for held, _ in held_per_row(self.hold)), default=0)
 
     @cached_property
     def ports(self) -> tuple[int, int, int]:
@@ -109,7 +110,7 @@ class Figures:
     @property
     def fds_each(self) -> float:
         """Descriptors that a held notification costs the broker; what Orion was measured to take, if nobody knows."""
-        return fds_per_notification(self.run.rows) or FDS_PER_NOTIFICATION
+        return fds_per_notification(self.hold.rows) or FDS_PER_NOTIFICATION
 
     @property
     def fds_needed(self) -> int:
@@ -139,9 +140,9 @@ class Figures:
     @cached_property
     def backlog(self) -> int:
         """The most notifications that waited for a worker while the most connections were held."""
-        held = held_per_row(self.run)
+        held = held_per_row(self.hold)
         full = {second for count, second in held if count >= HELD_SHARE * self.held}
-        rows = [row.queue for row in self.run.rows if row.since_trigger in full and row.phase == "observe"]
+        rows = [row.queue for row in self.hold.rows if row.since_trigger in full and row.phase == "observe"]
         return max((queue.backlog for queue in rows if queue and queue.backlog is not None), default=0)
 
     @cached_property
@@ -154,6 +155,16 @@ class Figures:
     def abandoned(self) -> int:
         """Notifications that the broker gave up while the listeners still held them."""
         return grown(self.listener, "abandoned")
+
+    @property
+    def resets(self) -> int:
+        """Connections that were reset on the broker's host, whosever they were."""
+        return grown(self.process, "resets")
+
+    @property
+    def rss_each(self) -> float:
+        """Bytes of memory that a held notification costs the broker; 0 when nobody can tell."""
+        return grown(self.process, "rss") / self.held if self.held else 0.0
 
     @property
     def pauses(self) -> int:
@@ -170,7 +181,7 @@ class Figures:
         """The second by which half of those that ended without an answer had done so."""
         half = self.unanswered / 2
         first: dict[str, int] = {}
-        for row in self.run.rows:
+        for row in self.hold.rows:
             for sample, counter in ((row.queue, "sent_error"), (row.listener, "abandoned")):
                 value = getattr(sample, counter, None)
                 if value is not None and value - first.setdefault(counter, value) >= half:
@@ -180,8 +191,7 @@ class Figures:
     @property
     def delay(self) -> float | None:
         """The listeners' delay in s; None when they do not tell."""
-        found = self.run.found
-        return max((stats["delay"] for stats in found.listeners.values() if stats), default=None) if found else None
+        return self.hold.found.delay
 
 
 def grown(samples: Sequence[object], counter: str) -> int:

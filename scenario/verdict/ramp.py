@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scenario.run.records import Step, Verdict
-from scenario.verdict.held import Judged
-from scenario.verdict.judge import EXIT_CODES, FAIL, INCONCLUSIVE, PASS, interruption
+from scenario.run.results import Step, Verdict
+from scenario.verdict.held import Hold
+from scenario.verdict.outcomes import EXIT_CODES, FAIL, INCONCLUSIVE, PASS, interruption
 
 KEPT = 0.05  # of the descriptors at rest before the first step: more of them afterwards is worth a word
 
 
-def judge_ramp(stop: int, run: Judged, steps: Sequence[Step]) -> Verdict:
+def judge_ramp(hold: Hold, steps: Sequence[Step]) -> Verdict:
     """PASS: `stop` was held. FAIL: it broke before. INCONCLUSIVE: interrupted, or a step could not be judged."""
+    stop = hold.options.subscriptions
     good = max((step.subscriptions for step in steps if step.verdict.outcome == PASS), default=0)
     failed = [step for step in steps if step.verdict.outcome == FAIL]
     unknown = [step for step in steps[-1:] if step.verdict.outcome == INCONCLUSIVE]  # those before were tried again
@@ -21,8 +22,8 @@ def judge_ramp(stop: int, run: Judged, steps: Sequence[Step]) -> Verdict:
     if bad:
         reasons += [f"{bad.subscriptions}: {bad.verdict.reasons[0]}", *_kept(steps[0], bad)]
     reasons += [f"{step.subscriptions} could not be judged: {step.verdict.reasons[0]}" for step in unknown]
-    reasons += interruption(run)
-    outcome = INCONCLUSIVE if unknown or run.progress.interrupted else PASS if good == stop else FAIL
+    reasons += interruption(hold.progress)
+    outcome = INCONCLUSIVE if unknown or hold.progress.interrupted else PASS if good == stop else FAIL
     worst = bad or (unknown[0] if unknown else None)
     return Verdict(outcome, tuple(reasons), EXIT_CODES[outcome], worst.verdict.causes if worst else ())
 

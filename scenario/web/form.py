@@ -13,11 +13,12 @@ import gevent
 from flask import Response, jsonify, request
 from gevent.lock import RLock
 
-from scenario.flow.shape import choose
+from scenario.errors import OptionError, PreflightError
 from scenario.outputs.history import History
-from scenario.preflight.look_around import PreflightError, check_before_start
+from scenario.preflight.checks import checks, require
+from scenario.preflight.look_around import look_around
 from scenario.settings.options import Options, with_form
-from scenario.verdict.judge import PREFLIGHT
+from scenario.verdict.outcomes import PREFLIGHT
 
 _FIRST_TICK = 30.0  # s: above the limits of what the shape asks before its first users
 
@@ -33,8 +34,8 @@ def check_start_form(environment: Environment, web_ui: WebUI, history: History) 
             if runner.shape_greenlet:
                 return refused("a run is under way: stop it first")
             try:
-                choose(environment, _check(environment))
-            except (ValueError, PreflightError) as problem:
+                _check(environment)
+            except (OptionError, PreflightError) as problem:
                 return refused(str(problem))
             answer = start()
             # The page leaves the form at our answer, and goes back to it when its first look finds STATE_INIT still.
@@ -49,10 +50,10 @@ def check_start_form(environment: Environment, web_ui: WebUI, history: History) 
     web_ui.app.view_functions["locust.swarm"] = web_ui.auth_required_if_enabled(swarm)
 
 
-def _check(environment: Environment) -> Options:
+def _check(environment: Environment) -> None:
     assert environment.parsed_options is not None
     if "restart_command" in request.form:
-        raise ValueError("--restart-command: a shell runs it, so it is taken from the command line only")
+        raise OptionError("--restart-command: a shell runs it, so it is taken from the command line only")
     options = Options.from_namespace(with_form(environment.parsed_options, request.form))
-    check_before_start(options, environment, ())  # the form may choose the classes: the shape sees to them
-    return options
+    if not options.force:
+        require(checks(look_around(options)))  # the form may choose the user classes: the shape sees to them

@@ -7,21 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scenario.outputs.columns import COLUMNS
 from scenario.outputs.history import History
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-# name, record of the row, its field, meaning
-_GAUGES = (
-    ("queue_size", "queue", "size", "notifQueue.size of the broker."),
-    ("queue_backlog", "queue", "backlog", "Notifications that no worker has taken yet."),
-    ("established", "connections", "established", "ESTABLISHED connections of the broker."),
-    ("close_wait", "connections", "close_wait", "CLOSE_WAIT connections of the broker."),
-    ("broker_fds", "connections", "fds", "File descriptors in use by the broker."),
-    ("broker_threads", "connections", "threads", "Threads of the broker."),
-    ("broker_rss_bytes", "connections", "rss", "Resident memory of the broker."),
-    ("listener_held", "listener", "held", "Notifications that the listeners hold unanswered."),
-)
+_LEFT_OUT = ("second", "version_latency_ms", "step", "sum")  # in seconds below, or to be had from the others
 
 
 def exposition(history: History) -> str:
@@ -37,8 +28,10 @@ def exposition(history: History) -> str:
             lines += _gauge("version_ok", "1: GET /version was answered rightly, 0: it was not.", row.version_ok)
             latency = None if row.version.latency is None else row.version.latency / 1000
             lines += _gauge("version_latency_seconds", "GET /version over a new connection.", latency)
-        for name, record, field, meaning in _GAUGES:
-            lines += _gauge(name, meaning, getattr(getattr(row, record), field, None))
+        for column in COLUMNS:
+            value = column.value(row)
+            if column.unit and column.name not in _LEFT_OUT:
+                lines += _gauge(column.name, f"{column.unit}: {column.meaning}", value)
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -22,7 +22,7 @@ from locust.web import WebUI
 
 from flask import Blueprint, Response, request, send_file
 
-from scenario.outputs.csv import COLUMNS, cells
+from scenario.outputs.columns import COLUMNS, cells, names
 from scenario.outputs.history import History
 from scenario.outputs.report import PLOTLY_JS, render
 from scenario.web import metrics
@@ -94,7 +94,7 @@ class _Pages:
 
     def csv(self) -> Response:
         text = io.StringIO()
-        csv.writer(text).writerows([COLUMNS, *map(cells, self.history.rows)])
+        csv.writer(text).writerows([names(COLUMNS), *(cells(COLUMNS, row) for row in self.history.rows)])
         return _download(text.getvalue(), "connections.csv", "text/csv")
 
     def log(self) -> Response:

@@ -16,9 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.conftest import start_mongo
 from tests.support.processes import Processes
-from tests.support.stack import Stack, moment, verdict
+from tests.support.stack import Stack, moment, start_mongo, verdict
 
 SPARE = 300  # descriptors of a process for everything but notifications
 AROUND = 4  # rows beside those of the duration: 3 of the baseline, and the last

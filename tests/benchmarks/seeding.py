@@ -21,28 +21,25 @@ from locust.env import Environment
 import gevent
 import requests
 
-from scenario.peers import broker
+from scenario.peers import broker_of
 from scenario.run import events
+from scenario.run.link import Link
 from scenario.run.records import Seeded
-from scenario.run.run import Clock, Run
+from scenario.run.run import Run
+from scenario.run.schedule import Clock
 from scenario.settings.options import Options, add_arguments
-from scenario.users.load import RunUser, SubscriptionSeeder
-from tests.conftest import start_mongo
+from scenario.users.load import SubscriptionSeeder
+from scenario.users.run_user import RunUser
 from tests.support.processes import Processes
-from tests.support.stack import Stack
+from tests.support.stack import Stack, start_mongo
 
 
 def one_by_one(options: Options, count: int) -> float:
     """Create `count` subscriptions the original's way; return the seconds it took."""
     started = time.perf_counter()
-    headers = {"Content-Type": "application/json", **broker.scope(options.service, options.service_path)}
+    asked = broker_of(options).subscribe(options.notify_urls[0])
     for _ in range(count):
-        answer = requests.post(
-            options.host + "/v2/subscriptions",
-            data=broker.subscription(options.notify_urls[0]),
-            headers=headers,
-            timeout=10,
-        )
+        answer = requests.post(options.host + asked.path, data=asked.body, headers=asked.headers, timeout=10)
         assert answer.status_code == 201
     return time.perf_counter() - started
 
@@ -54,18 +51,19 @@ class Seeding:
         self.options = options
         self.environment = Environment(user_classes=[SubscriptionSeeder], host=options.host)
         self.runner = self.environment.create_local_runner()
-        self.link = RunUser.link = events.Link(self.environment)
+        self.link = RunUser.link = Link(self.environment)
         self.created = 0
-        events.subscriptions_seeded.add_listener(self._count)
+        events.on(Seeded, self._count)
 
-    def _count(self, record: Seeded) -> None:
+    def _count(self, record: Seeded, **_: object) -> None:
         assert not record.refused, record.error
         self.created += record.created
 
     def create(self, count: int) -> float:
         """Create `count` subscriptions; return the seconds it took."""
         self.created = 0
-        self.link.announce(Run("seeding", self.options, Clock.showing(time.time())), [range(count)])
+        self.link.begin(Run(self.options, Clock.showing(time.time())))
+        self.link.announce([range(count)])
         started = time.perf_counter()
         self.runner.start(self.options.seeders, self.options.seeders)
         while self.created < count:

@@ -22,7 +22,13 @@ class Process:
         self.command, self.log = command, log
         with log.open("wb") as output:
             self.popen = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env, cwd=cwd
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=env,
+                cwd=cwd,
+                preexec_fn=_heed_signals,  # noqa: PLW1509 - it takes no lock that a thread might hold
             )
 
     @property
@@ -55,6 +61,12 @@ class Process:
         if self.popen.poll() is None:
             os.kill(self.pid, with_signal)
         return self.wait(timeout)
+
+
+def _heed_signals() -> None:
+    """Undo what nohup and a shell's & hand down: a process that they start ignores these from birth."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Processes:

@@ -93,10 +93,10 @@ class Stack:
         """Start a headless run."""
         return self.locust_process("--headless", "--only-summary", *self.options(*more))
 
-    def locust_process(self, *options: str | int | Path) -> Process:
+    def locust_process(self, *options: str | int | Path, env: dict[str, str] | None = None) -> Process:
         """Start Locust with exactly these options."""
         locust = Path(sys.executable).with_name("locust")
-        return self.processes.start(locust, "--locustfile", ROOT / "locustfile.py", *options, name="locust")
+        return self.processes.start(locust, "--locustfile", ROOT / "locustfile.py", *options, env=env, name="locust")
 
     def rows(self) -> list[dict[str, str]]:
         """Return the rows of the connections CSV."""
@@ -156,6 +156,19 @@ class Stack:
         """Return how many notifications the listener has received."""
         stats = requests.get(f"http://127.0.0.1:{self.listener_port}/-/stats", timeout=5).json()
         return int(stats["received"])
+
+
+def start_mongo(processes: Processes) -> str:
+    """Start a SecantusDB on a free port; return host:port."""
+    server = Path(sys.executable).with_name("secantusd-py")
+    database = processes.start(server, "--standalone", "--storage-path", ":memory:", "--port", 0, name="mongo")
+    return database.wait_for(r"listening on (127\.0\.0\.1:\d+)", 30)[1]
+
+
+def steps(prefix: Path) -> list[dict[str, str]]:
+    """Return the rows of <prefix>_steps.csv."""
+    with Path(f"{prefix}_steps.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def moment(row: dict[str, str]) -> float:

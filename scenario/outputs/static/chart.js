@@ -7,8 +7,8 @@ const LINES = {
   sum: ["sum", {color: "#a9afb4", width: 6}],
   established: ["established", {color: "#2f9e55", width: 2}],
   close_wait: ["close wait", {color: "#e08a00", width: 2}],
-  held: ["held by the listener", {color: "#3b82d6", width: 2, dash: "dash"}],
-  backlog: ["queue backlog", {color: "#a35fd0", width: 2}],
+  listener_held: ["held by the listener", {color: "#3b82d6", width: 2, dash: "dash"}],
+  queue_backlog: ["queue backlog", {color: "#a35fd0", width: 2}],
 };
 const RED = "#e23c34", FAINT = "rgba(128,128,128,.25)";
 const LEVELS = 4; // of flags
@@ -42,17 +42,17 @@ function counts(column, trigger) {
 
 function latencies(column, trigger, slo) {
   const seconds = column.second;
-  const nok = [...seconds.keys()].filter((i) => column.error[i]);
+  const nok = [...seconds.keys()].filter((i) => column.version_error[i]);
   const parts = [
     {
       name: `limit ${slo} ms`, mode: "lines", line: {color: RED, width: 1, dash: "dot"}, hoverinfo: "skip",
       x: [seconds[0], seconds.at(-1)], y: [slo, slo],
     },
-    trace(column, "latency", "version latency", {color: "#14a3a8", width: 1.5}, trigger),
+    trace(column, "version_latency_ms", "version latency", {color: "#14a3a8", width: 1.5}, trigger),
     {
       name: "NOK", mode: "markers", marker: {symbol: "x", size: 9, color: RED}, showlegend: true,
-      x: nok.map((i) => seconds[i]), y: nok.map((i) => column.latency[i]),
-      text: nok.map((i) => escaped(column.error[i])), hovertemplate: "%{text}",
+      x: nok.map((i) => seconds[i]), y: nok.map((i) => column.version_latency_ms[i]),
+      text: nok.map((i) => escaped(column.version_error[i])), hovertemplate: "%{text}",
     },
   ];
   return parts.map((part) => ({...part, yaxis: "y2"}));
@@ -86,7 +86,7 @@ function drawSteps(box, data) {
 
 function againstConnections(steps, slo) {
   const sorted = steps.toSorted((a, b) => a.subscriptions - b.subscriptions);
-  const failed = sorted.filter((step) => step.outcome !== "PASS");
+  const failed = sorted.filter((step) => step.verdict !== "PASS");
   const x = sorted.map((step) => step.subscriptions);
   const line = (name, key, color) => ({
     name, x, y: sorted.map((step) => step[key]), mode: "lines+markers", line: {color, width: 2},
@@ -97,12 +97,12 @@ function againstConnections(steps, slo) {
       name: `limit ${slo} ms`, mode: "lines", line: {color: RED, width: 1, dash: "dot"}, hoverinfo: "skip",
       x: [x[0], x.at(-1)], y: [slo, slo],
     },
-    line("median", "median", "#14a3a8"),
-    line("slowest", "slowest", "#e08a00"),
+    line("median", "latency_median_ms", "#14a3a8"),
+    line("slowest", "latency_max_ms", "#e08a00"),
     {
       name: "failed", mode: "markers", marker: {symbol: "x", size: 10, color: RED}, showlegend: true,
-      x: failed.map((step) => step.subscriptions), y: failed.map((step) => step.slowest ?? slo),
-      text: failed.map((step) => `${step.outcome}: ${step.held ?? "?"} held, ${step.nok} rows NOK`), hovertemplate: "%{text}",
+      x: failed.map((step) => step.subscriptions), y: failed.map((step) => step.latency_max_ms ?? slo),
+      text: failed.map((step) => `${step.verdict}: ${step.held ?? "?"} held, ${step.nok} rows NOK`), hovertemplate: "%{text}",
     },
   ];
 }
@@ -113,8 +113,8 @@ function atRest(steps) {
     line: {color, width: 2},
   });
   return [
-    line("connections", "connections", "#2f9e55"), line("descriptors", "fds", "#3b82d6"), line("threads", "threads", "#e08a00"),
-    {...line("RSS", "rss", "#a35fd0"), yaxis: "y2", y: steps.map((step) => step.rss === null ? null : step.rss / 1e6)},
+    line("connections", "rest_connections", "#2f9e55"), line("descriptors", "rest_fds", "#3b82d6"), line("threads", "rest_threads", "#e08a00"),
+    {...line("RSS", "rest_rss_bytes", "#a35fd0"), yaxis: "y2", y: steps.map((step) => step.rest_rss_bytes === null ? null : step.rest_rss_bytes / 1e6)},
   ];
 }
 

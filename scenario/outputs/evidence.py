@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scenario.run import events
+from scenario.run.records import Began, Evidence
 
 
 class EvidenceFile:
@@ -13,11 +14,11 @@ class EvidenceFile:
 
     def __init__(self, prefix: str) -> None:
         self.path = Path(f"{prefix}_evidence.txt")
-        events.run_started.add_listener(self._remove)
-        events.evidence_taken.add_listener(self._write)
+        events.on(Began, self._remove)
+        events.on(Evidence, self._write)
 
-    def _remove(self, **_: Any) -> None:
+    def _remove(self, _began: Began, **_: Any) -> None:
         self.path.unlink(missing_ok=True)
 
-    def _write(self, text: str, **_: Any) -> None:
-        self.path.write_text(text, encoding="utf-8")
+    def _write(self, evidence: Evidence, **_: Any) -> None:
+        self.path.write_text(evidence.text, encoding="utf-8")

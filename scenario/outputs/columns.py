@@ -1,0 +1,117 @@
+"""What rows and steps tell, each column written down once: CSV, charts, metrics and documentation take it from here.
+
+A row is one second. A value is None where nothing was measured, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from scenario.run.results import Row, Step
+
+_R = TypeVar("_R", Row, Step)
+
+
+@dataclass(frozen=True)
+class Column(Generic[_R]):
+    """A column: its name, its unit (empty: a text, or a number of its own), what it means, how to get it."""
+
+    name: str
+    unit: str
+    meaning: str
+    value: Callable[[_R], Any]
+
+    @property
+    def title(self) -> str:
+        """Name and unit for a reader: "close wait (connections)"."""
+        name = self.name.removesuffix("_ms").removesuffix("_bytes").replace("_", " ")
+        return f"{name} ({self.unit})" if self.unit else name
+
+
+def _of(sample: str, figure: str, digits: int | None = None) -> Callable[[Row], Any]:
+    """Return what gets a figure of one of the row's samples."""
+
+    def value(row: Row) -> Any:
+        number = getattr(getattr(row, sample), figure, None)
+        return number if digits is None or number is None else round(number, digits)
+
+    return value
+
+
+def _version(row: Row) -> str | None:
+    return None if row.version is None else "NOK" if row.version.error else "OK"
+
+
+_CONNECTIONS, _NOTIFICATIONS = "connections", "notifications"
+COLUMNS: tuple[Column[Row], ...] = (
+    Column("time_utc", "", "when the second's first probe was sent, ISO 8601, UTC, ms", lambda row: row.time),
+    Column("second", "s", "whole seconds since the update was sent; negative before it", lambda row: row.since_trigger),
+    Column("phase", "", "baseline (at rest), trigger (the update is under way), observe", lambda row: row.phase),
+    Column("version", "", "OK or NOK: `GET /version` over a new connection", _version),
+    Column(
+        "version_latency_ms",
+        "ms",
+        "from before the connection to the end of the answer, or to the error",
+        _of("version", "latency", 1),
+    ),
+    Column("version_error", "", "why it is NOK", _of("version", "error")),
+    Column(
+        "queue_size", _NOTIFICATIONS, "`notifQueue.size`: waiting when a worker last took one", _of("queue", "size")
+    ),
+    Column("queue_backlog", _NOTIFICATIONS, "`in` - `out`: not taken by a worker yet", _of("queue", "backlog")),
+    Column("sent_ok", _NOTIFICATIONS, "answered by a receiver, since the broker's start", _of("queue", "sent_ok")),
+    Column("sent_error", _NOTIFICATIONS, "failed, since the broker's start", _of("queue", "sent_error")),
+    Column("rejected", _NOTIFICATIONS, "found the queue full, since the broker's start", _of("queue", "rejected")),
+    Column("established", _CONNECTIONS, "ESTABLISHED ones of the broker's process", lambda row: row.established),
+    Column("close_wait", _CONNECTIONS, "CLOSE_WAIT ones of the broker's process", _of("connections", "close_wait")),
+    Column("sum", _CONNECTIONS, "established + close_wait", lambda row: row.sum),
+    Column("broker_fds", "descriptors", "in use by the broker's process", _of("connections", "fds")),
+    Column("broker_threads", "threads", "of the broker's process", _of("connections", "threads")),
+    Column("broker_rss_bytes", "bytes", "resident memory of the broker's process", _of("connections", "rss")),
+    Column("listener_held", _NOTIFICATIONS, "held unanswered by the listeners", _of("listener", "held")),
+    Column(
+        "step",
+        "",
+        "of a ramp, or which of the cycles, from 1; `second` is that of its own update",
+        lambda row: row.step,
+    ),
+)
+# What is drawn over time, and told as now, least and most
+SERIES = ("established", "close_wait", "sum", "listener_held", "queue_backlog", "version_latency_ms")
+
+
+def _causes(step: Step) -> str:
+    return " ".join(cause.cause for cause in step.verdict.causes)
+
+
+STEP_COLUMNS: tuple[Column[Step], ...] = (
+    Column("step", "", "of a ramp, or which of the cycles, from 1", lambda step: step.number),
+    Column("subscriptions", _CONNECTIONS, "to be held", lambda step: step.subscriptions),
+    Column("verdict", "", "of this step alone", lambda step: step.verdict.outcome),
+    Column("held", _CONNECTIONS, "the most at one time", lambda step: step.held),
+    Column("rows", "s", "since its update", lambda step: step.rows),
+    Column("nok", "s", "rows whose `GET /version` failed", lambda step: step.nok),
+    Column("latency_median_ms", "ms", "`GET /version`, OK rows", lambda step: _tenth(step.latency_median)),
+    Column("latency_max_ms", "ms", "`GET /version`, OK rows", lambda step: _tenth(step.latency_max)),
+    Column("rest_connections", _CONNECTIONS, "of the broker before its update", lambda step: step.rest.connections),
+    Column("rest_fds", "descriptors", "of the broker before its update", lambda step: step.rest.fds),
+    Column("rest_threads", "threads", "of the broker before its update", lambda step: step.rest.threads),
+    Column("rest_rss_bytes", "bytes", "of the broker before its update", lambda step: step.rest.rss),
+    Column("cause", "", "what it failed of", _causes),
+)
+
+
+def _tenth(latency: float | None) -> float | None:
+    return None if latency is None else round(latency, 1)
+
+
+def names(columns: tuple[Column[_R], ...]) -> list[str]:
+    """Return the columns' names, in their order."""
+    return [column.name for column in columns]
+
+
+def cells(columns: tuple[Column[_R], ...], told: _R) -> list[Any]:
+    """Return a row's, or a step's, values in the order of the columns."""
+    return [column.value(told) for column in columns]

@@ -1,0 +1,51 @@
+"""`<--csv prefix>_run.jsonl`: the run as it happened, one record per line; docs/recording.md has the format.
+
+`python -m scenario.replay` draws the same verdict from it. A line is written when its record arrives, so that a run
+which is killed can be read up to its last second.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TextIO
+
+from locust.env import Environment
+
+import msgspec
+
+from scenario.run import events
+from scenario.run.found import Found
+from scenario.run.records import KINDS, Phase
+from scenario.settings.secrets import redacted
+
+FORMAT = 1  # of the file: another one when an older reader would misunderstand it
+
+
+def encode(record: Any, at: float) -> str:
+    """Return the record's line, without secrets; `at` is when it arrived, s since the epoch."""
+    told = msgspec.to_builtins(record)
+    if isinstance(record, Found):
+        told = {"format": FORMAT, **told, "options": msgspec.to_builtins(record.options.without_secrets())}
+    return redacted(msgspec.json.encode({"at": at, "kind": type(record).__name__, **told}).decode())
+
+
+class RunFile:
+    """Writes the file; a new run starts it anew. It has to hear each record before anything that comes of it."""
+
+    def __init__(self, environment: Environment, prefix: str) -> None:
+        self._path = Path(f"{prefix}_run.jsonl")
+        self._file: TextIO | None = None
+        events.on(object, self._write)
+        environment.events.quit.add_listener(self._close)
+
+    def _write(self, record: Any, at: float) -> None:
+        if isinstance(record, Phase) and record.name == "preflight":
+            self._close()
+            self._file = self._path.open("w", encoding="utf-8", buffering=1)
+        if self._file is not None and type(record).__name__ in KINDS:
+            self._file.write(encode(record, at) + "\n")
+
+    def _close(self, **_: Any) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None

@@ -1,0 +1,142 @@
+"""A broker that speaks NGSIv2, as Orion does. Rules and figures: https://fiware-orion.readthedocs.io."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import msgspec
+
+from scenario.errors import BrokerError
+from scenario.peers.answers import Answer, Count, WrongShapeError, parse
+from scenario.peers.broker import Broker, Cache, NotificationQueue, Request
+
+DESCRIPTION = "connections stress test"  # of the test's subscriptions
+ENTITY = "ConnectionsStressTest"
+
+
+class _Block(msgspec.Struct, frozen=True, rename="camel"):
+    """notifQueue of GET /statistics; `size` is its size when a worker last took something."""
+
+    entered: Count | None = msgspec.field(default=None, name="in")
+    left: Count | None = msgspec.field(default=None, name="out")
+    reject: Count | None = None
+    sent_ok: Count | None = None
+    sent_error: Count | None = None
+    size: Count | None = None
+
+
+class _Statistics(msgspec.Struct, frozen=True, rename="camel"):
+    notif_queue: _Block | None = None
+
+
+class _CacheStatistics(msgspec.Struct, frozen=True):
+    refresh: Count
+    items: Count
+
+
+class _Orion(msgspec.Struct, frozen=True):
+    version: str
+
+
+class _Version(msgspec.Struct, frozen=True):
+    orion: _Orion
+
+
+class Ngsiv2(Broker):
+    """One service of an Orion."""
+
+    @property
+    def database(self) -> str:
+        """As Orion names it with -multiservice."""
+        return f"orion-{self.service}"
+
+    def version(self) -> Request:
+        """GET /version."""
+        return Request("GET", "/version")
+
+    def version_error(self, answer: Answer) -> str:
+        """200 with a JSON object is right, whatever is in it: forks tell other things."""
+        if answer.status != 200:
+            return str(answer)
+        try:
+            answer.parsed(dict[str, Any])
+        except WrongShapeError:
+            return "200 without a JSON object"
+        return ""
+
+    def name(self, version: str) -> str:
+        """Such as "Orion 4.7.0"; of another broker the beginning of what it says."""
+        try:
+            return f"Orion {parse(version, _Version).orion.version}"
+        except WrongShapeError:
+            return version[:80]
+
+    def subscribe(self, notify_url: str) -> Request:
+        """POST /v2/subscriptions."""
+        body = {
+            "description": DESCRIPTION,
+            "subject": {"entities": [{"idPattern": ".*"}]},
+            "notification": {"http": {"url": notify_url}},
+        }
+        return self._post("/v2/subscriptions", body)
+
+    def subscribe_error(self, answer: Answer) -> str:
+        """201 with the Location of a subscription is right."""
+        if answer.status != 201:
+            return str(answer)
+        if not re.search(r"/v2/subscriptions/\w+", answer.headers.get("Location") or ""):
+            return "201 without the Location of a subscription"
+        return ""
+
+    def update(self, value: float) -> Request:
+        """POST /v2/op/update."""
+        entity = {"id": ENTITY, "type": "Thing", "temperature": {"value": value, "type": "Number"}}
+        return self._post("/v2/op/update", {"actionType": "append", "entities": [entity]})
+
+    def update_error(self, answer: Answer) -> str:
+        """204 is right."""
+        return "" if answer.status == 204 else str(answer)
+
+    def statistics(self) -> Request:
+        """GET /statistics."""
+        return Request("GET", "/statistics")
+
+    def queue(self, answer: Answer) -> NotificationQueue | None:
+        """Its block notifQueue; absent unless -statNotifQueue is on, and the notification mode threadpool."""
+        if answer.status != 200:
+            raise BrokerError(str(answer))
+        try:
+            block = answer.parsed(_Statistics).notif_queue
+        except WrongShapeError as error:
+            raise BrokerError(f"200 without statistics: {error}") from None
+        if block is None:
+            return None
+        told = block.entered is not None and block.left is not None
+        backlog = max(0, block.entered - block.left) if told else None  # type: ignore[operator]
+        return NotificationQueue(block.size, backlog, block.entered, block.sent_ok, block.sent_error, block.reject)
+
+    def count(self) -> Request:
+        """GET /v2/subscriptions with options=count."""
+        return Request("GET", "/v2/subscriptions?limit=1&options=count", self._scope)
+
+    def counted(self, answer: Answer) -> int | None:
+        """Header Fiware-Total-Count."""
+        number = answer.headers.get("Fiware-Total-Count", "")
+        return int(number) if answer.status == 200 and re.fullmatch(r"[0-9]{1,9}", number) else None
+
+    def cache(self) -> Cache | None:
+        """GET /cache/statistics."""
+        try:
+            told = self._ask(Request("GET", "/cache/statistics")).parsed(_CacheStatistics)
+        except WrongShapeError:
+            return None
+        return Cache(told.refresh, told.items)
+
+    @property
+    def _scope(self) -> dict[str, str]:
+        return {"Fiware-Service": self.service, "Fiware-ServicePath": self.service_path}
+
+    def _post(self, path: str, body: object) -> Request:
+        return Request("POST", path, {"Content-Type": "application/json", **self._scope}, json.dumps(body))

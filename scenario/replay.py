@@ -1,0 +1,92 @@
+"""Draws the verdict of a recorded run again: `python -m scenario.replay run_run.jsonl [--connections-report FILE]`.
+
+The same records come to the same verdict and exit code; with other rules, to what these say of that run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from scenario.errors import UnusableError
+from scenario.outputs.history import History
+from scenario.outputs.log import lines
+from scenario.outputs.recording import FORMAT
+from scenario.outputs.report import render
+from scenario.recording.recorder import Recorder
+from scenario.run import events
+from scenario.run.records import KINDS, Interrupted, RunEnded
+from scenario.run.results import Step, Verdict
+
+_DRAWN_AGAIN = (Step, Verdict)
+
+
+class _Line(msgspec.Struct, frozen=True):
+    at: float
+    kind: str
+    format: int = FORMAT
+
+
+def read(path: str) -> Iterator[tuple[Any, float]]:
+    """Yield the records of a file, each with the moment at which it arrived (s since the epoch). Raises UnusableError.
+
+    The last line of a run that was killed may be half a one, and is left out.
+    """
+    try:
+        texts = Path(path).read_bytes().splitlines(keepends=True)
+    except OSError as error:
+        raise UnusableError(f"{path}: {error.strerror}") from None
+    if not texts:
+        raise UnusableError(f"{path}: is empty")
+    for number, text in enumerate(texts, 1):
+        if not text.endswith(b"\n"):
+            return
+        try:
+            line = msgspec.json.decode(text, type=_Line)
+            if line.format != FORMAT:
+                raise UnusableError(f"{path}: has format {line.format}, and this version reads format {FORMAT}")
+            yield msgspec.json.decode(text, type=KINDS[line.kind]), line.at
+        except (msgspec.MsgspecError, RecursionError, KeyError, UnicodeError) as error:
+            raise UnusableError(f"{path}: line {number} is none of a recorded run: {error}") from None
+
+
+def replay(path: str) -> tuple[Verdict, History]:
+    """Take a file through recorder and verdict; a run that was cut off counts as interrupted. Raises UnusableError."""
+    events.forget()
+    recorder, history = Recorder(), History()
+    at = 0.0
+    for record, at in read(path):
+        if not isinstance(record, _DRAWN_AGAIN):
+            events.fire(record, at)
+    if recorder.under_way:
+        events.fire(Interrupted(), at)
+        events.fire(RunEnded(), at)
+    if recorder.verdict is None:
+        raise UnusableError(f"{path}: no run begins in it")
+    return recorder.verdict, history
+
+
+def main() -> int:
+    """Print the verdict; return its exit code, 2 for a file that cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m scenario.replay", description=__doc__.partition(":")[0])
+    parser.add_argument("file", help="<--csv prefix>_run.jsonl")
+    parser.add_argument("--connections-report", metavar="FILE", help="write the run as one HTML page to this file")
+    options = parser.parse_args()
+    try:
+        verdict, history = replay(options.file)
+        if options.connections_report:
+            Path(options.connections_report).write_text(render(history), encoding="utf-8")
+    except (UnusableError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print("\n".join(lines(verdict)))
+    return verdict.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""What the preflight found: the first record of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import ceil
+
+from scenario.peers.command_line import CommandLine
+from scenario.peers.inspection import Inspection
+from scenario.peers.listeners import ListenerStats
+from scenario.settings.options import Options
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the checks look at. None: it was not to be had, and `problems` tells why."""
+
+    options: Options
+    absent_users: tuple[str, ...] = ()
+    version: str | None = None
+    process: Inspection | None = None
+    listeners: dict[str, ListenerStats | None] = field(default_factory=dict)  # by host:port; None: another receiver
+    problems: dict[str, str] = field(default_factory=dict)  # by "broker", "process", "database", host:port
+
+    def argument(self, option: str) -> str | None:
+        """Return what follows `option` on the broker's command line, the last time; None when it is not there."""
+        return self.command_line.argument(option)
+
+    @property
+    def command_line(self) -> CommandLine:
+        """The broker's command line; without words when nobody could read it."""
+        return CommandLine(self.process.command_line if self.process else ())
+
+    @property
+    def first_uses(self) -> int:
+        """Cycles in which some worker of the broker's pool is used for the first time, for they take turns."""
+        pool = self.command_line.pool(self.options.service)
+        return ceil(max(1, (pool.workers if pool else 0) / self.options.subscriptions))
+
+    @property
+    def cycles_to_tell(self) -> int:
+        """Cycles that it takes to see a leak: two that count, after the first uses."""
+        return self.first_uses + 2
+
+    @property
+    def delay(self) -> float | None:
+        """The longest delay of the listeners, in s; None when none tells."""
+        return max((stats.delay for stats in self.listeners.values() if stats), default=None)

@@ -1,0 +1,104 @@
+"""Joins the processes of a run: one Link in each, through which every record is published."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+
+import msgspec
+
+from scenario.run import events
+from scenario.run.records import KINDS, Unforeseen
+from scenario.run.run import Run
+from scenario.run.schedule import Clock, Schedule
+from scenario.settings.options import Options
+
+_RUN, _SCHEDULE, _RECORD = "connections_run", "connections_schedule", "connections_record"
+
+
+class Link:
+    """What this process knows of the run: `schedule` from the baseline on, and which subscriptions to create here."""
+
+    def __init__(self, environment: Environment) -> None:
+        assert environment.runner is not None
+        self.runner = environment.runner
+        self.run: Run | None = None
+        self.schedule: Schedule | None = None
+        self.quota: Iterator[int] = iter(())
+        self._is_worker = isinstance(self.runner, WorkerRunner)
+        if self._is_worker:
+            self.runner.register_message(_RUN, self._join)
+            self.runner.register_message(_SCHEDULE, self._take_schedule)
+        else:
+            self.runner.register_message(_RECORD, self._receive)
+        environment.events.user_error.add_listener(self._unforeseen)
+
+    def begin(self, run: Run | None) -> None:
+        """Take up a run, on the master or in the only process; None: the one before is over."""
+        self.run, self.schedule, self.quota = run, None, iter(())
+
+    def publish(self, record: Any) -> None:
+        """Fire the record here, or on a worker: on its master."""
+        if not self._is_worker:
+            events.fire(record, self.run.clock.now() if self.run else time.time())
+        elif self.run is not None:
+            message = {"run": self.run.id, "kind": type(record).__name__, "record": asdict(record)}
+            self.runner.send_message(_RECORD, message)
+
+    def announce(self, quotas: list[range]) -> None:
+        """Give each worker (or this process) the run and its share of the seeding; arrives before any user starts."""
+        assert self.run is not None
+        for worker, quota in zip(self.workers(), quotas, strict=True):
+            if worker is None:
+                self.quota = iter(quota)
+            else:
+                options, now = self.run.options.to_message(), self.run.clock.now()
+                message = {"run": self.run.id, "options": options, "now": now, "quota": [quota.start, quota.stop]}
+                self.runner.send_message(_RUN, message, worker)
+
+    def plan(self, schedule: Schedule) -> None:
+        """Tell every process when the probes start, the update is due and the last row."""
+        assert self.run is not None
+        self.schedule = schedule
+        for worker in self.workers():
+            if worker is not None:
+                self.runner.send_message(_SCHEDULE, {"run": self.run.id, "schedule": asdict(schedule)}, worker)
+        self.publish(schedule)
+
+    def workers(self) -> list[str | None]:
+        """Return the ids of the workers that can take users; [None] when this process runs them itself."""
+        if not isinstance(self.runner, MasterRunner):
+            return [None]
+        clients = self.runner.clients
+        return [node.id for node in clients.ready + clients.spawning + clients.running]
+
+    def _receive(self, msg: Any, **_: Any) -> None:
+        if self.run is None or msg.data["run"] != self.run.id:
+            return  # a straggler of an earlier run
+        try:
+            record: object = msgspec.convert(msg.data["record"], KINDS[msg.data["kind"]])
+        except (KeyError, msgspec.ValidationError) as error:
+            record = Unforeseen("a worker's message", repr(error))
+        self.publish(record)
+
+    def _join(self, msg: Any, **_: Any) -> None:
+        message = msg.data
+        self.begin(Run(Options.from_message(message["options"]), Clock.showing(message["now"]), message["run"]))
+        self.quota = iter(range(*message["quota"]))
+
+    def _take_schedule(self, msg: Any, **_: Any) -> None:
+        if self.run is not None and msg.data["run"] == self.run.id:
+            self.schedule = Schedule(**msg.data["schedule"])
+
+    def _unforeseen(self, user_instance: Any, exception: BaseException, **_: Any) -> None:
+        self.publish(Unforeseen(type(user_instance).__name__, repr(exception)))
+
+
+def shares(total: int, parts: int) -> list[range]:
+    """Split range(total) into `parts` ranges whose sizes differ by one at most."""
+    return [range(total * part // parts, total * (part + 1) // parts) for part in range(parts)]

@@ -1,0 +1,116 @@
+"""What comes of a run's records: rows, steps, the verdict and what it names; frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
+
+
+@dataclass(frozen=True)
+class Row:
+    """One second of the run: what all the probes of that second found."""
+
+    second: int
+    since_trigger: int
+    phase: str
+    version: VersionSample | None
+    queue: QueueSample | None
+    connections: ConnectionSample | None
+    listener: ListenerSample | None
+    step: int = 1  # of a ramp; which one of the cycles
+
+    @property
+    def at(self) -> float:
+        """When the row's first probe was sent, s since the epoch."""
+        samples = (self.version, self.queue, self.connections, self.listener)
+        return min((sample.at for sample in samples if sample), default=float(self.second))
+
+    @property
+    def time(self) -> str:
+        """`at` as ISO 8601, UTC, in ms."""
+        return datetime.fromtimestamp(self.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    @property
+    def version_ok(self) -> bool:
+        """Tell whether GET /version was answered rightly."""
+        return self.version is not None and not self.version.error
+
+    @property
+    def established(self) -> int | None:
+        """ESTABLISHED connections of the broker."""
+        return None if self.connections is None else self.connections.established
+
+    @property
+    def sum(self) -> int | None:
+        """ESTABLISHED and CLOSE_WAIT connections of the broker."""
+        if self.connections is None or self.established is None or self.connections.close_wait is None:
+            return None
+        return self.established + self.connections.close_wait
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the preflight: `state` is ok, warning or error; `remedy` is empty when it is ok."""
+
+    what: str
+    state: str
+    found: str
+    needed: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """A named cause of a verdict that is not PASS: what it is, the figures that show it, and what mends it."""
+
+    cause: str
+    sentence: str
+    evidence: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"cause: {self.sentence} ({self.evidence}); {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """PASS, FAIL or INCONCLUSIVE, with its reasons and the process's exit code."""
+
+    outcome: str
+    reasons: tuple[str, ...]
+    exit_code: int
+    causes: tuple[Diagnosis, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rest:
+    """The broker at rest, before an update: its connections in both states, descriptors, threads, RSS in bytes."""
+
+    connections: int | None = None
+    fds: int | None = None
+    threads: int | None = None
+    rss: int | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a ramp, or one cycle: what was held, how GET /version was answered (ms, OK rows since the update)."""
+
+    number: int
+    subscriptions: int
+    held: int | None
+    rows: int
+    nok: int
+    latency_median: float | None
+    latency_max: float | None
+    rest: Rest
+    verdict: Verdict
+
+    def __str__(self) -> str:
+        held = "nobody counted what was held" if self.held is None else f"{self.held} of {self.subscriptions} held"
+        answers = f"{self.nok} of {self.rows} rows NOK"
+        if self.latency_max is not None:
+            answers += f", the slowest answer in {self.latency_max:.0f} ms"
+        return f"{self.number}: {self.verdict.outcome}, {held}, {answers}"

@@ -1,0 +1,60 @@
+"""What all users have: the run that they belong to, and the broker's rules for what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, ClassVar
+
+from locust import User
+
+import gevent
+
+from scenario.peers import broker_of
+from scenario.peers.answers import Answer, reason
+from scenario.peers.broker import Broker
+from scenario.run.link import Link
+from scenario.run.run import Run
+from scenario.run.schedule import Schedule
+
+
+class RunUser(User):
+    """A user that knows its run; `link` is set once per process."""
+
+    abstract = True
+
+    link: ClassVar[Link]
+
+    @cached_property
+    def of_run(self) -> Run:
+        """The run under way."""
+        assert self.link.run is not None
+        return self.link.run
+
+    @cached_property
+    def broker(self) -> Broker:
+        """The broker under test."""
+        return broker_of(self.of_run.options)
+
+    @property
+    def schedule(self) -> Schedule:
+        """The seconds of the hold under way; known from its baseline on."""
+        assert self.link.schedule is not None
+        return self.link.schedule
+
+
+def park() -> None:
+    """Do nothing until the shape stops this user: one that left would be started again at the next change of phase."""
+    while True:
+        gevent.sleep(3600)
+
+
+def problem_of(response: Any, error_of: Callable[[Answer], str]) -> str:
+    """Return what is wrong with a response of Locust's clients, by the broker's rules, and tell Locust of it."""
+    if response.status_code:
+        problem = error_of(Answer(response.status_code, response.headers or {}, response.text or ""))
+    else:
+        problem = reason(response.error)
+    if problem:
+        response.failure(problem)
+    return problem

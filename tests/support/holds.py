@@ -1,0 +1,56 @@
+"""Connections held once, for the tests: the rows of a healthy broker, and what may be different about them."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import replace
+
+from locust.argument_parser import LocustArgumentParser
+
+from scenario.run.found import Found
+from scenario.run.progress import Progress
+from scenario.run.records import IdleClients, Update
+from scenario.run.results import Row
+from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.run.schedule import Schedule
+from scenario.settings.options import Options, add_arguments
+from scenario.verdict.held import Hold
+
+START, TRIGGER, END = 1000, 1003, 1020
+
+
+def options(**changed: object) -> Options:
+    """Return the default options, for 100 subscriptions, with what is different."""
+    parser = LocustArgumentParser()
+    add_arguments(parser)
+    parsed = Namespace(**vars(parser.parse_args([])), run_time=None)
+    return replace(Options.from_namespace(parsed), **{"subscriptions": 100, **changed})  # type: ignore[arg-type]
+
+
+def row(second: int) -> Row:
+    held = 100 if TRIGGER < second < 1015 else 0
+    idle = 10 if second > 1006 else 0
+    return Row(
+        second,
+        second - TRIGGER,
+        "observe",
+        VersionSample(second, second + 0.001, 5.0),
+        QueueSample(second, second + 0.001, 0, 0, 0, 0, 0, entered=100 if second > TRIGGER else 0),
+        ConnectionSample(
+            *(second, second + 0.001, 12 + held + idle, 100 if second >= 1015 else 0, 300, 1, 10**8), to_listeners=held
+        ),
+        ListenerSample(second, second + 0.001, held, 100 if second > TRIGGER else 0, 0, 0, 0),
+    )
+
+
+def healthy() -> Hold:
+    """Return a run that passes."""
+    progress = Progress(created=100, update=Update(TRIGGER, 90.0), idle=IdleClients(1006.5, 10, 10))
+    rows = [row(second) for second in range(START, END + 1)]
+    return Hold(options(), progress, Schedule(START, TRIGGER, END), rows, Found(options()))
+
+
+def changed(hold: Hold, change: Callable[[Row], Row | None]) -> Hold:
+    """Return a hold with other rows; None: without this one."""
+    return replace(hold, rows=[new for old in hold.rows if (new := change(old)) is not None])

@@ -1,0 +1,55 @@
+"""The inspector for the tests: started, something for it to look at, and an answer of its kind."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from scenario.peers.inspection import Inspection, Limit, ListenerPorts
+from tests.support.processes import ROOT, Process, Processes
+
+SCRIPT = ROOT / "setup_scripts" / "connection_inspector.py"
+LISTENER = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1]); time.sleep(600)"
+
+
+class Target:
+    """A stand-in for the broker with a name of its own, listening on a port."""
+
+    def __init__(self, processes: Processes, folder: Path) -> None:
+        self.name = f"brk{os.getpid()}"
+        python = folder / self.name
+        if not python.exists():
+            python.symlink_to(sys.executable)
+        packages = {"PYTHONHOME": sys.base_prefix}
+        self.process = processes.start(python, "-c", LISTENER, env=packages, name="broker")
+        self.port = int(self.process.wait_for(r"^(\d+)$")[1])
+
+
+def start(processes: Processes, *options: str | Path) -> tuple[Process, int]:
+    process = processes.start("python", SCRIPT, "--port", 0, *options)
+    return process, int(process.wait_for(r"^connection inspector listening on \S+:(\d+)$")[1])
+
+
+def inspection(**told: Any) -> Inspection:
+    """Return what an inspector tells of a healthy broker at rest, with some of it changed."""
+    healthy = Inspection(
+        states={"LISTEN": 1, "ESTABLISHED": 12},
+        to_listeners={},
+        listener_ports=ListenerPorts(0, 0, 0),
+        fds=60,
+        free_below_1024=964,
+        nofile=20000,
+        threads=5010,
+        threads_limits=(Limit("sysctl kernel.threads-max", 192_730, 5_200),),
+        rss=50_000_000,
+        pid=4711,
+        name="contextBroker",
+        command_line=("contextBroker", "-multiservice", "-notificationMode", "threadpool:60000:5000"),
+        started=1_700_000_000.0,
+        ephemeral_ports=(32768, 60999),
+    )
+    return msgspec.structs.replace(healthy, **told)
