@@ -5,7 +5,6 @@ from __future__ import annotations
 import mmap
 import os
 import resource
-import secrets
 import time
 from array import array
 from dataclasses import dataclass, fields
@@ -44,7 +43,7 @@ class Stats:
         self.wakes = os.eventfd(0)  # written to when what was released changes
         self._cells[RELEASED] = -inf
         self.notified, self.arrivals = Notified(processes), Arrivals(processes)
-        self.token = secrets.token_hex(16)  # what a release has to bring
+        self.token = os.urandom(16).hex()  # what a release has to bring; the module secrets loads OpenSSL: 4 MB
 
     def publish(self, process: int, counts: Counts, behaviours: list[Behaviour]) -> None:
         """Let all processes see the counts of process number `process`, and what its behaviours hold."""
