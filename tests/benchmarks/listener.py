@@ -34,6 +34,7 @@ from tests.support.processes import ROOT, Process, Processes
 
 DELAY = 3  # seconds: all connections are to be there before the first answer
 ROUNDS, NUMBER, MANY = 5, 5000, 50_000
+HEALTHY = 100  # connections
 BOUNDS = {"bytes per held connection": 1 / 20, "CPU per 1,000 notifications": 0.7, "taking 5,000 connections": 1.0}
 
 
@@ -136,6 +137,28 @@ def compare(starters: dict[str, Callable[[], tuple[Process, int]]]) -> bool:
     return kept
 
 
+def answer_at_once(listeners: dict[str, Listener]) -> None:
+    """Print the CPU of a notification of a healthy subscriber, in us, of each listener in turn; who asks, asks too."""
+    spent: dict[str, list[float]] = {name: [] for name in listeners}
+    for _ in range(ROUNDS):
+        for name, listener in listeners.items():
+            before = cpu_seconds(listener.process.pid)
+            peers = [listener.connect() for _ in range(HEALTHY)]
+            for number in range(NUMBER // HEALTHY):
+                for subscription, peer in enumerate(peers):
+                    peer.sendall(notification(subscription, number, "/healthy"))
+                for peer in peers:
+                    peer.recv(1000)
+                if number % 10 == 0:  # the arrivals of 100 ms at 10,000 per second
+                    listener.get("/-/healthy?after=0" if name == "ours" else "/-/stats")
+            close_all(peers)
+            spent[name].append((cpu_seconds(listener.process.pid) - before) / NUMBER * 1e6)
+    medians = {name: statistics.median(values) for name, values in spent.items()}
+    line = "".join(f"  {name} {value:.1f} us" for name, value in medians.items())
+    ratios = [f" ratio {medians['ours'] / value:.3f}" for value in list(medians.values())[1:]]
+    print(f"a healthy notification{line}{''.join(ratios)}; 10,000 a second: {medians['ours']:.0f} % of a core")
+
+
 def hold_many(processes: Processes) -> bool:
     """Hold MANY connections; print memory and how fast /-/stats answers; tell whether both are within bounds."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 1000
@@ -206,6 +229,10 @@ def main() -> int:
                 starters["before"] = lambda: start_ours(processes, arguments.before)
             if program:
                 starters["peer"] = lambda: start_peer(processes, program)
+            healthy = {"ours": start(processes)}
+            if arguments.before:
+                healthy["before"] = start(processes, checkout=arguments.before)
+            answer_at_once(healthy)
             kept = [compare(starters), hold_many(processes)]
         finally:
             processes.close()
