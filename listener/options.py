@@ -78,7 +78,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     def flag(name: str, text: str, **settings: object) -> None:
         parser.add_argument(f"-{name}", f"--{name}", help=text, **settings)  # type: ignore[arg-type]
 
-    flag("delay", "time between a notification and its answer (default 0)", type=duration, default=0.0)
+    flag("delay", "time between a notification and its answer, for /notify (default 0)", type=duration, default=0.0)
     flag("stats", "interval between two lines of stats, 0 for none (default 5s)", type=duration, default=5.0)
     flag("port", "port, or ports such as 8090-8093; 0 picks a free one (default 8090)", type=ports, default="8090")
     limits = "limit on reading a request, and on idling after an answer; 0 for none (default 30s)"
@@ -89,7 +89,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     flag("deaf", deaf, type=_port)
     flag("host", "address or name to listen on (default: all addresses, IPv6 and IPv4)", default="")
     flag("processes", "number of processes that share the ports (default 1)", type=_processes, default=1)
-    admins = "peers that may use /-/stats and /-/release: loopback (default) or any"
+    admins = "peers that may use what is below /-/: loopback (default) or any"
     flag("admin", admins, choices=("loopback", "any"), default="loopback")
     parser.add_argument("-h", "-help", "--help", action="help", help="show this text")
     found = parser.parse_args(arguments)
