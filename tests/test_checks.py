@@ -15,6 +15,7 @@ from scenario.run.results import Check
 from tests.support.surroundings import ADDRESS, COMMAND_LINE, found, listener, process
 
 OK, WARNING, ERROR = "ok", "warning", "error"
+SERVICE = "stablished_connections"
 LISTENER = f"listener {ADDRESS}"
 DELAY = f"{LISTENER}: delay"
 Asked = Mapping[str, object]  # options that are not the default
@@ -84,6 +85,9 @@ NOTIFICATION_MODE: list[Line] = [
     ("notification mode", NOTHING, {"process": process("contextBroker")}, WARNING, "the command line: transient"),
     ("notification mode", NOTHING, {"process": process("x -notificationMode")}, WARNING, "not on the command line"),
     ("notification mode", NOTHING, {"process": mode("transient -notificationMode persistent")}, ERROR, "persistent"),
+    ("notification mode", NOTHING, {"process": mode(f"threadpool:1:1,{SERVICE}:60000:100")}, OK, ":60000:100"),
+    ("notification mode", NOTHING, {"process": mode(f"threadpool:1:100,{SERVICE}:9:99")}, ERROR, "a pool of its own"),
+    ("notification mode", NOTHING, {"process": mode("threadpool:0:100,another:1:1")}, OK, ""),
 ]  # fmt: skip
 HTTP_TIMEOUT: list[Line] = [
     ("-httpTimeout", NOTHING, {"process": timeout("300001")}, OK, "300001 ms"),
@@ -109,6 +113,16 @@ FLAGS: list[Line] = [
     ("-reqPoolSize", NOTHING, {"process": process(f"{COMMAND_LINE} -reqPoolSize 14")}, WARNING, "15: each idle client"),
     ("-reqPoolSize", {"idle_connections": 0}, {"process": process(f"{COMMAND_LINE} -reqPoolSize 5")}, OK, ""),
 ]
+CLIENTS_AND_CYCLES: list[Line] = [
+    ("-maxConnections", NOTHING, {}, OK, "1020"),
+    ("-maxConnections", NOTHING, {"process": process(f"{COMMAND_LINE} -maxConnections 30")}, OK, ""),
+    ("-maxConnections", NOTHING, {"process": process(f"{COMMAND_LINE} -maxConnections 29")}, WARNING, "30 or more"),
+    ("-maxConnections", {"idle_connections": 1001}, {}, WARNING, "1021: --idle-connections, and the test's own"),
+    ("cycles", {"cycles": 3}, {}, OK, "3"),
+    ("cycles", {"cycles": 2}, {}, ERROR, "--cycles 3, or a pool of fewer workers"),
+    ("cycles", {"cycles": 4}, {"process": mode("threadpool:60000:201")}, ERROR, "--cycles 5"),
+    ("cycles", {"cycles": 4}, {"process": mode("threadpool:60000:200")}, OK, ""),
+]
 UNIT, CONTAINER = "/sys/fs/cgroup/a.slice/orion.service/pids.max", "/sys/fs/cgroup/docker/4711/pids.max"
 LIMITS: list[Line] = [
     ("broker's open files", NOTHING, {"process": process(nofile=500)}, OK, "500: 100 notifications x 3 + 200"),
@@ -123,7 +137,7 @@ LIMITS: list[Line] = [
         NOTHING,
         {"process": threads(200, at=UNIT)},
         WARNING,
-        "set-property orion.service TasksMax=300",
+        "orion.service TasksMax=300",
     ),
     ("broker's threads", NOTHING, {"process": threads(200, at=CONTAINER)}, WARNING, "is --pids-limit 300"),
     ("broker's port", NOTHING, {"process": process(also_listening=(4712, 0))}, ERROR, "4712, a hidden one listens"),
@@ -180,7 +194,7 @@ PARTS: list[Line] = [
     ("database", NOTHING, {"problems": {"database": "no answer"}}, ERROR, "--no-reset does without"),
     ("user classes", NOTHING, {"absent_users": ("VersionProbe",)}, ERROR, "start locust without class names"),
 ]
-TABLE = [*NOTIFICATION_MODE, *HTTP_TIMEOUT, *FLAGS, *LIMITS, *PORTS, *LISTENERS, *PARTS]
+TABLE = [*NOTIFICATION_MODE, *HTTP_TIMEOUT, *FLAGS, *CLIENTS_AND_CYCLES, *LIMITS, *PORTS, *LISTENERS, *PARTS]
 
 
 @pytest.mark.parametrize(("what", "asked", "seen", "state", "words"), TABLE)
@@ -195,6 +209,7 @@ def test_check(what: str, asked: Asked, seen: dict[str, object], state: str, wor
     ("what", "asked", "seen"),
     [
         ("user classes", {}, {}),
+        ("cycles", {}, {}),
         ("-reqPoolSize", {}, {}),
         ("-reqPoolSize", {}, {"process": process(f"{COMMAND_LINE} -reqPoolSize 0")}),
         ("-statNotifQueue", {"queue_size": False}, {}),
