@@ -64,6 +64,24 @@ def test_failing_broker(processes: Processes, tmp_path: Path) -> None:
     assert held[-1]["version_error"] in ("closed without an answer", "connection reset")
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make control groups and be another user")
+@pytest.mark.parametrize("way", ["threads:nproc", "threads:transient", "overloaded:throttled"])
+def test_another_way_to_a_cause(processes: Processes, tmp_path: Path, way: str) -> None:
+    run = rehearse(processes, tmp_path, "--cause", way, "--subscriptions", "350", "--duration", "12s")
+    assert run.wait() == 1, run.output
+    sentence = {"threads": "the broker may not have more threads", "overloaded": "the broker has too little CPU"}
+    assert re.findall(r"  cause: (.*?) \(", run.output)[0] == sentence[way.partition(":")[0]]
+    assert not [*Path("/sys/fs/cgroup").glob("**/rehearsal-*")]
+
+
+def test_a_network_that_drops_leaves_the_broker_waiting(processes: Processes, tmp_path: Path) -> None:
+    run = rehearse(processes, tmp_path, "--cause", "network:drop", "--subscriptions", "100", "--duration", "12s")
+    assert run.wait() in {0, 1, 4}, run.output
+    last, rest = rows(tmp_path)[-1], rows(tmp_path)[0]
+    assert (last["sent_ok"], last["sent_error"], last["listener_held"], last["close_wait"]) == ("0", "0", "0", "0")
+    assert int(last["established"]) == int(rest["established"]) + 100
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_behind(processes: Processes, tmp_path: Path, number: signal.Signals) -> None:
     run = rehearse(processes, tmp_path, "--subscriptions", "50", "--duration", "30s")
