@@ -74,6 +74,21 @@ def test_another_way_to_a_cause(processes: Processes, tmp_path: Path, way: str) 
     assert not [*Path("/sys/fs/cgroup").glob("**/rehearsal-*")]
 
 
+def test_two_causes_at_a_time(processes: Processes, tmp_path: Path) -> None:
+    run = rehearse(
+        processes,
+        tmp_path,
+        *("--cause", "slow", "--cause", "workers", "--cause", "frozen"),
+        "--subscriptions=150",
+        "--duration=12s",
+    )
+    assert run.wait() == 1, run.output
+    seen = rows(tmp_path)
+    assert max(int(row["listener_held"] or 0) for row in seen) == 50, "workers"
+    assert "no answer within the time limit" in {row["version_error"] for row in seen}, "frozen"
+    assert max(float(row["version_latency_ms"]) for row in seen if row["version"] == "OK") > 1500, "slow"
+
+
 def test_a_network_that_drops_leaves_the_broker_waiting(processes: Processes, tmp_path: Path) -> None:
     run = rehearse(processes, tmp_path, "--cause", "network:drop", "--subscriptions", "100", "--duration", "12s")
     assert run.wait() in {0, 1, 4}, run.output
@@ -121,6 +136,14 @@ def test_web(processes: Processes, tmp_path: Path) -> None:
         (["--nonsense"], 2, "--nonsense"),
         (["--subscriptions", "x"], 2, "--subscriptions takes"),
         (["--subscriptions"], 2, "--subscriptions takes a value"),
+        (["--cause", "nonsense"], 2, "--cause takes one of these, not 'nonsense'"),
+        (["--cause=slow", "--cause", "nonsense"], 2, "--cause takes one of these, not 'nonsense'"),
+        (
+            ["--cause=queue", "--cause=starved"],
+            2,
+            "--cause queue and --cause starved cannot both be had: each changes mode",
+        ),
+        (["--ramp=1:2:1", "--cause=slow"], 2, "--ramp takes --failing beside it"),
         (["--duration", "soon"], 2, "--duration takes"),
         (["--duration=2s"], 2, "--duration takes at least 8s"),
     ],
