@@ -32,7 +32,7 @@ def rehearse(processes: Processes, folder: Path, *options: str) -> Process:
 
 def named(run: Process) -> list[str]:
     """Return the causes' names as the console has them."""
-    return [NAMES[sentence] for sentence in re.findall(r"  cause: (.*?) \(", run.output)]
+    return [NAMES.get(sentence, sentence) for sentence in re.findall(r"  cause: (.*?) \(", run.output)]
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
