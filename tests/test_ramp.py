@@ -17,7 +17,7 @@ QUICK = ("--hold", 5, "--idle-connections", 3)
 
 @pytest.mark.timeout(360)
 @pytest.mark.parametrize(
-    ("nofile", "up"), [(600, "120:600:120"), pytest.param(3000, "200:2000:200", marks=pytest.mark.slow)]
+    ("nofile", "up"), [(600, "170:200:30"), pytest.param(3000, "200:2000:200", marks=pytest.mark.slow)]
 )
 def test_finds_the_breaking_point_to_within_5_percent(
     processes: Processes, tmp_path: Path, nofile: int, up: str
