@@ -35,6 +35,7 @@ class Recorder:
     def _forget(self) -> None:
         self.found: Found | None = None  # what the run is
         self.began = False
+        self.unforeseen: list[Unforeseen] = []
         self.steps: list[Step] = []
         self.verdict: Verdict | None = None
         self._begin_hold(0)
@@ -43,6 +44,8 @@ class Recorder:
         """Forget what was held before; the connections are to be held again."""
         self.subscriptions = subscriptions
         self.progress = Progress()
+        for error in self.unforeseen:  # a run in which something unforeseen happened does not come right again
+            self.progress = self.progress.after(error)
         self.timeline: Timeline | None = None
         self.last_sample = 0.0  # s since the epoch
 
@@ -81,6 +84,8 @@ class Recorder:
                 self._take_back(self.verdict, record, at)
             case _:
                 self.progress = self.progress.after(record)
+                if isinstance(record, Unforeseen):
+                    self.unforeseen.append(record)
         if isinstance(record, Update) and self.timeline is not None:
             self.timeline.update_answered = record.answered
 

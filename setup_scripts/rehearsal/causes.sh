@@ -105,12 +105,12 @@ produce_all() { # CAUSE...
     single='mode timeout cache statistics multiservice leftovers ends_before listener_nofile as_user as_broker limit relay'
     for name in $single; do eval "usual_$name=\$$name changed_$name=''"; done
     for one; do
-        before=$broker_options locust_before=$locust_options listener_before=$listener_options signals_before=$signals
-        broker_options='' locust_options='' listener_options='' signals=''
+        before=$broker_options locust_before=$locust_options signals_before=$signals
+        broker_options='' locust_options='' signals=''
         for name in $single; do eval "$name=\$usual_$name"; done
         produce "$one"
         broker_options="$before $broker_options" locust_options="$locust_before $locust_options"
-        listener_options="$listener_before $listener_options" signals="$signals_before $signals"
+        signals="$signals_before $signals"
         for name in $single; do
             now='' usual=''
             eval "now=\$$name usual=\$usual_$name changed=\$changed_$name"
