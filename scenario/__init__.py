@@ -1,6 +1,7 @@
-"""The scenario: does a context broker still answer with thousands of notification connections held open?
+r"""The scenario: does a context broker still answer with thousands of notification connections held open?
 
-    options -> phases -> users, probes -> events -> recorder (timeline, progress) -> outputs, verdict
+    options -> flow -> users -> records -> recorder (rows, progress) -> verdict
+                                       \-> outputs
 
     preflight   broker, database and inspector answer; no user yet
     reset       the service's database is dropped, and the broker's subscription cache has let go of it

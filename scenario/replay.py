@@ -57,6 +57,7 @@ def read(path: str) -> Iterator[tuple[Any, float]]:
 
 def replay(path: str) -> tuple[Verdict, History]:
     """Take a file through recorder and verdict; a run that was cut off counts as interrupted. Raises UnusableError."""
+    events.forget()
     recorder, history = Recorder(), History()
     at = 0.0
     for record, at in read(path):

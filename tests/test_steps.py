@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from scenario.flow.ramp import Plan
-from scenario.run.found import Found
 from scenario.run.progress import Progress
 from scenario.run.results import Diagnosis, Rest, Step, Verdict
 from scenario.verdict.cycles import judge_cycles
@@ -16,6 +15,7 @@ from scenario.verdict.held import Hold
 from scenario.verdict.ramp import judge_ramp
 from tests.support.holds import options
 from tests.support.inspector import inspection
+from tests.support.surroundings import found
 
 CAUSE = Diagnosis("nofile", "the broker ran out of file descriptors", "300 of 300", "ulimit")
 REST = Rest(connections=12, fds=100, threads=5, rss=50_000_000)
@@ -26,9 +26,9 @@ def step(subscriptions: int, outcome: str = "PASS", rest: Rest = REST, number: i
     return Step(number, subscriptions, subscriptions, 10, 0, 2.0, 4.0, rest, verdict)
 
 
-def hold(stop: int = 100, cycles: int = 0, pool: str = "threadpool:60000:100", interrupted: str = "") -> Hold:
-    found = Found(options(), process=inspection(command_line=("contextBroker", "-notificationMode", pool)))
-    return Hold(replace(options(cycles=cycles), subscriptions=stop), Progress(interrupted=interrupted), None, [], found)
+def run(pool: str = "threadpool:60000:100", interrupted: str = "", **asked: object) -> Hold:
+    seen = found(asked, process=inspection(command_line=("contextBroker", "-notificationMode", pool)))
+    return Hold(options(**asked), Progress(interrupted=interrupted), None, [], seen)
 
 
 @pytest.mark.parametrize("point", [0, 1, 99, 100, 101, 333, 985, 1000, 1024, 1999, 2000, 5000])
@@ -52,20 +52,22 @@ def test_plan_finds_the_breaking_point_to_within_5_percent(point: int, start: in
 
 
 def test_ramp_that_holds_all_passes() -> None:
-    verdict = judge_ramp(hold(400), [step(200), step(400)])
+    verdict = judge_ramp(run(subscriptions=400), [step(200), step(400)])
     assert (verdict.outcome, verdict.exit_code) == ("PASS", 0)
     assert verdict.reasons == ("ramp: 400 connections held within the SLO, as many as were asked for",)
 
 
 def test_ramp_names_the_breaking_point_and_its_cause() -> None:
-    verdict = judge_ramp(hold(800), [step(200), step(400), step(600, "FAIL"), step(500, "FAIL"), step(450)])
+    verdict = judge_ramp(
+        run(subscriptions=800), [step(200), step(400), step(600, "FAIL"), step(500, "FAIL"), step(450)]
+    )
     assert (verdict.outcome, verdict.exit_code) == ("FAIL", 1)
     assert verdict.reasons == ("ramp: 450 connections held within the SLO, 500 not", "500: why FAIL")
     assert verdict.causes == (CAUSE,)
 
 
 def test_ramp_on_a_broker_that_kept_descriptors_says_so() -> None:
-    verdict = judge_ramp(hold(800), [step(200), step(400, "FAIL", replace(REST, fds=500))])
+    verdict = judge_ramp(run(subscriptions=800), [step(200), step(400, "FAIL", replace(REST, fds=500))])
     assert any("kept 400 descriptors" in reason and "--restart-command" in reason for reason in verdict.reasons)
 
 
@@ -74,7 +76,7 @@ def test_ramp_on_a_broker_that_kept_descriptors_says_so() -> None:
     [([step(200), step(400, "INCONCLUSIVE")], ""), ([step(200)], "observe"), ([], "seed")],
 )
 def test_ramp_that_cannot_judge_is_inconclusive(steps: Sequence[Step], interrupted: str) -> None:
-    verdict = judge_ramp(hold(400, interrupted=interrupted), steps)
+    verdict = judge_ramp(run(subscriptions=400, interrupted=interrupted), steps)
     assert (verdict.outcome, verdict.exit_code) == ("INCONCLUSIVE", 4)
 
 
@@ -87,7 +89,7 @@ def levels(**grows: int) -> list[Rest]:
 
 def judged(rests: Sequence[Rest], pool: str = "threadpool:60000:100") -> Verdict:
     cycles = [step(100, rest=rest, number=number) for number, rest in enumerate(rests[:-1], 1)]
-    return judge_cycles(hold(cycles=len(cycles), pool=pool), cycles, rests[-1])
+    return judge_cycles(run(pool, cycles=len(cycles)), cycles, rests[-1])
 
 
 def test_steady_cycles_pass() -> None:
@@ -133,7 +135,7 @@ def test_levels_that_nobody_counted_are_inconclusive() -> None:
 
 
 def test_cycle_that_fails_is_named() -> None:
-    verdict = judge_cycles(hold(cycles=5), [step(100), step(100, "FAIL", number=2)], Rest())
+    verdict = judge_cycles(run(cycles=5), [step(100), step(100, "FAIL", number=2)], Rest())
     assert verdict.outcome == "FAIL"
     assert "cycle 2: why FAIL" in verdict.reasons
     assert verdict.causes == (CAUSE,)

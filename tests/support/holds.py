@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from locust.argument_parser import LocustArgumentParser
 
-from scenario.peers.listeners import Limits, ListenerStats
 from scenario.run.found import Found
 from scenario.run.progress import Progress
 from scenario.run.records import IdleClients, Update
@@ -22,10 +21,11 @@ START, TRIGGER, END = 1000, 1003, 1020
 
 
 def options(**changed: object) -> Options:
+    """Return the default options, for 100 subscriptions, with what is different."""
     parser = LocustArgumentParser()
     add_arguments(parser)
     parsed = Namespace(**vars(parser.parse_args([])), run_time=None)
-    return replace(Options.from_namespace(parsed), subscriptions=100, **changed)  # type: ignore[arg-type]
+    return replace(Options.from_namespace(parsed), **{"subscriptions": 100, **changed})  # type: ignore[arg-type]
 
 
 def row(second: int) -> Row:
@@ -37,20 +37,20 @@ def row(second: int) -> Row:
         "observe",
         VersionSample(second, second + 0.001, 5.0),
         QueueSample(second, second + 0.001, 0, 0, 0, 0, 0, entered=100 if second > TRIGGER else 0),
-        ConnectionSample(second, second + 0.001, 12 + held + idle, 100 if second >= 1015 else 0, 300, 1, 10**8),
+        ConnectionSample(
+            *(second, second + 0.001, 12 + held + idle, 100 if second >= 1015 else 0, 300, 1, 10**8), to_listeners=held
+        ),
         ListenerSample(second, second + 0.001, held, 100 if second > TRIGGER else 0, 0, 0, 0),
     )
 
 
 def healthy() -> Hold:
+    """Return a run that passes."""
     progress = Progress(created=100, update=Update(TRIGGER, 90.0), idle=IdleClients(1006.5, 10, 10))
     rows = [row(second) for second in range(START, END + 1)]
     return Hold(options(), progress, Schedule(START, TRIGGER, END), rows, Found(options()))
 
 
-def listener_stats(delay: float = 12, nofile: int = 20000) -> ListenerStats:
-    return ListenerStats(0, 0, 0, 0, 0, delay, 30, Limits(nofile))
-
-
 def changed(hold: Hold, change: Callable[[Row], Row | None]) -> Hold:
+    """Return a hold with other rows; None: without this one."""
     return replace(hold, rows=[new for old in hold.rows if (new := change(old)) is not None])

@@ -1,0 +1,32 @@
+"""What the preflight finds, for the tests: all as it should be for 100 subscriptions, and what may be different."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scenario.peers.inspection import Inspection
+from scenario.peers.listeners import Limits, ListenerStats
+from scenario.run.found import Found
+from tests.support.holds import options
+from tests.support.inspector import inspection
+
+ADDRESS = "localhost:8090"
+COMMAND_LINE = "contextBroker -multiservice -statNotifQueue -httpTimeout 600000 -notificationMode threadpool:60000:100"
+VERSION = '{"orion": {"version": "4.7.0"}}'
+
+
+def process(command_line: str = COMMAND_LINE, **changed: object) -> Inspection:
+    """Return the broker's process as the inspector tells of it."""
+    return inspection(command_line=tuple(command_line.split()), **changed)
+
+
+def listener(delay: float = 300, nofile: int = 20000) -> ListenerStats:
+    """Return a listener's stats."""
+    return ListenerStats(0, 0, 0, 0, 0, delay=delay, timeout=60.0, limits=Limits(nofile))
+
+
+def found(asked: Mapping[str, object], **changed: Any) -> Found:
+    """Return what the preflight found for the options `asked`."""
+    seen = {"version": VERSION, "process": process(), "listeners": {ADDRESS: listener()}, **changed}
+    return Found(options(**asked), **seen)

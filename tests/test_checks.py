@@ -1,0 +1,245 @@
+"""Every check of the preflight over constructed findings: ok, warning, error, and where one becomes the other."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Mapping
+
+import pytest
+
+from scenario.errors import PreflightError
+from scenario.peers.inspection import Inspection, Limit
+from scenario.preflight.checks import checks, require
+from scenario.run.found import Found
+from scenario.run.results import Check
+from tests.support.surroundings import ADDRESS, COMMAND_LINE, found, listener, process
+
+OK, WARNING, ERROR = "ok", "warning", "error"
+SERVICE = "stablished_connections"
+LISTENER = f"listener {ADDRESS}"
+DELAY = f"{LISTENER}: delay"
+Asked = Mapping[str, object]  # options that are not the default
+NOTHING: Asked = {}
+RAMP: Asked = {"ramp": "10:100:10", "hold": 10}
+CYCLES: Asked = {"cycles": 3, "hold": 10}
+
+
+def without(flag: str) -> str:
+    return COMMAND_LINE.replace(f" {flag}", "")
+
+
+def mode(text: str) -> Inspection:
+    return process(COMMAND_LINE.replace("threadpool:60000:100", text))
+
+
+def timeout(text: str) -> Inspection:
+    return process(COMMAND_LINE.replace("600000", text))
+
+
+def threads(limit: int, used: int = 7, at: str = "ulimit -u of process 4711") -> Inspection:
+    """A broker of 7 threads, and its tightest limit on them."""
+    return process(threads=7, threads_limits=(Limit(at, limit, used),))
+
+
+def line(seen: Found, what: str) -> Check:
+    lines = [check for check in checks(seen) if check.what == what]
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def test_all_holds() -> None:
+    table = checks(found(NOTHING))
+    assert {check.what: check.state for check in table} == dict.fromkeys(
+        (
+            *("broker", "inspector", "connections at rest", "notification mode", "-httpTimeout", "-multiservice"),
+            *(
+                "-statNotifQueue",
+                "-maxConnections",
+                "broker's open files",
+                "broker's threads",
+                "ephemeral ports",
+                LISTENER,
+                "database",
+            ),
+            "Locust's open files",
+        ),
+        OK,
+    )
+    assert not any(check.remedy for check in table)
+    require(table)
+
+
+Line = tuple[str, Asked, dict[str, object], str, str]  # which check, the options, what was found, its state, its words
+NOTIFICATION_MODE: list[Line] = [
+    ("notification mode", NOTHING, {"process": mode("threadpool:60000:100")}, OK, "threadpool:60000:100"),
+    ("notification mode", NOTHING, {"process": mode("threadpool:60000:101")}, OK, ""),
+    ("notification mode", NOTHING, {"process": mode("threadpool:0:100")}, OK, ""),
+    ("notification mode", NOTHING, {"process": mode("threadpool:60000:100:15")}, OK, ""),
+    ("notification mode", NOTHING, {"process": mode("threadpool:60000:99")}, ERROR, "Mode threadpool:60000:100"),
+    ("notification mode", RAMP, {"process": mode("threadpool:60000:99")}, WARNING, ""),
+    ("notification mode", CYCLES, {"process": mode("threadpool:60000:99")}, ERROR, ""),
+    ("notification mode", NOTHING, {"process": mode("persistent")}, ERROR, "persistent: one connection for all"),
+    ("notification mode", NOTHING, {"process": mode("transient")}, WARNING, "transient"),
+    ("notification mode", NOTHING, {"process": mode("threadpool")}, ERROR, "threadpool"),
+    ("notification mode", NOTHING, {"process": mode("threadpool:many:100")}, WARNING, "threadpool:many:100"),
+    ("notification mode", NOTHING, {"process": process("contextBroker")}, WARNING, "the command line: transient"),
+    ("notification mode", NOTHING, {"process": process("x -notificationMode")}, WARNING, "not on the command line"),
+    ("notification mode", NOTHING, {"process": mode("transient -notificationMode persistent")}, ERROR, "persistent"),
+    ("notification mode", NOTHING, {"process": mode(f"threadpool:1:1,{SERVICE}:60000:100")}, OK, ":60000:100"),
+    ("notification mode", NOTHING, {"process": mode(f"threadpool:1:100,{SERVICE}:9:99")}, ERROR, "a pool of its own"),
+    ("notification mode", NOTHING, {"process": mode("threadpool:0:100,another:1:1")}, OK, ""),
+]  # fmt: skip
+HTTP_TIMEOUT: list[Line] = [
+    ("-httpTimeout", NOTHING, {"process": timeout("300001")}, OK, "300001 ms"),
+    ("-httpTimeout", NOTHING, {"process": timeout("300000")}, ERROR, "above the listener's delay, 300 s"),
+    ("-httpTimeout", NOTHING, {"process": timeout("300000")}, ERROR, "start the broker with -httpTimeout 600000"),
+    ("-httpTimeout", NOTHING, {"process": process(without("-httpTimeout 600000"))}, ERROR, "5000 ms, its default"),
+    (
+        *("-httpTimeout", NOTHING),
+        {"process": process(without("-httpTimeout 600000")), "listeners": {ADDRESS: listener(4)}},
+        *(OK, "5000 ms, its default"),
+    ),
+    ("-httpTimeout", NOTHING, {"process": timeout("soon")}, ERROR, "5000 ms"),
+    ("-httpTimeout", NOTHING, {"listeners": {ADDRESS: listener(600)}}, ERROR, "-httpTimeout 1200000"),
+    ("-httpTimeout", NOTHING, {"listeners": {ADDRESS: listener(), "b:1": listener(601)}}, ERROR, "delay, 601 s"),
+    ("-httpTimeout", RAMP, {"process": timeout("25001")}, OK, "above 25 s: --hold and a margin"),
+    ("-httpTimeout", CYCLES, {"process": timeout("25000")}, ERROR, "above 25 s"),
+]  # fmt: skip
+FLAGS: list[Line] = [
+    ("-multiservice", NOTHING, {}, OK, "given"),
+    ("-multiservice", NOTHING, {"process": process(without("-multiservice"))}, ERROR, "not on the command line"),
+    ("-statNotifQueue", NOTHING, {"process": process(without("-statNotifQueue"))}, WARNING, "columns stay empty"),
+    ("-reqPoolSize", NOTHING, {"process": process(f"{COMMAND_LINE} -reqPoolSize 15")}, OK, "15"),
+    ("-reqPoolSize", NOTHING, {"process": process(f"{COMMAND_LINE} -reqPoolSize 14")}, WARNING, "15: each idle client"),
+    ("-reqPoolSize", {"idle_connections": 0}, {"process": process(f"{COMMAND_LINE} -reqPoolSize 5")}, OK, ""),
+]
+CLIENTS_AND_CYCLES: list[Line] = [
+    ("-maxConnections", NOTHING, {}, OK, "1020"),
+    ("-maxConnections", NOTHING, {"process": process(f"{COMMAND_LINE} -maxConnections 30")}, OK, ""),
+    ("-maxConnections", NOTHING, {"process": process(f"{COMMAND_LINE} -maxConnections 29")}, WARNING, "30 or more"),
+    ("-maxConnections", {"idle_connections": 1001}, {}, WARNING, "1021: --idle-connections, and the test's own"),
+    ("cycles", {"cycles": 3}, {}, OK, "3"),
+    ("cycles", {"cycles": 2}, {}, ERROR, "--cycles 3, or a pool of fewer workers"),
+    ("cycles", {"cycles": 4}, {"process": mode("threadpool:60000:201")}, ERROR, "--cycles 5"),
+    ("cycles", {"cycles": 4}, {"process": mode("threadpool:60000:200")}, OK, ""),
+]
+UNIT, CONTAINER = "/sys/fs/cgroup/a.slice/orion.service/pids.max", "/sys/fs/cgroup/docker/4711/pids.max"
+LIMITS: list[Line] = [
+    ("broker's open files", NOTHING, {"process": process(nofile=500)}, OK, "500: 100 notifications x 3 + 200"),
+    ("broker's open files", NOTHING, {"process": process(nofile=499)}, ERROR, "after ulimit -n 500"),
+    ("broker's open files", RAMP, {"process": process(nofile=499)}, WARNING, "after ulimit -n 500"),
+    ("broker's open files", NOTHING, {"process": process(nofile=None)}, OK, "unlimited"),
+    ("broker's threads", NOTHING, {"process": threads(300, used=7)}, OK, "a thread per notification + 200"),
+    ("broker's threads", NOTHING, {"process": threads(300, used=8)}, WARNING, "after ulimit -u 300"),
+    ("broker's threads", NOTHING, {"process": threads(200, at="sysctl kernel.pid_max")}, WARNING, "kernel.pid_max=300"),
+    (
+        "broker's threads",
+        NOTHING,
+        {"process": threads(200, at=UNIT)},
+        WARNING,
+        "orion.service TasksMax=300",
+    ),
+    ("broker's threads", NOTHING, {"process": threads(200, at=CONTAINER)}, WARNING, "is --pids-limit 300"),
+    ("broker's port", NOTHING, {"process": process(also_listening=(4712, 0))}, ERROR, "4712, a hidden one listens"),
+    ("Locust's open files", NOTHING, {}, OK, ""),
+    ("Locust's open files", {"idle_connections": 10**9}, {}, ERROR, "ulimit -n 1000000208, then Locust"),
+]
+TWO_URLS = ("http://localhost:8090/a", "http://localhost:8091/b")
+SAME_LISTENER = ("http://localhost:8090/a", "http://localhost:8090/b")
+PORTS: list[Line] = [
+    ("ephemeral ports", NOTHING, {"process": process(ephemeral_ports=(1000, 1099))}, OK, "100 (1000 to 1099)"),
+    ("ephemeral ports", NOTHING, {"process": process(ephemeral_ports=(1000, 1098))}, ERROR, f"100 to {ADDRESS}"),
+    ("ephemeral ports", NOTHING, {"process": process(ephemeral_ports=(1000, 1098))}, ERROR, "one more --notify-url"),
+    ("ephemeral ports", RAMP, {"process": process(ephemeral_ports=(1000, 1098))}, WARNING, "ip_local_port_range"),
+    ("ephemeral ports", {"notify_urls": TWO_URLS}, {"process": process(ephemeral_ports=(1000, 1049))}, OK, ""),
+    ("ephemeral ports", {"notify_urls": TWO_URLS}, {"process": process(ephemeral_ports=(1000, 1048))}, ERROR, "50 to"),
+    ("ephemeral ports", {"notify_urls": SAME_LISTENER}, {"process": process(ephemeral_ports=(1, 99))}, ERROR, "100 to"),
+    ("ephemeral ports", {"subscriptions": 28_233}, {"process": None}, WARNING, "not told; Linux's default is 28232"),
+    ("ephemeral ports", {"subscriptions": 28_233}, {"process": process(ephemeral_ports=None)}, WARNING, "not told"),
+]
+LISTENERS: list[Line] = [
+    (LISTENER, NOTHING, {"listeners": {ADDRESS: listener(nofile=300)}}, OK, "timeout 60 s, 300 open files"),
+    (LISTENER, NOTHING, {"listeners": {ADDRESS: listener(nofile=299)}}, ERROR, "start it after ulimit -n 300"),
+    (
+        *(LISTENER, NOTHING, {"listeners": {ADDRESS: None}, "problems": {ADDRESS: "connection refused"}}),
+        *(ERROR, "start it: python -m listener -delay 5m"),
+    ),
+    (LISTENER, NOTHING, {"listeners": {ADDRESS: None}}, WARNING, "it answers, but not GET /-/stats"),
+    (LISTENER, RAMP, {"listeners": {ADDRESS: None}}, ERROR, "it lets go when told to"),
+    (DELAY, NOTHING, {"listeners": {ADDRESS: listener(delay=1.9)}}, WARNING, "2 s, to hold all at one time"),
+    (DELAY, RAMP, {"listeners": {ADDRESS: listener(delay=24)}}, ERROR, "start it with -delay 24h"),
+    (DELAY, CYCLES, {"listeners": {ADDRESS: listener(delay=24.9)}}, ERROR, "25 s: it lets go when told to"),
+]  # fmt: skip
+PARTS: list[Line] = [
+    ("broker", NOTHING, {}, OK, "http://localhost:1026, Orion 4.7.0"),
+    ("broker", NOTHING, {"version": '{"scorpio": "2"}'}, OK, '{"scorpio": "2"}'),
+    ("broker", NOTHING, {"version": None, "problems": {"broker": "refused"}}, ERROR, "--host names the broker"),
+    ("inspector", NOTHING, {}, OK, "process 4711 (contextBroker)"),
+    (
+        "inspector",
+        NOTHING,
+        {"process": None, "problems": {"process": "no"}},
+        ERROR,
+        "--no-connection-info does without",
+    ),
+    (
+        "connections at rest",
+        NOTHING,
+        {"process": process(to_listeners={"CLOSE_WAIT": 9})},
+        OK,
+        "0 lead to the listeners",
+    ),
+    ("connections at rest", NOTHING, {"process": process(to_listeners={"ESTABLISHED": 1})}, WARNING, "1 lead to the"),
+    ("database", NOTHING, {}, OK, "localhost; orion-stablished_connections will be dropped"),
+    ("database", NOTHING, {"problems": {"database": "no answer"}}, ERROR, "--no-reset does without"),
+    ("user classes", NOTHING, {"absent_users": ("VersionProbe",)}, ERROR, "start locust without class names"),
+]
+TABLE = [*NOTIFICATION_MODE, *HTTP_TIMEOUT, *FLAGS, *CLIENTS_AND_CYCLES, *LIMITS, *PORTS, *LISTENERS, *PARTS]
+
+
+@pytest.mark.parametrize(("what", "asked", "seen", "state", "words"), TABLE)
+def test_check(what: str, asked: Asked, seen: dict[str, object], state: str, words: str) -> None:
+    check = line(found(asked, **{"problems": {"process": "nobody asked"}, **seen}), what)
+    assert check.state == state
+    assert bool(check.remedy) == (state != OK), "what is not ok says what to do"
+    assert words in f"{check.found}; {check.needed}; {check.remedy}"
+
+
+@pytest.mark.parametrize(
+    ("what", "asked", "seen"),
+    [
+        ("user classes", {}, {}),
+        ("cycles", {}, {}),
+        ("-reqPoolSize", {}, {}),
+        ("-reqPoolSize", {}, {"process": process(f"{COMMAND_LINE} -reqPoolSize 0")}),
+        ("-statNotifQueue", {"queue_size": False}, {}),
+        ("inspector", {"connection_info": False}, {"process": None}),
+        ("database", {"reset": False}, {"problems": {"database": "no answer"}}),
+        ("ephemeral ports", {"subscriptions": 28_232, "connection_info": False}, {"process": None}),
+        ("-httpTimeout", {}, {"listeners": {ADDRESS: None}}),
+        (DELAY, {}, {"listeners": {ADDRESS: listener(delay=2)}}),
+        (DELAY, RAMP, {"listeners": {ADDRESS: listener(delay=25)}}),
+        *(
+            (what, {"connection_info": False}, {"process": None})
+            for what in ("notification mode", "broker's processes")
+        ),
+    ],
+)
+def test_nothing_to_say(what: str, asked: Asked, seen: dict[str, object]) -> None:
+    assert what not in [check.what for check in checks(found(asked, **seen))]
+
+
+def test_locusts_own_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    for soft, state in ((218, OK), (217, ERROR), (resource.RLIM_INFINITY, OK)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, soft))
+        assert line(found(NOTHING), "Locust's open files").state == state
+
+
+def test_errors_keep_the_run_from_starting() -> None:
+    table = checks(found(NOTHING, version=None, problems={"broker": "refused", "database": "no answer"}))
+    with pytest.raises(PreflightError) as refused:
+        require(table)
+    broker, database = str(refused.value).splitlines()
+    assert broker.startswith("broker: refused; curl http://localhost:1026/version has to answer")
+    assert database.startswith("database: no answer; --mongo names")
+    require(checks(found(NOTHING, process=process(without("-statNotifQueue")))))  # a warning does not

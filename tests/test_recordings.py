@@ -1,0 +1,104 @@
+"""Runs of a real Orion 4.7.0 (select: 3.10.1 with a select() server), 5,000 subscriptions: what is said of each."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scenario.errors import UnusableError
+from scenario.replay import replay
+from tests.support.processes import ROOT
+
+FOLDER = Path(__file__).with_name("recordings")
+ALSO = {"threads": {"transient"}}  # its mode was transient, too
+# recording: outcome, first cause
+RUNS = {
+    "healthy": ("PASS", None),
+    "select": ("FAIL", "select"),
+    "nofile": ("FAIL", "nofile"),
+    "workers": ("FAIL", "workers"),
+    "queue": ("FAIL", "queue"),
+    "http-timeout": ("INCONCLUSIVE", "http-timeout"),
+    "listener-nofile": ("INCONCLUSIVE", "listener-nofile"),
+    "transient": ("INCONCLUSIVE", "transient"),
+    "persistent": ("FAIL", "persistent"),
+    "max-connections": ("FAIL", "max-connections"),
+    "threads": ("FAIL", "unknown"),  # its rows lack the limit: perhaps threads, it says
+    "frozen": ("FAIL", "frozen"),
+    "database-frozen": ("PASS", None),
+}
+
+
+def test_every_recording_is_judged() -> None:
+    assert {path.stem for path in FOLDER.glob("*.jsonl")} == set(RUNS)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_outcome_and_cause(name: str) -> None:
+    verdict, history = replay(str(FOLDER / f"{name}.jsonl"))
+    outcome, cause = RUNS[name]
+    assert verdict.outcome == outcome
+    named = [found.cause for found in verdict.causes]
+    assert named[:1] == ([cause] if cause else [])
+    assert set(named[1:]) <= ALSO.get(name, set())
+    assert len(history.rows) == 29
+
+
+def test_what_is_not_known_for_sure_is_said_as_such() -> None:
+    perhaps = replay(str(FOLDER / "threads.jsonl"))[0].causes[0]
+    assert perhaps.sentence.startswith("perhaps threads;")
+    assert "threads 6 to 2000" in perhaps.evidence
+    assert "pids.max" in perhaps.remedy
+
+
+def replayed(path: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "scenario.replay", str(path), *map(str, more)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_command_prints_verdict_and_draws_the_report(tmp_path: Path) -> None:
+    done = replayed(FOLDER / "nofile.jsonl", "--connections-report", tmp_path / "report.html")
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith("Verdict: FAIL\n")
+    assert "cause: the broker ran out of file descriptors (4000 of 4000 open" in done.stdout
+    assert "the broker ran out of file descriptors" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_run_that_was_killed_is_read_to_its_last_whole_line(tmp_path: Path) -> None:
+    lines = (FOLDER / "healthy.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    cut = tmp_path / "cut_run.jsonl"
+    cut.write_text("".join(lines[:60]) + lines[60][:20], encoding="utf-8")
+    verdict, history = replay(str(cut))
+    assert (verdict.outcome, verdict.exit_code) == ("INCONCLUSIVE", 4)
+    assert verdict.reasons[0] == "interrupted in phase observe"
+    assert history.rows
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "is empty"),
+        ("\n", "line 1 is none of a recorded run"),
+        ("[" * 10_000 + "]" * 10_000 + "\n", "line 1 is none of a recorded run"),
+        ('{"at": 1, "kind": "Nonsense"}\n', "line 1 is none of a recorded run"),
+        ('{"at": 1, "kind": "Phase", "name": 7}\n', "line 1 is none of a recorded run: Expected `str`, got `int`"),
+        ('{"at": 1, "kind": "Found", "format": 2}\n', "has format 2, and this version reads format 1"),
+        ('{"at": 1, "kind": "Began"}\n', "no run begins in it"),
+    ],
+)
+def test_file_that_is_none(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "none.jsonl"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UnusableError, match=sentence):
+        replay(str(path))
+
+
+def test_no_secret_in_a_line() -> None:
+    for path in FOLDER.glob("*.jsonl"):
+        found = json.loads(path.read_text(encoding="utf-8").splitlines()[1])
+        assert found["kind"] == "Found"
+        assert not found["options"]["inspector_token"]
