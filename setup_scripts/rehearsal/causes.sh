@@ -102,7 +102,7 @@ $(list_causes)" ;;
 
 # Several at a time: their options add up; of everything else one cause can change each.
 produce_all() { # CAUSE...
-    single='mode timeout cache statistics multiservice leftovers ends_before listener_nofile as_user as_broker limit relay'
+    single='mode timeout cache statistics multiservice leftovers ends_before listener_nofile as_user as_broker limit relay slow_path'
     for name in $single; do eval "usual_$name=\$$name changed_$name=''"; done
     for one; do
         before=$broker_options locust_before=$locust_options signals_before=$signals
