@@ -25,10 +25,9 @@ def main() -> int:
     options = parser.parse_args()
     removed = 0
     try:
-        for left in Ngsiv2(options.host, options.service, options.service_path, options.run).remove_all():
-            removed += 1
-            if left % 1000 == 0:
-                print(f"{removed} subscriptions removed, {left} left", file=sys.stderr)
+        for removed in Ngsiv2(options.host, options.service, options.service_path, options.run).remove_all():
+            if removed % 1000 == 0:
+                print(f"{removed} subscriptions removed so far", file=sys.stderr)
     except BrokerError as error:
         print(f"{removed} subscriptions removed, then: {error}", file=sys.stderr)
         return 1
@@ -37,7 +36,7 @@ def main() -> int:
 
 
 def _run(text: str) -> str:
-    if not re.fullmatch("[0-9a-f]{32}", text):
+    if text and not re.fullmatch("[0-9a-f]{32}", text):
         raise argparse.ArgumentTypeError(f"takes the 32 hex digits of a run, not {text!r}")
     return text
 

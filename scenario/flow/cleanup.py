@@ -59,38 +59,37 @@ class Cleanup:
             self._work.kill(block=False)
 
     def _clean(self, run: Run) -> None:
-        left: int | None = None
+        removed = 0
         started = said = time.monotonic()
         try:
             with gevent.Timeout(LIMIT, BrokerError(f"it took more than {LIMIT:.0f} s")):
-                for left in broker_of(run.options, run.id).remove_all():
+                for removed in broker_of(run.options, run.id).remove_all():
                     if time.monotonic() - said > 1:
                         said = time.monotonic()
-                        self._say(f"{left} subscriptions to remove")
+                        self._say(f"{removed} subscriptions removed so far")
         except BrokerError as error:
-            self._do_without(run, left, str(error))
+            self._do_without(run, str(error))
         except gevent.GreenletExit:
-            self._tell(run, left, "told to stop")
+            self._tell(run, f"told to stop after {removed}")
         else:
-            self._say(f"removed what the run made, in {time.monotonic() - started:.1f} s")
+            self._say(f"removed {removed} subscriptions in {time.monotonic() - started:.1f} s, and the entity")
 
-    def _do_without(self, run: Run, left: int | None, problem: str) -> None:
+    def _do_without(self, run: Run, problem: str) -> None:
         """Drop the database, where that is allowed; otherwise tell what is left."""
         options, found = run.options, self._recorder.found
         assert found is not None
         try:
             if not options.reset or database.look(options.mongo, found.database, broker_of(options).own).foreign:
-                self._tell(run, left, problem)
+                self._tell(run, problem)
                 return
             database.drop(options.mongo, found.database)
         except DatabaseError as error:
-            self._tell(run, left, f"{problem}; {error}")
+            self._tell(run, f"{problem}; {error}")
         else:
             self._say(f"{problem}; dropped its database {found.database} instead")
 
-    def _tell(self, run: Run, left: int | None, problem: str) -> None:
-        count = "subscriptions" if left is None else f"{left} subscriptions"
-        text = f"cleanup: {count} of the run may be left ({problem}); to remove them: {command(run.options, run.id)}"
+    def _tell(self, run: Run, problem: str) -> None:
+        text = f"cleanup: subscriptions of the run are left ({problem}); to remove them: {command(run.options, run.id)}"
         self._link.publish(Trouble(text))
 
     def _say(self, text: str) -> None:

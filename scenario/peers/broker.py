@@ -117,7 +117,7 @@ class Broker(ABC):
 
     @abstractmethod
     def remove(self, ask: Callable[[Request], Answer]) -> Iterator[int]:
-        """Remove the entities and subscriptions of this run; yield how many subscriptions are left, after each.
+        """Remove the subscriptions and entities of this run; yield how many subscriptions were, after each of them.
 
         Raises BrokerError.
         """
@@ -149,7 +149,7 @@ class Broker(ABC):
         return queue.backlog if queue else None
 
     def remove_all(self) -> Iterator[int]:
-        """Remove what this run made, over one connection; yield how many subscriptions are left, after each."""
+        """Remove what this run made, over one connection; as `remove`."""
         connection = KeptAlive(self.host)
 
         def over_it(request: Request) -> Answer:
