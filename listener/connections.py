@@ -32,6 +32,20 @@ class Queue(OrderedDict[int, "Connection"]):
             yield next(iter(self.values()))
 
 
+class Kept:
+    """The bytes of requests that wait for the rest of them, or for the answer to the one before."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._sizes: dict[int, int] = {}  # by descriptor; of most connections there are none
+
+    def set(self, fd: int, size: int) -> None:
+        """Tell that `size` bytes of `fd` are kept now."""
+        self.total += size - self._sizes.pop(fd, 0)
+        if size:
+            self._sizes[fd] = size
+
+
 class Connection:
     """One accepted connection: a raw descriptor and what is known about its request, so that 50,000 stay small."""
 

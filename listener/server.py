@@ -10,10 +10,7 @@ from __future__ import annotations
 import os
 import select
 import socket
-import sys
 from collections.abc import Callable
-from errno import EMFILE, ENFILE
-from functools import partial
 from itertools import islice
 from math import inf
 from time import monotonic
@@ -21,15 +18,16 @@ from typing import NoReturn
 
 import gevent
 
+from listener.acceptor import PER_TURN, Acceptor
 from listener.admin import administer
-from listener.connections import Connection, Queue
+from listener.connections import Connection, Kept, Queue
 from listener.http import Rejected, Reply, Request, closing, failure, ok, parse
 from listener.options import Options
 from listener.stats import Counts, Stats
 
-PER_TURN = 256  # connections taken, read or answered before the others get their turn
 READ = 16 * 1024  # bytes
-PAUSE = 1.0  # seconds without accepting after accept failed
+KEPT = 64 * 1024 * 1024  # bytes of all requests that are not complete; what would be above that is refused
+PARSER = 1024  # bytes that reading a request takes besides those of the request
 LINGER = 0.5  # seconds a peer has to take the last answer: closing with data unread would destroy it
 LONGEST_SLEEP = 3600.0  # seconds
 GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
@@ -39,9 +37,10 @@ class Server:
     """Serves the `listening` sockets, as process number `process` of those that share `stats`."""
 
     def __init__(self, options: Options, listening: list[socket.socket], stats: Stats, process: int) -> None:
-        self._options, self._listening, self._stats, self._process = options, listening, stats, process
+        self._options, self._stats, self._process = options, stats, process
         self._counts = Counts()
         self._connections: dict[int, Connection] = {}
+        self._kept, self._most_kept = Kept(), KEPT // options.processes
         self._reading, self._idle = Queue(options.timeout or inf), Queue(options.timeout or inf)
         self._held, self._closing = Queue(options.delay), Queue(LINGER)
         self._when_due: list[tuple[Queue, Callable[[Connection], None]]] = [
@@ -55,9 +54,9 @@ class Server:
         self._watcher = self._loop.io(self._epoll.fileno(), 1)  # 1: readable
         self._timer = self._loop.timer(0)
         self._calls: dict[int, Callable[[], None]] = {}
-        self._resume_at = self._tick_at = self._interval = inf
+        self._tick_at = self._interval = inf
         self._tick: Callable[[], None] = self.publish
-        self._listen()
+        self._acceptor = Acceptor(listening, self._counts, self.watch, self._epoll.unregister, self._take)
         self.watch(stats.wakes, self.publish, select.EPOLLIN | select.EPOLLET)  # nobody reads it: each write is news
 
     def watch(self, fd: int, call: Callable[[], None], events: int = select.EPOLLIN) -> None:
@@ -80,8 +79,7 @@ class Server:
         """Serve who is ready, do what is due, and have gevent's loop call again."""
         ready = self._epoll.poll(0, PER_TURN)
         if len(ready) == PER_TURN:  # more are waiting: newcomers must not queue up behind all of them
-            for listening in self._listening:
-                self._accept(listening)
+            self._acceptor.accept()
         for fd, events in ready:
             if connection := self._connections.get(fd):
                 self._on_event(connection, events)
@@ -103,47 +101,20 @@ class Server:
         for queue, act in self._when_due:
             for connection in islice(queue.due(now), PER_TURN):
                 act(connection)
-        if now >= self._resume_at:
-            self._listen()
+        if now >= self._acceptor.resume_at:
+            self._acceptor.resume()
         self.publish()
         if now >= self._tick_at:
             self._tick()
             self._tick_at = max(self._tick_at, now - self._interval) + self._interval
-        due_at = min(self._resume_at, self._tick_at, *(queue.due_at() for queue, _ in self._when_due))
+        due_at = min(self._acceptor.resume_at, self._tick_at, *(queue.due_at() for queue, _ in self._when_due))
         return min(max(0.0, due_at - monotonic()), LONGEST_SLEEP)
 
-    def _listen(self) -> None:
-        self._resume_at = inf
-        for listening in self._listening:
-            self.watch(listening.fileno(), partial(self._accept, listening))
-
-    def _accept(self, listening: socket.socket) -> None:
-        """Take a burst of connections, and read at once what they brought."""
-        if self._resume_at < inf:  # another port was the first to run out of descriptors
-            return
-        for _ in range(PER_TURN):
-            try:
-                accepted, _ = listening.accept()
-            except (BlockingIOError, ConnectionAbortedError):
-                return
-            except OSError as error:
-                self._pause(error)
-                return
-            accepted.setblocking(False)
-            fd = accepted.detach()
-            self._connections[fd] = connection = Connection(fd, self._reading)
-            self._epoll.register(fd, select.EPOLLIN | select.EPOLLRDHUP)
-            self._counts.accepted += 1
-            self._read(connection)
-
-    def _pause(self, error: OSError) -> None:
-        """Accept nothing for a while: trying again at once would only burn CPU."""
-        reason = (error.strerror or str(error)).lower()
-        print(f"accept: {reason}; retrying in {PAUSE:.0f}s", file=sys.stderr, flush=True)
-        self._counts.out_of_descriptors += error.errno in (EMFILE, ENFILE)
-        self._resume_at = monotonic() + PAUSE
-        for listening in self._listening:
-            self._epoll.unregister(listening.fileno())
+    def _take(self, fd: int) -> None:
+        """Serve a new connection, beginning with what it brought."""
+        self._connections[fd] = connection = Connection(fd, self._reading)
+        self._epoll.register(fd, select.EPOLLIN | select.EPOLLRDHUP)
+        self._read(connection)
 
     def _on_event(self, connection: Connection, events: int) -> None:
         if connection.queue is not self._held:
@@ -170,36 +141,52 @@ class Server:
     def _feed(self, connection: Connection, data: bytes) -> None:
         """Take what was read: park a notification, answer anything else."""
         while data:
+            begun = connection.parser
+            connection.parser = parser = begun or parse(data)
             try:
-                if connection.parser:
-                    interim = connection.parser.send(data)
-                else:
-                    connection.parser = parse(data)
-                    interim = next(connection.parser)
+                halfway = parser.send(data if begun else None)
             except StopIteration as end:
                 request: Request = end.value
             except Rejected as rejected:
-                self._counts.rejected += 1
-                self._send(connection, failure(rejected.status))
+                self._refuse(connection, rejected.status)
                 return
             else:
                 if connection.queue is not self._reading:
                     connection.enter(self._reading)
-                self._write(connection, interim)
+                if self._keep(connection, PARSER + halfway.kept):
+                    self._write(connection, halfway.interim)
                 return
+            if begun:
+                self._kept.set(connection.fd, 0)
             connection.parser, data = None, request.rest
             if request.path.startswith(b"/-/"):
                 self.publish()
                 reply = administer(request, connection, self._options, self._stats)
             else:
+                self._counts.unnumbered += not self._stats.notified.note(self._process, request.body)
                 reply = ok(request, self._options.close)
                 if self._options.delay or self._options.hang_up:
-                    connection.reply, connection.rest = reply, data
-                    connection.enter(self._held)
+                    if not data or self._keep(connection, len(data)):
+                        connection.reply, connection.rest = reply, data
+                        connection.enter(self._held)
                     return
                 self._counts.received += 1
             if not self._send(connection, reply):
                 return
+
+    def _keep(self, connection: Connection, size: int) -> bool:
+        """Keep `size` bytes of a request until more can be done; tell whether there is room, refuse it otherwise."""
+        self._kept.set(connection.fd, size)
+        if self._kept.total <= self._most_kept:
+            return True
+        self._refuse(connection, 503)
+        return False
+
+    def _refuse(self, connection: Connection, status: int) -> None:
+        self._counts.rejected += 1
+        self._kept.set(connection.fd, 0)
+        connection.parser = None
+        self._send(connection, failure(status))
 
     def _answer(self, connection: Connection) -> None:
         self._counts.received += 1
@@ -213,7 +200,9 @@ class Server:
             connection.muted = False
             self._epoll.modify(connection.fd, select.EPOLLIN | select.EPOLLRDHUP)
         rest, connection.rest = connection.rest, b""
-        self._feed(connection, rest)
+        if rest:
+            self._kept.set(connection.fd, 0)
+            self._feed(connection, rest)
 
     def _send(self, connection: Connection, reply: Reply) -> bool:
         """Send an answer; tell whether the connection goes on."""
@@ -245,5 +234,7 @@ class Server:
         self._close(connection)
 
     def _close(self, connection: Connection) -> None:
+        if connection.parser or connection.rest:
+            self._kept.set(connection.fd, 0)
         del self._connections[connection.fd], connection.queue[connection.fd]
         os.close(connection.fd)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import mmap
 import os
 import resource
+import secrets
 from dataclasses import asdict, dataclass, fields
 from math import inf
+
+from listener.notified import Notified
 
 
 @dataclass
@@ -20,6 +23,7 @@ class Counts:
     rejected: int = 0
     out_of_descriptors: int = 0
     abandoned: int = 0  # requests whose sender left before their answer
+    unnumbered: int = 0  # notifications that do not tell their update or their subscription
 
 
 NAMES = [field.name for field in fields(Counts)]
@@ -35,6 +39,8 @@ class Stats:
         self._before = 0
         self.wakes = os.eventfd(0)  # written to when what was released changes
         self._cells[RELEASED] = -inf
+        self.notified = Notified(processes)
+        self.token = secrets.token_hex(16)  # what a release has to bring
 
     def publish(self, process: int, counts: Counts) -> None:
         """Let all processes see the counts of process number `process`."""
@@ -51,7 +57,7 @@ class Stats:
         """Return what /-/stats tells: the sums, the rate of the last line (answers per second), the limits."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         limits = {"nofile_soft": soft, "nofile_hard": hard}
-        return {**asdict(self.total()), "rate": self._cells[RATE], "limits": limits}
+        return {**asdict(self.total()), "rate": self._cells[RATE], "limits": limits, "notified": self.notified.newest()}
 
     @property
     def released(self) -> float:

@@ -10,7 +10,8 @@ from locust import User
 
 from scenario.errors import BrokerError, DatabaseError, InspectionError, ListenerError
 from scenario.peers import broker_of, database, listeners
-from scenario.peers.inspector import Inspection, Inspector
+from scenario.peers.inspection import Inspection
+from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import ListenerStats
 from scenario.run.found import Found
 from scenario.settings.options import Options

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from scenario.run.results import Row, Verdict
-from scenario.verdict.causes import UNKNOWN, diagnose
+from scenario.verdict.diagnosis import UNKNOWN, diagnose
 from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, endings, verdict_of
 from scenario.verdict.recovery import recovery
@@ -31,7 +31,7 @@ def judge_hold(hold: Hold) -> Verdict:
         return verdict
     causes = diagnose(Symptoms(hold))
     if progress.interrupted or progress.missing:  # then there need not be one
-        causes = tuple(cause for cause in causes if cause.cause != UNKNOWN.name)
+        causes = tuple(cause for cause in causes if cause.cause != UNKNOWN)
     return replace(verdict, causes=causes)
 
 

@@ -1,6 +1,7 @@
 """What holding costs: our listener beside the original's way on Go's net/http, and 50,000 connections held at once.
 
     python -m tests.benchmarks.listener --peer slow_listener.go      (or SLOW_LISTENER_GO=slow_listener.go)
+    python -m tests.benchmarks.listener --before FOLDER              (ours of another checkout of this repository)
 
 Prints medians of 5 alternating rounds of 5,000 notifications, each on its own connection, and their ratios:
     bytes per held connection    growth of the resident memory while all are held
@@ -28,15 +29,9 @@ from typing import NamedTuple
 
 import psutil
 
-from tests.support.listener import Listener, close_all, read_answer, start
-from tests.support.processes import Process, Processes
+from tests.support.listener import Listener, close_all, notification, read_answer, start
+from tests.support.processes import ROOT, Process, Processes
 
-NOTIFICATION = (
-    b"POST /notify HTTP/1.1\r\nHost: localhost:8091\r\nUser-Agent: orion/3.10.1 libcurl/7.88.1\r\n"
-    b"Fiware-Service: facts\r\nFiware-Servicepath: /test\r\nAccept: application/json\r\nContent-Length: 143\r\n"
-    b"Content-Type: application/json; charset=utf-8\r\n"
-    b"Fiware-Correlator: 06f29bc8-e6eb-11f1-8533-02fc00000001; cbnotif=1\r\nNgsiv2-AttrsFormat: normalized\r\n\r\n"
-) + b"x" * 143
 DELAY = 3  # seconds: all connections are to be there before the first answer
 ROUNDS, NUMBER, MANY = 5, 5000, 50_000
 BOUNDS = {"bytes per held connection": 1 / 20, "CPU per 1,000 notifications": 0.7, "taking 5,000 connections": 1.0}
@@ -56,7 +51,7 @@ def measure(process: Process, port: int) -> Sample:
     time.sleep(0.3)  # its start is not to be counted
     before, cpu, opened = server.memory_info().rss, sum(server.cpu_times()[:2]), descriptors(process.pid)
     begun = time.monotonic()
-    connections = [notify(port) for _ in range(NUMBER)]
+    connections = [notify(port, subscription) for subscription in range(NUMBER)]
     while descriptors(process.pid) < opened + NUMBER:
         time.sleep(0.0005)
     taken = time.monotonic() - begun
@@ -71,10 +66,10 @@ def measure(process: Process, port: int) -> Sample:
     return Sample(size, cpu / NUMBER * 1000, taken)
 
 
-def notify(port: int, host: str = "127.0.0.1") -> socket.socket:
+def notify(port: int, subscription: int, host: str = "127.0.0.1") -> socket.socket:
     """Return a connection that has sent a notification."""
     connection = socket.create_connection((host, port), timeout=60)
-    connection.sendall(NOTIFICATION)
+    connection.sendall(notification(subscription))
     return connection
 
 
@@ -107,9 +102,9 @@ def start_peer(processes: Processes, program: Path) -> tuple[Process, int]:
     raise AssertionError(f"{program} does not listen")
 
 
-def start_ours(processes: Processes) -> tuple[Process, int]:
+def start_ours(processes: Processes, checkout: Path = ROOT) -> tuple[Process, int]:
     """Start our listener on a free port."""
-    listener = start(processes, "-delay", f"{DELAY}s")
+    listener = start(processes, "-delay", f"{DELAY}s", checkout=checkout)
     return listener.process, listener.ports[0]
 
 
@@ -124,12 +119,13 @@ def compare(starters: dict[str, Callable[[], tuple[Process, int]]]) -> bool:
     }
     kept = True
     for row, (what, bound) in enumerate(BOUNDS.items()):
-        values = [medians[name][row] for name in starters]
-        line = f"{what:<28}" + "".join(f"  {name} {value:9.3f}" for name, value in zip(starters, values, strict=True))
-        if len(values) == 2:
-            ratio = values[0] / values[1]
-            kept &= ratio <= bound
-            line += f"  ratio {ratio:.3f} (bound {bound:.3f})"
+        ours = medians["ours"][row]
+        line = f"{what:<28}  ours {ours:9.3f}"
+        for name in list(medians)[1:]:
+            line += f"  {name} {medians[name][row]:9.3f} ratio {ours / medians[name][row]:.3f}"
+        if "peer" in medians:
+            kept &= ours / medians["peer"][row] <= bound
+            line += f" (bound {bound:.3f})"
         print(line, flush=True)
     return kept
 
@@ -162,7 +158,8 @@ def hold_many(processes: Processes) -> bool:
 def hold_some(listener: Listener, address: int, number: int) -> int:
     """In a child process: hold `number` connections to 127.0.0.`address` until all are answered."""
     try:
-        connections = [notify(listener.ports[0], f"127.0.0.{address}") for _ in range(number)]
+        host, first = f"127.0.0.{address}", address * number
+        connections = [notify(listener.ports[0], first + offset, host) for offset in range(number)]
         for connection in connections:
             connection.settimeout(300)
             read_answer(connection)
@@ -190,6 +187,7 @@ def main() -> int:
     """Measure, print, return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", default=os.environ.get("SLOW_LISTENER_GO", ""), help="Go source of the peer")
+    parser.add_argument("--before", type=Path, help="another checkout of this repository")
     arguments = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -198,6 +196,8 @@ def main() -> int:
         try:
             starters = {"ours": lambda: start_ours(processes)}
             program = build(arguments.peer, Path(folder))
+            if arguments.before:
+                starters["before"] = lambda: start_ours(processes, arguments.before)
             if program:
                 starters["peer"] = lambda: start_peer(processes, program)
             kept = [compare(starters), hold_many(processes)]

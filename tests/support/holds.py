@@ -37,7 +37,9 @@ def row(second: int) -> Row:
         "observe",
         VersionSample(second, second + 0.001, 5.0),
         QueueSample(second, second + 0.001, 0, 0, 0, 0, 0, entered=100 if second > TRIGGER else 0),
-        ConnectionSample(second, second + 0.001, 12 + held + idle, 100 if second >= 1015 else 0, 300, 1, 10**8),
+        ConnectionSample(
+            *(second, second + 0.001, 12 + held + idle, 100 if second >= 1015 else 0, 300, 1, 10**8), to_listeners=held
+        ),
         ListenerSample(second, second + 0.001, held, 100 if second > TRIGGER else 0, 0, 0, 0),
     )
 
