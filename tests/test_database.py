@@ -78,7 +78,7 @@ def test_what_came_after_the_preflight_is_not_dropped_either(
     assert held(client, f"orion-{stack.service}") == {"registrations": 1}
 
 
-def test_a_broker_on_another_database_ends_the_run(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_broker_on_another_database_ends_the_run(stack: Stack) -> None:
     stack.start()
     another = start_mongo(stack.processes)
     run = stack.locust("--mongo", another)
@@ -89,7 +89,9 @@ def test_a_broker_on_another_database_ends_the_run(stack: Stack, tmp_path_factor
         f"seed: the broker keeps its subscriptions elsewhere, none is in orion-{stack.service} at {another}" in reasons
     )
     assert f"-dbhost {stack.mongo}" in reasons
-    assert f"warning  broker's database             -dbhost {stack.mongo}" in run.output
+    assert re.search(
+        rf"preflight: warning +broker's database +-dbhost localhost:\d+; needed: that of --mongo, {another}", run.output
+    )
     assert "phase trigger" not in run.output
     assert stack.count_subscriptions() == 0, "they were removed"
 
@@ -106,10 +108,10 @@ def test_without_reset_only_what_the_run_made_is_removed(stack: Stack, client: p
     before = fill(client, name)
     stack.start().subscribe(3, "somebody else's")
     stack.subscribe(2)
-    stack.ended(stack.locust("--no-reset", "--keep", "--duration", "5s", "--force"), PASS)
+    stack.ended(stack.locust("--no-reset", "--keep", "--duration", "5s", "--force"), INCONCLUSIVE)
     kept = held(client, name)
     assert kept == {**before, "entities": 1001, "csubs": 5 + SUBSCRIPTIONS}
-    stack.ended(stack.locust("--no-reset", "--duration", "5s", "--force"), FAIL)  # those kept are notified, too
+    stack.ended(stack.locust("--no-reset", "--duration", "5s", "--force"), INCONCLUSIVE)  # too many are notified
     assert held(client, name) == kept
     cleanup = cleanup_command(stack)
     assert cleanup.wait() == 0, cleanup.output
