@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TypeVar
 
 from locust import User
@@ -34,10 +35,13 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
 
     version = look("broker", broker_of(options).ask_version)
     process = look("process", lambda: _process(options)) if options.connection_info else None
-    if options.reset:
-        look("database", lambda: database.ping(options.mongo))
     told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
-    return Found(options, tuple(kind.__name__ for kind in absent_users), version, process, told, problems)
+    found = Found(options, tuple(kind.__name__ for kind in absent_users), version, process, told, problems)
+    if not options.reset:
+        return found
+    own = broker_of(options).own
+    contents = look("database", lambda: database.look(options.mongo, found.database, own))
+    return replace(found, contents=contents)
 
 
 def _process(options: Options) -> Inspection:

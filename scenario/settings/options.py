@@ -16,7 +16,7 @@ from scenario.errors import OptionError
 from scenario.settings import values
 from scenario.settings.secrets import HIDDEN, redacted
 
-DEFAULT_HOST = "http://localhost:1026"
+DEFAULT_HOST, DEFAULT_SERVICE, DEFAULT_SERVICE_PATH = "http://localhost:1026", "stablished_connections", "/test"
 LET_GO = 5  # s of rows after the listeners were told to answer, in each step of a ramp and each cycle
 
 
@@ -51,6 +51,8 @@ class Options:
     cycles: int = 0
     hold: int = 10
     restart_command: str = ""
+    keep: bool = False
+    drop_foreign: str = ""
 
     @property
     def broker_address(self) -> tuple[str, int]:
@@ -131,10 +133,8 @@ class _Argument(NamedTuple):
 _ARGUMENTS = (
     _Argument("--subscriptions", 5000, values.whole(1, 1_000_000), "subscriptions, each held as one connection"),
     _Argument("--seeders", 8, values.whole(1, 1000), "users that create the subscriptions"),
-    _Argument(
-        "--service", "stablished_connections", values.service, "Fiware-Service; its database orion-<service> is dropped"
-    ),
-    _Argument("--service-path", "/test", values.service_path, "Fiware-ServicePath"),
+    _Argument("--service", DEFAULT_SERVICE, values.service, "Fiware-Service; its database orion-<service> is dropped"),
+    _Argument("--service-path", DEFAULT_SERVICE_PATH, values.service_path, "Fiware-ServicePath"),
     _Argument(
         "--notify-url", "http://localhost:8090/notify", values.notify_url, "listener URLs: repeat it or use commas"
     ),
@@ -142,12 +142,7 @@ _ARGUMENTS = (
     _Argument(
         "--duration", "60m", values.duration, "time after the trigger: 90s, 60m, 1h30m; a bare number is minutes"
     ),
-    _Argument(
-        "--inspector",
-        "",
-        values.address,
-        "inspector on the broker's host: host[:port]; nothing: the host of --host, port 18812",
-    ),
+    _Argument("--inspector", "", values.address, "inspector, host[:port]; nothing: on the host of --host, port 18812"),
     _Argument("--idle-connections", 10, values.whole(0, 10_000), "idle clients, connected after the trigger and held"),
     _Argument("--idle-release", 4, values.whole(0, 3600), "seconds before the end at which the idle clients let go"),
     _Argument("--cache-limit", 75, values.whole(1, 86_400), "seconds to wait for the broker's subscription cache"),
@@ -166,14 +161,12 @@ _ARGUMENTS = (
         "--report-log", "connections_stress_tests.log", values.report_log, "the report, in the original test's columns"
     ),
     _Argument(
-        "--connections-report",
-        "",
-        lambda text: text and values.report_log(text),
-        "write the run as one HTML page to this file; nothing: no page",
+        "--connections-report", "", values.report, "write the run as one HTML page to this file; nothing: no page"
     ),
 )
 _FLAGS = (
     ("--no-reset", "do not drop the service's database"),
+    ("--keep", "leave the run's subscriptions and entity where they are at its end"),
     ("--no-connection-info", "do not count the broker's connections; the columns show N/A"),
     ("--preflight-only", "print the table of checks and end: nothing is started, nothing dropped"),
     ("--force", "start although the preflight found errors"),
@@ -181,15 +174,24 @@ _FLAGS = (
 )
 
 
+COMMAND_LINE_ONLY = {  # not in the web form: the one is run by a shell, the other drops what is somebody else's
+    "--restart-command": "shell command, run here, that restarts the broker before each further step of a ramp",
+    "--drop-foreign": "drop the database of this name although it holds what is not this test's",
+}
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options to Locust's parser (listener of `init_command_line_parser`)."""
     parser.set_defaults(host=DEFAULT_HOST)
     group = parser.add_argument_group("connections stress test")
 
-    def add(flag: str, *, is_secret: bool = False, **rest: Any) -> None:
+    def add(flag: str, *, in_form: bool = True, is_secret: bool = False, **rest: Any) -> None:
         env_var = "LOCUST_" + flag[2:].replace("-", "_").upper()
         action: Any = group.add_argument(flag, env_var=env_var, **rest)
-        action.include_in_web_ui, action.is_secret = True, is_secret  # what Locust does for arguments without a group
+        action.include_in_web_ui, action.is_secret = (
+            in_form,
+            is_secret,
+        )  # what Locust does for arguments without a group
 
     for argument in _ARGUMENTS:
         kind: dict[str, Any] = {"action": _Join} if argument.flag == "--notify-url" else {}
@@ -205,13 +207,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     for flag, text in _FLAGS:
         add(flag, action="store_true", help=text)
     add("--inspector-token", default="", is_secret=True, help="the inspector's token")
-    group.add_argument(  # not for the web form: it is run by a shell
-        "--restart-command",
-        default="",
-        metavar="TEXT",
-        env_var="LOCUST_RESTART_COMMAND",
-        help="shell command, run here, that restarts the broker before each further step of a ramp",
-    )
+    for flag, text in COMMAND_LINE_ONLY.items():
+        add(flag, in_form=False, default="", metavar="TEXT", help=text)
 
 
 def check(texts: Mapping[str, Any]) -> None:

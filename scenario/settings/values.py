@@ -138,6 +138,11 @@ def report_log(text: str) -> str:
     return text
 
 
+def report(text: str) -> str:
+    """Check that the file can be written; nothing: none."""
+    return text and report_log(text)
+
+
 def whole(least: int, most: int) -> Callable[[str], int]:
     """Return the check of a whole number within the bounds."""
 

@@ -17,7 +17,7 @@ from scenario.errors import OptionError, PreflightError
 from scenario.outputs.history import History
 from scenario.preflight.checks import checks, require
 from scenario.preflight.look_around import look_around
-from scenario.settings.options import Options, with_form
+from scenario.settings.options import COMMAND_LINE_ONLY, Options, with_form
 from scenario.verdict.outcomes import PREFLIGHT
 
 _FIRST_TICK = 30.0  # s: above the limits of what the shape asks before its first users
@@ -52,8 +52,8 @@ def check_start_form(environment: Environment, web_ui: WebUI, history: History) 
 
 def _check(environment: Environment) -> None:
     assert environment.parsed_options is not None
-    if "restart_command" in request.form:
-        raise OptionError("--restart-command: a shell runs it, so it is taken from the command line only")
+    for flag in COMMAND_LINE_ONLY:
+        if flag[2:].replace("-", "_") in request.form:
+            raise OptionError(f"{flag}: is taken from the command line only")
     options = Options.from_namespace(with_form(environment.parsed_options, request.form))
-    if not options.force:
-        require(checks(look_around(options)))  # the form may choose the user classes: the shape sees to them
+    require(checks(look_around(options)), options.force)  # the form may choose the user classes: the shape sees to them

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import requests
 
+from scenario.peers.ngsiv2 import DESCRIPTION
 from tests.support.processes import ROOT, Process, Processes
 
 SUBSCRIPTIONS = 60
@@ -150,9 +151,13 @@ class Stack:
         answer = requests.get(self.subscriptions_url, {"options": "count"}, headers=self.scope, timeout=5)
         return int(answer.headers["Fiware-Total-Count"])
 
-    def subscribe(self, count: int) -> None:
-        """Create subscriptions as an earlier run might have left them."""
-        body = {"subject": {"entities": [{"idPattern": ".*"}]}, "notification": {"http": {"url": "http://127.0.0.1:9"}}}
+    def subscribe(self, count: int, description: str = DESCRIPTION) -> None:
+        """Create subscriptions, by default as an earlier run might have left them."""
+        body = {
+            "description": description,
+            "subject": {"entities": [{"idPattern": ".*"}]},
+            "notification": {"http": {"url": "http://127.0.0.1:9"}},
+        }
         for _ in range(count):
             requests.post(self.subscriptions_url, json=body, headers=self.scope, timeout=5).raise_for_status()
 
