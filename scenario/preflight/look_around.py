@@ -13,12 +13,16 @@ from scenario.peers.inspector import Inspection, Inspector
 from scenario.peers.listeners import ListenerStats
 from scenario.run.found import Found
 from scenario.settings.options import Options
+from scenario.settings.secrets import shown
 
 _T = TypeVar("_T")
 
 
 def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Found:
-    """Look at broker, process, database and listeners, each for a few seconds at most; return what was found."""
+    """Look at broker, process, database and listeners, each for a few seconds at most; return what was found.
+
+    There is no secret in it: it is told to everybody.
+    """
     problems: dict[str, str] = {}
 
     def look(name: str, look_at: Callable[[], _T]) -> _T | None:
@@ -36,7 +40,8 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     if options.reset:
         look("database", lambda: database.ping(options.mongo))
     told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
-    return Found(options, tuple(kind.__name__ for kind in absent_users), version, process, told, problems)
+    absent = tuple(kind.__name__ for kind in absent_users)
+    return shown(Found(options, absent, version, process, told, problems))
 
 
 def _process(options: Options) -> Inspection:
