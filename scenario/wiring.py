@@ -30,7 +30,6 @@ from scenario.users.run_user import RunUser
 from scenario.verdict.outcomes import EXIT_CODES, INCONCLUSIVE
 from scenario.web.form import check_start_form
 from scenario.web.guard import protect
-from scenario.web.login import require_credentials
 from scenario.web.tab import add_tab
 
 
@@ -41,8 +40,6 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
             handler.addFilter(harmless)
     parsed = environment.parsed_options
     assert parsed is not None
-    if parsed.web_login and not parsed.headless:
-        require_credentials()  # in each of --processes, else the others would be left behind
     link = RunUser.link = Link(environment)
     _end_on_signals(environment)
     if isinstance(environment.runner, WorkerRunner):

@@ -7,12 +7,14 @@ value it replaces.
 
 from __future__ import annotations
 
-from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
+import os
+from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace, _StoreTrueAction
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from scenario.errors import OptionError
 from scenario.settings import values
+from scenario.settings.secrets import CREDENTIALS
 
 DEFAULT_HOST = "http://localhost:1026"
 DEFAULT_WEB_HOST = "127.0.0.1"
@@ -101,9 +103,11 @@ _FLAGS = (
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options to Locust's parser (listener of `init_command_line_parser`)."""
     parser.set_defaults(host=DEFAULT_HOST, web_host=DEFAULT_WEB_HOST)
-    for action in parser._actions:
+    for action in parser._actions:  # Locust's own
         if action.dest == "host":
             action.type = values.host
+        elif action.dest == "web_login":
+            action.__class__ = _WebLogin
     group = parser.add_argument_group("connections stress test")
 
     def add(flag: str, **rest: Any) -> None:
@@ -161,6 +165,17 @@ def with_form(parsed: Namespace, texts: Mapping[str, str]) -> Namespace:
     asked: dict[str, Any] = {name: kind(texts[name]) for name, kind in kinds.items() if name in texts}
     asked |= {name: texts[name] == "true" for name in switches if name in texts}
     return Namespace(**{**vars(parsed), **asked})
+
+
+class _WebLogin(_StoreTrueAction):
+    """`--web-login`, which needs to know who may log in; Locust leaves that to its users."""
+
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, *rest: Any) -> None:
+        missing = [name for name in CREDENTIALS if not os.environ.get(name)]
+        if missing:
+            sentence = f"takes user and password from the environment; {' and '.join(missing)} not set"
+            raise ArgumentError(self, sentence)
+        super().__call__(parser, namespace, *rest)
 
 
 class _Join(Action):
