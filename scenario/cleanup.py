@@ -12,7 +12,7 @@ import sys
 from scenario.errors import BrokerError
 from scenario.peers.ngsiv2 import Ngsiv2
 from scenario.settings import values
-from scenario.settings.options import DEFAULT_HOST, DEFAULT_SERVICE, DEFAULT_SERVICE_PATH
+from scenario.settings.arguments import DEFAULT_HOST, DEFAULT_SERVICE, DEFAULT_SERVICE_PATH
 
 
 def main() -> int:
