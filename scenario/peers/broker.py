@@ -78,12 +78,30 @@ class Broker(ABC):
         """Judge the answer to `subscribe`."""
 
     @abstractmethod
-    def update(self, value: float) -> Request:
-        """Update the test's entity; `value` has to be new, for only what changes is notified."""
+    def update(self, number: int, sent: float) -> Request:
+        """Give the test's entity a number, and the moment at which it was sent (s since the epoch).
+
+        The number has to be new, for only what changes is notified, and greater than those before.
+        """
 
     @abstractmethod
     def update_error(self, answer: Answer) -> str:
         """Judge the answer to `update`."""
+
+    @abstractmethod
+    def query(self) -> Request:
+        """Ask for the test's entity."""
+
+    @abstractmethod
+    def query_error(self, answer: Answer, number: int, beside: frozenset[int] = frozenset()) -> str:
+        """Judge the answer to `query`: it has to hold the number last written, a later one, or one of those `beside`.
+
+        Number 0: nothing was written yet.
+        """
+
+    @abstractmethod
+    def remove(self) -> Request:
+        """Remove the test's entity; answered as an update is."""
 
     @abstractmethod
     def statistics(self) -> Request:
@@ -127,9 +145,20 @@ class Broker(ABC):
         queue = self.queue(self._ask(self.statistics()))
         return queue.backlog if queue else None
 
+    def try_client(self, number: int, sent: float) -> None:
+        """Write an entity, read it back, and remove it again."""
+        for request, error_of in (
+            (self.update(number, sent), self.update_error),
+            (self.query(), lambda answer: self.query_error(answer, number)),
+            (self.remove(), self.update_error),
+        ):
+            if error := error_of(self._ask(request)):
+                path = request.path.partition("?")[0]
+                raise BrokerError(f"the broker at {self.host} answered {request.method} {path} with {error}")
+
     def _ask(self, request: Request) -> Answer:
         try:
-            return ask(request.method, self.host + request.path, request.headers)
+            return ask(request.method, self.host + request.path, request.headers, request.body)
         except requests.RequestException as error:
             path = request.path.partition("?")[0]
             raise BrokerError(

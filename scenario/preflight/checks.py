@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator
 
 from scenario.errors import PreflightError
 from scenario.peers import broker_of
+from scenario.preflight.client import client
 from scenario.run.found import Found
-from scenario.run.results import Check
+from scenario.run.results import ERROR, OK, WARNING, Check
 from scenario.settings.options import Options
 
-OK, WARNING, ERROR = "ok", "warning", "error"
 FDS_PER_NOTIFICATION = 3
 SPARE = 200  # descriptors or threads, for everything but the notifications
 LINUX_PORTS = 32768, 60999  # for outgoing connections to one address, ip(7)
@@ -241,5 +241,5 @@ def _own_limits(found: Found) -> Checks:
 
 _TABLE = (
     _users, _broker, _process, _notification_mode, _cycles, _http_timeout, _flags, _limits, _ports, _listeners,
-    _database, _own_limits,
+    _database, _own_limits, client,
 )  # fmt: skip

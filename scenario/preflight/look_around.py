@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TypeVar
 
 from locust import User
 
 from scenario.errors import BrokerError, DatabaseError, InspectionError, ListenerError
-from scenario.peers import broker_of, database, listeners
+from scenario.peers import broker_of, client_of, database, listeners
 from scenario.peers.inspector import Inspection, Inspector
 from scenario.peers.listeners import ListenerStats
+from scenario.preflight.checks import checks
 from scenario.run.found import Found
+from scenario.run.results import ERROR
 from scenario.settings.options import Options
 
 _T = TypeVar("_T")
@@ -36,7 +40,18 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     if options.reset:
         look("database", lambda: database.ping(options.mongo))
     told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
-    return Found(options, tuple(kind.__name__ for kind in absent_users), version, process, told, problems)
+    found = Found(options, tuple(kind.__name__ for kind in absent_users), version, process, told, problems)
+    if options.client and not any(check.state == ERROR for check in checks(found)):
+        # last, for it writes: into a service that is known to be the test's own
+        return replace(found, client=look("client", lambda: _try_client(options)))
+    return found
+
+
+def _try_client(options: Options) -> float:
+    """Return how long, in ms, the ordinary client's update, query and removal took."""
+    started = time.time()
+    client_of(options).try_client(round(started * 1000), started)
+    return (time.time() - started) * 1000
 
 
 def _process(options: Options) -> Inspection:

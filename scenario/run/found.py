@@ -20,7 +20,8 @@ class Found:
     version: str | None = None
     process: Inspection | None = None
     listeners: dict[str, ListenerStats | None] = field(default_factory=dict)  # by host:port; None: another receiver
-    problems: dict[str, str] = field(default_factory=dict)  # by "broker", "process", "database", host:port
+    problems: dict[str, str] = field(default_factory=dict)  # by "broker", "process", "database", host:port, "client"
+    client: float | None = None  # ms that its update, query and removal took; None: not tried, or in vain
 
     def argument(self, option: str) -> str | None:
         """Return what follows `option` on the broker's command line, the last time; None when it is not there."""

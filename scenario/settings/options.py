@@ -52,6 +52,7 @@ class Options:
     cycles: int = 0
     hold: int = 10
     restart_command: str = ""
+    client: bool = False  # in runs that were recorded before there was one
 
     @property
     def broker_address(self) -> tuple[str, int]:
@@ -111,6 +112,7 @@ class Options:
             duration=float(parsed.hold + LET_GO if stepped else parsed.run_time or values.seconds(parsed.duration)),
             connection_info=not parsed.no_connection_info,
             queue_size=not parsed.no_queue_size,
+            client=not parsed.no_client,
             **{
                 name: getattr(parsed, name)
                 for name in cls.__annotations__.keys() & vars(parsed).keys() - {"host", "duration", "subscriptions"}
@@ -162,8 +164,13 @@ _ARGUMENTS = (
     ),
     _Argument("--cycles", 0, values.whole(0, 100_000), "hold and let go so many times, and look for what grows"),
     _Argument("--hold", 10, values.whole(5, 86_400), "seconds that each step of a ramp, and each cycle, is held"),
-    _Argument("--version-slo", 1000.0, values.milliseconds, "GET /version has to answer within this many milliseconds"),
-    _Argument("--max-nok", 0, values.whole(0, 1_000_000), "version rows that may fail without failing the test"),
+    _Argument("--version-slo", 1000.0, values.milliseconds, "an answer has to be there within this many milliseconds"),
+    _Argument(
+        "--max-nok",
+        0,
+        values.whole(0, 1_000_000),
+        "failures of version, of update and of query, each, that the test tolerates",
+    ),
     _Argument(
         "--report-log", "connections_stress_tests.log", values.report_log, "the report, in the original test's columns"
     ),
@@ -179,6 +186,7 @@ _FLAGS = (
     ("--no-connection-info", "do not count the broker's connections; the columns show N/A"),
     ("--preflight-only", "print the table of checks and end: nothing is started, nothing dropped"),
     ("--force", "start although the preflight found errors"),
+    ("--no-client", "no ordinary client that updates an entity of its own and reads it back, once per second"),
     ("--no-queue-size", "do not ask for the notification queue; the column shows N/A"),
 )
 
