@@ -18,11 +18,9 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 HEAD = re.compile(
     rb"(?P<method>%b) (?P<target>[^\x00-\x20\x7f]++) HTTP/1\.(?P<minor>\d)\r\n"
-    rb"(?P<fields>(?:%b:[^\r\n\0]*+\r\n)*+)" % (TOKEN, TOKEN)
+    rb"(?:%b:[^\r\n\0]*+\r\n)*+" % (TOKEN, TOKEN)
 )
-FIELD = re.compile(
-    rb"^(host|content-length|transfer-encoding|connection|expect|release-token):([^\r\n]*+)\r$", re.I | re.M
-)
+FIELD = re.compile(rb"\n(host|content-length|transfer-encoding|connection|expect|release-token):([^\r\n]*+)", re.I)
 CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?", re.S)
 
 
@@ -111,7 +109,7 @@ def _head(head: bytes) -> tuple[tuple[bytes, bytes, bool, int, bytes, bytes], in
     if not found:
         raise Rejected(HTTPStatus.BAD_REQUEST)
     fields: dict[bytes, set[bytes]] = {}
-    for name, value in FIELD.findall(found["fields"]):
+    for name, value in FIELD.findall(head):
         fields.setdefault(name.lower(), set()).add(value.strip(b" \t").lower())
     minor = int(found["minor"])
     if minor and len(fields.get(b"host", ())) != 1:

@@ -9,8 +9,9 @@ Exit codes: 0 ended by a signal, 1 no MongoDB or no port, 2 wrong options.
 
 from __future__ import annotations
 
-from gevent import monkey
+from gevent import get_hub, monkey
 
+get_hub().threadpool_size = 1  # gevent's own threads, which look up names, count as the broker's
 monkey.patch_all()
 
 import gc  # noqa: E402

@@ -20,7 +20,7 @@ cd "$root"
 "$bin/mypy" --strict .
 shellcheck --external-sources --source-path=SCRIPTDIR --shell=sh setup_scripts/*.sh setup_scripts/rehearsal/*.sh
 if [ $# -gt 0 ]; then exec "$bin/python" -m pytest "$@"; fi
-# Most of a test's time is waiting for the next second: six at a time keep two cores busy. A shared machine may stall for
-# seconds, which a test of seconds cannot survive: what fails is tried once more, and listed as RERUN in the summary.
-"$bin/python" -m pytest -m "not alone and not slow" --numprocesses 6 --dist worksteal --reruns 1
-"$bin/python" -m pytest -m alone --reruns 1
+# Most of a test's time is waiting for the next second: six at a time keep two cores busy. Those that cannot bear company,
+# each for a reason that its marker gives, come after them; what fails then is tried once more, and listed as RERUN.
+"$bin/python" -m pytest -m "not alone and not slow" --numprocesses 6 --dist worksteal
+"$bin/python" -m pytest -m "alone and not slow" --reruns 1

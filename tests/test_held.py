@@ -97,7 +97,16 @@ def test_rest_is_the_median() -> None:
 
 
 def test_what_a_connection_costs() -> None:
-    assert fds_per_notification(counted(fds=lambda row: 60 + 3 * ((row.established or 0) - 12)).rows) == 3
+    fds = 3  # the idle clients cost one each
+
+    def open_files(row: Row) -> int:
+        return 60 + fds * 100 * (0 < row.since_trigger < 12) + 10 * (row.second > 1006)
+
+    assert fds_per_notification(counted(fds=open_files).rows) == fds
+    unseen = counted(to_listeners=0, established=lambda row: 12 + 100 * (row.since_trigger > 0), fds=open_files)
+    assert fds_per_notification(unseen.rows) == fds
+    one_probe_more = counted(to_listeners=0, established=lambda row: 12 + (row.since_trigger == 2), fds=60)
+    assert fds_per_notification(one_probe_more.rows) == 0
     assert fds_per_notification([row for row in healthy().rows if row.second < TRIGGER]) is None
     assert fds_per_notification(counted(fds=None).rows) is None
     assert fds_per_notification([]) is None

@@ -20,7 +20,8 @@ import rpyc
 from rpyc.utils.server import ThreadedServer
 
 from scenario.errors import InspectionError
-from scenario.peers.inspector import Inspection, Inspector
+from scenario.peers.inspection import Inspection, Remote
+from scenario.peers.inspector import Inspector
 from tests.support.inspector import SCRIPT, Target, inspection, start
 from tests.support.processes import Processes
 
@@ -118,7 +119,7 @@ RIGHT = msgspec.to_builtins(inspection())
         ({**RIGHT, "states": {"ESTABLISHED": 1.5}}, "Expected `int`, got `float`"),
         ({**RIGHT, "ephemeral_ports": [1]}, "Expected `array` of length 2"),
         ("[" * 10_000, "got `array`"),
-        ('{"x":' + "[" * 10_000, "recursion"),
+        ('{"x":' + "[" * 10_000, "nested too deep"),
         (b"{}", "bytes instead of text"),
         (7, "int instead of text"),
         (inspection, "instead of text"),  # stays there, the client gets a proxy
@@ -170,3 +171,24 @@ def test_rpyc_classic_gets_the_source_and_a_warning(
         "a shell to everyone who reaches its port"
     ]
     inspector.close()
+
+
+@pytest.mark.parametrize(
+    ("command_line", "count"),
+    [
+        ("contextBroker", 3),
+        ("contextBroker -dbhost mongo", 3),
+        ("contextBroker -dbhost mongo:27018", 5),
+        ("contextBroker -dbhost a:27017,b:27018 -rplSet rs0", 8),
+        ("contextBroker -dbURI mongodb://mongo:27018/?replicaSet=rs0", 5),
+        ("contextBroker -dbURI mongodb://mongo/orion", 3),
+        ("contextBroker -dbURI mongodb://[::1]:27018", 5),
+    ],
+)
+def test_connections_to_the_database_are_told_by_its_port(command_line: str, count: int) -> None:
+    others = [Remote(ip="10.0.0.1", port=port, states={"ESTABLISHED": n, "CLOSE_WAIT": 9}) for port, n in SERVERS]
+    seen = inspection(command_line=tuple(command_line.split()), others=tuple(others))
+    assert seen.to_database == count
+
+
+SERVERS = ((27017, 3), (27018, 5), (1028, 100))

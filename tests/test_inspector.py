@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -77,11 +78,11 @@ def by_psutil(process: psutil.Process) -> Counter[str]:
     return Counter(c.status for c in process.net_connections(kind="tcp"))
 
 
-def settled(broker: Broker, listeners: frozenset[tuple[str, int]] = frozenset(), port: int = 1) -> dict[str, Any]:
+def settled(broker: Broker, listeners: frozenset[tuple[str, int]] = frozenset()) -> dict[str, Any]:
     """Return a sample that the kernel did not change meanwhile: psutil's count is the same before and after."""
     for _ in range(50):
         before = by_psutil(broker.process)
-        seen = broker.sample(port, listeners)
+        seen = broker.sample(listeners)
         if before == by_psutil(broker.process):
             assert seen["states"] == before
             assert seen["fds"] == broker.process.num_fds()
@@ -105,10 +106,11 @@ def test_every_state_is_counted_as_psutil_does(
     with ExitStack() as opened:
         receiver = opened.enter_context(socket.create_server((host, 0), family=family))
         full = opened.enter_context(socket.create_server((host, 0), family=family, backlog=0))
-        broker = Broker(puppet.process)
+        full_port = full.getsockname()[1]
+        own_port = int(puppet.tell(f"listener({family:d}, {host!r})"))
+        broker = Broker(puppet.process, own_port)
         assert broker.by_kernel
         broker.by_kernel = by_kernel
-        own_port = int(puppet.tell(f"listener({family:d}, {host!r})"))
         ends = []
         for _ in range(6):  # the puppet's 1 to 6
             puppet.tell(f"connect({family:d}, {host!r}, {receiver.getsockname()[1]})")
@@ -122,10 +124,13 @@ def test_every_state_is_counted_as_psutil_does(
         puppet.tell("half(3)")  # FIN_WAIT2
         ends[3].close()
         puppet.tell("half(4)")  # LAST_ACK or gone
-        seen = settled(broker, frozenset({(host, receiver.getsockname()[1])}), own_port)
+        seen = settled(broker, frozenset({(host, receiver.getsockname()[1])}))
     assert {"LISTEN", "ESTABLISHED", "CLOSE_WAIT", "FIN_WAIT2", "SYN_SENT"} <= set(seen["states"])
     assert seen["to_listeners"] == {"ESTABLISHED": 2, "CLOSE_WAIT": 2, "FIN_WAIT2": 1}
-    assert seen["from_clients"] == {"ESTABLISHED": 1}
+    assert seen["inbound"] == {"ESTABLISHED": 1}
+    assert len(seen["others"]) == 1
+    assert (seen["others"][0]["ip"], seen["others"][0]["port"]) == (host, full_port)
+    assert seen["others"][0]["states"]["SYN_SENT"] >= 1
 
 
 @pytest.mark.parametrize("listener", ["localhost", "127.0.0.1"])
@@ -165,7 +170,7 @@ def test_reused_descriptors_are_counted_right(steps: list[tuple[str, int]]) -> N
     far: list[socket.socket] = []
     held = 1
     try:
-        broker = Broker(puppet.process)
+        broker = Broker(puppet.process, 1)
         own_port = int(puppet.tell(f"listener({socket.AF_INET:d}, '127.0.0.1')"))
         with socket.create_server(("127.0.0.1", 0)) as receiver:
             settled(broker)
@@ -203,17 +208,17 @@ def shut(end: socket.socket) -> None:
 
 def test_sockets_of_others_cost_no_second_look(puppet: Puppet) -> None:
     puppet.tell("pipe()")
-    broker = Broker(puppet.process)
+    broker = Broker(puppet.process, 1)
     settled(broker)
-    remembered = broker.is_own  # a new one when the links are read again
+    remembered = broker.groups  # a new one when the links are read again
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
-        broker.sample(1, frozenset())
-    assert broker.is_own is remembered
+        broker.sample(frozenset())
+    assert broker.groups is remembered
 
 
 def test_a_socket_in_the_place_of_a_duplicated_one_is_seen(puppet: Puppet) -> None:
     port = int(puppet.tell(f"listener({socket.AF_INET:d}, '127.0.0.1')"))
-    broker = Broker(puppet.process)
+    broker = Broker(puppet.process, 1)
     with ExitStack() as clients:
         clients.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
         puppet.tell("accept(0)")
@@ -228,7 +233,7 @@ def test_a_socket_in_the_place_of_a_duplicated_one_is_seen(puppet: Puppet) -> No
 def test_a_socket_in_the_place_of_a_pipe_is_seen(puppet: Puppet) -> None:
     with socket.create_server(("127.0.0.1", 0)) as receiver:
         puppet.tell("pipe()")
-        broker = Broker(puppet.process)
+        broker = Broker(puppet.process, 1)
         before = settled(broker)
         puppet.tell("close(0)")
         puppet.tell(f"connect({socket.AF_INET:d}, '127.0.0.1', {receiver.getsockname()[1]})")
@@ -267,7 +272,9 @@ def test_failures_are_one_sentence(puppet: Puppet) -> None:
     assert "no process" in json.loads(inspect("no-such-broker", 1026))["error"]
     other = Puppet()
     try:
-        name = puppet.process.name()
+        name = f"brk{uuid.uuid4().hex[:8]}"
+        for one in (puppet, other):
+            one.tell(f"open('/proc/self/comm', 'w').write({name!r})")
         assert "none that I may see listens on 1" in json.loads(inspect(name, 1))["error"]
     finally:
         other.close()

@@ -33,7 +33,7 @@ def wait_until_gone(started: list[psutil.Process]) -> None:
     assert not alive
 
 
-@pytest.mark.alone
+@pytest.mark.alone("5,000 connections: a row that is 50 ms late fails it")
 @pytest.mark.timeout(300)
 def test_the_readmes_command(processes: Processes, tmp_path: Path) -> None:
     run = rehearse(processes, tmp_path, "--duration", "60s")

@@ -19,7 +19,7 @@ from tests.support.web import EVIL, ROWS, data, start_web
 PATHS = ("data", "metrics", "csv", "log", "report", "chart.js", "connections.js", "connections.css", "plotly.min.js")
 
 
-@pytest.mark.alone
+@pytest.mark.alone("an answer has 20 ms")
 def test_data_of_an_hour_is_quick(fed: Callable[..., str]) -> None:
     url = fed()
     for since, count in ((0, ROWS), (ROWS - 10, 10), (ROWS, 0), (ROWS + 10, 0), (-5, ROWS), ("many", ROWS)):

@@ -17,7 +17,8 @@ import msgspec
 import rpyc
 
 from scenario.errors import InspectionError
-from scenario.peers.answers import Count
+from scenario.peers.answers import WrongShapeError, parse
+from scenario.peers.inspection import Inspection
 from scenario.settings.options import Options
 
 CALL_SECONDS = 2.0  # for one inspect(), connecting included
@@ -27,33 +28,6 @@ MAX_ANSWER = 100_000  # bytes; the longest is some ten thousand
 
 _SOURCE = Path(__file__).resolve().parents[2] / "setup_scripts" / "connection_inspector.py"
 _log = logging.getLogger(__name__)
-
-
-class ListenerPorts(msgspec.Struct, frozen=True):
-    """Local ports of the connections to the listeners."""
-
-    count: Count
-    span: Count  # from the lowest of them to the highest
-    taken: Count  # of that span, by anyone on the host
-
-
-class Inspection(msgspec.Struct, frozen=True):
-    """The broker's process, as `connection_inspector.inspect` tells of it; connections by TCP state."""
-
-    states: dict[str, Count]
-    to_listeners: dict[str, Count]
-    listener_ports: ListenerPorts
-    fds: Count
-    free_below_1024: Count  # descriptor numbers
-    nofile: Count | None  # soft limits; None: unlimited
-    nproc: Count | None
-    threads: Count
-    rss: Count  # bytes
-    pid: Count
-    name: str
-    command_line: tuple[str, ...]
-    started: float  # s since 1970
-    ephemeral_ports: tuple[Count, Count] | None  # lowest and highest for outgoing connections; None: not to be had
 
 
 class _Evidence(msgspec.Struct, frozen=True):
@@ -181,9 +155,9 @@ def _parsed(answer: object, kind: type[_Told]) -> _Told:
     if not isinstance(answer, str):
         raise InspectionError(f"does not answer as one: {type(answer).__name__} instead of text")
     try:
-        refusal = msgspec.json.decode(answer, type=_Refusal).error
-        seen = None if refusal else msgspec.json.decode(answer, type=kind)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        refusal = parse(answer, _Refusal).error
+        seen = None if refusal else parse(answer, kind)
+    except WrongShapeError as error:
         raise InspectionError(f"does not answer as one: {error}") from error
     if seen is None:
         raise InspectionError(f"says: {refusal}")

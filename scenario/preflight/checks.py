@@ -73,6 +73,10 @@ def _process(found: Found) -> Checks:
         yield Check("inspector", ERROR, found.problems["process"], "it sees the broker's process", remedy)
         return
     yield Check("inspector", OK, f"process {found.process.pid} ({found.process.name})")
+    if found.process.also_listening:
+        others = ", ".join(str(pid or "a hidden one") for pid in found.process.also_listening)
+        remedy = "end it: each takes some of the connections, and one of them is counted"
+        yield Check("broker's port", ERROR, f"process {others} listens there, too", "the broker alone", remedy)
     left = found.process.to_listeners.get("ESTABLISHED", 0)
     remedy = "wait until the listeners have closed them, after their -timeout: used again, they would not count as held"
     yield _judged("connections at rest", not left, f"{left} lead to the listeners", "none", remedy, WARNING)
@@ -149,15 +153,16 @@ def _limits(found: Found) -> Checks:
         return
     wanted = found.options.subscriptions
     needed = wanted * FDS_PER_NOTIFICATION + SPARE
-    nofile, nproc = found.process.nofile, found.process.nproc
+    nofile = found.process.nofile
     why = f"{needed}: {wanted} notifications x {FDS_PER_NOTIFICATION} + {SPARE}"
     remedy = f"start the broker after ulimit -n {needed}"
     enough = nofile is None or nofile >= needed
     yield _judged("broker's open files", enough, _limit(nofile), why, remedy, _too_small(found))
-    threads = wanted + SPARE
-    remedy = f"start the broker after ulimit -u {threads}"
-    text = f"{threads}: a thread per notification + {SPARE}"
-    yield _judged("broker's processes", nproc is None or nproc >= threads, _limit(nproc), text, remedy, WARNING)
+    if found.process.threads_limits:
+        limit, threads = found.process.threads_limits[0], wanted + SPARE
+        left = limit.limit - limit.used + found.process.threads
+        shown, text = f"{left} of {limit.limit} ({limit.where})", f"{threads}: a thread per notification + {SPARE}"
+        yield _judged("broker's threads", left >= threads, shown, text, limit.remedy(threads), WARNING)
 
 
 def _too_small(found: Found) -> str:

@@ -11,7 +11,8 @@ from locust import User
 
 from scenario.errors import BrokerError, DatabaseError, InspectionError, ListenerError
 from scenario.peers import broker_of, client_of, database, listeners
-from scenario.peers.inspector import Inspection, Inspector
+from scenario.peers.inspection import Inspection
+from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import ListenerStats
 from scenario.preflight.checks import checks
 from scenario.run.found import Found

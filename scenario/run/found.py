@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from scenario.peers.command_line import CommandLine
-from scenario.peers.inspector import Inspection
+from scenario.peers.inspection import Inspection
 from scenario.peers.listeners import ListenerStats
 from scenario.settings.options import Options
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from locust import HttpUser, User, task
 
 import msgspec
@@ -11,6 +13,7 @@ from gevent.pool import Group
 from scenario.errors import BrokerError, InspectionError
 from scenario.peers.answers import Answer, WrongShapeError, reason
 from scenario.peers.broker import NotificationQueue
+from scenario.peers.inspection import Limit
 from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import read_stats
 from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
@@ -19,6 +22,10 @@ from scenario.users.run_user import RunUser, park, problem_of
 
 LISTENER_FIGURES = ("held", "accepted", "received", "out_of_descriptors", "abandoned")
 VERSION_LIMIT = 4.5  # s in all: a little more than ATTEMPT_TIMEOUT
+TOLD_AS_SEEN = (  # figures of a ConnectionSample that are called as the inspector calls them
+    *("listen_queue", "listen_backlog", "state", "cpu_seconds", "cpus", "throttled_seconds", "host_idle_seconds"),
+    *("threads_refused", "oom_kills", "host_oom_kills", "listen_overflows", "listen_drops", "retransmits", "resets"),
+)
 
 
 class EachSecond(RunUser):
@@ -129,6 +136,13 @@ class ConnectionProbe(EachSecond, User):
             listener_ports=seen.listener_ports.count,
             listener_port_span=seen.listener_ports.span,
             listener_ports_taken=seen.listener_ports.taken,
+            inbound=seen.inbound.get("ESTABLISHED", 0) + seen.inbound.get("CLOSE_WAIT", 0),
+            to_database=seen.to_database,
+            close_wait_to_listeners=seen.to_listeners.get("CLOSE_WAIT", 0),
+            also_listening=len(seen.also_listening),
+            **_tightest("threads", seen.threads_limits),
+            **_tightest("memory", seen.memory_limits),
+            **{name: getattr(seen, name) for name in TOLD_AS_SEEN},
             process=f"{seen.pid} started {seen.started}",
         )
 
@@ -136,6 +150,12 @@ class ConnectionProbe(EachSecond, User):
         """Close the connection to the inspector."""
         super().on_stop()
         self.inspector.close()
+
+
+def _tightest(what: str, limits: tuple[Limit, ...]) -> dict[str, Any]:
+    if not limits:
+        return {}
+    return {f"{what}_limit": limits[0].limit, f"{what}_used": limits[0].used, f"{what}_limit_at": limits[0].where}
 
 
 class ListenerProbe(EachSecond, User):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter, itemgetter
 from statistics import median
 
 from scenario.run.found import Found
@@ -45,9 +46,11 @@ def held_per_row(hold: Hold) -> list[tuple[int, int]]:
 def _counter(hold: Hold) -> _Count:
     if not hold.options.connection_info:
         return lambda row: row.listener.held if row.listener else None
-    if any(row.connections and row.connections.to_listeners for row in hold.rows):
-        return lambda row: row.connections.to_listeners if row.connections else None
-    return partial(established, hold)
+    return _to_listeners if any(_to_listeners(row) for row in hold.rows) else partial(established, hold)
+
+
+def _to_listeners(row: Row) -> int | None:
+    return row.connections.to_listeners if row.connections else None
 
 
 def established(hold: Hold, row: Row) -> int | None:
@@ -65,13 +68,17 @@ def at_rest(rows: Sequence[Row], count: _Count) -> int | None:
 
 
 def fds_per_notification(rows: Sequence[Row]) -> float | None:
-    """Return the file descriptors that a held connection costs the broker; None while nobody can tell."""
+    """Return the file descriptors that a held connection costs the broker; None while nobody can tell.
+
+    They are counted in the first row with the most of them, before idle clients add theirs.
+    """
+    count = _to_listeners if any(_to_listeners(row) for row in rows) else attrgetter("established")
     counted = [
-        (row.established, row.connections.fds)
+        (held, row.connections.fds)
         for row in rows
-        if row.connections and row.established is not None and row.connections.fds is not None
+        if row.connections and row.connections.fds is not None and (held := count(row)) is not None
     ]
     if not counted:
         return None
-    (rest, fds_at_rest), (most, fds_then) = counted[0], max(counted)
+    (rest, fds_at_rest), (most, fds_then) = counted[0], max(counted, key=itemgetter(0))
     return (fds_then - fds_at_rest) / (most - rest) if most > rest else None

@@ -74,7 +74,9 @@ class Resources(Figures):
 
     @property
     def full_of_clients(self) -> bool | None:
-        """Tell whether as many clients were connected as the broker takes."""
+        """Tell whether as many clients were connected as the broker takes; they do not slow down those that it has."""
+        if not self.nok:
+            return False
         return None if self.inbound is None else self.inbound >= NEARLY_ALL * self.max_connections
 
     # Its server

@@ -148,6 +148,7 @@ class Cache:
 
     def remove(self, subscription_id: str) -> None:
         """Forget a subscription."""
+        self.histories.pop(subscription_id, None)
         if self._items.pop(subscription_id, None):
             self._removes += 1
 

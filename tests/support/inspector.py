@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from scenario.peers.inspector import Inspection, ListenerPorts
+from scenario.peers.inspection import Inspection, Limit, ListenerPorts
 from tests.support.processes import ROOT, Process, Processes
 
 SCRIPT = ROOT / "setup_scripts" / "connection_inspector.py"
@@ -43,8 +43,8 @@ def inspection(**told: Any) -> Inspection:
         fds=60,
         free_below_1024=964,
         nofile=20000,
-        nproc=None,
         threads=5010,
+        threads_limits=(Limit("sysctl kernel.threads-max", 192_730, 5_200),),
         rss=50_000_000,
         pid=4711,
         name="contextBroker",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scenario.peers.inspector import Inspection
+from scenario.peers.inspection import Inspection
 from scenario.peers.listeners import Limits, ListenerStats
 from scenario.run.found import Found
 from tests.support.holds import options

@@ -117,7 +117,7 @@ SERVER = (
         (lambda s: s.silent or s.slow, lambda s: s.too_little_cpu),
         lambda s: f"{_cpu(s)} in the {len(s.suffering)} rows that were NOK or slow",
         "give it more CPU, or a larger quota (cpu.max); or fewer clients",
-        (stopped_answering, _full, lambda s: s.out_of_descriptors, lambda s: s.stands_still and s.silent),
+        (stopped_answering, _full, lambda s: s.out_of_descriptors, lambda s: bool(s.silent) and s.stands_still),
         "its CPU time and quota",
     ),
     Cause(
