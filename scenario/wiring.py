@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from typing import Any
 
@@ -15,7 +16,7 @@ from scenario.flow.shape import Shape
 from scenario.outputs.csv import ConnectionsCsv
 from scenario.outputs.evidence import EvidenceFile
 from scenario.outputs.history import History
-from scenario.outputs.log import ReportLog
+from scenario.outputs.log import ReportLog, harmless
 from scenario.outputs.recording import RunFile
 from scenario.outputs.report import ReportFile
 from scenario.recording.first_nok import FirstNok
@@ -24,33 +25,42 @@ from scenario.run import events
 from scenario.run.link import Link
 from scenario.run.records import Interrupted, Phase, RunEnded
 from scenario.run.results import Verdict
+from scenario.settings.secrets import taken_from
 from scenario.users.run_user import RunUser
 from scenario.verdict.outcomes import EXIT_CODES, INCONCLUSIVE
 from scenario.web.form import check_start_form
+from scenario.web.guard import protect
+from scenario.web.login import require_credentials
 from scenario.web.tab import add_tab
 
 
 def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> None:
     """Wire this process (listener of Locust's `init`)."""
+    for name in ("", "locust", "locust.stats_logger"):
+        for handler in logging.getLogger(name).handlers:
+            handler.addFilter(harmless)
+    parsed = environment.parsed_options
+    assert parsed is not None
+    if parsed.web_login and not parsed.headless:
+        require_credentials()  # in each of --processes, else the others would be left behind
     link = RunUser.link = Link(environment)
     _end_on_signals(environment)
     if isinstance(environment.runner, WorkerRunner):
         return
-    parsed = environment.parsed_options
-    assert parsed is not None
     if parsed.csv_prefix:
         RunFile(environment, parsed.csv_prefix)  # before the recorder: it writes a record before what comes of it
         ConnectionsCsv(environment, parsed.csv_prefix)
         EvidenceFile(parsed.csv_prefix)
-    Shape.link, Shape.recorder = link, Recorder()
+    Shape.link, Shape.recorder, Shape.secrets = link, Recorder(), taken_from(parsed)
     _join(environment, link, Shape.recorder)
     FirstNok(link)
-    ReportLog(environment, console=parsed.headless)
+    log = ReportLog(environment, console=parsed.headless)
     history = History()
     ReportFile(environment, history)
     if web_ui is not None:
-        check_start_form(environment, web_ui, history)
-        add_tab(environment, web_ui, history)
+        protect(web_ui, parsed)
+        check_start_form(environment, web_ui, history, Shape.secrets)
+        add_tab(environment, web_ui, history, log)
 
 
 def _join(environment: Environment, link: Link, recorder: Recorder) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from locust import LoadTestShape, User
@@ -35,9 +35,10 @@ _log = logging.getLogger(__name__)
 
 
 class Shape(LoadTestShape):
-    """Takes each run through its flow. `link` and `recorder` are set once, in the process where the shape is ticked."""
+    """Takes each run through its flow. What it works with is set once, in the process where the shape is ticked."""
 
     link: ClassVar[Link]
+    secrets: ClassVar[Mapping[str, str]]
     recorder: ClassVar[Recorder | None] = None
 
     def reset_time(self) -> None:
@@ -68,7 +69,7 @@ class Shape(LoadTestShape):
         """Look around, and begin the run if it may."""
         environment = self.link.runner.environment
         try:
-            options = Options.from_namespace(environment.parsed_options or Namespace())
+            options = Options.from_namespace(environment.parsed_options or Namespace(), self.secrets)
             found = look_around(options, [kind for kind in USER_CLASSES if kind not in environment.user_classes])
             self.link.publish(found)
             if not options.force:

@@ -18,12 +18,16 @@ from scenario.preflight.checks import checks
 from scenario.run.found import Found
 from scenario.run.results import ERROR
 from scenario.settings.options import Options
+from scenario.settings.secrets import shown
 
 _T = TypeVar("_T")
 
 
 def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Found:
-    """Look at broker, process, database and listeners, each for a few seconds at most; return what was found."""
+    """Look at broker, process, database and listeners, each for a few seconds at most; return what was found.
+
+    There is no secret in it: it is told to everybody.
+    """
     problems: dict[str, str] = {}
 
     def look(name: str, look_at: Callable[[], _T]) -> _T | None:
@@ -41,11 +45,12 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     if options.reset:
         look("database", lambda: database.ping(options.mongo))
     told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
-    found = Found(options, tuple(kind.__name__ for kind in absent_users), version, process, told, problems)
+    absent = tuple(kind.__name__ for kind in absent_users)
+    found = Found(options, absent, version, process, told, problems)
     if options.client and not any(check.state == ERROR for check in checks(found)):
         # last, for it writes: into a service that is known to be the test's own
-        return replace(found, client=look("client", lambda: _try_client(options)))
-    return found
+        found = replace(found, client=look("client", lambda: _try_client(options)))
+    return shown(found)
 
 
 def _try_client(options: Options) -> float:

@@ -18,6 +18,7 @@ from tests.support.stack import Stack, free_port
 
 EVIL = "<script>alert(1)</script>"
 ROWS = 3600
+LOGIN = {"LOCUST_WEB_USERNAME": "me", "LOCUST_WEB_PASSWORD": "correct horse"}
 
 # The scenario's locustfile, in the state that a failed run of an hour leaves behind.
 FED = f"""
@@ -45,10 +46,7 @@ def row(number):
 
 @events.init.add_listener
 def feed(environment, web_ui, **_):
-    if environment.parsed_options.web_login:
-        web_ui.app.secret_key = "test"
-        web_ui.login_manager.user_loader(lambda _: None)
-    options = Options.from_namespace(environment.parsed_options)
+    options = Options.from_namespace(environment.parsed_options, Shape.secrets)
     schedule = Schedule(START, START + 60, START + {ROWS - 1})
     found = Found(options, version='{{"orion": {{"version": "{EVIL}"}}}}')
     verdict = Verdict("FAIL", ("{EVIL}", "mongodb://me:secret@host failed"), 1)
@@ -92,7 +90,7 @@ def fed(processes: Processes, tmp_path: Path, evil_broker: str) -> Callable[...,
         process = processes.start(
             *(str(Path(sys.executable).with_name("locust")), "-f", str(locustfile), "--host", evil_broker),
             *(*web, *secrets, *options),
-            env={"PYTHONPATH": str(ROOT)},
+            env={"PYTHONPATH": str(ROOT), **LOGIN},
             name="locust",
         )
         url = f"http://127.0.0.1:{port}"
