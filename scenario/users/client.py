@@ -6,9 +6,11 @@ from functools import cached_property
 
 from locust import User
 
+import gevent
+
 from scenario.peers import client_of
 from scenario.peers.answers import Answer
-from scenario.peers.broker import Broker
+from scenario.peers.broker import AGAIN_AFTER, Broker
 from scenario.run.samples import ClientSample
 from scenario.users.attempts import attempt
 from scenario.users.probes import EachSecond
@@ -43,10 +45,25 @@ class ClientProbe(EachSecond, User):
         update = attempt(self, self.broker.update(number, at), judge, LIMIT, "client: update")
         if not update[1]:
             self.written = max(self.written, number)
-        written = self.written
+        self.link.publish(ClientSample(second, at, *update, *self._query(self.written, beside)))
 
-        def compare(answer: Answer) -> str:
+    def _query(self, written: int, beside: frozenset[int]) -> tuple[float, str]:
+        """Read what was written; once more when it is not there yet."""
+        early = ""
+
+        def look(answer: Answer) -> str:
+            nonlocal early
+            early = self.broker.query_error(answer, written, beside)
+            return early if answer.status != 200 else ""
+
+        latency, error = attempt(self, self.broker.query(), look, LIMIT - AGAIN_AFTER, "client: query")
+        if error or not early:
+            return latency, error
+        gevent.sleep(AGAIN_AFTER)
+        spent = latency + AGAIN_AFTER * 1000
+
+        def judge(answer: Answer) -> str:
             return self.broker.query_error(answer, written, beside)
 
-        query = attempt(self, self.broker.query(), compare, LIMIT, "client: query")
-        self.link.publish(ClientSample(second, at, *update, *query))
+        latency, error = attempt(self, self.broker.query(), judge, LIMIT - spent / 1000, "client: query")
+        return spent + latency, error
