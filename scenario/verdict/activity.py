@@ -59,7 +59,12 @@ class Activity(Resources):
 
     @property
     def stands_still(self) -> bool | None:
-        """Tell whether the process did nothing in the silent rows: spent no CPU; where nobody tells, opened nothing."""
+        """Tell whether the process did nothing in the silent rows: spent no CPU; where nobody tells, opened nothing.
+
+        One that goes on answering on connections that were open before does something.
+        """
+        if self.queue_silent is False:
+            return False
         silent = measured(self.silent)
         if any(sample.state.startswith("T") for sample in silent):
             return True
@@ -94,8 +99,8 @@ class Activity(Resources):
     def too_little_cpu(self) -> bool | None:
         """Tell whether the broker used all the CPU that it could get when it was NOK or slow."""
         spent = self.cpu_when(self.suffering)
-        if self.throttled > BUSY / 4 or self.host_busy:
-            return True
+        if self.throttled > BUSY / 4 or (self.host_busy and (spent is None or spent > STILL)):
+            return True  # one that asks for none lacks none, however busy its host is
         return None if spent is None else spent >= BUSY * self.cpus
 
     # Its port

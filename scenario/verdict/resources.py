@@ -149,7 +149,9 @@ class Resources(Figures):
     @property
     def killed_for_memory(self) -> bool:
         """Tell whether the kernel killed a process of the broker's control group, or of its host, for memory."""
-        return bool(grown(self.process, "oom_kills") or grown(self.process, "host_oom_kills"))
+        last_words = [row.connections.error for row in self.hold.rows if row.connections]
+        told = any("the kernel has killed" in error for error in last_words)  # the inspector, of a process that is gone
+        return told or bool(grown(self.process, "oom_kills") or grown(self.process, "host_oom_kills"))
 
 
 def measured(rows: Sequence[Row]) -> list[ConnectionSample]:

@@ -185,6 +185,6 @@ def free_port() -> int:
 
 def verdict(process: Process) -> tuple[str, str]:
     """Return outcome and reasons as the console told them."""
-    found = re.search(r"Verdict: ([A-Z ]+)\n((?:.*\n?)*)", process.output[process.output.rfind("Verdict:") :])
+    found = re.search(r"Verdict: ([A-Z ]+)\n((?:.*\n?)*)", process.output[process.output.rfind("| Verdict:") :])
     assert found, process.output
     return found[1], found[2]
