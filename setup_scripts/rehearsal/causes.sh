@@ -68,7 +68,7 @@ produce() { # CAUSE: set what differs
         persistent | transient) mode=$1 force=--force ;;
         statistics) statistics='' ;;
         http-timeout) timeout=$((seconds * 250)) force=--force ;;
-        listener-closes) listener_options=-hangup ;;
+        listener-closes) slow_path=/hangup ;;
         slow) broker_options='--slow 1500' ;;
         max-connections) broker_options='-maxConnections 30' locust_options='--idle-connections 60' force=--force ;;
         threads) limit='threads 8' ;;
