@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
@@ -16,7 +16,7 @@ from scenario.peers.broker import Broker, Cache, NotificationQueue, Request
 
 # What is the test's own, for whoever looks into a database: descriptions and ids that begin so, the run's id after it
 DESCRIPTION = "connections stress test"
-ENTITY = "ConnectionsStressTest"
+ENTITY, _TYPE = "ConnectionsStressTest", "Thing"
 PAGE = 200  # subscriptions in an answer; Orion 4.7.0 took 0.4 s for 1,000, on a busy host several
 
 
@@ -53,6 +53,18 @@ class _Orion(msgspec.Struct, frozen=True):
 
 class _Version(msgspec.Struct, frozen=True):
     orion: _Orion
+
+
+class _Number(msgspec.Struct, frozen=True):
+    value: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,18}$")]
+
+
+class _Entity(msgspec.Struct, frozen=True):
+    number: _Number
+
+    @property
+    def written(self) -> int:
+        return int(self.number.value)
 
 
 class Ngsiv2(Broker):
@@ -111,14 +123,34 @@ class Ngsiv2(Broker):
             return "201 without the Location of a subscription"
         return ""
 
-    def update(self, value: float) -> Request:
-        """POST /v2/op/update."""
-        entity = {"id": self._entity, "type": "Thing", "temperature": {"value": value, "type": "Number"}}
-        return self._post("/v2/op/update", {"actionType": "append", "entities": [entity]})
+    def update(self, number: int, sent: float) -> Request:
+        """POST /v2/op/update; both as texts, for Orion changes the last bit of a number now and then."""
+        moment = str(round(sent * 1_000_000))
+        return self._update("append", number=_text(str(number)), sent=_text(moment))
 
     def update_error(self, answer: Answer) -> str:
         """204 is right."""
         return "" if answer.status == 204 else str(answer)
+
+    def query(self) -> Request:
+        """GET /v2/entities?id=: one that asks for /v2/entities/ID ends an Orion 4.7.0 whose database is gone."""
+        return Request("GET", f"/v2/entities?id={self._entity}&type={_TYPE}", self._scope)
+
+    def query_error(self, answer: Answer, number: int, beside: frozenset[int] = frozenset()) -> str:
+        """200 alone is not right: with its database gone Orion 4.7.0 answers 200 []."""
+        if answer.status != 200:
+            return str(answer)
+        try:
+            found = answer.parsed(list[_Entity])
+        except WrongShapeError as error:
+            return f"200 without what was written: {error}"
+        if not number or any(entity.written >= number or entity.written in beside for entity in found):
+            return ""
+        return f"200 with number {found[0].written} instead of {number}" if found else "200 without the entity"
+
+    def remove_entity(self) -> Request:
+        """POST /v2/op/update with the action delete."""
+        return self._update("delete")
 
     def statistics(self) -> Request:
         """GET /statistics."""
@@ -203,5 +235,13 @@ class Ngsiv2(Broker):
     def _scope(self) -> dict[str, str]:
         return {"Fiware-Service": self.service, "Fiware-ServicePath": self.service_path}
 
+    def _update(self, action: str, **attributes: dict[str, str]) -> Request:
+        entity = {"id": self._entity, "type": _TYPE, **attributes}
+        return self._post("/v2/op/update", {"actionType": action, "entities": [entity]})
+
     def _post(self, path: str, body: object) -> Request:
         return Request("POST", path, {"Content-Type": "application/json", **self._scope}, json.dumps(body))
+
+
+def _text(value: str) -> dict[str, str]:
+    return {"type": "Text", "value": value}

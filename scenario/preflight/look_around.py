@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
@@ -9,11 +10,13 @@ from typing import TypeVar
 from locust import User
 
 from scenario.errors import BrokerError, DatabaseError, InspectionError, ListenerError
-from scenario.peers import broker_of, database, listeners
+from scenario.peers import broker_of, client_of, database, listeners
 from scenario.peers.inspection import Inspection
 from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import ListenerStats
+from scenario.preflight.checks import checks
 from scenario.run.found import Found
+from scenario.run.results import ERROR
 from scenario.settings.options import Options
 from scenario.settings.secrets import shown
 
@@ -45,7 +48,17 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     if options.reset:
         own = broker_of(options).own
         found = replace(found, contents=look("database", lambda: database.look(options.mongo, found.database, own)))
+    if options.client and not any(check.state == ERROR for check in checks(found)):
+        # last, for it writes: into a service that is known to be the test's own
+        found = replace(found, client=look("client", lambda: _try_client(options)))
     return shown(found)
+
+
+def _try_client(options: Options) -> float:
+    """Return how long, in ms, the ordinary client's update, query and removal took."""
+    started = time.time()
+    client_of(options).try_client(round(started * 1000), started)
+    return (time.time() - started) * 1000
 
 
 def _process(options: Options) -> Inspection:
