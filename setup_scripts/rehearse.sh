@@ -94,7 +94,7 @@ broker_name=broker-$$. # no other rehearsal's name begins with it
 # A healthy rehearsal; a cause changes some of it. A receiver that idles 2 s outlives the pause between two probes.
 broker_options='' multiservice=-multiservice statistics=-statNotifQueue mode=threadpool:60000:$((subscriptions + spare_workers))
 timeout=600000 cache=5 leftovers=0 delay=$((seconds / 2)) idle=$((seconds / 8 > 2 ? seconds / 8 : 2))
-listener_options='' listener_nofile='' as_user='' ends_before='' force='' locust_options='' limit='' signals='' relay='' as_broker=''
+slow_path='' listener_nofile='' as_user='' ends_before='' force='' locust_options='' limit='' signals='' relay='' as_broker=''
 # shellcheck disable=SC2086 # words, or none
 produce_all $cause
 [ -z "$limit" ] || make_group
@@ -157,11 +157,11 @@ broker=$(port broker) broker_pid=$pid
 # shellcheck disable=SC2086 # words
 [ -z "$limit" ] || limit_broker $limit
 # shellcheck disable=SC2086
-start inspector $as_user "$bin/python" setup_scripts/connection_inspector.py --port 0
+start inspector $as_user "$bin/python" setup_scripts/connection_inspector.py --port 0 --process-name "$broker_name"
 inspector=$(port inspector)
 # shellcheck disable=SC2016,SC2086 # the inner shell's arguments
 start listener sh -c '[ -z "$1" ] || ulimit -n "$1"; shift; exec "$@"' sh "$listener_nofile" \
-    "$bin/python" -m listener -host 127.0.0.1 -port 0 -delay "${delay}s" -timeout "${idle}s" $listener_options
+    "$bin/python" -m listener -host 127.0.0.1 -port 0 -delay "${delay}s" -timeout "${idle}s"
 listener=$(port listener) listener_pid=$pid
 listener_url=http://127.0.0.1:$listener
 if [ "$relay" ]; then
@@ -180,8 +180,7 @@ case $ends_before in database) end "$database_pid" ;; listener) end "$listener_p
 
 # shellcheck disable=SC2086
 set -- --host "http://127.0.0.1:$broker" --mongo "127.0.0.1:$database" --inspector "127.0.0.1:$inspector" \
-    --process-name "$broker_name" \
-    --notify-url "$listener_url/notify" --subscriptions "$subscriptions" --duration "$duration" \
+    --notify-url "$listener_url/notify$slow_path" --subscriptions "$subscriptions" --duration "$duration" \
     --report-log "$out/connections_stress_tests.log" --csv "$out/rehearsal" \
     --connections-report "$out/rehearsal.html" $force $locust_options "$@"
 [ -z "$ramp" ] || set -- --restart-command "kill -HUP $broker_pid" "$@"

@@ -29,7 +29,6 @@ from scenario.outputs.series import table
 from scenario.run import events
 from scenario.run.results import Row, Verdict
 from scenario.settings.options import Options
-from scenario.settings.secrets import redacted
 from scenario.verdict.held import HELD_SHARE
 from scenario.verdict.single import ROWS_SHARE
 
@@ -126,11 +125,11 @@ def _around_nok(rows: list[Row]) -> Iterator[list[object] | None]:
 
 
 def _options(options: Options | None) -> dict[str, str]:
-    """Return the options as they may be mailed: without passwords."""
+    """Return the options as a reader has them."""
     if options is None:
         return {}
     values = {
-        **asdict(options.without_secrets()),
+        **asdict(options),
         "notify_urls": ", ".join(options.notify_urls),
         "duration": f"{options.duration:.0f} s",
         "baseline": f"{options.baseline} s",
@@ -138,7 +137,7 @@ def _options(options: Options | None) -> dict[str, str]:
     }
     words = {True: "yes", False: "no"}
     return {
-        name.replace("_", " "): words[value] if isinstance(value, bool) else redacted(str(value))
+        name.replace("_", " "): words[value] if isinstance(value, bool) else str(value)
         for name, value in values.items()
     }
 

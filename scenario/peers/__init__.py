@@ -10,6 +10,6 @@ from scenario.peers.ngsiv2 import Ngsiv2
 from scenario.settings.options import Options
 
 
-def broker_of(options: Options) -> Broker:
-    """Return the broker that the options name, of its kind."""
-    return Ngsiv2(options.host, options.service, options.service_path)
+def broker_of(options: Options, run: str = "") -> Broker:
+    """Return the broker that the options name, of its kind; what is made there bears the id of the `run`."""
+    return Ngsiv2(options.host, options.service, options.service_path, run)

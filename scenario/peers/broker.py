@@ -6,13 +6,17 @@ A kind (scenario.peers.ngsiv2 is one) knows paths, headers and bodies; nobody el
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http.client import HTTPException
+from typing import Any
 
 import msgspec
 import requests
 
 from scenario.errors import BrokerError
-from scenario.peers.answers import Answer, Count, ask, reason
+from scenario.peers.answers import Answer, Count, KeptAlive, ask, reason
+from scenario.settings.secrets import redacted
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,21 @@ class Broker(ABC):
     host: str
     service: str
     service_path: str
+    run: str = ""  # id of the run that subscriptions and entities are made for; empty: of any
+
+    @abstractmethod
+    def database(self, prefix: str | None) -> str:
+        """Return the name of the service's database; `prefix` as the broker was told, None: its default."""
 
     @property
     @abstractmethod
-    def database(self) -> str:
-        """The name of the service's database."""
+    def own(self) -> dict[str, dict[str, Any]]:
+        """What in that database is the test's, of whatever run: a query for each collection."""
+
+    @property
+    @abstractmethod
+    def own_subscriptions(self) -> dict[str, dict[str, Any]]:
+        """The same for the subscriptions of this run."""
 
     @abstractmethod
     def version(self) -> Request:
@@ -102,6 +116,13 @@ class Broker(ABC):
         """Return that number; None when it is not in the answer."""
 
     @abstractmethod
+    def remove(self, ask: Callable[[Request], Answer]) -> Iterator[int]:
+        """Remove the subscriptions and entities of this run; yield how many subscriptions were, after each of them.
+
+        Raises BrokerError.
+        """
+
+    @abstractmethod
     def cache(self) -> Cache | None:
         """Ask for the subscription cache; None when the broker does not tell of it. Raises BrokerError."""
 
@@ -127,11 +148,27 @@ class Broker(ABC):
         queue = self.queue(self._ask(self.statistics()))
         return queue.backlog if queue else None
 
+    def remove_all(self) -> Iterator[int]:
+        """Remove what this run made, over one connection; as `remove`."""
+        connection = KeptAlive(self.host)
+
+        def over_it(request: Request) -> Answer:
+            try:
+                return connection.ask(request.method, request.path, request.headers)
+            except (OSError, HTTPException) as error:
+                raise self._unanswered(request, error) from None
+
+        try:
+            yield from self.remove(over_it)
+        finally:
+            connection.close()
+
     def _ask(self, request: Request) -> Answer:
         try:
             return ask(request.method, self.host + request.path, request.headers)
         except requests.RequestException as error:
-            path = request.path.partition("?")[0]
-            raise BrokerError(
-                f"the broker at {self.host} (--host) did not answer {request.method} {path}: {reason(error)}"
-            ) from None
+            raise self._unanswered(request, error) from None
+
+    def _unanswered(self, request: Request, error: Exception) -> BrokerError:
+        asked = f"{request.method} {request.path.partition('?')[0]}"
+        return BrokerError(f"the broker at {redacted(self.host)} (--host) did not answer {asked}: {reason(error)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TypeVar
 
 from locust import User
@@ -14,12 +15,16 @@ from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import ListenerStats
 from scenario.run.found import Found
 from scenario.settings.options import Options
+from scenario.settings.secrets import shown
 
 _T = TypeVar("_T")
 
 
 def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Found:
-    """Look at broker, process, database and listeners, each for a few seconds at most; return what was found."""
+    """Look at broker, process, database and listeners, each for a few seconds at most; return what was found.
+
+    There is no secret in it: it is told to everybody.
+    """
     problems: dict[str, str] = {}
 
     def look(name: str, look_at: Callable[[], _T]) -> _T | None:
@@ -34,10 +39,13 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
 
     version = look("broker", broker_of(options).ask_version)
     process = look("process", lambda: _process(options)) if options.connection_info else None
-    if options.reset:
-        look("database", lambda: database.ping(options.mongo))
     told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
-    return Found(options, tuple(kind.__name__ for kind in absent_users), version, process, told, problems)
+    absent = tuple(kind.__name__ for kind in absent_users)
+    found = Found(options, absent, version, process, told, problems)
+    if options.reset:
+        own = broker_of(options).own
+        found = replace(found, contents=look("database", lambda: database.look(options.mongo, found.database, own)))
+    return shown(found)
 
 
 def _process(options: Options) -> Inspection:

@@ -50,6 +50,9 @@ class Row:
         return self.established + self.connections.close_wait
 
 
+OK, WARNING, ERROR = "ok", "warning", "error"  # states of a check
+
+
 @dataclass(frozen=True)
 class Check:
     """One line of the preflight: `state` is ok, warning or error; `remedy` is empty when it is ok."""

@@ -68,7 +68,7 @@ produce() { # CAUSE: set what differs
         persistent | transient) mode=$1 force=--force ;;
         statistics) statistics='' ;;
         http-timeout) timeout=$((seconds * 250)) force=--force ;;
-        listener-closes) listener_options=-hangup ;;
+        listener-closes) slow_path=/hangup ;;
         slow) broker_options='--slow 1500' ;;
         max-connections) broker_options='-maxConnections 30' locust_options='--idle-connections 60' force=--force ;;
         threads) limit='threads 8' ;;
@@ -102,15 +102,15 @@ $(list_causes)" ;;
 
 # Several at a time: their options add up; of everything else one cause can change each.
 produce_all() { # CAUSE...
-    single='mode timeout cache statistics multiservice leftovers ends_before listener_nofile as_user as_broker limit relay'
+    single='mode timeout cache statistics multiservice leftovers ends_before listener_nofile as_user as_broker limit relay slow_path'
     for name in $single; do eval "usual_$name=\$$name changed_$name=''"; done
     for one; do
-        before=$broker_options locust_before=$locust_options listener_before=$listener_options signals_before=$signals
-        broker_options='' locust_options='' listener_options='' signals=''
+        before=$broker_options locust_before=$locust_options signals_before=$signals
+        broker_options='' locust_options='' signals=''
         for name in $single; do eval "$name=\$usual_$name"; done
         produce "$one"
         broker_options="$before $broker_options" locust_options="$locust_before $locust_options"
-        listener_options="$listener_before $listener_options" signals="$signals_before $signals"
+        signals="$signals_before $signals"
         for name in $single; do
             now='' usual=''
             eval "now=\$$name usual=\$usual_$name changed=\$changed_$name"

@@ -14,7 +14,8 @@ from scenario.run.records import IdleClients, Update
 from scenario.run.results import Row
 from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
 from scenario.run.schedule import Schedule
-from scenario.settings.options import Options, add_arguments
+from scenario.settings.arguments import add_arguments
+from scenario.settings.options import Options
 from scenario.verdict.held import Hold
 
 START, TRIGGER, END = 1000, 1003, 1020
