@@ -1,9 +1,9 @@
 """A hold -> PASS, FAIL or INCONCLUSIVE, each with its reasons.
 
 PASS needs: every subscription created, 99 % of them held at one time, every version row OK within the SLO (less
---max-nok), rows for 95 % of the seconds or all but one, all idle clients accepted and still answered before they let go.
-What was seen to fail is a FAIL. What could not be seen, a load that was not the one asked for, or a run that was cut
-short, is INCONCLUSIVE. Nothing missing ever makes a PASS.
+--max-nok), rows for 95 % of the seconds or all but one, all idle clients accepted and still answered before they let
+go. What was seen to fail is a FAIL. What could not be seen, a load that was not the one asked for, or a run that was
+cut short, is INCONCLUSIVE. Nothing missing ever makes a PASS.
 """
 
 from __future__ import annotations
