@@ -98,9 +98,7 @@ NOTIFICATIONS = (
         "auto-disabled",
         "the broker turned subscriptions off, for as many failures as their maxFailsLimit allows",
         (_turned_off,),
-        lambda s: (
-            f"{s.hold.progress.inactive} of {s.expected} subscriptions are inactive; {s.sent_error} notifications failed"
-        ),
+        lambda s: f"{s.hold.progress.inactive} of {s.expected} are inactive; {s.sent_error} notifications had failed",
         "mend the receivers first, then set the subscriptions' status to active; a larger maxFailsLimit rides out more",
         (stopped_answering,),
     ),
