@@ -38,7 +38,6 @@ class Listed(msgspec.Struct, frozen=True):
 
     id: str
     description: str = ""
-    status: str = ""
 
 
 class Orion(msgspec.Struct, frozen=True):
