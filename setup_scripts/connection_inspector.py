@@ -732,8 +732,7 @@ def find_broker(process_name: str, port: int) -> Broker:
     denied = None
     for process in named:
         try:
-            listed = [] if len(named) == 1 else connections(process)
-            if len(named) == 1 or any(c.fd >= 0 and c.status == "LISTEN" and c.laddr[1] == port for c in listed):
+            if len(named) == 1 or _listens(process.pid, port):
                 return Broker(process, port)
         except PermissionError as error:
             denied = error
@@ -745,6 +744,26 @@ def find_broker(process_name: str, port: int) -> Broker:
     if all(process.info["ppid"] in pids for process in named[1:]):
         return Broker(named[0], port)
     raise InspectionFailed(f"{len(named)} processes are named {process_name}, none that I may see listens on {port}")
+
+
+def _listens(pid: int, port: int) -> bool:
+    """Tell whether a process listens on a port; nothing else is read, for it may have thousands of sockets."""
+    links = set()
+    for table in (Path(f"/proc/{pid}/net/tcp"), Path(f"/proc/{pid}/net/tcp6")):
+        with suppress(FileNotFoundError), table.open(encoding="ascii") as lines:
+            next(lines)
+            words = (line.split() for line in lines)
+            listening = takewhile(lambda each: int(each[3], 16) == LISTEN, words)  # the kernel lists those first
+            links |= {f"socket:[{each[9]}]" for each in listening if int(each[1].rpartition(":")[2], 16) == port}
+    with os.scandir(f"/proc/{pid}/fd") as descriptors:  # refused, where it may not be looked into
+        return bool(links) and any(_link(fd.path) in links for fd in descriptors)
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except FileNotFoundError:  # closed meanwhile
+        return ""
 
 
 @lru_cache(maxsize=8)
