@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from scenario.errors import UnusableError
+from scenario.outputs.files import write
 from scenario.outputs.history import History
 from scenario.outputs.log import lines
 from scenario.outputs.recording import FORMAT
@@ -80,7 +81,7 @@ def main() -> int:
     try:
         verdict, history = replay(options.file)
         if options.connections_report:
-            Path(options.connections_report).write_text(render(history), encoding="utf-8")
+            write(options.connections_report, render(history))
     except (UnusableError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

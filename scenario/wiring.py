@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import sys
 import time
 from typing import Any
 
+from locust import log
 from locust.env import Environment
 from locust.runners import STATE_INIT, WorkerRunner
 from locust.web import WebUI
@@ -25,7 +28,7 @@ from scenario.recording.first_nok import FirstNok
 from scenario.recording.recorder import Recorder
 from scenario.run import events
 from scenario.run.link import Link
-from scenario.run.records import Interrupted, Phase, RunEnded
+from scenario.run.records import Interrupted, Phase, RunEnded, Trouble
 from scenario.run.results import Verdict
 from scenario.settings.secrets import taken_from
 from scenario.users.run_user import RunUser
@@ -82,12 +85,27 @@ def _join(environment: Environment, link: Link, recorder: Recorder, cleanup: Cle
             cleanup.run()
             link.publish(RunEnded())
 
+    def look_at_locust(**_: Any) -> None:
+        if log.unhandled_greenlet_exception:
+            link.publish(Trouble("Locust: something of its own failed, a file of --csv perhaps; its log tells"))
+
+    def keep_the_code(exit_code: int, **_: Any) -> None:
+        def end(_kind: type[BaseException], error: BaseException, _trace: object) -> None:
+            print(f"Locust failed at its end: {error}", file=sys.stderr)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(exit_code or EXIT_CODES[INCONCLUSIVE])
+
+        sys.excepthook = end  # it closes its files after this; 1 would say that the broker failed
+
     events.on(Phase, begin)
     events.on(Verdict, conclude)
     assert environment.parsed_options is not None
     if not environment.parsed_options.headless:  # else a master's workers still run at this event
         environment.events.test_stop.add_listener(interrupt)
     environment.events.quitting.add_listener(interrupt)
+    environment.events.quitting.add_listener(look_at_locust)
+    environment.events.quit.add_listener(keep_the_code)
 
 
 def _end_on_signals(environment: Environment) -> None:

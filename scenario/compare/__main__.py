@@ -15,7 +15,8 @@ from scenario.compare import chart
 from scenario.compare.judgement import floors, judge, table
 from scenario.compare.rows import RunFile, read
 from scenario.errors import UnusableError
-from scenario.settings.values import report_log
+from scenario.outputs.files import write
+from scenario.settings.values import writable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,7 +73,7 @@ def _percent(text: str) -> float:
 
 
 def _chart(text: str) -> str:
-    return text and report_log(text)
+    return text and writable(text)
 
 
 def _write(path: str, page: str, *runs: RunFile) -> None:
@@ -80,7 +81,7 @@ def _write(path: str, page: str, *runs: RunFile) -> None:
     if any(file.resolve() == Path(run.path).resolve() for run in runs):
         raise UnusableError(f"--chart: {path} is one of the runs")
     try:
-        file.write_text(page, encoding="utf-8", errors="backslashreplace")
+        write(file, page.encode(errors="backslashreplace").decode())
     except OSError as error:
         raise UnusableError(f"--chart: {path}: {error.strerror}") from None
 

@@ -6,7 +6,6 @@ Verdict and reasons, now/min/max, the two charts, the rows around each NOK, pref
 from __future__ import annotations
 
 import json
-import logging
 import resource
 import tomllib
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, cells, names
+from scenario.outputs.files import tell, write
 from scenario.outputs.history import History
 from scenario.outputs.series import table
 from scenario.run import events
@@ -38,7 +38,6 @@ _AROUND, _MOST = 2, 200  # rows shown before and after a NOK; rows shown in all
 _AROUND_NOK = ("second", "time_utc", "phase", "version", "version_latency_ms", "established", "close_wait", "sum",
           "queue_backlog", "listener_held", "broker_fds", "version_error")  # fmt: skip
 _SHOWN = tuple(column for name in _AROUND_NOK for column in COLUMNS if column.name == name)
-_log = logging.getLogger(__name__)
 
 
 def _plotly_js() -> Path:
@@ -63,9 +62,9 @@ class ReportFile:
         assert self.environment.parsed_options is not None
         if path := self.environment.parsed_options.connections_report:
             try:
-                Path(path).write_text(render(self.history), encoding="utf-8")
+                write(path, render(self.history))
             except OSError as error:
-                _log.error(f"--connections-report: {error}")
+                tell(path, error)
 
 
 def render(history: History) -> str:

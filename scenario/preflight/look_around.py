@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 from locust import User
@@ -16,6 +17,7 @@ from scenario.peers.listeners import ListenerStats
 from scenario.run.found import Found
 from scenario.settings.options import Options
 from scenario.settings.secrets import shown
+from scenario.settings.values import open_for_writing
 
 _T = TypeVar("_T")
 
@@ -39,6 +41,7 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
 
     version = look("broker", broker_of(options).ask_version)
     process = look("process", lambda: _process(options)) if options.connection_info else None
+    problems |= dict(_unwritable(options))
     told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
     absent = tuple(kind.__name__ for kind in absent_users)
     found = Found(options, absent, version, process, told, problems)
@@ -46,6 +49,16 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
         own = broker_of(options).own
         found = replace(found, contents=look("database", lambda: database.look(options.mongo, found.database, own)))
     return shown(found)
+
+
+def _unwritable(options: Options) -> Iterator[tuple[str, str]]:
+    """Open the run's files; yield those options whose file cannot be, and why."""
+    for flag, path in (("--report-log", options.report_log), ("--connections-report", options.connections_report)):
+        try:
+            if path:
+                open_for_writing(Path(path))
+        except OSError as error:
+            yield flag, f"{path}: {error.strerror}"
 
 
 def _process(options: Options) -> Inspection:

@@ -22,7 +22,7 @@ class Found:
     version: str | None = None
     process: Inspection | None = None
     listeners: dict[str, ListenerStats | None] = field(default_factory=dict)  # by host:port; None: another receiver
-    problems: dict[str, str] = field(default_factory=dict)  # by "broker", "process", "database", host:port
+    problems: dict[str, str] = field(default_factory=dict)  # by "broker", "process", "database", host:port, option
     contents: Contents | None = None  # of the database; None with --no-reset, too
 
     @property

@@ -1,0 +1,78 @@
+"""Files of a run: each begins beside the earlier one and is renamed then, so that no empty one ever replaces it.
+
+What cannot be written (a full disk, say) is told as Trouble, once per file; the run goes on without it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import TextIO
+
+from scenario.run import events
+from scenario.run.records import Trouble
+from scenario.settings.values import beside
+
+
+def write(path: str | Path, text: str) -> None:
+    """Write a file whole. Raises OSError; an earlier one is still there then."""
+    _begun(Path(path), text).close()
+
+
+class LineFile:
+    """A file that grows line by line, whose lines survive kill -9."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._file: TextIO | None = None
+
+    def begin(self, text: str) -> None:
+        """Put a new file, which begins with `text`, in the place of an earlier one."""
+        self.close()
+        try:
+            self._file = _begun(self.path, text)
+        except OSError as error:
+            tell(self.path, error)
+
+    def write(self, text: str) -> None:
+        """Add whole lines; nothing before `begin`, and after an error."""
+        if self._file is not None:
+            try:
+                self._file.write(text)
+                self._file.flush()
+            except OSError as error:
+                self.close()
+                tell(self.path, error)
+
+    def flush(self) -> None:
+        """Do nothing: `write` has done it."""
+
+    def close(self) -> None:
+        """Write no more."""
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):  # what is left in the buffer after an error
+                file.close()
+
+
+def tell(path: str | Path, error: OSError) -> None:
+    """Tell that a file could not be written."""
+    events.fire(Trouble(f"files: {path} could not be written: {error.strerror or error}"), time.time())
+
+
+def _begun(path: Path, text: str) -> TextIO:
+    written = beside(path)
+    file = written.open("w", encoding="utf-8", newline="")
+    try:
+        file.write(text)
+        file.flush()
+        if written != path:
+            written.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            file.close()
+        if written != path:
+            written.unlink(missing_ok=True)
+        raise
+    return file
