@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from scenario.errors import UnusableError
+from scenario.errors import OutputError, UnusableError
 from scenario.outputs.files import write
 from scenario.outputs.history import History
 from scenario.outputs.log import lines
@@ -82,7 +82,7 @@ def main() -> int:
         verdict, history = replay(options.file)
         if options.connections_report:
             write(options.connections_report, render(history))
-    except (UnusableError, OSError) as error:
+    except (UnusableError, OutputError) as error:
         print(error, file=sys.stderr)
         return 2
     print("\n".join(lines(verdict)))

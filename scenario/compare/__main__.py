@@ -14,7 +14,7 @@ from scenario import compare
 from scenario.compare import chart
 from scenario.compare.judgement import floors, judge, table
 from scenario.compare.rows import RunFile, read
-from scenario.errors import UnusableError
+from scenario.errors import OutputError, UnusableError
 from scenario.outputs.files import write
 from scenario.settings.values import writable
 
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         judgement = judge(a, b, options.tolerance / 100)
         if options.chart:
             _write(options.chart, chart.page(a, b, judgement, tolerance), a, b)
-    except UnusableError as problem:
+    except (UnusableError, OutputError) as problem:
         parser.exit(2, f"{parser.prog}: error: {problem}\n")
     print(f"A          {a.path}\nB          {b.path}\ntolerance  {tolerance}\n")
     print("\n".join(table(judgement)), end="\n\n")
@@ -80,10 +80,7 @@ def _write(path: str, page: str, *runs: RunFile) -> None:
     file = Path(path)
     if any(file.resolve() == Path(run.path).resolve() for run in runs):
         raise UnusableError(f"--chart: {path} is one of the runs")
-    try:
-        write(file, page.encode(errors="backslashreplace").decode())
-    except OSError as error:
-        raise UnusableError(f"--chart: {path}: {error.strerror}") from None
+    write(file, page.encode(errors="backslashreplace").decode())
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Of a ramp and of cycles `<--csv prefix>_steps.csv`, too: one row per step. scena
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 from locust.env import Environment
 
+from scenario.errors import OutputError
 from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, cells, names
 from scenario.outputs.files import LineFile
 from scenario.run import events
@@ -41,7 +43,8 @@ class ConnectionsCsv:
     def __init__(self, environment: Environment, prefix: str) -> None:
         self._rows, self._steps = LineFile(f"{prefix}_connections.csv"), LineFile(f"{prefix}_steps.csv")
         self._stepped = False
-        self._rows.begin(line(names(COLUMNS)))
+        with contextlib.suppress(OutputError):  # told when the run begins
+            self._rows.begin(line(names(COLUMNS)))
         events.on(Found, self._note)
         events.on(Began, self._restart)
         events.on(Row, lambda row, **_: self._rows.write(line(cells(COLUMNS, row))))

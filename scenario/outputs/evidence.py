@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from scenario.outputs.files import tell, write
+from scenario.outputs.files import write
 from scenario.run import events
 from scenario.run.records import Began, Evidence
 
@@ -22,7 +22,4 @@ class EvidenceFile:
         self.path.unlink(missing_ok=True)
 
     def _write(self, evidence: Evidence, **_: Any) -> None:
-        try:
-            write(self.path, evidence.text)
-        except OSError as error:
-            tell(self.path, error)
+        write(self.path, evidence.text)

@@ -1,27 +1,25 @@
 """Files of a run: each begins beside the earlier one and is renamed then, so that no empty one ever replaces it.
 
-What cannot be written (a full disk, say) is told as Trouble, once per file; the run goes on without it.
+What cannot be written (a full disk, say) raises OutputError, once per file; a run goes on without it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import time
 from pathlib import Path
 from typing import TextIO
 
-from scenario.run import events
-from scenario.run.records import Trouble
+from scenario.errors import OutputError
 from scenario.settings.values import beside
 
 
 def write(path: str | Path, text: str) -> None:
-    """Write a file whole. Raises OSError; an earlier one is still there then."""
+    """Write a file whole. Raises OutputError; an earlier one is still there then."""
     _begun(Path(path), text).close()
 
 
 class LineFile:
-    """A file that grows line by line, whose lines survive kill -9."""
+    """A file that grows line by line, whose lines survive kill -9. Each method raises OutputError, but only once."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -30,10 +28,7 @@ class LineFile:
     def begin(self, text: str) -> None:
         """Put a new file, which begins with `text`, in the place of an earlier one."""
         self.close()
-        try:
-            self._file = _begun(self.path, text)
-        except OSError as error:
-            tell(self.path, error)
+        self._file = _begun(self.path, text)
 
     def write(self, text: str) -> None:
         """Add whole lines; nothing before `begin`, and after an error."""
@@ -43,7 +38,7 @@ class LineFile:
                 self._file.flush()
             except OSError as error:
                 self.close()
-                tell(self.path, error)
+                raise _told(self.path, error) from None
 
     def flush(self) -> None:
         """Do nothing: `write` has done it."""
@@ -56,23 +51,25 @@ class LineFile:
                 file.close()
 
 
-def tell(path: str | Path, error: OSError) -> None:
-    """Tell that a file could not be written."""
-    events.fire(Trouble(f"files: {path} could not be written: {error.strerror or error}"), time.time())
-
-
 def _begun(path: Path, text: str) -> TextIO:
     written = beside(path)
-    file = written.open("w", encoding="utf-8", newline="")
+    file: TextIO | None = None
     try:
+        file = written.open("w", encoding="utf-8", newline="")
         file.write(text)
         file.flush()
         if written != path:
             written.replace(path)
-    except OSError:
+    except OSError as error:
         with contextlib.suppress(OSError):
-            file.close()
-        if written != path:
-            written.unlink(missing_ok=True)
-        raise
+            if file is not None:
+                file.close()
+        with contextlib.suppress(OSError):
+            if written != path:
+                written.unlink(missing_ok=True)
+        raise _told(path, error) from None
     return file
+
+
+def _told(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"files: {path} could not be written: {error.strerror or error}")

@@ -77,6 +77,13 @@ def harmless(record: logging.LogRecord) -> bool:
     return True
 
 
+class _File(logging.StreamHandler[LineFile]):
+    """Writes to the report log; its error is the listener's."""
+
+    def handleError(self, _record: logging.LogRecord) -> None:
+        raise  # noqa: PLE0704 - called while it is handled
+
+
 class ReportLog:
     """Writes each run's rows and verdict to the file; with `console` also to stderr, between the phases and progress.
 
@@ -139,7 +146,7 @@ class ReportLog:
         self._both(f"Test init: {begin}Z")
         self._on_disk = LineFile(self._options.report_log)
         self._on_disk.begin(self.text)
-        self._add(self._file, logging.StreamHandler(self._on_disk), logging.Formatter)
+        self._add(self._file, _File(self._on_disk), logging.Formatter)
 
     def _both(self, text: str, colour: str = "") -> None:
         self._file.info(text)

@@ -23,7 +23,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, cells, names
-from scenario.outputs.files import tell, write
+from scenario.outputs.files import write
 from scenario.outputs.history import History
 from scenario.outputs.series import table
 from scenario.run import events
@@ -61,10 +61,7 @@ class ReportFile:
     def _write(self, _verdict: Verdict, **_: Any) -> None:
         assert self.environment.parsed_options is not None
         if path := self.environment.parsed_options.connections_report:
-            try:
-                write(path, render(self.history))
-            except OSError as error:
-                tell(path, error)
+            write(path, render(self.history))
 
 
 def render(history: History) -> str:
