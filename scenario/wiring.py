@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from types import TracebackType
 from typing import Any
 
 from locust import log
@@ -58,6 +59,7 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
     Shape.link, Shape.recorder, Shape.secrets = link, Recorder(), taken_from(parsed)
     Shape.cleanup = Cleanup(link, Shape.recorder)
     _join(environment, link, Shape.recorder, Shape.cleanup)
+    _end_without_1(environment, link)
     FirstNok(link)
     log = ReportLog(environment, console=parsed.headless)
     history = History()
@@ -89,15 +91,6 @@ def _join(environment: Environment, link: Link, recorder: Recorder, cleanup: Cle
         if log.unhandled_greenlet_exception:
             link.publish(Trouble("Locust: something of its own failed, a file of --csv perhaps; its log tells"))
 
-    def keep_the_code(exit_code: int, **_: Any) -> None:
-        def end(_kind: type[BaseException], error: BaseException, _trace: object) -> None:
-            print(f"Locust failed at its end: {error}", file=sys.stderr)
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(exit_code or EXIT_CODES[INCONCLUSIVE])
-
-        sys.excepthook = end  # it closes its files after this; 1 would say that the broker failed
-
     events.on(Phase, begin)
     events.on(Verdict, conclude)
     assert environment.parsed_options is not None
@@ -105,7 +98,27 @@ def _join(environment: Environment, link: Link, recorder: Recorder, cleanup: Cle
         environment.events.test_stop.add_listener(interrupt)
     environment.events.quitting.add_listener(interrupt)
     environment.events.quitting.add_listener(look_at_locust)
-    environment.events.quit.add_listener(keep_the_code)
+
+
+def _end_without_1(environment: Environment, link: Link) -> None:
+    """Let no error at Locust's own end become exit code 1, which says that the broker failed."""
+    told: list[int] = []
+
+    def end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not isinstance(error, OSError):
+            sys.__excepthook__(kind, error, trace)
+        text = f"Locust: it could not write what it was asked for: {error}"
+        if told:
+            print(text, file=sys.stderr)
+        else:
+            link.publish(Trouble(text))
+            environment.events.quit.fire(exit_code=environment.process_exit_code)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(environment.process_exit_code or EXIT_CODES[INCONCLUSIVE])
+
+    environment.events.quit.add_listener(lambda exit_code, **_: told.append(exit_code))
+    sys.excepthook = end
 
 
 def _end_on_signals(environment: Environment) -> None:

@@ -64,6 +64,16 @@ def test_a_full_disk_for_locusts_own_files_is_no_failure_of_the_broker(stack: St
     assert "Locust: something of its own failed" in verdict(run)[1]
 
 
+@pytest.mark.parametrize("flag", ["--html", "--json-file"])
+def test_a_full_disk_at_locusts_end_is_no_failure_of_the_broker(stack: Stack, flag: str) -> None:
+    for name in ("end", "end.json"):  # Locust adds the .json
+        (stack.folder / name).symlink_to(FULL)
+    run = stack.start().locust("--duration", "5s", flag, stack.folder / "end")
+    assert run.wait(60) == INCONCLUSIVE, run.output
+    assert "Locust: it could not write what it was asked for: [Errno 28] No space left on device" in verdict(run)[1]
+    assert "Traceback" not in run.output
+
+
 def test_no_empty_file_replaces_an_earlier_one(
     tmp_path: Path,
 ) -> None:
