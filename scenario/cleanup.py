@@ -25,9 +25,11 @@ def main() -> int:
     options = parser.parse_args()
     removed = 0
     try:
-        for removed in Ngsiv2(options.host, options.service, options.service_path, options.run).remove_all():
-            if removed % 1000 == 0:
-                print(f"{removed} subscriptions removed so far", file=sys.stderr)
+        for path in (options.service_path, values.CLIENT_PATH):
+            for _ in Ngsiv2(options.host, options.service, path, options.run).remove_all():
+                removed += 1
+                if removed % 1000 == 0:
+                    print(f"{removed} subscriptions removed so far", file=sys.stderr)
     except BrokerError as error:
         print(f"{removed} subscriptions removed, then: {error}", file=sys.stderr)
         return 1

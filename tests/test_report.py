@@ -49,7 +49,7 @@ def test_failing_broker_on_a_terminal(stack: Stack) -> None:
         r"version: \d+ of 10 rows NOK \(\d+ x connection refused\), the first at second \d",
         r"established \(connections\) \S+ \d+ \d+",
         r"observe OK .* observe NOK .* connection refused",
-        "GET /version at most 1000 ms; at most 0 rows NOK or slower",
+        "version, update, query 1000 ms; of each at most 0 rows NOK or slower",
         "duration 8 s",
         f"service {stack.service}",
         r'broker {"orion":{"version":"[\d.]+"',

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections import deque
 from typing import Any
 
 import gevent
 
 from scenario.errors import BrokerError, DatabaseError
-from scenario.peers import broker_of, database
+from scenario.peers import broker_of, client_of, database
 from scenario.recording.recorder import Recorder
 from scenario.run import events
 from scenario.run.link import Link
@@ -67,6 +68,8 @@ class Cleanup:
                     if time.monotonic() - said > 1:
                         said = time.monotonic()
                         self._say(f"{removed} subscriptions removed so far")
+                if run.options.client:
+                    deque(client_of(run.options, run.id).remove_all(), maxlen=0)
         except BrokerError as error:
             self._do_without(run, str(error))
         except gevent.GreenletExit:

@@ -14,6 +14,7 @@ from scenario.peers import listeners
 from scenario.preflight.checks import SPARE
 from scenario.run.records import HoldBegan, Phase, RunEnded
 from scenario.run.schedule import Schedule
+from scenario.users.client import ClientProbe
 from scenario.users.load import IDLE_CHECK, IdleClient, UpdateTrigger
 from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
 from scenario.verdict.held import fds_per_notification
@@ -78,8 +79,12 @@ class Flow(Preparation):
     @property
     def probes(self) -> list[type[User]]:
         """The users that measure."""
-        asked = [QueueProbe] * self.options.queue_size, [ConnectionProbe] * self.options.connection_info
-        return [VersionProbe, ListenerProbe, *asked[0], *asked[1]]
+        asked: dict[type[User], bool] = {
+            QueueProbe: self.options.queue_size,
+            ConnectionProbe: self.options.connection_info,
+            ClientProbe: self.options.client,
+        }
+        return [VersionProbe, ListenerProbe, *(kind for kind, wanted in asked.items() if wanted)]
 
     def release(self) -> int:
         """Have the listeners answer all that they hold, and close; return how many that were. Raises Lost."""

@@ -26,11 +26,12 @@ from scenario.run.records import Began, Phase, Refused, RunEnded, Unforeseen
 from scenario.run.run import Run
 from scenario.run.schedule import Clock
 from scenario.settings.options import Options
+from scenario.users.client import ClientProbe
 from scenario.users.load import IdleClient, SubscriptionSeeder, UpdateTrigger
 from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
 
 USER_CLASSES: tuple[type[User], ...] = (
-    SubscriptionSeeder, UpdateTrigger, VersionProbe, QueueProbe, ConnectionProbe, ListenerProbe, IdleClient
+    SubscriptionSeeder, UpdateTrigger, VersionProbe, QueueProbe, ConnectionProbe, ListenerProbe, ClientProbe, IdleClient
 )  # fmt: skip
 _log = logging.getLogger(__name__)
 

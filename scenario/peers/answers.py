@@ -49,11 +49,12 @@ def parse(text: str | bytes, shape: type[_Shape]) -> _Shape:
         raise WrongShapeError(str(error).replace("JSON is malformed", "no JSON")) from None
 
 
-def ask(method: str, url: str, headers: Mapping[str, str]) -> Answer:
+def ask(method: str, url: str, headers: Mapping[str, str], body: str = "") -> Answer:
     """Send one request over a new connection, whatever proxy the environment names. Raises RequestException."""
     with requests.Session() as session:
         session.trust_env = False
-        response = session.request(method, url, headers={**headers, "Connection": "close"}, timeout=CALL_TIMEOUT)
+        sent = {**headers, "Connection": "close"}
+        response = session.request(method, url, headers=sent, data=body or None, timeout=CALL_TIMEOUT)
         return Answer(response.status_code, response.headers, response.text)
 
 

@@ -5,6 +5,7 @@ A kind (scenario.peers.ngsiv2 is one) knows paths, headers and bodies; nobody el
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ import requests
 from scenario.errors import BrokerError
 from scenario.peers.answers import Answer, Count, KeptAlive, ask, reason
 from scenario.settings.secrets import redacted
+
+AGAIN_AFTER = 0.3  # s, for a query: with -writeConcern 0 Orion answers an update before the database has stored it
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,30 @@ class Broker(ABC):
         """Judge the answer to `subscribe`."""
 
     @abstractmethod
-    def update(self, value: float) -> Request:
-        """Update the test's entity; `value` has to be new, for only what changes is notified."""
+    def update(self, number: int, sent: float) -> Request:
+        """Give the test's entity a number, and the moment at which it was sent (s since the epoch).
+
+        The number has to be new, for only what changes is notified, and greater than those before.
+        """
 
     @abstractmethod
     def update_error(self, answer: Answer) -> str:
         """Judge the answer to `update`."""
+
+    @abstractmethod
+    def query(self) -> Request:
+        """Ask for the test's entity."""
+
+    @abstractmethod
+    def query_error(self, answer: Answer, number: int, beside: frozenset[int] = frozenset()) -> str:
+        """Judge the answer to `query`: it has to hold the number last written, a later one, or one of those `beside`.
+
+        Number 0: nothing was written yet.
+        """
+
+    @abstractmethod
+    def remove_entity(self) -> Request:
+        """Remove the test's entity; answered as an update is."""
 
     @abstractmethod
     def statistics(self) -> Request:
@@ -163,9 +184,22 @@ class Broker(ABC):
         finally:
             connection.close()
 
+    def try_client(self, number: int, sent: float) -> None:
+        """Write an entity, read it back, and remove it again."""
+        self._ask_rightly(self.update(number, sent), self.update_error)
+        if self.query_error(self._ask(self.query()), number):
+            time.sleep(AGAIN_AFTER)
+            self._ask_rightly(self.query(), lambda answer: self.query_error(answer, number))
+        self._ask_rightly(self.remove_entity(), self.update_error)
+
+    def _ask_rightly(self, request: Request, error_of: Callable[[Answer], str]) -> None:
+        if error := error_of(self._ask(request)):
+            path = request.path.partition("?")[0]
+            raise BrokerError(f"the broker at {self.host} answered {request.method} {path} with {error}")
+
     def _ask(self, request: Request) -> Answer:
         try:
-            return ask(request.method, self.host + request.path, request.headers)
+            return ask(request.method, self.host + request.path, request.headers, request.body)
         except requests.RequestException as error:
             raise self._unanswered(request, error) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import TypeVar
 from locust import User
 
 from scenario.errors import BrokerError, DatabaseError, InspectionError, ListenerError
-from scenario.peers import broker_of, database, listeners
+from scenario.peers import broker_of, client_of, database, listeners
 from scenario.peers.inspection import Inspection
 from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import ListenerStats
+from scenario.preflight.checks import checks
 from scenario.run.found import Found
+from scenario.run.results import ERROR
 from scenario.settings.options import Options
 from scenario.settings.secrets import shown
 from scenario.settings.values import open_for_writing
@@ -48,6 +51,9 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     if options.reset:
         own = broker_of(options).own
         found = replace(found, contents=look("database", lambda: database.look(options.mongo, found.database, own)))
+    if options.client and not any(check.state == ERROR for check in checks(found)):
+        # last, for it writes: into a service that is known to be the test's own
+        found = replace(found, client=look("client", lambda: _try_client(options)))
     return shown(found)
 
 
@@ -59,6 +65,13 @@ def _unwritable(options: Options) -> Iterator[tuple[str, str]]:
                 open_for_writing(Path(path))
         except OSError as error:
             yield flag, f"{path}: {error.strerror}"
+
+
+def _try_client(options: Options) -> float:
+    """Return how long, in ms, the ordinary client's update, query and removal took."""
+    started = time.time()
+    client_of(options).try_client(round(started * 1000), started)
+    return (time.time() - started) * 1000
 
 
 def _process(options: Options) -> Inspection:

@@ -4,7 +4,7 @@ Found, then Began or Refused        what the run is (scenario.run.found), and th
 Phase, Said                         where it is, and how it goes
 HoldBegan, Reset, Schedule          the connections are to be held: what follows belongs to that
 Seeded, Update, IdleClients         what those users did that load the broker
-VersionSample ... ListenerSample    what those found that measure (scenario.run.samples)
+VersionSample ... ClientSample      what those found that measure (scenario.run.samples)
 Ended, Unforeseen, Interrupted      why it did not go on
 Trouble                             what went wrong beside the broker: the run does not pass
 HoldEnded, RunEnded                 judge
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from scenario.run.found import Found
 from scenario.run.results import Step, Verdict
-from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.run.samples import ClientSample, ConnectionSample, ListenerSample, QueueSample, VersionSample
 from scenario.run.schedule import Schedule
 
 
@@ -151,7 +151,7 @@ KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Found, Began, Refused, Phase, Said, HoldBegan, Reset, Schedule, Seeded, Update, IdleClients),
-        *(VersionSample, QueueSample, ConnectionSample, ListenerSample),
+        *(VersionSample, QueueSample, ConnectionSample, ListenerSample, ClientSample),
         *(Ended, Unforeseen, Trouble, Interrupted, HoldEnded, RunEnded, Evidence, Step, Verdict),
     )
 }

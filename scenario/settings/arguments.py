@@ -23,7 +23,7 @@ IN_FORM = frozenset(
     (
         *("subscriptions", "seeders", "service", "service_path", "duration", "baseline", "ramp", "cycles", "hold"),
         *("idle_connections", "idle_release", "cache_limit", "version_slo", "max_nok"),
-        *("no_reset", "no_connection_info", "no_queue_size"),
+        *("no_reset", "no_connection_info", "no_queue_size", "no_client"),
     )
 )
 _LOCUSTS_FILES = {"csv_prefix", "html_file", "json_file", "logfile"}  # it would end with 1 if one cannot be written
@@ -66,8 +66,13 @@ _ARGUMENTS = (
     ),
     _Argument("--cycles", 0, values.whole(0, 100_000), "hold and let go so many times, and look for what grows"),
     _Argument("--hold", 10, values.whole(5, 86_400), "seconds that each step of a ramp, and each cycle, is held"),
-    _Argument("--version-slo", 1000.0, values.milliseconds, "GET /version has to answer within this many milliseconds"),
-    _Argument("--max-nok", 0, values.whole(0, 1_000_000), "version rows that may fail without failing the test"),
+    _Argument("--version-slo", 1000.0, values.milliseconds, "an answer has to be there within this many milliseconds"),
+    _Argument(
+        "--max-nok",
+        0,
+        values.whole(0, 1_000_000),
+        "rows of version, of update, of query that may each be NOK",
+    ),
     _Argument(
         "--report-log", "connections_stress_tests.log", values.report_log, "the report, in the original test's columns"
     ),
@@ -87,6 +92,7 @@ _FLAGS = (
     ("--no-connection-info", "do not count the broker's connections; the columns show N/A"),
     ("--preflight-only", "print the table of checks and end: nothing is started, nothing dropped"),
     ("--force", "start although the preflight found errors"),
+    ("--no-client", "no ordinary client that updates an entity of its own and reads it back, once per second"),
     ("--no-queue-size", "do not ask for the notification queue; the column shows N/A"),
 )
 _COMMAND_LINE_ONLY = {

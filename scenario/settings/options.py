@@ -51,6 +51,7 @@ class Options:
     restart_command: str = field(default="", repr=False)
     keep: bool = False
     drop_foreign: str = ""
+    client: bool = False  # in runs that were recorded before there was one
 
     @property
     def broker_address(self) -> tuple[str, int]:
@@ -103,6 +104,7 @@ class Options:
             duration=float(parsed.hold + LET_GO if stepped else parsed.run_time or values.seconds(parsed.duration)),
             connection_info=not parsed.no_connection_info,
             queue_size=not parsed.no_queue_size,
+            client=not parsed.no_client,
             **{
                 name: getattr(parsed, name)
                 for name in cls.__annotations__.keys() & vars(parsed).keys() - {"host", "duration", "subscriptions"}
