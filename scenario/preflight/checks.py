@@ -225,6 +225,12 @@ def _delay(options: Options, what: str, delay: float) -> Checks:
         yield Check(what, WARNING, f"{delay:g} s", "2 s, to hold all at one time", "start it with -delay 5m, say")
 
 
+def _files(found: Found) -> Checks:
+    for flag in ("--report-log", "--connections-report"):
+        if flag in found.problems:
+            yield Check(flag, ERROR, found.problems[flag], "it can be written", f"{flag} names another file")
+
+
 def _own_limits(found: Found) -> Checks:
     needed = found.options.idle_connections + found.options.seeders + SPARE
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -235,5 +241,5 @@ def _own_limits(found: Found) -> Checks:
 
 _TABLE = (
     _users, _broker, _process, _notification_mode, _cycles, _http_timeout, _flags, _limits, _ports, _listeners,
-    database.check_database, _own_limits, client,
+    database.check_database, _files, _own_limits, client,
 )  # fmt: skip
