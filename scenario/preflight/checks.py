@@ -16,6 +16,7 @@ from scenario.peers import broker_of
 from scenario.run.found import Found
 from scenario.run.results import Check
 from scenario.settings.options import Options
+from scenario.settings.secrets import shown
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 FDS_PER_NOTIFICATION = 3
@@ -31,7 +32,7 @@ Checks = Iterator[Check]
 
 def checks(found: Found) -> list[Check]:
     """Return the table: broker, process and its command line, limits, listeners, database, this process."""
-    return [check for look in _TABLE for check in look(found)]
+    return shown([check for look in _TABLE for check in look(found)])  # what the JSON of an answer stood for, too
 
 
 def require(table: Iterable[Check]) -> None:

@@ -139,11 +139,11 @@ class Evidence:
     text: str
 
 
-KINDS: dict[str, type] = {
-    kind.__name__: kind
-    for kind in (
-        *(Found, Began, Refused, Phase, Said, HoldBegan, Reset, Schedule, Seeded, Update, IdleClients),
-        *(VersionSample, QueueSample, ConnectionSample, ListenerSample),
-        *(Ended, Unforeseen, Interrupted, HoldEnded, RunEnded, Evidence, Step, Verdict),
-    )
-}
+_OF_USERS = (Seeded, Update, IdleClients, VersionSample, QueueSample, ConnectionSample, ListenerSample, Unforeseen)
+_OF_THE_RUN = (
+    *(Found, Began, Refused, Phase, Said, HoldBegan, Reset, Schedule),
+    *(Ended, Interrupted, HoldEnded, RunEnded, Evidence, Step, Verdict),
+)
+# What a worker may send, which is whoever reaches the master's port: nothing that opens a file or ends a run
+KINDS_OF_WORKERS: dict[str, type] = {kind.__name__: kind for kind in _OF_USERS}
+KINDS: dict[str, type] = KINDS_OF_WORKERS | {kind.__name__: kind for kind in _OF_THE_RUN}
