@@ -10,8 +10,9 @@ from types import FrameType
 from typing import NoReturn
 
 from listener.options import Options, parse
+from listener.output import say
 from listener.server import Server
-from listener.sockets import listen, name, raise_descriptor_limit
+from listener.sockets import listen, listen_deaf, name, raise_descriptor_limit
 from listener.stats import Stats
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
@@ -22,6 +23,7 @@ def main() -> None:
     options = parse()
     before, limit = raise_descriptor_limit()
     sockets = listen(options.host, options.ports, options.processes)
+    deaf = [] if options.deaf is None else listen_deaf(options.host, options.deaf)
     stats = Stats(options.processes, options.stats)
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # for good in the others: they end when the first one does
     lifeline = os.pipe()
@@ -29,11 +31,13 @@ def main() -> None:
     _keep_only(0, sockets)
     server = Server(options, sockets[0], stats, 0)
     if options.stats:
-        server.every(options.stats, lambda: print(stats.line(), flush=True))
+        server.every(options.stats, lambda: say(stats.line()))
     for number in SIGNALS:
         signal.signal(number, _end)
-    print(f"descriptor limit {limit} (soft limit was {before})")
-    print("listening on", ", ".join(map(name, sockets[0])), flush=True)
+    say(f"descriptor limit {limit} (soft limit was {before})")
+    say(f"listening on {', '.join(map(name, sockets[0]))}")
+    if deaf:
+        say(f"deaf on {name(deaf[0])}")
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         server.run()
@@ -43,7 +47,7 @@ def main() -> None:
         for other in others:
             os.waitpid(other, 0)
         server.publish()
-        print(stats.line(), flush=True)
+        say(stats.line())
 
 
 def _fork(

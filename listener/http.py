@@ -11,14 +11,16 @@ from typing import NamedTuple
 
 MAX_HEAD = 64 * 1024  # bytes of request line and headers, of one chunk's line, of all trailers
 MAX_BODY = 1024 * 1024  # bytes
+BEGIN = 1024  # bytes of a body that are kept
+END = b"\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 HEAD = re.compile(
     rb"(?P<method>%b) (?P<target>[^\x00-\x20\x7f]++) HTTP/1\.(?P<minor>\d)\r\n"
-    rb"(?P<fields>(?:%b:[^\r\n\0]*+\r\n)*+)" % (TOKEN, TOKEN)
+    rb"(?:%b:[^\r\n\0]*+\r\n)*+" % (TOKEN, TOKEN)
 )
-FIELD = re.compile(rb"^(host|content-length|transfer-encoding|connection|expect):[ \t]*(.*?)[ \t]*\r$", re.I | re.M)
+FIELD = re.compile(rb"\n(host|content-length|transfer-encoding|connection|expect|release-token):([^\r\n]*+)", re.I)
 CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?", re.S)
 
 
@@ -37,8 +39,12 @@ class Request(NamedTuple):
     path: bytes
     keep_alive: bool
     minor: int
-    query: bytes = b""
-    rest: bytes = b""
+    query: bytes
+    token: bytes
+    """The value of Release-Token."""
+    body: bytes
+    """No more than its begin."""
+    rest: bytes
     """Bytes of the next request that came with this one."""
 
 
@@ -49,40 +55,62 @@ class Reply(NamedTuple):
     close: bool
 
 
-Parser = Generator[bytes, bytes | None, Request]
+class Halfway(NamedTuple):
+    """Where the reading of a request stands when more has to come."""
+
+    kept: int = 0
+    """Bytes of it that are kept until then."""
+    interim: bytes = b""
+    """What is to be sent meanwhile: nothing, or `100 Continue`."""
+
+
+Part = Generator[Halfway, bytes | None, tuple[bytes, bytes]]
+Parser = Generator[Halfway, bytes | None, Request]
 
 
 def parse(data: bytes) -> Parser:
-    """Read one request: start with the first bytes, send the next ones, as they come. The body is dropped.
+    """Read one request: start with the first bytes, send the next ones, as they come. Of the body the begin is kept.
 
-    Yields what is to be sent meanwhile (empty, or `100 Continue`); returns the Request; raises Rejected.
+    Its time is linear in the bytes, however they are split. Returns the Request; raises Rejected.
     """
-    data = data.lstrip(b"\r\n")
-    while (end := data.find(b"\r\n\r\n", 0, MAX_HEAD)) < 0:
-        if len(data) >= MAX_HEAD:
-            raise Rejected(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        if data.count(b"\n") != data.count(b"\r\n"):
-            raise Rejected(HTTPStatus.BAD_REQUEST)  # its end would never be found
-        data = (data + ((yield b"") or b"")).lstrip(b"\r\n")
-    request, length, chunked, expects = _head(data[: end + 2])
-    data = data[end + 4 :]
+    while not (data := data.lstrip(b"\r\n")):
+        data = (yield Halfway()) or b""
+    if (at := data.find(END, 0, MAX_HEAD)) >= 0:
+        head, data = data[:at], data[at + len(END) :]
+    else:
+        kept, data = bytearray(data), b""
+        head, data = yield from _until(END, kept, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+    read, length, chunked, expects = _head(head + b"\r\n")
     if expects and not data and (length or chunked):
-        data = (yield CONTINUE) or b""
-    if chunked:
-        data = yield from _skip_chunks(data)
-    elif length:
-        data = yield from _skip(data, length)
-    return request._replace(rest=data) if data else request
+        data = (yield Halfway(0, CONTINUE)) or b""
+    if not chunked and length <= len(data):
+        return Request(*read, data[: min(length, BEGIN)], data[length:])
+    body = bytearray()
+    data = yield from (_skip_chunks(data, body) if chunked else _skip(data, length, body))
+    return Request(*read, bytes(body), data)
 
 
-def _head(head: bytes) -> tuple[Request, int, bool, bool]:
-    """Return the request, the length of its body, whether that is chunked, whether it waits for 100 Continue."""
+def _until(end: bytes, kept: bytearray, too_long: int) -> Part:
+    """Return what comes before `end` and what follows it; raise Rejected when that takes more than MAX_HEAD bytes."""
+    seen = 0
+    while (at := kept.find(end, max(0, seen - len(end)), MAX_HEAD)) < 0:
+        if len(kept) >= MAX_HEAD:
+            raise Rejected(too_long)
+        if kept.count(b"\n", seen) != kept.count(b"\r\n", max(0, seen - 1)):
+            raise Rejected(HTTPStatus.BAD_REQUEST)  # its end would never be found
+        seen = len(kept)
+        kept += (yield Halfway(seen)) or b""
+    return bytes(kept[:at]), bytes(kept[at + len(end) :])
+
+
+def _head(head: bytes) -> tuple[tuple[bytes, bytes, bool, int, bytes, bytes], int, bool, bool]:
+    """Return the request's first fields, the length of its body, whether that is chunked, and whether it waits."""
     found = HEAD.fullmatch(head)
     if not found:
         raise Rejected(HTTPStatus.BAD_REQUEST)
     fields: dict[bytes, set[bytes]] = {}
-    for name, value in FIELD.findall(found["fields"]):
-        fields.setdefault(name.lower(), set()).add(value.lower())
+    for name, value in FIELD.findall(head):
+        fields.setdefault(name.lower(), set()).add(value.strip(b" \t").lower())
     minor = int(found["minor"])
     if minor and len(fields.get(b"host", ())) != 1:
         raise Rejected(HTTPStatus.BAD_REQUEST)
@@ -93,7 +121,9 @@ def _head(head: bytes) -> tuple[Request, int, bool, bool]:
     keep_alive = b"close" not in connection and (minor > 0 or b"keep-alive" in connection)
     length, chunked = _body(fields.get(b"content-length", set()), fields.get(b"transfer-encoding", set()))
     path, _, query = found["target"].partition(b"?")
-    return Request(found["method"], path, keep_alive, minor, query), length, chunked, bool(expects and minor)
+    token = next(iter(fields.get(b"release-token", ())), b"")
+    read = (found["method"], path, keep_alive, minor, query, token)
+    return read, length, chunked, bool(expects and minor)
 
 
 def _body(lengths: set[bytes], encodings: set[bytes]) -> tuple[int, bool]:
@@ -107,25 +137,27 @@ def _body(lengths: set[bytes], encodings: set[bytes]) -> tuple[int, bool]:
     return int(digits), bool(encodings)
 
 
-def _skip(data: bytes, length: int) -> Generator[bytes, bytes | None, bytes]:
-    """Drop `length` bytes; return what follows them."""
+def _skip(data: bytes, length: int, body: bytearray) -> Generator[Halfway, bytes | None, bytes]:
+    """Add `length` bytes to the begin of the body; return what follows them."""
     while len(data) < length:
+        body += data[: BEGIN - len(body)]
         length -= len(data)
-        data = (yield b"") or b""
+        data = (yield Halfway(len(body))) or b""
+    body += data[: min(length, BEGIN - len(body))]
     return data[length:]
 
 
-def _line(data: bytes) -> Generator[bytes, bytes | None, tuple[bytes, bytes]]:
+def _line(data: bytes) -> Part:
     """Return a line without its CRLF, and what follows it."""
-    while (end := data.find(b"\r\n")) < 0:
-        if len(data) >= MAX_HEAD or b"\n" in data:
-            raise Rejected(HTTPStatus.BAD_REQUEST)
-        data += (yield b"") or b""
-    return data[:end], data[end + 2 :]
+    line, end, rest = data.partition(b"\r\n")
+    if end:
+        return line, rest
+    kept, data = bytearray(data), b""
+    return (yield from _until(b"\r\n", kept, HTTPStatus.BAD_REQUEST))
 
 
-def _skip_chunks(data: bytes) -> Generator[bytes, bytes | None, bytes]:
-    """Drop a chunked body and its trailers; return what follows them."""
+def _skip_chunks(data: bytes, body: bytearray) -> Generator[Halfway, bytes | None, bytes]:
+    """Take a chunked body and its trailers; return what follows them."""
     total = 0
     while True:
         line, data = yield from _line(data)
@@ -138,7 +170,7 @@ def _skip_chunks(data: bytes) -> Generator[bytes, bytes | None, bytes]:
         total += length
         if total > MAX_BODY:
             raise Rejected(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        data = yield from _skip(data, length)
+        data = yield from _skip(data, length, body)
         line, data = yield from _line(data)
         if line:
             raise Rejected(HTTPStatus.BAD_REQUEST)
@@ -158,9 +190,9 @@ def ok(request: Request, close: bool) -> Reply:
 
 @cache
 def closing(reply: Reply) -> Reply:
-    """Return the same answer, closing the connection after it."""
-    if reply.close:
-        return reply
+    """Return the same answer, or the rest of one, closing the connection after it."""
+    if reply.close or not reply.data.startswith(b"HTTP/"):
+        return Reply(reply.data, True)
     head, end, body = reply.data.partition(b"\r\n\r\n")
     return Reply(head.removesuffix(b"\r\nConnection: keep-alive") + b"\r\nConnection: close" + end + body, True)
 
@@ -170,9 +202,11 @@ def json_reply(request: Request, value: object) -> Reply:
     return _reply(200, json.dumps(value).encode() + b"\n", "application/json", _connection(request))
 
 
-def failure(status: int, *fields: str) -> Reply:
-    """Return an error, which closes the connection; `fields` are further header lines."""
-    return _reply(status, f"{HTTPStatus(status).phrase}\n".encode(), "text/plain; charset=utf-8", "close", *fields)
+def failure(status: int, *fields: str, text: str = "") -> Reply:
+    """Return an error, which closes the connection; `fields` are further header lines, `text` says more."""
+    return _reply(
+        status, f"{text or HTTPStatus(status).phrase}\n".encode(), "text/plain; charset=utf-8", "close", *fields
+    )
 
 
 @cache

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Counts the TCP connections of the context broker's process, for the connections stress test, over RPyC.
 
-    python3 connection_inspector.py [--host 127.0.0.1] [--port 18812] [--token-file FILE]
+    python3 connection_inspector.py [--host 127.0.0.1] [--port 18812] [--token-file FILE] [--process-name NAME]
 
 Runs on the broker's host as the user that runs the broker, with psutil and rpyc; needs no root. One file, longer than
 the others, because it is copied there alone; to a plain rpyc_classic the client sends it.
@@ -13,40 +13,58 @@ the others, because it is copied there alone; to a plain rpyc_classic the client
 from __future__ import annotations
 
 import argparse
-import hashlib
 import hmac
 import ipaddress
 import json
 import os
+import re
 import signal
 import socket
 import struct
 import sys
 import threading
-from collections import Counter
+import time
+import zlib
+from collections import Counter, OrderedDict
 from contextlib import suppress
 from functools import lru_cache
-from itertools import compress, count, takewhile
-from operator import and_
+from itertools import compress, count, repeat, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 import rpyc
-from rpyc.utils.authenticators import AuthenticationError
-from rpyc.utils.server import ThreadedServer
+from rpyc.core.channel import Channel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     Address = tuple[str, int]  # IP, port
-    Counts = dict[str, dict[str, int]]
+    Remote = tuple[str, Address]  # TCP state, where a connection leads to
 
 DEFAULT_PORT = 18812  # rpyc_classic's, as in the original manual
-LOGIN_SECONDS = 1  # for a client's token
-MAX_LISTENERS, MAX_TEXT = 64, 300
+DEFAULT_NAME = "contextBroker"
+CALL_SECONDS = 2  # for what a client has to send, or to take
+IDLE_SECONDS = 3600  # for which a client may be silent: between the steps of a ramp nobody asks
+MAX_ENTERING, MAX_CLIENTS, BACKLOG = 32, 16, 128  # clients that have not logged in, that have, that wait for both
+PAUSE = 0.2  # s, when there are no descriptors left
+CHALLENGE = b"#CHALLENGE#"
+PASSWORD = re.compile("-+[^=]*(pwd|pass|secret|token)[^=]*", re.IGNORECASE)
+PASSWORD_GIVEN = re.compile("^(-+[^=]*(?:pwd|pass|secret|token)[^=]*=).*", re.IGNORECASE | re.DOTALL)
+MAX_LISTENERS, MAX_TEXT, MAX_REQUEST = 64, 300, 24_000  # host:port, characters of each, bytes of all
+UNKNOWN, OF_OTHERS, NOT_LISTED, INBOUND = range(-1, 3)  # groups of sockets; beyond, each remote address has its own
+MOST_REMOTES = 8  # addresses that connections lead to, beside the listeners'
 MAX_FDS, AROUND = 60, 8  # lines of the descriptor table: from the first one on, and around the first free number
 LOW_FDS = 1024  # FD_SETSIZE, select(2)
+TICKS, PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+CAP_SYS_ADMIN_RESOURCE = 1 << 21 | 1 << 24  # capabilities(7)
+OOM_FILES = "memory.events", "memory.oom_control"  # of cgroups, version 2 and 1
+NETWORK_COUNTERS = {
+    "listen_overflows": "ListenOverflows",
+    "listen_drops": "ListenDrops",
+    "retransmits": "RetransSegs",
+    "resets": "EstabResets",
+}
 
 
 class InspectionFailed(Exception):
@@ -63,7 +81,17 @@ STATES = (
     "", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT",
     "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING",
 )  # fmt: skip
+LISTEN, ESTABLISHED = STATES.index("LISTEN"), STATES.index("ESTABLISHED")
 HELD_STATES = sum(1 << number for number, state in enumerate(STATES) if state not in ("", "TIME_WAIT"))
+
+
+class Listening(NamedTuple):
+    """A listening socket: connections that wait to be accepted, how many may wait (None: not told)."""
+
+    ip: str
+    queue: int
+    backlog: int | None
+    inode: int
 
 
 class Sockets:
@@ -72,14 +100,26 @@ class Sockets:
     def __init__(self, messages: bytes, step: int) -> None:
         octets = memoryview(messages)
         words, halves = octets.cast("I"), octets.cast("H")
-        self.families, self.states = octets[16::step], octets[17::step]
+        self.families, self.states = octets[16::step], bytes(octets[17::step])
         self.local_ports, self.remote_ports = halves[10 :: step // 2], halves[11 :: step // 2]
         self.remote_words = [words[n :: step // 4] for n in range(10, 14)]
+        self.queues, self.backlogs = words[18 :: step // 4], words[19 :: step // 4]  # of those that listen
         self.inodes = words[21 :: step // 4]
+        self.messages, self.step = messages, step
+
+    def listening(self, port: int) -> Iterator[Listening]:
+        """Yield the sockets that listen on a port."""
+        place = self.states.find(LISTEN)
+        while place >= 0:
+            if self.local_ports[place] == socket.htons(port):
+                words = struct.unpack_from("=4I", self.messages, place * self.step + 24)
+                ip, _ = _address(self.families[place], 0, *words)
+                yield Listening(ip, self.queues[place], self.backlogs[place], self.inodes[place])
+            place = self.states.find(LISTEN, place + 1)
 
     def remotes(self) -> Iterator[tuple[int, ...]]:
-        """Yield state, family, remote port and remote address in four words."""
-        return zip(self.states, self.families, self.remote_ports, *self.remote_words)
+        """Yield family, remote port and remote address in four words."""
+        return zip(self.families, self.remote_ports, *self.remote_words)
 
 
 def kernel_sockets() -> list[Sockets]:
@@ -111,23 +151,212 @@ def _of_one_length(answer: bytes) -> tuple[bytes, int, bool]:
     return b"".join(messages), MESSAGE, kind != NLMSG_DONE
 
 
+# --- Limits and counters: cgroups(7), proc(5) ---
+
+
+class Limit(NamedTuple):
+    """A limit, what is used of it, and where it is set."""
+
+    where: str
+    limit: int
+    used: int
+
+
+class Stat(NamedTuple):
+    """What proc_pid_stat(5) tells of a process: its state as in ps(1), CPU in s (with ended children), RSS in bytes."""
+
+    state: str
+    cpu_seconds: float
+    threads: int
+    rss: int
+
+    @classmethod
+    def of(cls, pid: int) -> Stat:
+        """Read it; OSError when there is no such process."""
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            words = file.read().rpartition(b")")[2].split()
+        return cls(words[0].decode(), sum(map(int, words[11:15])) / TICKS, int(words[17]), int(words[21]) * PAGE)
+
+
+class Cgroup:
+    """The control groups of a process, version 1 and 2, from its own up to the topmost that can be seen."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.memberships = pid, ""
+        self.folders: dict[str, list[str]] = {}
+
+    def find(self) -> None:
+        """Learn the folders anew when the process was moved; OSError when there is none any more."""
+        with open(f"/proc/{self.pid}/cgroup", encoding="utf-8") as file:
+            memberships = file.read()
+        if memberships != self.memberships:
+            self.memberships, self.folders = memberships, {}
+            for seen_by, root in ((self.pid, f"/proc/{self.pid}/root"), ("self", "")):  # a container's, then ours
+                with suppress(OSError), open(f"/proc/{seen_by}/mountinfo", encoding="utf-8") as file:
+                    self.folders.update(cgroup_folders(memberships, file.read(), root))
+
+    def _of(self, controller: str) -> list[str]:
+        return self.folders.get(controller) or self.folders.get("", [])
+
+    def threads(self) -> Iterator[Limit]:
+        """Yield each limit on threads; systemd calls it TasksMax."""
+        for folder in self._of("pids"):
+            yield from _limit(f"{folder}/pids.max", f"{folder}/pids.current")
+
+    def threads_refused(self) -> int | None:
+        """Return how often a limit on threads has been hit."""
+        return _most(_table(f"{folder}/pids.events").get("max") for folder in self._of("pids"))
+
+    def memory(self) -> Iterator[Limit]:
+        """Yield each limit on memory in bytes; what is used includes what is cached."""
+        for folder in self._of("memory"):
+            yield from _limit(f"{folder}/memory.max", f"{folder}/memory.current")
+            yield from _limit(f"{folder}/memory.limit_in_bytes", f"{folder}/memory.usage_in_bytes")
+
+    def oom_kills(self) -> int | None:
+        """Return how many processes of its own group the kernel has killed for lack of memory."""
+        tables = [_table(f"{folder}/{name}") for folder in self._of("memory")[:1] for name in OOM_FILES]
+        return _most(table.get("oom_kill") for table in tables)
+
+    def cpus(self) -> float:
+        """Return the CPUs that the tightest quota leaves."""
+        quotas = [(float("inf"), 1)]
+        for folder in self._of("cpu"):
+            table = _table(f"{folder}/cpu.max")
+            quotas += [(int(quota), int(rest[0])) for quota, rest in table.items() if quota != "max"]
+            quota, period = _number(f"{folder}/cpu.cfs_quota_us"), _number(f"{folder}/cpu.cfs_period_us")
+            quotas += [(quota, period)] if quota and period else []
+        return min(quota / period for quota, period in quotas)
+
+    def throttled(self) -> dict[str, float | None]:
+        """Return for how long a quota has kept it waiting, and in how many periods."""
+        tables = [_table(f"{folder}/cpu.stat") for folder in self._of("cpu")]
+        microseconds = _most(table.get("throttled_usec") for table in tables)
+        nanoseconds = _most(table.get("throttled_time") for table in tables)
+        seconds = None if nanoseconds is None else nanoseconds / 1e9
+        return {
+            "throttled_seconds": seconds if microseconds is None else microseconds / 1e6,
+            "throttled_periods": _most(table.get("nr_throttled") for table in tables),
+        }
+
+
+def cgroup_folders(memberships: str, mounts: str, root: str) -> dict[str, list[str]]:
+    """Return the folders of a process's control groups by controller ("": version 2), its own first.
+
+    `memberships` and `mounts` are proc_pid_cgroup(5) and proc_pid_mountinfo(5), seen below the folder `root`.
+    """
+    mounted, found = {}, {}  # type: dict[str, tuple[str, str]], dict[str, list[str]]
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        kind, _, options = after.split(" ", 2)
+        if kind in ("cgroup", "cgroup2"):
+            top, point = before.split()[3:5]
+            names = options.split(",") if kind == "cgroup" else [""]
+            mounted.update(dict.fromkeys(names, (top.rstrip("/"), point)))
+    for line in memberships.splitlines():
+        _, controllers, path = line.split(":", 2)
+        for name in controllers.split(","):
+            top, point = mounted.get(name, ("-", ""))
+            parts = path[len(top) :].strip("/").split("/")
+            if f"{path}/".startswith(f"{top}/") and ".." not in parts:
+                folders = ["/".join([root + point, *parts[:n]]).rstrip("/") for n in range(len(parts), -1, -1)]
+                found[name] = list(dict.fromkeys(folders))
+    return found
+
+
+def _limit(limit: str, used: str) -> Iterator[Limit]:
+    most, now = _number(limit), _number(used)
+    if most is not None and now is not None:
+        yield Limit(limit, most, now)
+
+
+def _number(path: str) -> int | None:
+    """Return the number in a file; None without one, for "max", and for what version 1 has instead of that."""
+    first = next(iter(_table(path)), "")
+    return int(first) if first.isdigit() and int(first) < 1 << 62 else None
+
+
+def _most(values: Iterable[list[str] | None]) -> int | None:
+    return max((int(words[0]) for words in values if words), default=None)
+
+
+def _table(path: str) -> dict[str, list[str]]:
+    """Return the words of each line by its first word; nothing when there is no such file."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = [line.split() for line in file]
+    except OSError:
+        return {}
+    return {words[0].rstrip(":"): words[1:] for words in lines if words}
+
+
+def _tightest_first(limits: list[Limit]) -> list[dict[str, Any]]:
+    return [limit._asdict() for limit in sorted(limits, key=lambda limit: limit.limit - limit.used)]
+
+
+def _threads_of_host() -> Iterator[Limit]:
+    with open("/proc/loadavg", encoding="ascii") as file:
+        used = int(file.read().split()[3].partition("/")[2])
+    for name in ("threads-max", "pid_max"):
+        if (most := _number(f"/proc/sys/kernel/{name}")) is not None:
+            yield Limit(f"sysctl kernel.{name}", most, used)
+
+
+def _memory_of_host() -> Iterator[Limit]:
+    table = _table("/proc/meminfo")
+    if "MemAvailable" in table:
+        total = int(table["MemTotal"][0])
+        yield Limit("the host's memory", total * 1024, (total - int(table["MemAvailable"][0])) * 1024)
+
+
+def _oom_kills_of_host() -> int | None:
+    return _most([_table("/proc/vmstat").get("oom_kill")])
+
+
+def _idle_seconds() -> float:
+    with open("/proc/stat", "rb") as file:
+        return int(file.readline().split()[4]) / TICKS
+
+
+def _network_counters(pid: int) -> dict[str, int | None]:
+    """Return what the process's network namespace has counted: nstat(8)."""
+    found: dict[str, str] = {}
+    for name, protocol in (("netstat", "TcpExt:"), ("snmp", "Tcp:")):
+        with suppress(OSError), open(f"/proc/{pid}/net/{name}", encoding="ascii") as file:
+            found.update(dict(zip(*(line.split() for line in file if line.startswith(protocol)))))
+    return {name: int(found[theirs]) if theirs in found else None for name, theirs in NETWORK_COUNTERS.items()}
+
+
 # --- The broker's process, and those that it started ---
 
 
-class Broker:
-    """A process and its descendants, and what is remembered between two samples: which sockets are their own.
+if TYPE_CHECKING:
+    Grouped = tuple[list[Sockets], list[list[int]], Counter[tuple[int, int]]]
 
-    To read where 15,000 descriptors lead costs more than all the rest. A socket keeps its inode for life, so while
-    the own sockets that are still listed and the descriptors that lead elsewhere add up to all descriptors, none of
-    the new sockets can be its own, and nothing else is read. READ_AGAIN samples later all links are read anyway,
+
+class Broker:
+    """A process and its descendants, and what is remembered between two samples: the group of each socket.
+
+    A group is what others have, what is inbound at the broker's port, or all that leads to one remote address. To read
+    where 15,000 descriptors lead costs more than all the rest. A socket keeps its inode for life, and its ends, so
+    while the own sockets that are still listed and the descriptors that lead elsewhere add up to all descriptors, none
+    of the new sockets can be its own, and nothing else is read. READ_AGAIN samples later all links are read anyway,
     because a socket that was inherited or handed on is not noticed. So are all processes, for descendants; the other
     samples see the children of main threads only, where the kernel tells them (CONFIG_PROC_CHILDREN).
     """
 
     READ_AGAIN = 30
 
-    def __init__(self, process: psutil.Process) -> None:
-        self.process, self.folder = process, f"/proc/{process.pid}/fd"
+    def __init__(self, process: psutil.Process, port: int) -> None:
+        self.process, self.port, self.folder = process, port, f"/proc/{process.pid}/fd"
+        self.identity = {
+            "pid": process.pid,
+            "name": process.name(),
+            "command_line": without_secrets(process.cmdline()),
+            "started": process.create_time(),
+        }
+        self.oom_kills: tuple[int | None, int | None] = None, None  # of its cgroup, of the host
+        self.of_same_user = 0  # threads of others
         self.family: list[psutil.Process] = []  # learned by each sample
         self.full: int | None = None  # all descriptors when the first process had no more left
         self.beside = Path("/proc/self/ns/net").samefile(f"/proc/{process.pid}/ns/net")  # not in a container
@@ -135,33 +364,51 @@ class Broker:
         if self.beside:
             with suppress(OSError):
                 self.by_kernel = bool(kernel_sockets())
-        self.is_own: dict[int, bool] = {}
+        self.groups: dict[int, int] = {}  # by inode
+        self.remotes: dict[int, Address] = {}  # by group
         self.elsewhere: dict[str, str] = {}  # descriptors that lead to none of the listed sockets, and where to
         self.duplicated: dict[str, str] = {}  # descriptors of which those hold duplicates, and where to
         self.samples = 0
+        self.strangers: list[int] = []  # sockets of others that listen on the broker's port
+        self.stranger_pids: list[int] = []
+        self.cgroup = Cgroup(process.pid)
 
-    def sample(self, port: int, listeners: frozenset[Address]) -> dict[str, Any]:
+    def sample(self, listeners: frozenset[Address]) -> dict[str, Any]:
         """Return all that `inspect` tells."""
         self._find_family()
         with os.scandir(self.folder) as entries:  # in ascending order, so the first thousand are enough
             low = sum(1 for _ in takewhile(lambda entry: int(entry.name) < LOW_FDS, entries))
-        counts = self._by_kernel(port, listeners) if self.by_kernel else self._by_proc(port, listeners)
-        with self.process.oneshot():
-            if self.process.status() == psutil.STATUS_ZOMBIE:  # what has ended has no connections, which is no count
-                raise psutil.NoSuchProcess(self.process.pid)
-            return {
-                **counts,
-                **self._descriptors(),
-                "free_below_1024": LOW_FDS - low,
-                "nproc": _limits(self.process, psutil.RLIMIT_NPROC)[0],
-                "threads": sum(process.num_threads() for process in self.family),
-                "rss": sum(process.memory_info().rss for process in self.family),
-                "pid": self.process.pid,
-                "name": self.process.name(),
-                "command_line": self.process.cmdline(),
-                "started": self.process.create_time(),
-                "ephemeral_ports": _ephemeral_ports() if self.beside else None,
-            }
+        counts = self._by_kernel(listeners) if self.by_kernel else self._by_proc(listeners)
+        stats = [Stat.of(process.pid) for process in self.family]
+        if stats[0].state == "Z":  # what has ended has no connections, which is no count
+            raise psutil.NoSuchProcess(self.process.pid)
+        self.cgroup.find()
+        self.oom_kills = self.cgroup.oom_kills(), _oom_kills_of_host()
+        threads = sum(stat.threads for stat in stats)
+        told = {
+            **self.identity,
+            **counts,
+            **self._descriptors(),
+            "free_below_1024": LOW_FDS - low,
+            "state": next((stat.state for stat in stats if stat.state in "Tt"), stats[0].state),
+            "cpu_seconds": round(sum(stat.cpu_seconds for stat in stats), 2),
+            "cpus": min(len(self.process.cpu_affinity()), self.cgroup.cpus()),
+            **self.cgroup.throttled(),
+            "host_idle_seconds": _idle_seconds(),
+            "threads": threads,
+            "threads_limits": _tightest_first(
+                [*self._threads_of_user(threads), *self.cgroup.threads(), *_threads_of_host()]
+            ),
+            "threads_refused": self.cgroup.threads_refused(),
+            "rss": sum(stat.rss for stat in stats),
+            "memory_limits": _tightest_first([*self.cgroup.memory(), *_memory_of_host()]),
+            "oom_kills": self.oom_kills[0],
+            "host_oom_kills": self.oom_kills[1],
+            **_network_counters(self.process.pid),
+            "ephemeral_ports": _ephemeral_ports() if self.beside else None,
+        }
+        self.samples += 1
+        return told
 
     def _find_family(self) -> None:
         """Learn the descendants; zombies, and those that may not be looked into, have no `exe` and are left out."""
@@ -178,74 +425,121 @@ class Broker:
             self.folders = [f"/proc/{pid}/fd" for pid in found]
             networks = {os.stat(f"/proc/{pid}/ns/net").st_ino for pid in ("self", *found)}  # a container has its own
             self.by_kernel = self.by_kernel and len(networks) == 1
-            self.is_own, self.elsewhere, self.duplicated, self.full = {}, {}, {}, None
+            self.groups, self.elsewhere, self.duplicated, self.full = {}, {}, {}, None
 
     def _descriptors(self) -> dict[str, Any]:
         """Return `fds` and `nofile` of the whole."""
         each = [_fds(folder) for folder in self.folders]
-        limits = [_limits(process, psutil.RLIMIT_NOFILE)[0] for process in self.family]
+        limits = [_limits(process.pid, "open files")[0] for process in self.family]
         soft = None if None in limits else sum(limit or 0 for limit in limits)
         if len(each) > 1 and any(own and fds >= own - 2 - own // 100 for fds, own in zip(each, limits)):
             self.full = self.full or sum(each)
         return {"fds": sum(each), "nofile": self.full or soft}
 
-    def _by_proc(self, port: int, listeners: frozenset[Address]) -> Counts:
-        each = (connections(process) for process in self.family)
-        listed = {c[1:]: c for some in each for c in some}.values()  # what two of them share, once
+    def _threads_of_user(self, own: int) -> Iterator[Limit]:
+        """Yield `ulimit -u`, where it holds: getrlimit(2)."""
+        most = _limits(self.process.pid, "processes")[0]
+        status = _table(f"/proc/{self.process.pid}/status")
+        if most is not None and status["Uid"][0] != "0" and not int(status["CapEff"][0], 16) & CAP_SYS_ADMIN_RESOURCE:
+            if self.samples % self.READ_AGAIN == 0:
+                self.of_same_user = self._threads_of_others()
+            yield Limit(f"ulimit -u of process {self.process.pid}", most, own + self.of_same_user)
+
+    def _threads_of_others(self) -> int:
+        """Count the threads of its user's other processes."""
+        own = {str(process.pid) for process in (self.process, *self.listed)}
+        user = os.stat(f"/proc/{self.process.pid}").st_uid
+        pids = [entry.name for entry in os.scandir("/proc") if entry.name.isdigit() and entry.name not in own]
+        tables = [_table(f"/proc/{pid}/status") for pid in pids]
+        return sum(int(table["Threads"][0]) for table in tables if table and int(table["Uid"][0]) == user)
+
+    def last_words(self) -> str:
+        """Return what there is to say of its end: whether the kernel has killed for memory since the last sample."""
+        now = self.cgroup.oom_kills(), _oom_kills_of_host()
+        killed = max((new or 0) - (old or 0) for old, new in zip(self.oom_kills, now))
+        return f"; since then the kernel has killed {killed} for lack of memory" if killed > 0 else ""
+
+    def _by_proc(self, listeners: frozenset[Address]) -> dict[str, Any]:
+        tables = [connections(process) for process in self.family]
+        listed = {c[1:]: c for table in tables for c in table if c.fd >= 0}.values()  # what two of them share, once
+        to_listeners = [c for c in listed if c.raddr in listeners]
+        away = Counter((c.status, c.raddr) for c in listed if c.raddr[1] and c.laddr[1] != self.port)
+        at_port = {c.inode: c for c in tables[0] if c.status == "LISTEN" and c.laddr[1] == self.port}
+        own = {c.inode for c in listed}
         return {
             "states": Counter(c.status for c in listed),
-            "to_listeners": Counter(c.status for c in listed if c.raddr in listeners),
-            "listener_ports": _extent(
-                {c.laddr[1] for c in listed if c.raddr in listeners},
-                {c.laddr[1] for c in listed},
+            "inbound": Counter(c.status for c in listed if c.raddr[1] and c.laddr[1] == self.port),
+            **_by_remote(away, listeners),
+            "listener_ports": _extent({c.laddr[1] for c in to_listeners}, {c.laddr[1] for c in listed}),
+            **self._at_port(
+                [Listening(c.laddr[0], c.queue, None, c.inode) for c in at_port.values()], own.__contains__
             ),
-            "from_clients": Counter(c.status for c in listed if c.raddr[1] and c.laddr[1] == port),
         }
 
-    def _by_kernel(self, port: int, listeners: frozenset[Address]) -> Counts:
-        on_port = socket.htons(port).__eq__
-        at_listener = {socket.htons(listener_port) for _, listener_port in listeners}.__contains__
-        states: Counter[int] = Counter()
-        to_listeners: Counter[int] = Counter()
-        from_clients: Counter[int] = Counter()
-        remotes: Counter[tuple[int, ...]] = Counter()
+    def _by_kernel(self, listeners: frozenset[Address]) -> dict[str, Any]:
+        sockets, groups, counted = self._sockets()
+        to_listeners = {group for group, remote in self.remotes.items() if remote in listeners}.__contains__
         ports: set[int] = set()
         taken: set[int] = set()
-        for some, own in self._sockets():
-            states.update(compress(some.states, own))
-            from_clients.update(compress(some.states, map(and_, own, map(on_port, some.local_ports))))
-            to_listener = list(map(and_, own, map(at_listener, some.remote_ports)))
-            remotes.update(compress(some.remotes(), to_listener))
-            ports.update(compress(some.local_ports, to_listener))
+        for some, group_of in zip(sockets, groups):
+            ports.update(compress(some.local_ports, map(to_listeners, group_of)))
             taken.update(some.local_ports)
-        for (state, *remote), n in remotes.items():
-            if _address(*remote) in listeners:
-                to_listeners[state] += n
-        from_clients.pop(STATES.index("LISTEN"), None)
-        counts = {"states": states, "to_listeners": to_listeners, "from_clients": from_clients}
-        named = {name: {STATES[state]: n for state, n in found.items()} for name, found in counts.items()}
-        return {**named, "listener_ports": _extent(set(map(socket.ntohs, ports)), map(socket.ntohs, taken))}
+        states, inbound, remotes = Counter(), Counter(), Counter()  # type: Counter[str], Counter[str], Counter[Remote]
+        for (group, number), n in counted.items():
+            state = STATES[number]
+            states[state] += n
+            if group == INBOUND and number != LISTEN:
+                inbound[state] += n
+            elif group in self.remotes and number != LISTEN:
+                remotes[state, self.remotes[group]] += n
+        return {
+            "states": states,
+            "inbound": inbound,
+            **_by_remote(remotes, listeners),
+            "listener_ports": _extent(set(map(socket.ntohs, ports)), map(socket.ntohs, taken)),
+            **self._at_port([one for some in sockets for one in some.listening(self.port)], self.groups.get),
+        }
 
-    def _sockets(self) -> Iterator[tuple[Sockets, Sequence[bool | None]]]:
-        """Return the kernel's sockets, and of each whether it is the process's own."""
-        sockets = kernel_sockets()
-        own = self._whose(sockets)
-        self.samples += 1
-        unknown = any(None in some for some in own)
-        all_found = sum(map(_fds, self.folders)) == sum(some.count(True) for some in own) + len(self.elsewhere)
+    def _at_port(self, listening: list[Listening], is_own: Callable[[int], object]) -> dict[str, Any]:
+        """Return the queue of the broker's port, and who else listens there."""
+        own = [one for one in listening if is_own(one.inode)]
+        ips = {one.ip for one in own}
+        strangers = [
+            one.inode
+            for one in listening
+            if not is_own(one.inode) and (ips & {one.ip, "0.0.0.0", "::"} or (ips and one.ip in ("0.0.0.0", "::")))
+        ]
+        if strangers != self.strangers:
+            self.strangers, self.stranger_pids = strangers, _holders(strangers)
+        fullest = max(own, key=lambda one: one.queue, default=Listening("", 0, None, 0))
+        return {
+            "listen_queue": fullest.queue if own else None,
+            "listen_backlog": fullest.backlog,
+            "also_listening": self.stranger_pids,
+        }
+
+    def _sockets(self) -> Grouped:
+        """Return the kernel's sockets, the group of each, and how many of each own group are in which state."""
+        found = sockets, _, counted = self._grouped(kernel_sockets())
+        unknown = sum(n for (group, _), n in counted.items() if group == UNKNOWN)
+        all_found = sum(map(_fds, self.folders)) == sum(counted.values()) - unknown + len(self.elsewhere)
         if not all_found or self.samples % self.READ_AGAIN == 0 or (unknown and not self._still_elsewhere()):
             sockets = kernel_sockets()
             self._read_links(sockets)
-            own = self._whose(sockets)
         elif unknown:  # no descriptor is left that could lead to them
-            for some, whose in zip(sockets, own):
-                if None in whose:
-                    self.is_own.update({inode: False for inode in some.inodes if inode not in self.is_own})
-            own = self._whose(sockets)
-        return zip(sockets, own)
+            for some in sockets:
+                self.groups.update({inode: OF_OTHERS for inode in some.inodes if inode not in self.groups})
+        else:
+            return found
+        return self._grouped(sockets)
 
-    def _whose(self, sockets: list[Sockets]) -> list[list[bool | None]]:
-        return [list(map(self.is_own.get, some.inodes)) for some in sockets]
+    def _grouped(self, sockets: list[Sockets]) -> Grouped:
+        groups, counted = [], Counter()  # type: list[list[int]], Counter[tuple[int, int]]
+        for some in sockets:
+            group_of = list(map(self.groups.get, some.inodes, repeat(UNKNOWN)))
+            counted.update(compress(zip(group_of, some.states), group_of))
+            groups.append(group_of)
+        return sockets, groups, counted
 
     def _still_elsewhere(self) -> bool:
         try:
@@ -255,35 +549,69 @@ class Broker:
             return False
 
     def _read_links(self, sockets: list[Sockets]) -> None:
-        """Learn whose each of the `sockets` is; they were listed first, so that none of the own ones is missed."""
+        """Learn the group of each socket; they were listed first, so that none of the own ones is missed."""
         listed = {inode for some in sockets for inode in some.inodes if inode}  # 0: no process holds it any more
-        self.is_own, self.elsewhere, self.duplicated = {}, {}, {}
+        self.groups, self.elsewhere, self.duplicated = {}, {}, {}
         first: dict[int, str] = {}
         for path in [f"{folder}/{fd}" for folder in self.folders for fd in os.listdir(folder)]:
             with suppress(FileNotFoundError):  # closed meanwhile
                 link = os.readlink(path)
                 inode = int(link[8:-1]) if link.startswith("socket:[") else 0
-                if inode not in listed or inode in self.is_own:  # a duplicate is one more descriptor, no socket
+                if inode not in listed or inode in first:  # a duplicate is one more descriptor, no socket
                     self.elsewhere[path] = link
                 if inode in first:  # the first may go as well as the duplicate, and its number lead to a new socket
                     self.duplicated[first[inode]] = link
                 if inode:
-                    self.is_own[inode] = True
                     first.setdefault(inode, path)
-        self.is_own = {**dict.fromkeys((0, *listed), False), **self.is_own}
+        self.groups = {**dict.fromkeys((0, *listed), OF_OTHERS), **dict.fromkeys(first, NOT_LISTED)}
+        groups: dict[tuple[int, ...], int] = {}
+        for some in sockets:
+            rows = zip(some.inodes, some.local_ports, some.remotes())
+            for inode, port, remote in compress(rows, map(first.__contains__, some.inodes)):
+                away = port != socket.htons(self.port)
+                self.groups[inode] = groups.setdefault(remote, INBOUND + 1 + len(groups)) if away else INBOUND
+        self.remotes = {group: _address(*remote) for remote, group in groups.items()}
+
+
+def _by_remote(remotes: Counter[Remote], listeners: frozenset[Address]) -> dict[str, Any]:
+    """Return the connections to the listeners by state, and MOST_REMOTES others by the address that they lead to."""
+    to_listeners: Counter[str] = Counter()
+    others: dict[Address, Counter[str]] = {}
+    for (state, remote), n in remotes.items():
+        (to_listeners if remote in listeners else others.setdefault(remote, Counter()))[state] += n
+    most = sorted(others, key=lambda remote: -sum(others[remote].values()))[:MOST_REMOTES]
+    named = [{"ip": ip, "port": port, "states": others[ip, port]} for ip, port in most]
+    return {"to_listeners": to_listeners, "others": named}
+
+
+def _holders(inodes: list[int]) -> list[int]:
+    """Return the processes that hold sockets; 0 for those of processes that the inspector may not look into."""
+    wanted, found = {f"socket:[{inode}]": inode for inode in inodes}, {}  # type: dict[str, int], dict[int, int]
+    for pid in psutil.pids() if wanted else ():
+        with suppress(OSError):
+            for fd in os.scandir(f"/proc/{pid}/fd"):
+                with suppress(FileNotFoundError):
+                    if (inode := wanted.get(os.readlink(fd.path))) is not None:
+                        found.setdefault(inode, pid)
+    return sorted({found.get(inode, 0) for inode in inodes})
 
 
 class Connection(NamedTuple):
-    """A TCP socket of a process; port 0: it has no such end."""
+    """A TCP socket; port 0: it has no such end; descriptor -1: another process's, which listens."""
 
     fd: int
     status: str
     laddr: Address
     raddr: Address
+    queue: int  # bytes to be read, or connections to be accepted
+    inode: int
 
 
 def connections(process: psutil.Process) -> list[Connection]:
-    """Return a process's TCP sockets, proc_pid_net(5); psutil looks for them in the inspector's network namespace."""
+    """Return a process's TCP sockets, and those in its network namespace that listen, proc_pid_net(5).
+
+    psutil looks for them in the inspector's network namespace.
+    """
     fds, found = {}, []  # type: dict[str, int], list[Connection]
     for fd in os.listdir(f"/proc/{process.pid}/fd"):
         with suppress(FileNotFoundError):  # closed meanwhile
@@ -292,9 +620,11 @@ def connections(process: psutil.Process) -> list[Connection]:
         table = Path(f"/proc/{process.pid}/net/{name}")
         lines = table.read_text(encoding="ascii").splitlines()[1:] if table.exists() else []  # no tcp6 without IPv6
         for line in lines:
-            _, local, remote, state, *_, inode = line.split()[:10]
-            if (own := fds.get(f"socket:[{inode}]")) is not None:
-                found.append(Connection(own, STATES[int(state, 16)], _end(family, local), _end(family, remote)))
+            _, local, remote, state, queues, *_, inode = line.split()[:10]
+            own = fds.get(f"socket:[{inode}]", -1)
+            if own >= 0 or int(state, 16) == LISTEN:
+                ends, queue = (_end(family, local), _end(family, remote)), int(queues.partition(":")[2], 16)
+                found.append(Connection(own, STATES[int(state, 16)], *ends, queue, int(inode)))
     return found
 
 
@@ -349,7 +679,7 @@ def descriptor_table(process: psutil.Process) -> str:
     for number in sorted(shown):
         lines += ["   ..."] * (number > before + 1) + [f"{number:>6}  {names.get(number, 'free')}"]
         before = number
-    nofile, nproc = _limits(process, psutil.RLIMIT_NOFILE), _limits(process, psutil.RLIMIT_NPROC)
+    nofile, nproc = _limits(process.pid, "open files"), _limits(process.pid, "processes")
     return "\n".join(
         [
             f"{process.name()}, process {process.pid} of {process.username()}",
@@ -372,8 +702,19 @@ def _lsof(link: str, connection: Connection | None) -> tuple[str, str]:
     return f"TCP {'->'.join(ends)} ({connection.status})", f"TCP {connection.status}"
 
 
-def _limits(process: psutil.Process, which: int) -> list[int | None]:
-    return [None if limit == psutil.RLIM_INFINITY else limit for limit in process.rlimit(which)]
+def without_secrets(words: list[str]) -> list[str]:
+    """Return a command line without passwords: what follows -dbPwd and its like, user and password of a URI."""
+    return [
+        "***" if PASSWORD.fullmatch(before) else re.sub("://.*@", "://***@", PASSWORD_GIVEN.sub(r"\1***", word))
+        for before, word in zip(["", *words], words)
+    ]
+
+
+def _limits(pid: int, what: str) -> list[int | None]:
+    """Return soft and hard limit, None for unlimited; prlimit(2) asks for more rights than proc_pid_limits(5)."""
+    with open(f"/proc/{pid}/limits", encoding="ascii") as file:
+        words = next(line for line in file if line.startswith(f"Max {what} "))[len(f"Max {what} ") :].split()
+    return [int(word) if word.isdigit() else None for word in words[:2]]
 
 
 def find_broker(process_name: str, port: int) -> Broker:
@@ -392,8 +733,8 @@ def find_broker(process_name: str, port: int) -> Broker:
     for process in named:
         try:
             listed = [] if len(named) == 1 else connections(process)
-            if len(named) == 1 or any(c.status == "LISTEN" and c.laddr[1] == port for c in listed):
-                return Broker(process)
+            if len(named) == 1 or any(c.fd >= 0 and c.status == "LISTEN" and c.laddr[1] == port for c in listed):
+                return Broker(process, port)
         except PermissionError as error:
             denied = error
         except (FileNotFoundError, ProcessLookupError):
@@ -402,7 +743,7 @@ def find_broker(process_name: str, port: int) -> Broker:
         raise denied
     pids = [process.pid for process in named]
     if all(process.info["ppid"] in pids for process in named[1:]):
-        return Broker(named[0])
+        return Broker(named[0], port)
     raise InspectionFailed(f"{len(named)} processes are named {process_name}, none that I may see listens on {port}")
 
 
@@ -426,25 +767,38 @@ _lock = threading.Lock()
 _brokers: dict[tuple[str, int], Broker] = {}  # the last that was asked for, or none
 
 
-def inspect(process_name: str, port: int, listeners: tuple[str, ...] = (), evidence: bool = False) -> str:
+def inspect(
+    port: int, listeners: tuple[str, ...] = (), evidence: bool = False, *, process_name: str = DEFAULT_NAME
+) -> str:
     """Return as JSON what is known of the broker's process, or {"error": "<one sentence>"}.
 
-    `states`, `to_listeners` (the remote end is one of `listeners`, "host:port") and `from_clients` (the local port is
-    `port`): connections by state, {"ESTABLISHED": 5010, ...}. `fds`: open descriptors; `free_below_1024`: free numbers
-    for more; `nofile`, `nproc`: soft limits, null for none; `threads`; `rss`: bytes; `pid`; `name`; `command_line`:
-    list; `started`: seconds since 1970; `ephemeral_ports`: [lowest, highest] for outgoing connections, null where that
-    cannot be seen; `listener_ports`: local ports that lead to the listeners, from the lowest to the highest, taken
-    there by anyone. Connections, `fds`, `nofile`, `threads` and `rss` are the sums of the broker and its descendants; a
-    connection they share counts once, pages they share in each one's `rss`. Once one of several is at its own limit,
-    `nofile` is what they had open then, all in all: it is used up, even if others have some left.
+    Connections, by state, {"ESTABLISHED": 5010, ...}: `states`, all; `inbound`, at the local port `port`;
+    `to_listeners`, whose remote end is one of `listeners`, "host:port"; `others`, the rest by remote end, most first;
+    `listener_ports`: local ports that lead to the listeners, from the lowest to the highest, taken there by anyone.
+    `listen_queue`, `listen_backlog`: connections that wait to be accepted at `port`, and how many may, of the fullest
+    socket; `also_listening`: pids of others at that port and address, 0 for one that may not be looked into.
+
+    `fds`: open descriptors; `free_below_1024`: free numbers for more; `nofile`: soft limit; `threads`; `rss`: bytes;
+    `threads_limits`, `memory_limits`: each that holds, where it is set and what is used of it by whomever it holds for,
+    that with the least left first; `threads_refused`, `oom_kills`: by the control group, `host_oom_kills`: anywhere.
+    `state`: as in ps(1), T when any of its processes is stopped; `cpu_seconds`: spent; `cpus`: that it may use;
+    `throttled_seconds`, `throttled_periods`: by a quota; `host_idle_seconds`: of all CPUs. `listen_overflows`,
+    `listen_drops`, `retransmits`, `resets`: counted by the network namespace. `pid`; `name`; `command_line`; `started`:
+    seconds since 1970; `ephemeral_ports`: [lowest, highest] for outgoing connections.
+
+    null: there is none, or it cannot be seen. Connections, `fds`, `nofile`, `threads`, `cpu_seconds` and `rss` are the
+    sums of the broker and its descendants; a connection they share counts once, pages they share in each one's `rss`.
+    Once one of several is at its own limit, `nofile` is what they had open then, all in all: it is used up, even if
+    others have some left.
     With `evidence` it is {"evidence": "<text>"} instead: the descriptor table, in at most some dozens of lines.
     """
     try:
-        _check(process_name, port, listeners, evidence)
+        _check(port, listeners, evidence)
         if evidence:
             return json.dumps({"evidence": descriptor_table(find_broker(process_name, port).process)})
+        addresses = resolve(listeners)
         with _lock:
-            return json.dumps(_sample(process_name, port, resolve(listeners)))
+            return json.dumps(_sample(process_name, port, addresses))
     except InspectionFailed as error:
         reason = str(error)
     except (PermissionError, psutil.AccessDenied):
@@ -456,38 +810,42 @@ def inspect(process_name: str, port: int, listeners: tuple[str, ...] = (), evide
     return json.dumps({"error": reason})
 
 
-def _check(process_name: object, port: object, listeners: object, evidence: object) -> None:
+def _check(port: object, listeners: object, evidence: object) -> None:
     # exact types: what does not come by value is an object of the client's, with the client's methods
-    texts = (process_name, *listeners) if type(listeners) is tuple and len(listeners) <= MAX_LISTENERS else ()
-    right = [type(text) is str and 0 < len(text) <= MAX_TEXT for text in texts]
-    right.append(type(evidence) is bool)
-    if len(right) < 2 or not all(right) or type(port) is not int or not 0 < port < 65536:
-        raise InspectionFailed(
-            f"it takes a name, a port and at most {MAX_LISTENERS} host:port of {MAX_TEXT} characters"
-        )
+    right = type(port) is int and 0 < port < 65536 and type(evidence) is bool and type(listeners) is tuple
+    texts = listeners if type(listeners) is tuple else ()
+    if not right or len(texts) > MAX_LISTENERS or not all(type(one) is str and len(one) <= MAX_TEXT for one in texts):
+        raise InspectionFailed(f"it takes a port and at most {MAX_LISTENERS} host:port of {MAX_TEXT} characters")
 
 
 def _sample(process_name: str, port: int, listeners: frozenset[Address]) -> dict[str, Any]:
-    broker = _brokers.pop((process_name, port), None)
+    known = broker = _brokers.get((process_name, port))
     if not broker or not broker.process.is_running() or broker.process.status() == psutil.STATUS_ZOMBIE:
-        broker = find_broker(process_name, port)
+        try:
+            broker = find_broker(process_name, port)
+        except InspectionFailed as error:
+            raise InspectionFailed(f"{error}{known.last_words() if known else ''}") from None
     try:
-        seen = broker.sample(port, listeners)
+        seen = broker.sample(listeners)
     except (FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):
-        seen = broker.sample(port, listeners)  # a child has ended meanwhile, which is no news; or the broker itself
+        seen = broker.sample(listeners)  # a child has ended meanwhile, which is no news; or the broker itself
     _brokers.clear()
     _brokers[process_name, port] = broker
     return seen
 
 
+# --- Clients ---
+
+
 class InspectorService(rpyc.Service):  # type: ignore[misc]
     """Lets a client call `inspect`, and reach nothing else."""
 
-    def exposed_inspect(
-        self, process_name: str, port: int, listeners: tuple[str, ...] = (), evidence: bool = False
-    ) -> str:
+    def __init__(self, process_name: str) -> None:
+        self.process_name = process_name
+
+    def exposed_inspect(self, port: int, listeners: tuple[str, ...] = (), evidence: bool = False) -> str:
         """See `inspect`."""
-        return inspect(process_name, port, listeners, evidence)
+        return inspect(port, listeners, evidence, process_name=self.process_name)
 
     def _rpyc_getattr(self, name: str) -> Any:
         if name not in ("inspect", "exposed_inspect"):
@@ -495,27 +853,109 @@ class InspectorService(rpyc.Service):  # type: ignore[misc]
         return self.exposed_inspect
 
 
-CLOSED = dict.fromkeys(
-    ("allow_exposed_attrs", "allow_safe_attrs", "allow_public_attrs", "include_local_traceback"), False
-)
+CLOSED = {
+    **dict.fromkeys(
+        ("allow_exposed_attrs", "allow_safe_attrs", "allow_public_attrs", "include_local_traceback"), False
+    ),
+    "propagate_KeyboardInterrupt_locally": False,
+    "sync_request_timeout": CALL_SECONDS,
+}
 
 
-class Login:
-    """RPyC authenticator by token; a client has LOGIN_SECONDS for what it has to send."""
+class _Stream(rpyc.SocketStream):  # type: ignore[misc]
+    """Reads all or nothing: the socket has a time limit, where RPyC's own would try again for ever."""
 
-    def __init__(self, token: str) -> None:
-        self.expected = hashlib.sha256(token.encode()).digest()
+    def read(self, count: int) -> bytes:
+        data: bytes = self.sock.recv(count, socket.MSG_WAITALL)
+        if len(data) < count:
+            raise EOFError
+        return data
 
-    def __call__(self, client: socket.socket) -> tuple[socket.socket, None]:
-        """Return the socket to go on with; AuthenticationError for anyone else, who is then dropped."""
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", LOGIN_SECONDS, 0))
+
+class _Channel(Channel):  # type: ignore[misc]
+    """Takes messages of MAX_REQUEST bytes at most, compressed or not."""
+
+    def recv(self) -> bytes:
+        length, compressed = self.FRAME_HEADER.unpack(self.stream.read(self.FRAME_HEADER.size))
+        if length > MAX_REQUEST:
+            raise EOFError
+        data: bytes = self.stream.read(length + len(self.FLUSHER))[:length]
+        return zlib.decompressobj().decompress(data, MAX_REQUEST) if compressed else data
+
+
+class Clients:
+    """Some of the clients; of more than `most` the one that was silent for longest has to go."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.silent_longest_first: OrderedDict[socket.socket, None] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def heard(self, client: socket.socket) -> None:
+        """Note that a client is there, or has just asked."""
+        with self.lock:
+            self.silent_longest_first[client] = None
+            self.silent_longest_first.move_to_end(client)
+            if len(self.silent_longest_first) > self.most:
+                gone, _ = self.silent_longest_first.popitem(last=False)
+                with suppress(OSError):
+                    gone.shutdown(socket.SHUT_RDWR)  # its thread sees the end, and closes it
+
+    def forget(self, client: socket.socket) -> None:
+        """Note that a client has gone."""
+        with self.lock:
+            self.silent_longest_first.pop(client, None)
+
+
+class Server:
+    """Serves each client in a thread, for ever."""
+
+    def __init__(self, listener: socket.socket, service: InspectorService, token: str) -> None:
+        self.listener, self.service, self.token = listener, service, token.encode()
+        self.entering, self.inside = Clients(MAX_ENTERING), Clients(MAX_CLIENTS)
+
+    def serve(self) -> None:
+        """Accept clients; without descriptors or threads left, wait for some."""
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError as error:
+                print(f"cannot accept a connection: {error.strerror}", file=sys.stderr, flush=True)
+                time.sleep(PAUSE)
+                continue
+            try:
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+            except RuntimeError as error:
+                print(f"cannot serve a connection: {error}", file=sys.stderr, flush=True)
+                client.close()
+                time.sleep(PAUSE)
+
+    def _serve(self, client: socket.socket) -> None:
         try:
-            if not hmac.compare_digest(client.recv(len(self.expected), socket.MSG_WAITALL), self.expected):
-                raise AuthenticationError("no token or a wrong one")
-        except OSError as error:
-            raise AuthenticationError(str(error)) from None
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 0))
-        return client, None
+            limit = struct.pack("ll", CALL_SECONDS, 0)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+            self.entering.heard(client)
+            if self.token and not self._knows_token(client):
+                return
+            self.entering.forget(client)
+            self.inside.heard(client)
+            connection = rpyc.connect_channel(_Channel(_Stream(client)), self.service, CLOSED)
+            while connection.serve(IDLE_SECONDS):
+                self.inside.heard(client)
+        except Exception:
+            pass
+        finally:
+            self.entering.forget(client)
+            self.inside.forget(client)
+            client.close()
+
+    def _knows_token(self, client: socket.socket) -> bool:
+        """Challenge it, as multiprocessing.connection does: what goes over the wire is of no use a second time."""
+        challenge = CHALLENGE + os.urandom(32)
+        client.sendall(challenge)
+        right = hmac.new(self.token, challenge, "sha256").digest()
+        return hmac.compare_digest(client.recv(len(right), socket.MSG_WAITALL), right)
 
 
 # --- Command line ---
@@ -526,27 +966,30 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0: a free one (default: %(default)s)")
-    parser.add_argument("--token-file", help="file with the token that clients have to send")
+    parser.add_argument("--token-file", help="file with the token that clients have to know")
+    parser.add_argument(
+        "--process-name", default=DEFAULT_NAME, help="start of the name of the broker's process (default: %(default)s)"
+    )
     options = parser.parse_args()
     if not 0 <= options.port < 65536:
         parser.error("--port is a number from 0 to 65535")
+    if not options.process_name.strip():
+        parser.error("--process-name must not be empty")
     try:
         options.address = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0][4][0]
-        options.login = _login(options.token_file)
+        options.token = _token(options.token_file)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    if not options.login and not ipaddress.ip_address(options.address).is_loopback:
+    if not options.token and not ipaddress.ip_address(options.address).is_loopback:
         parser.error("beyond loopback it takes --token-file")
     return options
 
 
-def _login(token_file: str | None) -> Login | None:
-    if not token_file:
-        return None
-    token = Path(token_file).read_text(encoding="utf-8").strip()
-    if not token:
-        raise ValueError(f"{token_file} is empty")
-    return Login(token)
+def _token(path: str | None) -> str:
+    token = Path(path).read_text(encoding="utf-8").strip() if path else ""
+    if path and not token:
+        raise ValueError(f"{path} is empty")
+    return token
 
 
 def main() -> None:
@@ -554,14 +997,13 @@ def main() -> None:
     options = parse_options()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
-    at = {"hostname": options.address, "port": options.port, "ipv6": ":" in options.address}
+    family = socket.AF_INET6 if ":" in options.address else socket.AF_INET
     try:
-        server = ThreadedServer(InspectorService, authenticator=options.login, protocol_config=CLOSED, **at)
-        server.listener.listen()  # before the line below says so
+        listener = socket.create_server((options.address, options.port), family=family, backlog=BACKLOG)
     except OSError as error:
-        sys.exit(f"cannot listen on {options.host}:{options.port}: {error.strerror}")
-    print(f"connection inspector listening on {options.host}:{server.port}", flush=True)
-    server.start()
+        sys.exit(f"cannot listen on {options.host}:{options.port}: {os.strerror(error.errno or 0)}")
+    print(f"connection inspector listening on {options.host}:{listener.getsockname()[1]}", flush=True)
+    Server(listener, InspectorService(options.process_name), options.token).serve()
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ Exit codes: 0 ended by a signal, 1 no MongoDB or no port, 2 wrong options.
 
 from __future__ import annotations
 
-from gevent import monkey
+from gevent import get_hub, monkey
 
+get_hub().threadpool_size = 1  # gevent's own threads, which look up names, count as the broker's
 monkey.patch_all()
 
 import gc  # noqa: E402
@@ -25,11 +26,15 @@ from pathlib import Path  # noqa: E402
 import gevent  # noqa: E402
 from pymongo.errors import PyMongoError  # noqa: E402
 from rehearsal.broker import Broker  # noqa: E402
-from rehearsal.notifications import ThreadPool, Transient, Worker, limit_ports, make_senders  # noqa: E402
-from rehearsal.options import Options, parse  # noqa: E402
+from rehearsal.command_line import parse  # noqa: E402
+from rehearsal.notifications import Worker, limit_ports  # noqa: E402
+from rehearsal.options import Options  # noqa: E402
+from rehearsal.pools import Senders, ThreadPools, make_senders  # noqa: E402
 from rehearsal.senders import fork  # noqa: E402
 from rehearsal.server import Server  # noqa: E402
 from rehearsal.supervisor import keep_alive  # noqa: E402
+
+from rehearsal import faults  # noqa: E402
 
 
 def main() -> None:
@@ -40,11 +45,15 @@ def main() -> None:
     _become_a_broker(options)
     _try_ports(options)
     gc.set_threshold(100_000, 50, 100)  # walking thousands of held notifications stops everything for 0.1 s
-    senders = _senders(options)
+    try:
+        senders = _senders(options)
+    except RuntimeError as error:
+        sys.exit(f"rehearsal_broker.py: {error} (Runtime Error starting notification queue workers)")
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, os._exit, 0)
     broker = Broker(options, senders)
-    server = Server((options.address, options.port), broker, options.legacy_select)
+    server = Server(options, broker)
+    broker.entities.at_first_update = partial(faults.begin, options, server)
     try:
         broker.open()
         server.start()
@@ -55,12 +64,12 @@ def main() -> None:
     server.serve_forever()
 
 
-def _senders(options: Options) -> ThreadPool | Transient:
+def _senders(options: Options) -> Senders:
     """Make the senders; where there are to be several processes, fork them."""
     new_worker = partial(Worker, options.notify_timeout, options.wakeup_pairs, options.ports, options.leak)
     if options.sender_processes == 1:
         return make_senders(options.mode, new_worker)
-    return ThreadPool(options.mode.queue, options.mode.workers, fork(options.sender_processes, new_worker))
+    return ThreadPools.make(options.mode, fork(options.sender_processes, new_worker))
 
 
 def _try_ports(options: Options) -> None:

@@ -2,8 +2,10 @@
 # Rehearses the whole test on this machine, on loopback only: database, broker, inspector, slow listener, Locust.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-. "$root/setup_scripts/environment.sh"
+here=$root/setup_scripts
+. "$here/limits.sh" # environment.sh too
 . "$root/setup_scripts/rehearsal/causes.sh"
+. "$root/setup_scripts/rehearsal/limits.sh"
 
 usage() {
     cat <<END
@@ -12,7 +14,7 @@ usage: sh setup_scripts/rehearse.sh [options] [-- more options of the scenario o
 Rehearses the connections stress test on this machine; needs nothing but Python 3.11 and this repository.
 
   --failing            give the broker the fault of Orion <= 1.4.3 (select() and descriptor numbers from 1024 on)
-  --cause NAME         let something else go wrong; "list" lists what there is
+  --cause NAME         let something else go wrong; "list" lists what there is; repeat it for several at a time
   --web                start the web UI instead of a headless run, and say which address to open
   --ramp START:STOP:STEP  look for the broker's breaking point; it is restarted before each step
   --cycles N           hold and let go N times, and look for what grows
@@ -30,9 +32,9 @@ END
 subscriptions=5000 duration=40s cause='' ui=headless out=$root/rehearsal ramp='' cycles='' nofile='' leak=''
 while [ $# -gt 0 ]; do
     case $1 in
-        --failing) cause=select ;;
+        --failing) cause="$cause select" ;;
         --cause=list) list_causes && exit 0 ;;
-        --cause=*) cause=${1#*=} ;;
+        --cause=*) cause="$cause ${1#*=}" ;;
         --web) ui=web ;;
         --subscriptions=*) subscriptions=${1#*=} ;;
         --duration=*) duration=${1#*=} ;;
@@ -58,7 +60,7 @@ if [ -n "$ramp" ]; then # enough workers and listener descriptors for its last s
     subscriptions=${ramp#*:} subscriptions=${subscriptions%%:*}
     case $ramp in *[!0-9:]* | *:*:*:* | :* | *::* | *:) subscriptions='' ;; *:*:*) ;; *) subscriptions='' ;; esac
     [ -n "$subscriptions" ] || die 2 "--ramp takes START:STOP:STEP, connections such as 1000:5000:1000, not '$ramp'"
-    [ -z "${cause#select}$cycles" ] || die 2 "--ramp takes --failing beside it, but no other --cause, and no --cycles"
+    [ -z "${cause# select}$cycles" ] || die 2 "--ramp takes --failing beside it, but no other --cause, and no --cycles"
 fi
 positive() { # OPTION VALUE
     case $2 in '' | *[!0-9]* | 0*) die 2 "$1 takes a whole number above 0, not '$2'" ;; esac
@@ -70,12 +72,13 @@ case $leak in '' | fds | threads | memory | connections) ;; *)
     die 2 "--leak takes fds, threads, memory or connections, not '$leak'" ;;
 esac
 
-pids='' locust=''
-# shellcheck disable=SC2317 # called by the trap
+pids='' locust='' group=''
+# shellcheck disable=SC2317,SC2329 # called by the trap
 end_all() { # in the reverse order of their start; each by its id
     trap '' INT TERM HUP
     for pid in $locust $pids; do kill "$pid" 2>/dev/null || true; done
     for pid in $locust $pids; do wait "$pid" 2>/dev/null || true; done
+    [ -z "$group" ] || rmdir "$group" || true
 }
 trap end_all EXIT
 trap 'exit 4' INT TERM HUP
@@ -89,10 +92,12 @@ seconds=$("$bin/python" -c 'import sys; from scenario.settings.values import dur
 broker_name=broker-$$. # no other rehearsal's name begins with it
 
 # A healthy rehearsal; a cause changes some of it. A receiver that idles 2 s outlives the pause between two probes.
-broker_options='' multiservice=-multiservice statistics=-statNotifQueue mode=threadpool:60000:$subscriptions
+broker_options='' multiservice=-multiservice statistics=-statNotifQueue mode=threadpool:60000:$((subscriptions + spare_workers))
 timeout=600000 cache=5 leftovers=0 delay=$((seconds / 2)) idle=$((seconds / 8 > 2 ? seconds / 8 : 2))
-listener_options='' listener_nofile='' as_user='' ends_before='' force='' locust_options=''
-[ -z "$cause" ] || produce "$cause"
+slow_path='' listener_nofile='' as_user='' ends_before='' force='' locust_options='' limit='' signals='' relay='' as_broker=''
+# shellcheck disable=SC2086 # words, or none
+produce_all $cause
+[ -z "$limit" ] || make_group
 [ -z "$leak" ] || broker_options="$broker_options --leak $leak"
 [ -z "$nofile" ] || broker_options="$broker_options --nofile $nofile"
 [ -z "$ramp" ] || broker_options="$broker_options --restart"
@@ -101,14 +106,14 @@ listener_options='' listener_nofile='' as_user='' ends_before='' force='' locust
 [ -z "$cycles" ] || locust_options="$locust_options --cycles $cycles"
 
 # A held notification costs the broker 3 descriptors: its socket and libcurl's own pair.
-needed=${nofile:-$((3 * subscriptions + 200))}
+needed=${nofile:-$((3 * subscriptions + spare))}
 # shellcheck disable=SC3045 # dash, bash and busybox know -H
 hard=$(ulimit -Hn)
 if [ "$hard" != unlimited ] && [ "$hard" -lt "$needed" ]; then
     # shellcheck disable=SC3045
     ulimit -Hn "$needed" 2>/dev/null ||
         die 3 "$subscriptions subscriptions need $needed file descriptors and this shell may have $hard:" \
-            "raise its limit, or use --subscriptions $(((hard - 200) / 3))"
+            "raise its limit, or use --subscriptions $(((hard - spare) / 3))"
 fi
 
 mkdir -p "$out" || die 2 "--output takes a folder that can be made, not '$out'"
@@ -143,26 +148,39 @@ port() { # NAME: the port that the process started last says it listens on
 say "starting database, broker, inspector and listener; their output is in $out/*.log"
 start database "$bin/secantusd-py" --standalone --storage-path :memory: --port 0
 database=$(port database) database_pid=$pid
-# shellcheck disable=SC2086 # words, or none
-start broker "$bin/python" setup_scripts/rehearsal_broker.py --name "$broker_name" -port 0 \
+# shellcheck disable=SC2016,SC2086 # the inner shell's arguments; words, or none
+start broker sh -c '[ -z "$1" ] || echo $$ >"$1/cgroup.procs"; shift; exec "$@"' sh "$group" \
+    $as_broker "$bin/python" setup_scripts/rehearsal_broker.py --name "$broker_name" -port 0 \
     -dbhost "127.0.0.1:$database" $multiservice -httpTimeout "$timeout" -notificationMode "$mode" $statistics \
     -subCacheIval "$cache" $broker_options
 broker=$(port broker) broker_pid=$pid
+# shellcheck disable=SC2086 # words
+[ -z "$limit" ] || limit_broker $limit
 # shellcheck disable=SC2086
-start inspector $as_user "$bin/python" setup_scripts/connection_inspector.py --port 0
+start inspector $as_user "$bin/python" setup_scripts/connection_inspector.py --port 0 --process-name "$broker_name"
 inspector=$(port inspector)
 # shellcheck disable=SC2016,SC2086 # the inner shell's arguments
 start listener sh -c '[ -z "$1" ] || ulimit -n "$1"; shift; exec "$@"' sh "$listener_nofile" \
-    "$bin/python" -m listener -host 127.0.0.1 -port 0 -delay "${delay}s" -timeout "${idle}s" $listener_options
+    "$bin/python" -m listener -host 127.0.0.1 -port 0 -delay "${delay}s" -timeout "${idle}s"
 listener=$(port listener) listener_pid=$pid
+listener_url=http://127.0.0.1:$listener
+if [ "$relay" ]; then
+    # shellcheck disable=SC2086 # words
+    start relay "$bin/python" setup_scripts/rehearsal/relay.py "$listener" $relay
+    listener_url=http://127.0.0.1:$(port relay)
+fi
+if [ "$signals" ]; then
+    # shellcheck disable=SC2046 # words
+    start signals "$bin/python" setup_scripts/rehearsal/signals.py "$listener_url" \
+        $(echo "$signals" | sed "s/broker/$broker_pid/g; s/database/$database_pid/g")
+fi
 [ "$leftovers" = 0 ] || "$bin/python" setup_scripts/rehearsal/leftovers.py "http://127.0.0.1:$broker" \
-    "http://127.0.0.1:$listener/notify" "$leftovers"
+    "$listener_url/notify" "$leftovers"
 case $ends_before in database) end "$database_pid" ;; listener) end "$listener_pid" ;; esac
 
 # shellcheck disable=SC2086
 set -- --host "http://127.0.0.1:$broker" --mongo "127.0.0.1:$database" --inspector "127.0.0.1:$inspector" \
-    --process-name "$broker_name" \
-    --notify-url "http://127.0.0.1:$listener/notify" --subscriptions "$subscriptions" --duration "$duration" \
+    --notify-url "$listener_url/notify$slow_path" --subscriptions "$subscriptions" --duration "$duration" \
     --report-log "$out/connections_stress_tests.log" --csv "$out/rehearsal" \
     --connections-report "$out/rehearsal.html" $force $locust_options "$@"
 [ -z "$ramp" ] || set -- --restart-command "kill -HUP $broker_pid" "$@"

@@ -11,6 +11,8 @@ command -v shellcheck >/dev/null || packages=shellcheck
 command -v curl >/dev/null || packages="$packages curl"
 command -v ip >/dev/null || packages="$packages iproute2"
 command -v chromium >/dev/null && command -v chromedriver >/dev/null || packages="$packages chromium chromium-driver"
+# Only root may start an engine of its own
+command -v dockerd >/dev/null || [ "$(id -u)" != 0 ] || packages="$packages docker.io"
 # shellcheck disable=SC2086 # packages is words
 [ -z "$packages" ] || install_packages $packages
 cd "$root"
@@ -20,7 +22,7 @@ cd "$root"
 "$bin/mypy" --strict .
 shellcheck --external-sources --source-path=SCRIPTDIR --shell=sh setup_scripts/*.sh setup_scripts/rehearsal/*.sh
 if [ $# -gt 0 ]; then exec "$bin/python" -m pytest "$@"; fi
-# Most of a test's time is waiting for the next second: six at a time keep two cores busy. A shared machine may stall for
-# seconds, which a test of seconds cannot survive: what fails is tried once more, and listed as RERUN in the summary.
-"$bin/python" -m pytest -m "not alone and not slow" --numprocesses 6 --dist worksteal --reruns 1
-"$bin/python" -m pytest -m alone --reruns 1
+# Most of a test's time is waiting for the next second: six at a time keep two cores busy. Those that cannot bear company,
+# each for a reason that its marker gives, come after them; what fails then is tried once more, and listed as RERUN.
+"$bin/python" -m pytest -m "not alone and not slow" --numprocesses 6 --dist worksteal
+"$bin/python" -m pytest -m "alone and not slow" --reruns 1

@@ -40,7 +40,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 check_subscriptions
-options="-multiservice -notificationMode threadpool:60000:$subscriptions -httpTimeout 600000 \
+options="-multiservice -notificationMode threadpool:60000:$((subscriptions + spare_workers)) -httpTimeout 600000 \
 -statNotifQueue -statTiming -statSemWait -statCounters -subCacheIval 5 -reqMutexPolicy none -writeConcern 0"
 
 if [ "$print" ]; then

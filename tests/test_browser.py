@@ -17,7 +17,7 @@ from tests.support.browser import Page, texts
 from tests.support.stack import Stack
 from tests.support.web import EVIL, LOGIN, ROWS, data, start_web
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.alone("a browser takes a core for seconds, and has 300 ms to draw an hour")
 
 
 def test_from_the_form_to_the_verdict(page: Page, stack: Stack) -> None:

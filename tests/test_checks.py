@@ -8,17 +8,21 @@ from collections.abc import Mapping
 import pytest
 
 from scenario.errors import PreflightError
-from scenario.peers.inspector import Inspection
+from scenario.peers.database import Contents, Foreign
+from scenario.peers.inspection import Inspection, Limit
 from scenario.preflight.checks import checks, require
 from scenario.run.found import Found
 from scenario.run.results import Check
 from tests.support.surroundings import ADDRESS, COMMAND_LINE, found, listener, process
 
 OK, WARNING, ERROR = "ok", "warning", "error"
+SERVICE = "stablished_connections"
 LISTENER = f"listener {ADDRESS}"
 DELAY = f"{LISTENER}: delay"
 Asked = Mapping[str, object]  # options that are not the default
 NOTHING: Asked = {}
+LAMPS = Contents(3, (Foreign("lamps", 7, ("a", "b")),))
+NOBODY_LOOKED: dict[str, object] = {"contents": None, "problems": {"database": "no answer"}}
 RAMP: Asked = {"ramp": "10:100:10", "hold": 10}
 CYCLES: Asked = {"cycles": 3, "hold": 10}
 
@@ -35,6 +39,11 @@ def timeout(text: str) -> Inspection:
     return process(COMMAND_LINE.replace("600000", text))
 
 
+def threads(limit: int, used: int = 7, at: str = "ulimit -u of process 4711") -> Inspection:
+    """A broker of 7 threads, and its tightest limit on them."""
+    return process(threads=7, threads_limits=(Limit(at, limit, used),))
+
+
 def line(seen: Found, what: str) -> Check:
     lines = [check for check in checks(seen) if check.what == what]
     assert len(lines) == 1, lines
@@ -46,7 +55,15 @@ def test_all_holds() -> None:
     assert {check.what: check.state for check in table} == dict.fromkeys(
         (
             *("broker", "inspector", "connections at rest", "notification mode", "-httpTimeout", "-multiservice"),
-            *("-statNotifQueue", "broker's open files", "broker's processes", "ephemeral ports", LISTENER, "database"),
+            *(
+                "-statNotifQueue",
+                "-maxConnections",
+                "broker's open files",
+                "broker's threads",
+                "ephemeral ports",
+                LISTENER,
+                "database",
+            ),
             "Locust's open files",
         ),
         OK,
@@ -66,11 +83,14 @@ NOTIFICATION_MODE: list[Line] = [
     ("notification mode", CYCLES, {"process": mode("threadpool:60000:99")}, ERROR, ""),
     ("notification mode", NOTHING, {"process": mode("persistent")}, ERROR, "persistent: one connection for all"),
     ("notification mode", NOTHING, {"process": mode("transient")}, WARNING, "transient"),
-    ("notification mode", NOTHING, {"process": mode("threadpool")}, WARNING, "threadpool"),
+    ("notification mode", NOTHING, {"process": mode("threadpool")}, ERROR, "threadpool"),
     ("notification mode", NOTHING, {"process": mode("threadpool:many:100")}, WARNING, "threadpool:many:100"),
     ("notification mode", NOTHING, {"process": process("contextBroker")}, WARNING, "the command line: transient"),
     ("notification mode", NOTHING, {"process": process("x -notificationMode")}, WARNING, "not on the command line"),
     ("notification mode", NOTHING, {"process": mode("transient -notificationMode persistent")}, ERROR, "persistent"),
+    ("notification mode", NOTHING, {"process": mode(f"threadpool:1:1,{SERVICE}:60000:100")}, OK, ":60000:100"),
+    ("notification mode", NOTHING, {"process": mode(f"threadpool:1:100,{SERVICE}:9:99")}, ERROR, "a pool of its own"),
+    ("notification mode", NOTHING, {"process": mode("threadpool:0:100,another:1:1")}, OK, ""),
 ]  # fmt: skip
 HTTP_TIMEOUT: list[Line] = [
     ("-httpTimeout", NOTHING, {"process": timeout("300001")}, OK, "300001 ms"),
@@ -96,14 +116,34 @@ FLAGS: list[Line] = [
     ("-reqPoolSize", NOTHING, {"process": process(f"{COMMAND_LINE} -reqPoolSize 14")}, WARNING, "15: each idle client"),
     ("-reqPoolSize", {"idle_connections": 0}, {"process": process(f"{COMMAND_LINE} -reqPoolSize 5")}, OK, ""),
 ]
+CLIENTS_AND_CYCLES: list[Line] = [
+    ("-maxConnections", NOTHING, {}, OK, "1020"),
+    ("-maxConnections", NOTHING, {"process": process(f"{COMMAND_LINE} -maxConnections 30")}, OK, ""),
+    ("-maxConnections", NOTHING, {"process": process(f"{COMMAND_LINE} -maxConnections 29")}, WARNING, "30 or more"),
+    ("-maxConnections", {"idle_connections": 1001}, {}, WARNING, "1021: --idle-connections, and the test's own"),
+    ("cycles", {"cycles": 3}, {}, OK, "3"),
+    ("cycles", {"cycles": 2}, {}, ERROR, "--cycles 3, or a pool of fewer workers"),
+    ("cycles", {"cycles": 4}, {"process": mode("threadpool:60000:201")}, ERROR, "--cycles 5"),
+    ("cycles", {"cycles": 4}, {"process": mode("threadpool:60000:200")}, OK, ""),
+]
+UNIT, CONTAINER = "/sys/fs/cgroup/a.slice/orion.service/pids.max", "/sys/fs/cgroup/docker/4711/pids.max"
 LIMITS: list[Line] = [
     ("broker's open files", NOTHING, {"process": process(nofile=500)}, OK, "500: 100 notifications x 3 + 200"),
     ("broker's open files", NOTHING, {"process": process(nofile=499)}, ERROR, "after ulimit -n 500"),
     ("broker's open files", RAMP, {"process": process(nofile=499)}, WARNING, "after ulimit -n 500"),
     ("broker's open files", NOTHING, {"process": process(nofile=None)}, OK, "unlimited"),
-    ("broker's processes", NOTHING, {"process": process(nproc=300)}, OK, "a thread per notification + 200"),
-    ("broker's processes", NOTHING, {"process": process(nproc=299)}, WARNING, "after ulimit -u 300"),
-    ("broker's processes", NOTHING, {"process": process(nproc=None)}, OK, "unlimited"),
+    ("broker's threads", NOTHING, {"process": threads(300, used=7)}, OK, "a thread per notification + 200"),
+    ("broker's threads", NOTHING, {"process": threads(300, used=8)}, WARNING, "after ulimit -u 300"),
+    ("broker's threads", NOTHING, {"process": threads(200, at="sysctl kernel.pid_max")}, WARNING, "kernel.pid_max=300"),
+    (
+        "broker's threads",
+        NOTHING,
+        {"process": threads(200, at=UNIT)},
+        WARNING,
+        "orion.service TasksMax=300",
+    ),
+    ("broker's threads", NOTHING, {"process": threads(200, at=CONTAINER)}, WARNING, "is --pids-limit 300"),
+    ("broker's port", NOTHING, {"process": process(also_listening=(4712, 0))}, ERROR, "4712, a hidden one listens"),
     ("Locust's open files", NOTHING, {}, OK, ""),
     ("Locust's open files", {"idle_connections": 10**9}, {}, ERROR, "ulimit -n 1000000208, then Locust"),
 ]
@@ -153,11 +193,19 @@ PARTS: list[Line] = [
         "0 lead to the listeners",
     ),
     ("connections at rest", NOTHING, {"process": process(to_listeners={"ESTABLISHED": 1})}, WARNING, "1 lead to the"),
-    ("database", NOTHING, {}, OK, "localhost; orion-stablished_connections will be dropped"),
-    ("database", NOTHING, {"problems": {"database": "no answer"}}, ERROR, "--no-reset does without"),
+    ("database", NOTHING, {}, OK, "localhost; orion-stablished_connections will be dropped (empty)"),
+    ("database", NOTHING, {"contents": Contents(9)}, OK, "will be dropped (9 of this test's own in it)"),
+    ("database", NOTHING, {"process": process(f"{COMMAND_LINE} -db test")}, OK, f"test-{SERVICE} will be dropped"),
+    ("database", {"drop_foreign": f"orion-{SERVICE}"}, {"contents": LAMPS}, OK, "own in it; 7 in lamps (a, b, ...))"),
+    ("database contents", NOTHING, {"contents": LAMPS}, ERROR, "localhost holds 7 in lamps (a, b, ...)"),
+    ("database contents", NOTHING, {"contents": LAMPS}, ERROR, f"--drop-foreign orion-{SERVICE} drops it"),
+    ("database contents", {"drop_foreign": SERVICE}, {"contents": LAMPS}, ERROR, "but the database of the service is"),
+    ("database contents", {"drop_foreign": SERVICE}, {}, ERROR, "but the database of the service is"),
+    ("database", NOTHING, NOBODY_LOOKED, ERROR, "--no-reset does without"),
+    ("broker's database", NOTHING, {"process": process(f"{COMMAND_LINE} -dbhost a:1")}, WARNING, "-dbhost a:1"),
     ("user classes", NOTHING, {"absent_users": ("VersionProbe",)}, ERROR, "start locust without class names"),
 ]
-TABLE = [*NOTIFICATION_MODE, *HTTP_TIMEOUT, *FLAGS, *LIMITS, *PORTS, *LISTENERS, *PARTS]
+TABLE = [*NOTIFICATION_MODE, *HTTP_TIMEOUT, *FLAGS, *CLIENTS_AND_CYCLES, *LIMITS, *PORTS, *LISTENERS, *PARTS]
 
 
 @pytest.mark.parametrize(("what", "asked", "seen", "state", "words"), TABLE)
@@ -172,11 +220,15 @@ def test_check(what: str, asked: Asked, seen: dict[str, object], state: str, wor
     ("what", "asked", "seen"),
     [
         ("user classes", {}, {}),
+        ("cycles", {}, {}),
         ("-reqPoolSize", {}, {}),
         ("-reqPoolSize", {}, {"process": process(f"{COMMAND_LINE} -reqPoolSize 0")}),
         ("-statNotifQueue", {"queue_size": False}, {}),
         ("inspector", {"connection_info": False}, {"process": None}),
-        ("database", {"reset": False}, {"problems": {"database": "no answer"}}),
+        *((what, {"reset": False}, NOBODY_LOOKED) for what in ("database", "database contents", "broker's database")),
+        ("broker's database", {}, {}),
+        ("broker's database", {}, {"process": process(f"{COMMAND_LINE} -dbURI mongodb://u:p@127.0.0.1/x")}),
+        ("broker's database", {}, {"process": process(f"{COMMAND_LINE} -dbURI mongodb+srv://a.b/")}),
         ("ephemeral ports", {"subscriptions": 28_232, "connection_info": False}, {"process": None}),
         ("-httpTimeout", {}, {"listeners": {ADDRESS: None}}),
         (DELAY, {}, {"listeners": {ADDRESS: listener(delay=2)}}),
@@ -198,10 +250,16 @@ def test_locusts_own_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_errors_keep_the_run_from_starting() -> None:
-    table = checks(found(NOTHING, version=None, problems={"broker": "refused", "database": "no answer"}))
+    table = checks(found(NOTHING, version=None, contents=None, problems={"broker": "refused", "database": "no answer"}))
     with pytest.raises(PreflightError) as refused:
         require(table)
     broker, database = str(refused.value).splitlines()
     assert broker.startswith("broker: refused; curl http://localhost:1026/version has to answer")
     assert database.startswith("database: no answer; --mongo names")
     require(checks(found(NOTHING, process=process(without("-statNotifQueue")))))  # a warning does not
+
+
+def test_force_does_not_override_what_is_in_the_database() -> None:
+    require(checks(found(NOTHING, version=None, problems={"broker": "refused"})), force=True)
+    with pytest.raises(PreflightError, match=r"^database contents: .* holds 7 in lamps"):
+        require(checks(found(NOTHING, version=None, problems={"broker": "refused"}, contents=LAMPS)), force=True)

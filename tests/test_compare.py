@@ -184,7 +184,7 @@ def test_real_runs(stack: Stack) -> None:
     assert line(run.stdout, "held: most by the listeners")[:2] == ["60", "60"]
 
 
-@pytest.mark.alone
+@pytest.mark.alone("a browser takes a core for seconds")
 def test_chart(page: Page, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     a = write(tmp_path / "<b>run.csv", rows())

@@ -1,4 +1,4 @@
-"""Several hosts, deployed as the README says: the same rows and verdict, and a host that is gone is named."""
+"""Several hosts, as docs/several-hosts.md has them: the same rows and verdict, and a host that is gone is named."""
 
 from __future__ import annotations
 

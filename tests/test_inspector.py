@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -77,11 +78,11 @@ def by_psutil(process: psutil.Process) -> Counter[str]:
     return Counter(c.status for c in process.net_connections(kind="tcp"))
 
 
-def settled(broker: Broker, listeners: frozenset[tuple[str, int]] = frozenset(), port: int = 1) -> dict[str, Any]:
+def settled(broker: Broker, listeners: frozenset[tuple[str, int]] = frozenset()) -> dict[str, Any]:
     """Return a sample that the kernel did not change meanwhile: psutil's count is the same before and after."""
     for _ in range(50):
         before = by_psutil(broker.process)
-        seen = broker.sample(port, listeners)
+        seen = broker.sample(listeners)
         if before == by_psutil(broker.process):
             assert seen["states"] == before
             assert seen["fds"] == broker.process.num_fds()
@@ -105,10 +106,11 @@ def test_every_state_is_counted_as_psutil_does(
     with ExitStack() as opened:
         receiver = opened.enter_context(socket.create_server((host, 0), family=family))
         full = opened.enter_context(socket.create_server((host, 0), family=family, backlog=0))
-        broker = Broker(puppet.process)
+        full_port = full.getsockname()[1]
+        own_port = int(puppet.tell(f"listener({family:d}, {host!r})"))
+        broker = Broker(puppet.process, own_port)
         assert broker.by_kernel
         broker.by_kernel = by_kernel
-        own_port = int(puppet.tell(f"listener({family:d}, {host!r})"))
         ends = []
         for _ in range(6):  # the puppet's 1 to 6
             puppet.tell(f"connect({family:d}, {host!r}, {receiver.getsockname()[1]})")
@@ -122,10 +124,13 @@ def test_every_state_is_counted_as_psutil_does(
         puppet.tell("half(3)")  # FIN_WAIT2
         ends[3].close()
         puppet.tell("half(4)")  # LAST_ACK or gone
-        seen = settled(broker, frozenset({(host, receiver.getsockname()[1])}), own_port)
+        seen = settled(broker, frozenset({(host, receiver.getsockname()[1])}))
     assert {"LISTEN", "ESTABLISHED", "CLOSE_WAIT", "FIN_WAIT2", "SYN_SENT"} <= set(seen["states"])
     assert seen["to_listeners"] == {"ESTABLISHED": 2, "CLOSE_WAIT": 2, "FIN_WAIT2": 1}
-    assert seen["from_clients"] == {"ESTABLISHED": 1}
+    assert seen["inbound"] == {"ESTABLISHED": 1}
+    assert len(seen["others"]) == 1
+    assert (seen["others"][0]["ip"], seen["others"][0]["port"]) == (host, full_port)
+    assert seen["others"][0]["states"]["SYN_SENT"] >= 1
 
 
 @pytest.mark.parametrize("listener", ["localhost", "127.0.0.1"])
@@ -136,7 +141,7 @@ def test_a_listener_is_found_behind_its_name_and_a_mapped_address(puppet: Puppet
         puppet.tell(f"connect({socket.AF_INET:d}, '127.0.0.1', {port})")
         own_port = puppet.tell(f"listener({socket.AF_INET:d}, '127.0.0.1')")
         with receiver.accept()[0], receiver.accept()[0]:
-            seen = json.loads(inspect(puppet.process.name(), int(own_port), (f"{listener}:{port}",)))
+            seen = json.loads(inspect(int(own_port), (f"{listener}:{port}",), process_name=puppet.process.name()))
     assert seen["to_listeners"] == {"ESTABLISHED": 2}
     assert seen["pid"] == puppet.process.pid
     assert seen["nofile"] == puppet.process.rlimit(psutil.RLIMIT_NOFILE)[0]
@@ -165,7 +170,7 @@ def test_reused_descriptors_are_counted_right(steps: list[tuple[str, int]]) -> N
     far: list[socket.socket] = []
     held = 1
     try:
-        broker = Broker(puppet.process)
+        broker = Broker(puppet.process, 1)
         own_port = int(puppet.tell(f"listener({socket.AF_INET:d}, '127.0.0.1')"))
         with socket.create_server(("127.0.0.1", 0)) as receiver:
             settled(broker)
@@ -203,17 +208,17 @@ def shut(end: socket.socket) -> None:
 
 def test_sockets_of_others_cost_no_second_look(puppet: Puppet) -> None:
     puppet.tell("pipe()")
-    broker = Broker(puppet.process)
+    broker = Broker(puppet.process, 1)
     settled(broker)
-    remembered = broker.is_own  # a new one when the links are read again
+    remembered = broker.groups  # a new one when the links are read again
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
-        broker.sample(1, frozenset())
-    assert broker.is_own is remembered
+        broker.sample(frozenset())
+    assert broker.groups is remembered
 
 
 def test_a_socket_in_the_place_of_a_duplicated_one_is_seen(puppet: Puppet) -> None:
     port = int(puppet.tell(f"listener({socket.AF_INET:d}, '127.0.0.1')"))
-    broker = Broker(puppet.process)
+    broker = Broker(puppet.process, 1)
     with ExitStack() as clients:
         clients.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
         puppet.tell("accept(0)")
@@ -228,7 +233,7 @@ def test_a_socket_in_the_place_of_a_duplicated_one_is_seen(puppet: Puppet) -> No
 def test_a_socket_in_the_place_of_a_pipe_is_seen(puppet: Puppet) -> None:
     with socket.create_server(("127.0.0.1", 0)) as receiver:
         puppet.tell("pipe()")
-        broker = Broker(puppet.process)
+        broker = Broker(puppet.process, 1)
         before = settled(broker)
         puppet.tell("close(0)")
         puppet.tell(f"connect({socket.AF_INET:d}, '127.0.0.1', {receiver.getsockname()[1]})")
@@ -244,7 +249,7 @@ def test_evidence_is_the_descriptor_table_and_bounded(puppet: Puppet) -> None:
         for _ in range(300):
             puppet.tell(f"connect({socket.AF_INET:d}, '127.0.0.1', {receiver.getsockname()[1]})")
         puppet.tell("close(5)")
-        answer = inspect(puppet.process.name(), int(own_port), (), True)
+        answer = inspect(int(own_port), (), True, process_name=puppet.process.name())
     text = json.loads(answer)["evidence"]
     assert len(answer) < 12_000
     count = puppet.process.num_fds()
@@ -264,12 +269,14 @@ def test_evidence_is_the_descriptor_table_and_bounded(puppet: Puppet) -> None:
 
 
 def test_failures_are_one_sentence(puppet: Puppet) -> None:
-    assert "no process" in json.loads(inspect("no-such-broker", 1026))["error"]
+    assert "no process" in json.loads(inspect(1026, process_name="no-such-broker"))["error"]
     other = Puppet()
     try:
-        name = puppet.process.name()
-        assert "none that I may see listens on 1" in json.loads(inspect(name, 1))["error"]
+        name = f"brk{uuid.uuid4().hex[:8]}"
+        for one in (puppet, other):
+            one.tell(f"open('/proc/self/comm', 'w').write({name!r})")
+        assert "none that I may see listens on 1" in json.loads(inspect(1, process_name=name))["error"]
     finally:
         other.close()
     listeners = ("no.such.host.invalid:80",)
-    assert "cannot resolve the listener" in json.loads(inspect(name, 1, listeners))["error"]
+    assert "cannot resolve the listener" in json.loads(inspect(1, listeners, process_name=name))["error"]

@@ -194,6 +194,7 @@ def test_timeout_0_is_none(processes: Processes) -> None:
 def test_stats_tell_everything(processes: Processes) -> None:
     listener = start(processes, "-delay", "1m30s", "-timeout", "250ms", limit="300:600")
     stats = listener.stats()
+    assert abs(stats.pop("clock") - time.time()) < 1
     assert stats == {
         **{
             "accepted": 1,
@@ -203,6 +204,9 @@ def test_stats_tell_everything(processes: Processes) -> None:
             "rejected": 0,
             "out_of_descriptors": 0,
             "abandoned": 0,
+            "unnumbered": 0,
+            "notified": None,
+            "paths": {},
             "rate": 0,
         },
         **{"delay": 90, "timeout": 0.25, "limits": {"nofile_soft": 600, "nofile_hard": 600}},
@@ -251,7 +255,13 @@ def test_admin_any_lets_all_peers_administer(processes: Processes) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("POST", "/-/stats", 405), ("GET", "/-/release", 405), ("GET", "/-/", 404), ("GET", "/-/stats?x=1", 200)],
+    [
+        ("POST", "/-/stats", 405),
+        ("PUT", "/-/release", 405),
+        ("POST", "/-/release", 403),
+        ("GET", "/-/", 404),
+        ("GET", "/-/stats?x=1", 200),
+    ],
 )
 def test_administration_has_two_resources(holding: Listener, method: str, path: str, status: int) -> None:
     assert holding.get(path, method)[0] == status

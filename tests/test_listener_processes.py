@@ -69,6 +69,7 @@ def test_several_ports(processes: Processes) -> None:
 def test_out_of_descriptors_it_pauses_and_loses_nothing(processes: Processes) -> None:
     ports = free_ports(2)
     listener = start(processes, "-delay", "1m", port=ports, limit="40:40")
+    token = listener.token()
     with listener.connect() as admin:
         peers = [listener.connect(NOTIFICATION, port=port) for _ in range(40) for port in listener.ports]
         listener.process.wait_for("^accept: too many open files; retrying in 1s$", timeout=3)
@@ -78,7 +79,7 @@ def test_out_of_descriptors_it_pauses_and_loses_nothing(processes: Processes) ->
         assert 3 <= listener.process.output.count("accept: too many open files") <= 4
 
         while peers:  # each round makes room for the next
-            admin.sendall(b"POST /-/release HTTP/1.1\r\nHost: l\r\n\r\n")
+            admin.sendall(f"POST /-/release HTTP/1.1\r\nHost: l\r\n{token}\r\n\r\n".encode())
             assert b"released" in admin.recv(1000)
             for peer in select.select(peers, [], [], 0.1)[0]:
                 read_answer(peer)

@@ -2,105 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import signal
 import socket
 import time
-import uuid
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import psutil
 import pytest
 from pymongo import MongoClient
 
 from tests.support.processes import Processes
-from tests.support.stack import start_mongo
+from tests.support.rehearsal import POOL, Broker, Json, eventually, subscription
 
 pytestmark = pytest.mark.timeout(30)
-
-Json = dict[str, object]
-POOL = 11  # connections at rest: 10 of the pool, 1 monitor
-
-
-class Answer(NamedTuple):
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-
-class Broker:
-    """A rehearsal broker of its own service, under a process name of its own."""
-
-    def __init__(self, processes: Processes, mongo: str, *options: str | int) -> None:
-        self.service = f"t{uuid.uuid4().hex[:10]}"
-        self.headers = {"Fiware-Service": self.service, "Fiware-ServicePath": "/test"}
-        command = ("python", "setup_scripts/rehearsal_broker.py", "-port", 0, "-dbhost", mongo, "--name", self.service)
-        self.process = processes.start(*command, *options, name="broker")
-        self.port = int(self.process.wait_for(r"^contextBroker \(rehearsal\) listening on 127.0.0.1:(\d+)$")[1])
-
-    def ask(self, line: str, body: object = None, headers: dict[str, str] | None = None, timeout: float = 10) -> Answer:
-        """One request ("GET /version") over a connection of its own."""
-        method, path = line.split()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            text = body if isinstance(body, str | None) else json.dumps(body)
-            usual = {"Content-Type": "application/json"} if body is not None else {}
-            connection.request(method, path, text, self.headers | usual | (headers or {}))
-            answer = connection.getresponse()
-            return Answer(answer.status, answer.headers, answer.read())
-        finally:
-            connection.close()
-
-    def subscribe(self, url: str, times: int = 1, **subject: object) -> None:
-        """Create subscriptions, to everything unless told otherwise, over one connection."""
-        body = json.dumps(subscription(url, **subject))
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        for _ in range(times):
-            connection.request("POST", "/v2/subscriptions", body, self.headers | {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            answer.read()
-            assert answer.status == 201
-        connection.close()
-
-    def update(self, value: object, headers: dict[str, str] | None = None) -> Answer:
-        entity = {"id": "Bcn-Welt", "temperature": {"value": value}}
-        answer = self.ask("POST /v2/op/update", {"actionType": "APPEND", "entities": [entity]}, headers)
-        assert answer.status == 204
-        return answer
-
-    def queue(self) -> dict[str, float]:
-        found: dict[str, float] = json.loads(self.ask("GET /statistics").body)["notifQueue"]
-        return found
-
-    def cache(self) -> dict[str, int]:
-        found: dict[str, int] = json.loads(self.ask("GET /cache/statistics").body)
-        return found
-
-    def total(self) -> int:
-        answer = self.ask("GET /v2/subscriptions?limit=1&options=count", headers={"Fiware-ServicePath": "/#"})
-        return int(answer.headers["Fiware-Total-Count"])
-
-    def wait_for_connections(self, number: int, status: str = psutil.CONN_ESTABLISHED) -> None:
-        """Wait for a number of connections: one reading of /proc/net/tcp can miss some on a busy host."""
-        process = psutil.Process(self.process.pid)
-        eventually(lambda: sum(found.status == status for found in process.net_connections("tcp")) == number)
-
-    def descriptors(self) -> int:
-        return psutil.Process(self.process.pid).num_fds()
-
-
-def subscription(url: str, **subject: object) -> Json:
-    return {"subject": subject or {"entities": [{"idPattern": ".*"}]}, "notification": {"http": {"url": url}}}
-
-
-def eventually(holds: Callable[[], bool], timeout: float = 10) -> None:
-    """Wait until something holds; fail after `timeout` s."""
-    end = time.monotonic() + timeout
-    while not holds():
-        assert time.monotonic() < end, "did not come to hold"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -278,26 +193,6 @@ def test_the_supervisor_ends_with_its_broker(processes: Processes, mongo: str, n
 def only_child(broker: Broker) -> psutil.Process:
     (child,) = psutil.Process(broker.process.pid).children()
     return child
-
-
-@pytest.mark.parametrize("with_signal", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_database_that_goes_away_is_an_error_in_time(processes: Processes, with_signal: signal.Signals) -> None:
-    mongo = start_mongo(processes)
-    database = processes.started[-1]
-    broker = Broker(processes, mongo, "-multiservice")
-    broker.subscribe("http://localhost:8090/notify")
-    database.popen.send_signal(with_signal)
-    try:
-        begin = time.monotonic()
-        answers = [broker.ask("POST /v2/subscriptions", VALID), broker.ask("GET /v2/subscriptions")]
-        assert time.monotonic() - begin < 2 * 3
-    finally:
-        database.popen.send_signal(signal.SIGCONT)
-    for answer in answers:
-        assert answer.status == 500
-        assert json.loads(answer.body)["error"] == "InternalServerError"
-        assert json.loads(answer.body)["description"].startswith("Database Error ")
-    assert broker.ask("GET /version").status == 200
 
 
 @pytest.mark.parametrize(

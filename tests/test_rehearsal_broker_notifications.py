@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import re
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -17,80 +15,15 @@ import pytest
 from pymongo import MongoClient
 
 from tests.support.processes import Processes
-from tests.test_rehearsal_broker import POOL, Broker, eventually
+from tests.support.rehearsal import OK, POOL, QUEUE, Broker, Listener, closed_port, eventually, of_queue
 
 pytestmark = pytest.mark.timeout(30)
-
-QUEUE = ("-multiservice", "-statNotifQueue", "-httpTimeout", 60000, "-notificationMode")
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-
-
-class Listener:
-    """Holds each notification until `release`, then answers (`answer` empty: not at all) and closes if told to."""
-
-    def __init__(self, answer: bytes = OK, close: bool = True) -> None:
-        self.answer, self.close = answer, close
-        self.requests: list[bytes] = []
-        self.accepted = 0
-        self._loop = asyncio.new_event_loop()
-        self._go = asyncio.Event()
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
-        self.port: int = self._socket.getsockname()[1]
-        self.url = f"http://localhost:{self.port}/notify"
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[Listener]:
-        thread = threading.Thread(target=self._run)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            thread.join()
-            self._socket.close()
-
-    def release(self) -> None:
-        self._loop.call_soon_threadsafe(self._go.set)
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(asyncio.start_server(self._serve, sock=self._socket))
-        self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0.05))
-        self._loop.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.accepted += 1
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = re.search(rb"Content-Length: (\d+)", head)
-                assert length
-                self.requests.append(head + await reader.readexactly(int(length[1])))
-                await self._go.wait()
-                writer.write(self.answer)
-                if self.close:
-                    break
-        writer.close()
 
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
     with Listener().running() as running:
         yield running
-
-
-def closed_port() -> socket.socket:
-    held = socket.socket()
-    held.bind(("127.0.0.1", 0))
-    return held
-
-
-def of_queue(broker: Broker, *names: str) -> tuple[float, ...]:
-    queue = broker.queue()
-    return tuple(queue[name] for name in names)
 
 
 def test_a_notification_is_orions(processes: Processes, mongo: str, listener: Listener) -> None:

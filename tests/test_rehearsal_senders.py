@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import psutil
 import pytest
 
 from tests.support.processes import Processes
-from tests.test_rehearsal_broker import POOL, Broker, eventually
-from tests.test_rehearsal_broker_notifications import QUEUE, Listener, listener, of_queue
+from tests.support.rehearsal import POOL, QUEUE, Broker, Listener, eventually, of_queue
 
-__all__ = ["listener"]  # the fixture
 pytestmark = pytest.mark.timeout(30)
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with Listener().running() as running:
+        yield running
 
 
 def start(processes: Processes, mongo: str, number: int) -> tuple[Broker, list[psutil.Process]]:

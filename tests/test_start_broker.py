@@ -31,8 +31,9 @@ from tests.support.limits import (
 from tests.support.processes import ROOT, Process, Processes
 from tests.support.stack import LISTENING, Stack
 
+MODE = f"threadpool:60000:{N + 50}"  # workers to spare for healthy subscribers
 OPTIONS = shlex.split(
-    f"-multiservice -notificationMode threadpool:60000:{N} -httpTimeout 600000 -statNotifQueue -statTiming -statSemWait"
+    f"-multiservice -notificationMode {MODE} -httpTimeout 600000 -statNotifQueue -statTiming -statSemWait"
     " -statCounters -subCacheIval 5 -reqMutexPolicy none -writeConcern 0"
 )
 
@@ -76,7 +77,7 @@ def test_the_preflight_finds_nothing_amiss(stack: Stack, program: Path) -> None:
     run = stack.locust("--preflight-only", "--subscriptions", N)
     assert run.wait(30) == 0, run.output
     assert not re.findall(r"preflight: (?!ok).*", run.output)
-    assert f"threadpool:60000:{N}" in run.output
+    assert MODE in run.output
 
 
 @under_each_shell

@@ -27,6 +27,15 @@ def test_healthy_run_passes() -> None:
     assert "held: 100 of 100 at one time (at second 1)" in verdict.reasons
 
 
+def without_seconds(hold: Hold, lost: int) -> Hold:
+    return changed(hold, lambda row: None if 1008 <= row.second < 1008 + lost else row)
+
+
+@pytest.mark.parametrize(("lost", "outcome"), [(0, "PASS"), (1, "PASS"), (2, "INCONCLUSIVE")])
+def test_a_short_run_may_lose_one_second(lost: int, outcome: str) -> None:
+    assert judge_hold(without_seconds(healthy(), lost)).outcome == outcome
+
+
 def set_idle(run: Hold, idle: IdleClients | None) -> Hold:
     return replace(run, progress=replace(run.progress, idle=idle))
 
@@ -76,18 +85,6 @@ def test_spoilt_run_does_not_pass(spoil: Callable[[Hold], Hold], outcome: str, r
     assert any(reason in text for text in verdict.reasons), verdict.reasons
 
 
-def test_idle_clients_do_not_count_as_held() -> None:
-    few = changed(
-        healthy(),
-        lambda row: (
-            replace(row, connections=replace(row.connections, established=(row.established or 0) - 5))
-            if row.connections and 0 < row.since_trigger < 12
-            else row
-        ),
-    )
-    assert judge_hold(few).outcome == "FAIL"
-
-
 def test_tolerated_nok_rows() -> None:
     spoilt = changed(healthy(), nok(1009))
     assert judge_hold(replace(spoilt, options=options(max_nok=1))).outcome == "PASS"
@@ -98,8 +95,3 @@ def test_interrupted_run_is_inconclusive_whatever_it_saw() -> None:
     verdict = judge_hold(replace(run, progress=replace(run.progress, interrupted="observe")))
     assert (verdict.outcome, verdict.exit_code) == ("INCONCLUSIVE", 4)
     assert "interrupted in phase observe" in verdict.reasons
-
-
-def test_held_without_connection_info_is_the_listeners_count() -> None:
-    run = changed(healthy(), lambda row: replace(row, connections=None))
-    assert judge_hold(replace(run, options=options(connection_info=False))).outcome == "PASS"

@@ -18,7 +18,7 @@ from tests.support.stack import SUBSCRIPTIONS, Stack, free_port
 from tests.support.web import EVIL, ROWS, data, start_web
 
 
-@pytest.mark.alone
+@pytest.mark.alone("an answer has 20 ms")
 def test_data_of_an_hour_is_quick(fed: Callable[..., str]) -> None:
     url = fed()
     for since, count in ((0, ROWS), (ROWS - 10, 10), (ROWS, 0), (ROWS + 10, 0), (-5, ROWS), ("many", ROWS)):
@@ -36,8 +36,11 @@ def test_what_the_tab_fetches(fed: Callable[..., str]) -> None:
     answer = data(fed(), ROWS - 2)
     assert (answer["state"], answer["trigger"], answer["end"], answer["slo"]) == ("FAIL", 1_800_000_060, 3539, 1000)
     assert answer["marks"] == {"baseline": -60, "trigger": 0, "observe": 2}
-    assert answer["columns"] == ["second", "version_error", *SERIES]
-    assert answer["rows"] == [[3538, "", 5018, 3, 5021, 5000, 0, 2.0], [3539, EVIL, None, None, None, 5000, 0, 4000.0]]
+    assert answer["columns"] == ["second", "version_error", "update_error", "query_error", *SERIES]
+    assert answer["rows"] == [
+        [3538, "", None, None, 5018, 3, 5021, 5000, 0, 2.0, None, None],
+        [3539, EVIL, None, None, None, None, None, 5000, 0, 4000.0, None, None],
+    ]
     assert answer["reasons"] == [EVIL, "mongodb://***@host failed"]
     table = {line[0].split(" (")[0]: line[1:] for line in answer["table"]}
     assert table["established"] == [None, 18, 5018]

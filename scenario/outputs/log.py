@@ -168,6 +168,8 @@ class ReportLog:
             self._close()
         if not self._console:
             self._tell(self._screen, verdict)
+        elif verdict.outcome in (PREFLIGHT, PREFLIGHT_OK):
+            logging.getLogger("locust.stats_logger").disabled = True  # Locust's tables would be empty
 
     def _tell(self, logger: logging.Logger, verdict: Verdict) -> None:
         level = logging.ERROR if EXIT_CODES[verdict.outcome] else logging.INFO

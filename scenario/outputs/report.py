@@ -36,7 +36,8 @@ _STATIC = Path(__file__).with_name("static")
 _PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 _AROUND, _MOST = 2, 200  # rows shown before and after a NOK; rows shown in all
 _AROUND_NOK = ("second", "time_utc", "phase", "version", "version_latency_ms", "established", "close_wait", "sum",
-          "queue_backlog", "listener_held", "broker_fds", "version_error")  # fmt: skip
+          "queue_backlog", "listener_held", "broker_fds", "update_latency_ms", "query_latency_ms", "version_error",
+          "update_error", "query_error")  # fmt: skip
 _SHOWN = tuple(column for name in _AROUND_NOK for column in COLUMNS if column.name == name)
 _log = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ def _around_nok(rows: list[Row]) -> Iterator[list[object] | None]:
         {
             other
             for number, row in enumerate(rows)
-            if row.version is not None and row.version.error
+            if row.nok
             for other in range(max(0, number - _AROUND), min(len(rows), number + _AROUND + 1))
         }
     )
@@ -149,7 +150,7 @@ def _limits(options: Options | None) -> dict[str, str]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return {
         "notifications held at one time": f"at least {HELD_SHARE:.0%} of {options.subscriptions}",
-        "GET /version": f"at most {options.version_slo:.0f} ms; at most {options.max_nok} rows NOK or slower",
+        "version, update, query": f"{options.version_slo:.0f} ms; of each at most {options.max_nok} rows NOK or slower",
         "rows": f"for at least {ROWS_SHARE:.0%} of the seconds",
         "idle clients": f"all {options.idle_connections} accepted, and answered before they let go",
         "open files of this process (Locust)": f"{soft} (hard limit {hard})",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -32,6 +33,10 @@ class ListenerStats(msgspec.Struct, frozen=True):
     limits: Limits
 
 
+class _Release(msgspec.Struct, frozen=True):
+    token: str
+
+
 class _Released(msgspec.Struct, frozen=True):
     released: Count
 
@@ -53,7 +58,12 @@ def read_stats(answer: Answer) -> ListenerStats:
 
 def release(address: str) -> int:
     """Have a listener answer what it holds, and close; return how many notifications. Raises ListenerError."""
-    answer = _ask("POST", f"http://{address}/-/release?close")
+    url = f"http://{address}/-/release"
+    try:
+        token = parse(_ask("GET", url).body, _Release).token
+    except WrongShapeError:
+        token = ""  # it will say itself what it wants
+    answer = _ask("POST", f"{url}?close", {"Release-Token": token})
     try:
         return parse(answer.body, _Released).released
     except WrongShapeError:
@@ -61,8 +71,8 @@ def release(address: str) -> int:
         raise ListenerError(f"{refused} (is it told -admin any?)") from None
 
 
-def _ask(method: str, url: str) -> Answer:
+def _ask(method: str, url: str, headers: Mapping[str, str] | None = None) -> Answer:
     try:
-        return ask(method, url, {})
+        return ask(method, url, headers or {})
     except requests.RequestException as error:
         raise ListenerError(reason(error)) from None

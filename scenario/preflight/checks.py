@@ -13,16 +13,17 @@ from collections.abc import Iterable, Iterator
 
 from scenario.errors import PreflightError
 from scenario.peers import broker_of
+from scenario.preflight import database
+from scenario.preflight.client import client
 from scenario.run.found import Found
-from scenario.run.results import Check
+from scenario.run.results import ERROR, OK, WARNING, Check
 from scenario.settings.options import Options
 from scenario.settings.secrets import shown
 
-OK, WARNING, ERROR = "ok", "warning", "error"
 FDS_PER_NOTIFICATION = 3
 SPARE = 200  # descriptors or threads, for everything but the notifications
-DEFAULT_HTTP_TIMEOUT = 5000  # ms, Orion's -httpTimeout
 LINUX_PORTS = 32768, 60999  # for outgoing connections to one address, ip(7)
+CLIENTS = 20  # connections of the test to the broker's port, at one time, beside the idle clients
 RELEASE_MARGIN = 15  # s after --hold by which the listeners have let go
 IN_ENVIRONMENT = "(--force when an ORION_ variable of the broker's environment sets it)"
 
@@ -35,11 +36,11 @@ def checks(found: Found) -> list[Check]:
     return shown([check for look in _TABLE for check in look(found)])  # what the JSON of an answer stood for, too
 
 
-def require(table: Iterable[Check]) -> None:
-    """Raise PreflightError when there is an error in the table."""
-    errors = [f"{check.what}: {check.found}; {check.remedy}" for check in table if check.state == ERROR]
+def require(table: Iterable[Check], force: bool = False) -> None:
+    """Raise PreflightError when there is an error in the table; with `force` only for one that it does not override."""
+    errors = [check for check in table if check.state == ERROR and (not force or check.what == database.CONTENTS)]
     if errors:
-        raise PreflightError("\n".join(errors))
+        raise PreflightError("\n".join(f"{check.what}: {check.found}; {check.remedy}" for check in errors))
 
 
 def _judged(  # noqa: PLR0917 - a line of the table, column by column
@@ -74,6 +75,10 @@ def _process(found: Found) -> Checks:
         yield Check("inspector", ERROR, found.problems["process"], "it sees the broker's process", remedy)
         return
     yield Check("inspector", OK, f"process {found.process.pid} ({found.process.name})")
+    if found.process.also_listening:
+        others = ", ".join(str(pid or "a hidden one") for pid in found.process.also_listening)
+        remedy = "end it: each takes some of the connections, and one of them is counted"
+        yield Check("broker's port", ERROR, f"process {others} listens there, too", "the broker alone", remedy)
     left = found.process.to_listeners.get("ESTABLISHED", 0)
     remedy = "wait until the listeners have closed them, after their -timeout: used again, they would not count as held"
     yield _judged("connections at rest", not left, f"{left} lead to the listeners", "none", remedy, WARNING)
@@ -82,26 +87,35 @@ def _process(found: Found) -> Checks:
 def _notification_mode(found: Found) -> Checks:
     if found.process is None:
         return
-    wanted = found.options.subscriptions
+    wanted, line = found.options.subscriptions, found.command_line
     needed = f"threadpool:60000:{wanted}"
     remedy = f"start the broker with -notificationMode {needed} {IN_ENVIRONMENT}"
-    mode = found.argument("-notificationMode")
-    name, *sizes = (mode or "transient").split(":")
-    if name == "persistent":
+    mode, pool = line.argument("-notificationMode"), line.pool(found.options.service)
+    if line.mode == "persistent":
         yield Check("notification mode", ERROR, "persistent: one connection for all", needed, remedy)
-    elif name != "threadpool" or len(sizes) < 2 or not all(size.isdigit() for size in sizes[:2]):
+    elif pool is None:
         yield Check("notification mode", WARNING, mode or "not on the command line: transient", needed, remedy)
     else:
-        queue, workers = map(int, sizes[:2])
-        enough = workers >= wanted and queue + workers >= wanted
+        enough = pool.workers >= wanted and pool.queue + pool.workers >= wanted
+        if pool.own:
+            needed = f"{found.options.service}:60000:{wanted}"
+            remedy = f"the service has a pool of its own: start the broker with -notificationMode ...,{needed}"
         yield _judged("notification mode", enough, mode, needed, remedy, _too_small(found))
+
+
+def _cycles(found: Found) -> Checks:
+    given, least = found.options.cycles, found.cycles_to_tell
+    if given and found.process is not None:
+        remedy = (
+            f"--cycles {least}, or a pool of fewer workers: they take turns, and each one's first use counts as none"
+        )
+        yield _judged("cycles", given >= least, given, f"{least}, to tell a leak", remedy)
 
 
 def _http_timeout(found: Found) -> Checks:
     if found.process is None:
         return
-    given = found.argument("-httpTimeout") or ""
-    timeout = int(given) if given.isdigit() else DEFAULT_HTTP_TIMEOUT
+    given, timeout = found.argument("-httpTimeout"), found.command_line.http_timeout
     delay = found.delay
     if delay is None:
         return
@@ -125,11 +139,15 @@ def _flags(found: Found) -> Checks:
         there = flag in words
         remedy = f"start the broker with {flag} {IN_ENVIRONMENT}"
         yield _judged(flag, there, "given" if there else "not on the command line", why, remedy, state)
-    pool = found.argument("-reqPoolSize") or "0"
-    if pool.isdigit() and int(pool):
+    pool = found.command_line.request_pool
+    if pool:
         least = found.options.idle_connections + 5
         remedy = f"start the broker with -reqPoolSize {least} or more, or use fewer --idle-connections"
-        yield _judged("-reqPoolSize", int(pool) >= least, pool, f"{least}: each idle client takes one", remedy, WARNING)
+        yield _judged("-reqPoolSize", pool >= least, pool, f"{least}: each idle client takes one", remedy, WARNING)
+    clients, least = found.command_line.max_connections, found.options.idle_connections + CLIENTS
+    remedy = f"start the broker with -maxConnections {least} or more, or use fewer --idle-connections"
+    needed_clients = f"{least}: --idle-connections, and the test's own"
+    yield _judged("-maxConnections", clients >= least, clients, needed_clients, remedy, WARNING)
 
 
 def _limits(found: Found) -> Checks:
@@ -137,15 +155,16 @@ def _limits(found: Found) -> Checks:
         return
     wanted = found.options.subscriptions
     needed = wanted * FDS_PER_NOTIFICATION + SPARE
-    nofile, nproc = found.process.nofile, found.process.nproc
+    nofile = found.process.nofile
     why = f"{needed}: {wanted} notifications x {FDS_PER_NOTIFICATION} + {SPARE}"
     remedy = f"start the broker after ulimit -n {needed}"
     enough = nofile is None or nofile >= needed
     yield _judged("broker's open files", enough, _limit(nofile), why, remedy, _too_small(found))
-    threads = wanted + SPARE
-    remedy = f"start the broker after ulimit -u {threads}"
-    text = f"{threads}: a thread per notification + {SPARE}"
-    yield _judged("broker's processes", nproc is None or nproc >= threads, _limit(nproc), text, remedy, WARNING)
+    if found.process.threads_limits:
+        limit, threads = found.process.threads_limits[0], wanted + SPARE
+        left = limit.limit - limit.used + found.process.threads
+        shown, text = f"{left} of {limit.limit} ({limit.where})", f"{threads}: a thread per notification + {SPARE}"
+        yield _judged("broker's threads", left >= threads, shown, text, limit.remedy(threads), WARNING)
 
 
 def _too_small(found: Found) -> str:
@@ -207,18 +226,6 @@ def _delay(options: Options, what: str, delay: float) -> Checks:
         yield Check(what, WARNING, f"{delay:g} s", "2 s, to hold all at one time", "start it with -delay 5m, say")
 
 
-def _database(found: Found) -> Checks:
-    options = found.options
-    if not options.reset:
-        return
-    name = broker_of(options).database
-    if problem := found.problems.get("database"):
-        remedy = "--mongo names the broker's database; --no-reset does without"
-        yield Check("database", ERROR, problem, f"it answers, for {name} is dropped", remedy)
-    else:
-        yield Check("database", OK, f"{options.mongo}; {name} will be dropped")
-
-
 def _own_limits(found: Found) -> Checks:
     needed = found.options.idle_connections + found.options.seeders + SPARE
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -228,6 +235,6 @@ def _own_limits(found: Found) -> Checks:
 
 
 _TABLE = (
-    _users, _broker, _process, _notification_mode, _http_timeout, _flags, _limits, _ports, _listeners, _database,
-    _own_limits,
+    _users, _broker, _process, _notification_mode, _cycles, _http_timeout, _flags, _limits, _ports, _listeners,
+    database.check_database, _own_limits, client,
 )  # fmt: skip

@@ -41,12 +41,15 @@ def forget() -> None:
 
 
 def fire(record: Any, at: float) -> None:
-    """Call the listeners, in the order in which they came."""
+    """Call the listeners, in the order in which they came; then tell of those that failed."""
     record = shown(record, lines=isinstance(record, Evidence | Refused))
+    failures = []
     for listener in [*_listeners.get(object, ()), *_listeners.get(type(record), ())]:
         try:
             listener(record, at=at)
         except Exception as error:
             _log.exception("a listener to %s failed", type(record).__name__)
-            if not isinstance(record, Unforeseen):
-                fire(Unforeseen(f"a listener to {type(record).__name__}", repr(error)), at)
+            failures.append(Unforeseen(f"a listener to {type(record).__name__}", repr(error)))
+    if not isinstance(record, Unforeseen):
+        for failure in failures:
+            fire(failure, at)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
+from math import ceil
 
-from scenario.peers.inspector import Inspection
+from scenario.peers import broker_of
+from scenario.peers.command_line import CommandLine
+from scenario.peers.database import Contents
+from scenario.peers.inspection import Inspection
 from scenario.peers.listeners import ListenerStats
 from scenario.settings.options import Options
 
@@ -19,12 +22,34 @@ class Found:
     version: str | None = None
     process: Inspection | None = None
     listeners: dict[str, ListenerStats | None] = field(default_factory=dict)  # by host:port; None: another receiver
-    problems: dict[str, str] = field(default_factory=dict)  # by "broker", "process", "database", host:port
+    problems: dict[str, str] = field(default_factory=dict)  # by "broker", "process", "database", host:port, "client"
+    contents: Contents | None = None  # of the database; None with --no-reset, too
+    client: float | None = None  # ms that its update, query and removal took; None: not tried, or in vain
+
+    @property
+    def database(self) -> str:
+        """The name of the service's database, as the broker's command line tells."""
+        return broker_of(self.options).database(self.argument("-db"))
 
     def argument(self, option: str) -> str | None:
         """Return what follows `option` on the broker's command line, the last time; None when it is not there."""
-        words = self.process.command_line if self.process else ()
-        return next((value for word, value in reversed(list(pairwise(words))) if word == option), None)
+        return self.command_line.argument(option)
+
+    @property
+    def command_line(self) -> CommandLine:
+        """The broker's command line; without words when nobody could read it."""
+        return CommandLine(self.process.command_line if self.process else ())
+
+    @property
+    def first_uses(self) -> int:
+        """Cycles in which some worker of the broker's pool is used for the first time, for they take turns."""
+        pool = self.command_line.pool(self.options.service)
+        return ceil(max(1, (pool.workers if pool else 0) / self.options.subscriptions))
+
+    @property
+    def cycles_to_tell(self) -> int:
+        """Cycles that it takes to see a leak: two that count, after the first uses."""
+        return self.first_uses + 2
 
     @property
     def delay(self) -> float | None:

@@ -36,7 +36,11 @@ class QueueSample:
 
 @dataclass(frozen=True)
 class ConnectionSample:
-    """The broker process as the inspector sees it; rss in bytes."""
+    """The broker's process as the inspector sees it; memory in bytes.
+
+    The counters run on: those of seconds and of events since the start of what they count for, which is the process,
+    its control group, its network namespace or the host; what moves between two rows is what happened then.
+    """
 
     second: int
     at: float
@@ -51,6 +55,30 @@ class ConnectionSample:
     listener_ports: int | None = None  # local ports that lead to the listeners
     listener_port_span: int | None = None  # from the lowest of them to the highest
     listener_ports_taken: int | None = None  # of that span, by anyone on the host
+    inbound: int | None = None  # at the broker's own port, established or close wait
+    to_database: int | None = None  # of the established ones
+    close_wait_to_listeners: int | None = None
+    listen_queue: int | None = None  # connections that wait to be accepted
+    listen_backlog: int | None = None  # how many may
+    also_listening: int | None = None  # other processes at the broker's port
+    state: str = ""  # as ps(1) has it: R, S, D, T (stopped)
+    cpu_seconds: float | None = None  # spent by the process, user and system
+    cpus: float | None = None  # that it may use
+    throttled_seconds: float | None = None  # kept waiting by the CPU quota of a control group
+    host_idle_seconds: float | None = None  # of all the host's CPUs
+    threads_limit: int | None = None  # that limit on threads which leaves the fewest
+    threads_used: int | None = None  # of that limit, by whomever it holds for
+    threads_limit_at: str = ""  # where it is set
+    threads_refused: int | None = None  # by a limit of a control group
+    memory_limit: int | None = None  # that limit on memory which leaves the least
+    memory_used: int | None = None  # of that limit, what is cached included
+    memory_limit_at: str = ""  # where it is set
+    oom_kills: int | None = None  # processes of its control group that the kernel killed for memory
+    host_oom_kills: int | None = None  # any process of the host
+    listen_overflows: int | None = None  # connections that found a listen queue full; of the network namespace
+    listen_drops: int | None = None  # connections dropped before accept, for whatever reason
+    retransmits: int | None = None  # segments sent again
+    resets: int | None = None  # established or close wait connections that were reset
     process: str = ""  # pid and start time: another value is another process
     error: str = ""
 
@@ -69,4 +97,16 @@ class ListenerSample:
     error: str = ""
 
 
-Sample = VersionSample | QueueSample | ConnectionSample | ListenerSample
+@dataclass(frozen=True)
+class ClientSample:
+    """What an ordinary client got: an update of its own entity, then a query for it; latencies in ms."""
+
+    second: int
+    at: float
+    update_latency: float | None = None
+    update_error: str = ""
+    query_latency: float | None = None
+    query_error: str = ""
+
+
+Sample = VersionSample | QueueSample | ConnectionSample | ListenerSample | ClientSample

@@ -16,14 +16,14 @@ from scenario.errors import OptionError
 from scenario.settings import values
 from scenario.settings.secrets import CREDENTIALS
 
-DEFAULT_HOST = "http://localhost:1026"
+DEFAULT_HOST, DEFAULT_SERVICE, DEFAULT_SERVICE_PATH = "http://localhost:1026", "stablished_connections", "/test"
 DEFAULT_WEB_HOST = "127.0.0.1"
 # What the web form offers, and may change: numbers and names of the test. No path, address, secret or command ever.
 IN_FORM = frozenset(
     (
         *("subscriptions", "seeders", "service", "service_path", "duration", "baseline", "ramp", "cycles", "hold"),
         *("idle_connections", "idle_release", "cache_limit", "version_slo", "max_nok"),
-        *("no_reset", "no_connection_info", "no_queue_size"),
+        *("no_reset", "no_connection_info", "no_queue_size", "no_client"),
     )
 )
 _LOCUSTS_FIELDS = frozenset(("user_count", "spawn_rate", "run_time", "profile", "host"))
@@ -43,10 +43,8 @@ class _Argument(NamedTuple):
 _ARGUMENTS = (
     _Argument("--subscriptions", 5000, values.whole(1, 1_000_000), "subscriptions, each held as one connection"),
     _Argument("--seeders", 8, values.whole(1, 1000), "users that create the subscriptions"),
-    _Argument(
-        "--service", "stablished_connections", values.service, "Fiware-Service; its database orion-<service> is dropped"
-    ),
-    _Argument("--service-path", "/test", values.service_path, "Fiware-ServicePath"),
+    _Argument("--service", DEFAULT_SERVICE, values.service, "Fiware-Service; its database orion-<service> is dropped"),
+    _Argument("--service-path", DEFAULT_SERVICE_PATH, values.service_path, "Fiware-ServicePath"),
     _Argument(
         "--notify-url", "http://localhost:8090/notify", values.notify_url, "listener URLs: repeat it or use commas"
     ),
@@ -54,13 +52,7 @@ _ARGUMENTS = (
     _Argument(
         "--duration", "60m", values.duration, "time after the trigger: 90s, 60m, 1h30m; a bare number is minutes"
     ),
-    _Argument(
-        "--inspector",
-        "",
-        values.address,
-        "inspector on the broker's host: host[:port]; nothing: the host of --host, port 18812",
-    ),
-    _Argument("--process-name", "contextBroker", values.name, "start of the name of the broker's process"),
+    _Argument("--inspector", "", values.address, "inspector, host[:port]; nothing: on the host of --host, port 18812"),
     _Argument("--idle-connections", 10, values.whole(0, 10_000), "idle clients, connected after the trigger and held"),
     _Argument("--idle-release", 4, values.whole(0, 3600), "seconds before the end at which the idle clients let go"),
     _Argument("--cache-limit", 75, values.whole(1, 86_400), "seconds to wait for the broker's subscription cache"),
@@ -73,16 +65,18 @@ _ARGUMENTS = (
     ),
     _Argument("--cycles", 0, values.whole(0, 100_000), "hold and let go so many times, and look for what grows"),
     _Argument("--hold", 10, values.whole(5, 86_400), "seconds that each step of a ramp, and each cycle, is held"),
-    _Argument("--version-slo", 1000.0, values.milliseconds, "GET /version has to answer within this many milliseconds"),
-    _Argument("--max-nok", 0, values.whole(0, 1_000_000), "version rows that may fail without failing the test"),
+    _Argument("--version-slo", 1000.0, values.milliseconds, "an answer has to be there within this many milliseconds"),
+    _Argument(
+        "--max-nok",
+        0,
+        values.whole(0, 1_000_000),
+        "rows of version, of update, of query that may each be NOK",
+    ),
     _Argument(
         "--report-log", "connections_stress_tests.log", values.report_log, "the report, in the original test's columns"
     ),
     _Argument(
-        "--connections-report",
-        "",
-        lambda text: text and values.report_log(text),
-        "write the run as one HTML page to this file; nothing: no page",
+        "--connections-report", "", values.report, "write the run as one HTML page to this file; nothing: no page"
     ),
     _Argument(
         "--web-origin",
@@ -93,11 +87,17 @@ _ARGUMENTS = (
 )
 _FLAGS = (
     ("--no-reset", "do not drop the service's database"),
+    ("--keep", "leave the run's subscriptions and entity where they are at its end"),
     ("--no-connection-info", "do not count the broker's connections; the columns show N/A"),
     ("--preflight-only", "print the table of checks and end: nothing is started, nothing dropped"),
     ("--force", "start although the preflight found errors"),
+    ("--no-client", "no ordinary client that updates an entity of its own and reads it back, once per second"),
     ("--no-queue-size", "do not ask for the notification queue; the column shows N/A"),
 )
+_COMMAND_LINE_ONLY = {
+    "--restart-command": "shell command, run here, that restarts the broker before each further step of a ramp",
+    "--drop-foreign": "drop the database of this name although it holds what is not this test's",
+}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -129,12 +129,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     for flag, text in _FLAGS:
         add(flag, action="store_true", help=text)
     add("--inspector-token", default="", help="the inspector's token; ps shows it, unless it is in the environment")
-    add(
-        "--restart-command",
-        default="",
-        metavar="TEXT",
-        help="shell command, run here, that restarts the broker before each further step of a ramp",
-    )
+    for flag, text in _COMMAND_LINE_ONLY.items():
+        add(flag, default="", metavar="TEXT", help=text)
 
 
 def check(texts: Mapping[str, Any]) -> None:

@@ -35,7 +35,6 @@ class Options:
     queue_size: bool
     inspector: str
     inspector_token: str = field(repr=False)
-    process_name: str
     idle_connections: int
     idle_release: int
     cache_limit: int
@@ -50,6 +49,9 @@ class Options:
     cycles: int = 0
     hold: int = 10
     restart_command: str = field(default="", repr=False)
+    keep: bool = False
+    drop_foreign: str = ""
+    client: bool = False  # in runs that were recorded before there was one
 
     @property
     def broker_address(self) -> tuple[str, int]:
@@ -102,6 +104,7 @@ class Options:
             duration=float(parsed.hold + LET_GO if stepped else parsed.run_time or values.seconds(parsed.duration)),
             connection_info=not parsed.no_connection_info,
             queue_size=not parsed.no_queue_size,
+            client=not parsed.no_client,
             **{
                 name: getattr(parsed, name)
                 for name in cls.__annotations__.keys() & vars(parsed).keys() - {"host", "duration", "subscriptions"}

@@ -15,6 +15,7 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
 BROKER_PORT, INSPECTOR_PORT, MONGO_PORT = 1026, 18812, 27017
+CLIENT_PATH = "/ordinary_client"  # the service path in which the ordinary client updates and queries
 # https://fiware-orion.readthedocs.io, "Multi tenancy": lower case letters, digits and _, at most 50 characters
 SERVICE_RULE = "1 to 50 lower case letters, digits or _"
 _UNIT_SECONDS = {"h": 3600, "m": 60, "s": 1}
@@ -124,6 +125,8 @@ def service_path(text: str) -> str:
     # https://fiware-orion.readthedocs.io: absolute, at most 10 levels of at most 50 alphanumerics or underscores
     if not re.fullmatch(r"/|(/\w{1,50}){1,10}", text, re.ASCII):
         raise ArgumentTypeError(f"takes a path such as /test (letters, digits, _; at most 10 levels), not {text!r}")
+    if text == CLIENT_PATH:
+        raise ArgumentTypeError(f"takes another path than {CLIENT_PATH}, in which the ordinary client works")
     return text
 
 
@@ -141,19 +144,17 @@ def address(text: str) -> str:
     return text
 
 
-def name(text: str) -> str:
-    """Check that there is a name."""
-    if not text.strip():
-        raise ArgumentTypeError("must not be empty")
-    return text
-
-
 def report_log(text: str) -> str:
     """Check that the file can be written."""
     path = Path(text)
     if not text or path.is_dir() or not path.parent.is_dir():
         raise ArgumentTypeError(f"takes a file in a folder that exists, not {text!r}")
     return text
+
+
+def report(text: str) -> str:
+    """Check that the file can be written; nothing: none."""
+    return text and report_log(text)
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from math import ceil
 
+from scenario.run.found import Found
 from scenario.run.results import Rest, Step, Verdict
 from scenario.verdict.held import Hold
-from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, interruption, verdict_of
-from scenario.verdict.symptoms import Symptoms
+from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, endings, verdict_of
 
-LEAST = 3  # levels at rest to compare: two cycles that count
 FEW = 5  # connections, descriptors, threads: fewer may come and go by themselves
 STEADY = 0.05  # of the RSS: allocators keep some
 MOSTLY = 0.8  # of the cycles: the RSS need not grow in every one
@@ -38,22 +36,18 @@ def judge_cycles(hold: Hold, steps: Sequence[Step], final: Rest) -> Verdict:
         reasons.append((bad.verdict.outcome, f"cycle {bad.number}: {bad.verdict.reasons[0]}"))
     if passed == wanted:
         levels = [step.rest for step in steps if step.verdict.outcome == PASS]
-        reasons += _growth([*levels, final], _warm_up(hold))
-    reasons += [(INCONCLUSIVE, text) for text in interruption(hold.progress)]
+        reasons += _growth([*levels, final], hold.found)
+    told = [text for _, text in reasons]
+    reasons += [(kind, text) for kind, text in endings(hold.progress) if not any(text in reason for reason in told)]
     verdict = verdict_of(reasons, interrupted=bool(hold.progress.interrupted))
     return replace(verdict, causes=bad.verdict.causes if bad else ())
 
 
-def _warm_up(hold: Hold) -> int:
-    """Return the cycles in which some worker is used for the first time: they take turns."""
-    return ceil(max(1, Symptoms(hold).workers / hold.options.subscriptions))
-
-
-def _growth(levels: Sequence[Rest], warm_up: int) -> Iterator[tuple[str, str]]:
-    counted = levels[warm_up:]
-    if len(counted) < LEAST:
-        yield INCONCLUSIVE, f"growth: takes at least {warm_up + LEAST - 1} cycles to tell (workers are used in turn)"
+def _growth(levels: Sequence[Rest], found: Found) -> Iterator[tuple[str, str]]:
+    if len(levels) - 1 < found.cycles_to_tell:
+        yield INCONCLUSIVE, f"growth: takes at least {found.cycles_to_tell} cycles to tell (workers are used in turn)"
         return
+    counted = levels[found.first_uses :]
     for name, field, unit, label in _FIGURES:
         values = [value for level in counted if (value := getattr(level, field)) is not None]
         if len(values) < len(counted):

@@ -157,6 +157,16 @@ class Figures:
         return grown(self.listener, "abandoned")
 
     @property
+    def resets(self) -> int:
+        """Connections that were reset on the broker's host, whosever they were."""
+        return grown(self.process, "resets")
+
+    @property
+    def rss_each(self) -> float:
+        """Bytes of memory that a held notification costs the broker; 0 when nobody can tell."""
+        return grown(self.process, "rss") / self.held if self.held else 0.0
+
+    @property
     def pauses(self) -> int:
         """Times that the listeners were out of descriptors."""
         return grown(self.listener, "out_of_descriptors")

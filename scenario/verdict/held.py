@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter, itemgetter
 from statistics import median
 
 from scenario.run.found import Found
@@ -12,6 +14,7 @@ from scenario.run.results import Row
 from scenario.run.schedule import Schedule
 from scenario.settings.options import Options
 
+_Count = Callable[[Row], int | None]
 HELD_SHARE = 0.99  # of the subscriptions: as good as all
 
 
@@ -27,42 +30,66 @@ class Hold:
 
 
 def held_per_row(hold: Hold) -> list[tuple[int, int]]:
-    """Return (held connections, seconds since the trigger) of the rows after it.
+    """Return (held connections, seconds since the trigger) of the rows after it: a count, less what it was at rest.
 
-    Held is established now - established at rest - idle clients; with --no-connection-info it is the listener's count.
+    Counted is what leads to the listeners. Where nobody sees that, for a proxy is in between, it is all that is
+    established but the idle clients; with --no-connection-info it is what the listeners hold. Where the listeners say
+    that nothing arrived there is no proxy, and nothing held.
     """
-    after = [row for row in hold.rows if row.since_trigger >= 0]
-    if not hold.options.connection_info:
-        return [
-            (row.listener.held, row.since_trigger)
-            for row in after
-            if row.listener is not None and row.listener.held is not None
-        ]
-    rest = rest_level(hold.rows)
+    count = _counter(hold)
+    rest = at_rest(hold.rows, count)
     if rest is None:
         return []
-    idle = hold.progress.idle
-    return [
-        (count.established - rest - (idle.accepted if idle and idle.hold_at(count.at) else 0), row.since_trigger)
-        for row in after
-        if (count := row.connections) and count.established is not None
-    ]
+    after = [(count(row), row.since_trigger) for row in hold.rows if row.since_trigger >= 0]
+    return [(now - rest, second) for now, second in after if now is not None]
 
 
-def rest_level(rows: Sequence[Row]) -> int | None:
-    """Return the broker's established connections before the trigger (median); None when nobody counted."""
-    counts = [row.established for row in rows if row.since_trigger < 0 and row.established is not None]
+def _counter(hold: Hold) -> _Count:
+    if not hold.options.connection_info:
+        return _at_listeners
+    seen, arrived = _known(hold.rows, _to_listeners), _known(hold.rows, _at_listeners)
+    nothing_arrived = bool(arrived) and not any(arrived)
+    return _to_listeners if any(seen) or (seen and nothing_arrived) else partial(established, hold)
+
+
+def _known(rows: Sequence[Row], count: _Count) -> list[int]:
+    return [number for row in rows if (number := count(row)) is not None]
+
+
+def _to_listeners(row: Row) -> int | None:
+    return row.connections.to_listeners if row.connections else None
+
+
+def _at_listeners(row: Row) -> int | None:
+    return row.listener.held if row.listener else None
+
+
+def established(hold: Hold, row: Row) -> int | None:
+    """Return the broker's established connections but the idle clients'; None when nobody counted."""
+    idle, count = hold.progress.idle, row.connections
+    if count is None or count.established is None:
+        return None
+    return count.established - (idle.accepted if idle and idle.hold_at(count.at) else 0)
+
+
+def at_rest(rows: Sequence[Row], count: _Count) -> int | None:
+    """Return the median of a count in the rows before the trigger; None when nobody counted."""
+    counts = _known([row for row in rows if row.since_trigger < 0], count)
     return round(median(counts)) if counts else None
 
 
 def fds_per_notification(rows: Sequence[Row]) -> float | None:
-    """Return the file descriptors that a held connection costs the broker; None while nobody can tell."""
+    """Return the file descriptors that a held connection costs the broker; None while nobody can tell.
+
+    They are counted in the first row with the most of them, before idle clients add theirs.
+    """
+    count = _to_listeners if any(_to_listeners(row) for row in rows) else attrgetter("established")
     counted = [
-        (row.established, row.connections.fds)
+        (held, row.connections.fds)
         for row in rows
-        if row.connections and row.established is not None and row.connections.fds is not None
+        if row.connections and row.connections.fds is not None and (held := count(row)) is not None
     ]
     if not counted:
         return None
-    (rest, fds_at_rest), (most, fds_then) = counted[0], max(counted)
+    (rest, fds_at_rest), (most, fds_then) = counted[0], max(counted, key=itemgetter(0))
     return (fds_then - fds_at_rest) / (most - rest) if most > rest else None

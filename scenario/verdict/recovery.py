@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from scenario.run.samples import ConnectionSample
-from scenario.verdict.held import HELD_SHARE, Hold, held_per_row, rest_level
+from scenario.verdict.held import HELD_SHARE, Hold, at_rest, established, held_per_row
 
 NEARLY_NONE = 1 - HELD_SHARE  # of the subscriptions
 GROWTH = 0.05  # of a figure, below which it is taken as steady
@@ -14,13 +15,13 @@ _FIGURES = (("fds", "fds", 1, ""), ("threads", "threads", 1, ""), ("RSS", "rss",
 
 def recovery(hold: Hold) -> Iterator[str]:
     """Say it in a sentence or two; nothing when the connections were never held, or to the end."""
-    rest, held = rest_level(hold.rows), {second: count for count, second in held_per_row(hold)}
+    count, held = partial(established, hold), {second: count for count, second in held_per_row(hold)}
+    rest = at_rest(hold.rows, count)
     most = max(held.values(), default=0)
     if rest is None or most < HELD_SHARE * hold.options.subscriptions:
         return
-    samples = [
-        (row.since_trigger, row.connections) for row in hold.rows if row.connections and row.since_trigger in held
-    ]
+    rows = {row.since_trigger: row for row in hold.rows if row.connections and row.since_trigger in held}
+    samples = [(second, row.connections) for second, row in rows.items() if row.connections]
     if len({sample.process for _, sample in samples}) > 1:
         return  # another process has its own rest
     gone = [second for second, count in held.items() if count > NEARLY_NONE * hold.options.subscriptions]
@@ -34,7 +35,7 @@ def recovery(hold: Hold) -> Iterator[str]:
     second, first = after[0]
     last = after[-1][1]
     kept = f", {last.close_wait} CLOSE_WAIT kept: libcurl closes them at a worker's next use" if last.close_wait else ""
-    yield f"recovery: back at rest at second {second}, {held[second] + rest} established ({rest} before){kept}"
+    yield f"recovery: back at rest at second {second}, {count(rows[second])} established ({rest} before){kept}"
     if len(after) > 1:
         yield f"recovery: {'; '.join(_growth(first, last))} in the {after[-1][0] - second} s since"
 

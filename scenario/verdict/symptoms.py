@@ -1,7 +1,7 @@
 """What a run's figures show: the symptoms that tell one cause from another.
 
-scenario.verdict judges by them, scenario.diagnosis draws its conclusions from them. The broker's command line is looked
-at only for what shows nowhere else.
+scenario.verdict.single judges by them, scenario.verdict.diagnosis draws its conclusions from them. The broker's command
+line is looked at only for what shows nowhere else.
 """
 
 from __future__ import annotations
@@ -12,22 +12,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, takewhile
 
-from scenario.preflight.checks import DEFAULT_HTTP_TIMEOUT
-from scenario.run.results import Row
-from scenario.verdict.figures import Figures
+from scenario.peers.command_line import Pool
+from scenario.verdict.activity import Activity
 from scenario.verdict.held import HELD_SHARE, held_per_row
+from scenario.verdict.resources import FEW_FREE
 
 REFUSED = "connection refused"
-CLOSED = ("closed without an answer", "connection reset", "closed while the request was sent")
 UNREACHABLE = (REFUSED, "no connection within the time limit", "host name unknown")
-FEW_FREE = 2  # descriptor numbers: the inspector looks a moment before or after a client took or left one
 MANY_PORTS = 50  # from here on it is no accident that every port between the lowest and the highest is taken
 _DENSE = 0.6  # of the ports in a row: others may have bound the rest, and few of thousands are far less dense
 _MOST = 0.8  # of the rows
 
 
 @dataclass(frozen=True)
-class Symptoms(Figures):
+class Symptoms(Activity):
     """The symptoms of a run: some are just there or not, others are what was seen, or empty."""
 
     @property
@@ -66,17 +64,11 @@ class Symptoms(Figures):
         return self.gone_since is not None
 
     @property
-    def closed_at_once(self) -> list[Row]:
-        """The rows in which the broker accepted a connection and closed it, if such are most of the NOK ones."""
-        closed = [row for row in self.nok if row.version and row.version.error in CLOSED]
-        return closed if len(closed) > _MOST * len(self.nok) else []
-
-    @property
-    def low_numbers_taken(self) -> bool:
+    def low_numbers_taken(self) -> bool | None:
         """Tell whether hardly a descriptor number below 1024 was free when connections were closed at once."""
         free = [row.connections.free_low for row in self.closed_at_once if row.connections]
         known = [number for number in free if number is not None]
-        return bool(known) and sum(number <= FEW_FREE for number in known) > _MOST * len(known)
+        return sum(number <= FEW_FREE for number in known) > _MOST * len(known) if known else None
 
     @property
     def out_of_descriptors(self) -> bool:
@@ -96,15 +88,18 @@ class Symptoms(Figures):
 
     @property
     def mode(self) -> str:
-        """The notification mode by the broker's command line; empty when nobody could read that."""
-        found = self.hold.found
-        return found.argument("-notificationMode") or "transient" if found.process else ""
+        """The notification mode's name by the broker's command line; empty when nobody could read that."""
+        return self.hold.found.command_line.mode if self.hold.found.process else ""
+
+    @property
+    def pool(self) -> Pool | None:
+        """The service's notification workers, by the broker's command line; None: there are none, or nobody knows."""
+        return self.hold.found.command_line.pool(self.hold.options.service)
 
     @property
     def workers(self) -> int:
-        """The notification workers of the broker's pool, by its command line; 0: there is none, or nobody knows."""
-        name, *sizes = self.mode.split(":")
-        return int(sizes[1]) if name == "threadpool" and len(sizes) > 1 and sizes[1].isdigit() else 0
+        """Their number; 0: there are none, or nobody knows."""
+        return self.pool.workers if self.pool else 0
 
     @property
     def broker_gave_up(self) -> bool:
@@ -114,8 +109,17 @@ class Symptoms(Figures):
         """
         if self.listener:
             return self.abandoned > self.few
-        given = self.hold.found.argument("-httpTimeout") or str(DEFAULT_HTTP_TIMEOUT)
-        return self.sent_error > self.few and given.isdigit() and self.ended_at * 1000 >= int(given)
+        return self.sent_error > self.few and self.timed_out
+
+    @property
+    def timed_out(self) -> bool:
+        """Tell whether those notifications had had the time that -httpTimeout gives them; rows tell it to a second."""
+        return self.ended_at + 1 >= self.http_timeout
+
+    @property
+    def http_timeout(self) -> float:
+        """The broker's -httpTimeout in s, by its command line."""
+        return self.hold.found.command_line.http_timeout / 1000
 
     @cached_property
     def unreachable(self) -> Counter[str]:

@@ -1,10 +1,13 @@
-"""A stand-in for Orion: real sockets, a real MongoDB connection pool, Orion's answers and its faults.
+"""A stand-in for Orion: real sockets, threads and MongoDB connections, Orion's answers and its faults.
 
-    options -> server -> broker -> subscriptions, database
-                            |
-                            +----> notifications -> listener
-                                  |
-                                  +----> senders (other processes) -> listener
+    command_line, options -> server -> broker -> subscriptions, documents, database
+                                          |
+                                          +----> entities -> pools -> notifications -> listener
+                                                                |
+                                                                +----> senders (other processes) -> listener
 
-Its answers and figures are those measured on Orion 3.10.1 (libcurl 7.88.1, libmicrohttpd 0.9.75).
+Its answers and figures are those measured on Orion 3.10.1 and 4.7.0 (libcurl 7.88.1, libmicrohttpd 0.9.75).
+
+Around it, for `rehearse.sh --cause`: causes.sh says what differs, limits.sh has the kernel limit the broker, signals.py
+stops and kills in mid-run, relay.py is the network to the listener, leftovers.py an earlier run.
 """

@@ -1,94 +1,66 @@
-"""The requests that the test makes, answered as Orion 3.10.1 answers them."""
+"""The requests that the test makes, answered as Orion answers them."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
 import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
 import gevent
+from bson import ObjectId
+from gevent.lock import Semaphore
 from pymongo.errors import PyMongoError
 
-from rehearsal import ngsi
-from rehearsal.database import Database
+from rehearsal import documents, ngsi
+from rehearsal.database import Database, database_name
+from rehearsal.entities import Entities
+from rehearsal.messages import Answer, Request, counted
 from rehearsal.ngsi import BrokerError
-from rehearsal.notifications import LIBCURL, VERSION, Notification, ThreadPool, Transient, look_up
+from rehearsal.notifications import LIBCURL, VERSION
 from rehearsal.options import Options
-from rehearsal.subscriptions import Cache, Document, Subscription
+from rehearsal.pools import Senders, ThreadPools
+from rehearsal.subscriptions import Cache, Document, History, Subscription
 
-PUSHES = 20  # notifications pushed before the workers run: they connect while the update is still under way
-TURN = 0.001  # s: a whole turn of the event loop; sleep(0) may let 1,000 callbacks pass before any socket is looked at
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request whose headers are valid."""
-
-    service: str
-    service_path: str
-    correlator: str
-    query: dict[str, list[str]]
-    content_type: str
-    body: bytes
-
-    def json(self) -> Document:
-        """Return the body; BrokerError when it is not a JSON object, or not said to be one."""
-        if not self.body:
-            raise BrokerError(411, "ContentLengthRequired", "Zero/No Content-Length in PUT/POST/PATCH request")
-        if self.content_type.partition(";")[0].strip() != "application/json":
-            raise BrokerError(415, "UnsupportedMediaType", f"not supported content type: {self.content_type}")
-        try:
-            body = json.loads(self.body)
-        except ValueError:
-            body = None
-        if not isinstance(body, dict):
-            raise BrokerError(400, "ParseError", "Errors found in incoming JSON buffer")
-        return body
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What goes back; a `body` of None is an empty one."""
-
-    status: int = 200
-    body: object = None
-    headers: list[tuple[str, str]] = field(default_factory=list)
+Handlers = dict[str, Callable[[Request], Answer]]
+GONE = "exception: No servers yet eligible for rescan. Topology type: Single"  # mongo-c-driver's
 
 
 class Broker:
     """A WSGI application with Orion's paths."""
 
-    def __init__(self, options: Options, senders: ThreadPool | Transient) -> None:
+    def __init__(self, options: Options, senders: Senders) -> None:
         self._options, self._senders = options, senders
         self._started = time.monotonic()
-        self._creations = self._updates = 0
-        self._cache = Cache()
-        self._database = Database(options.mongo, options.pool_size)
-        self._routes: dict[str, dict[str, Callable[[Request], Answer]]] = {
+        self._creations = 0
+        self._cache, self._refreshing = Cache(), Semaphore()
+        self._database = Database(options.mongo, options.pool_size, options.null_connection)
+        self.entities = Entities(options, senders, self._cache, self._database)
+        self._routes: dict[str, Handlers] = {
             "/version": {"GET": self._version},
             "/statistics": {"GET": self._statistics},
-            "/cache/statistics": {"GET": lambda _: Answer(body=self._cache.statistics())},
+            "/cache/statistics": {"GET": self._cache_statistics},
             "/v2/subscriptions": {"GET": self._list, "POST": self._create},
-            "/v2/op/update": {"POST": self._update},
+            "/v2/subscriptions/": {"DELETE": self._delete},
+            "/v2/entities": {"GET": self.entities.list},
+            "/v2/entities/": {"GET": self.entities.get, "DELETE": self.entities.delete},
+            "/v2/op/update": {"POST": self.entities.update},
         }
 
     def open(self) -> None:
         """Connect to MongoDB and read the cache, then refresh it for ever; raises PyMongoError."""
         self._database.open()
-        self._refresh()
+        if not self._options.null_connection:
+            self._refresh()
         gevent.spawn(self._refresh_for_ever)
 
     def _refresh(self) -> None:
-        self._cache.refresh(self._database.subscriptions(self._options.multiservice))
+        with self._refreshing:
+            self._cache.refresh(self._database.all_subscriptions(self._options.multiservice))
 
     def _refresh_for_ever(self) -> None:
         while True:
@@ -105,8 +77,8 @@ class Broker:
             answer = self._answer(environ, correlator)
         except BrokerError as error:
             answer = Answer(error.status, {"error": error.error, "description": str(error)})
-        except PyMongoError as error:
-            answer = Answer(500, {"error": "InternalServerError", "description": f"Database Error ({error})"})
+        except PyMongoError:
+            answer = Answer(500, {"error": "InternalServerError", "description": self._trouble(environ)})
         body = b"" if answer.body is None else json.dumps(answer.body, separators=(",", ":")).encode()
         headers = [*answer.headers, ("Fiware-Correlator", correlator)]
         if body:
@@ -116,8 +88,19 @@ class Broker:
         start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
         return [body]
 
+    def _trouble(self, environ: dict[str, Any]) -> str:
+        """Say that the database is gone, as Orion 4.7.0 does."""
+        if self._options.null_connection:
+            return "null DB connection"
+        service = environ.get("HTTP_FIWARE_SERVICE", "").lower() if self._options.multiservice else ""
+        name = "csubs" if "/subscriptions" in environ["PATH_INFO"] else "entities"
+        operation = "insert_one" if (name, environ["REQUEST_METHOD"]) == ("csubs", "POST") else "count_documents"
+        place = f"collection: {database_name(service)}.{name} - {operation}&#40;&#41;"
+        return f"Database Error &#40;{place} - {GONE}&#41;"
+
     def _answer(self, environ: dict[str, Any], correlator: str) -> Answer:
-        handlers = self._routes.get(environ["PATH_INFO"])
+        above, slash, last = environ["PATH_INFO"].rpartition("/")
+        handlers = self._routes.get(environ["PATH_INFO"]) or (self._routes.get(above + slash) if last else None)
         if not handlers:
             details = "Service not found. Check your URL as probably it is wrong."
             return Answer(400, {"orionError": {"code": "400", "reasonPhrase": "Bad Request", "details": details}})
@@ -129,6 +112,7 @@ class Broker:
             service=service if self._options.multiservice else "",
             service_path=ngsi.checked_path(environ.get("HTTP_FIWARE_SERVICEPATH", "")),
             correlator=correlator,
+            id=last,
             query=parse_qs(environ["QUERY_STRING"]),
             content_type=environ.get("CONTENT_TYPE", ""),
             body=environ["wsgi.input"].read(),
@@ -136,7 +120,7 @@ class Broker:
         return handler(request)
 
     def _version(self, _: Request) -> Answer:
-        if self._updates:
+        if self.entities.updates:
             gevent.sleep(self._options.slow)
         libraries = {"libcurl": f"libcurl/{LIBCURL}", "libmicrohttpd": "0.9.75", "mongoc": "1.23.1"}
         minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
@@ -147,21 +131,29 @@ class Broker:
     def _statistics(self, _: Request) -> Answer:
         uptime = int(time.monotonic() - self._started)
         body: Document = {"uptime_in_secs": uptime, "measuring_interval_in_secs": uptime}
-        if self._options.show_queue and isinstance(self._senders, ThreadPool):
-            body["notifQueue"] = self._senders.statistics()
+        if self._options.show_queue and isinstance(self._senders, ThreadPools):
+            body["notifQueue"] = self._senders.counters.block()
         return Answer(body=body)
+
+    def _cache_statistics(self, _: Request) -> Answer:
+        with self._refreshing:  # Orion's cache has one semaphore for all
+            return Answer(body=self._cache.statistics())
 
     def _list(self, request: Request) -> Answer:
         query = ngsi.path_query(request.service_path)
         limit, offset = ngsi.page(request.query)
-        found = self._database.list(request.service, query, limit, offset)
-        headers = []
-        if "count" in request.query.get("options", [""])[0].split(","):
-            headers.append(("Fiware-Total-Count", str(self._database.count(request.service, query))))
-        return Answer(body=[ngsi.shown(document) for document in found], headers=headers)
+        found = self._database.subscriptions_of(request.service, query, limit, offset)
+        headers = counted(self._database.count(request.service, query)) if request.has("count") else []
+        return Answer(body=[self._shown(document) for document in found], headers=headers)
+
+    def _shown(self, document: Document) -> Document:
+        key = str(document["_id"])
+        cached = self._cache.get(key)
+        history = self._cache.histories.get(key, History())
+        return documents.subscription_shown(document, cached.status if cached else document["status"], history.shown())
 
     def _create(self, request: Request) -> Answer:
-        document = ngsi.subscription_document(request.json(), request.service_path)
+        document = ngsi.subscription_document(request.json(), request.service_path, self._options.max_fails)
         self._creations += 1
         fail = self._options.fail_subscriptions
         if fail and self._creations % fail.nth == 0:
@@ -170,42 +162,13 @@ class Broker:
         self._cache.put(Subscription.from_document(request.service, document))
         return Answer(201, headers=[("Location", f"/v2/subscriptions/{document['_id']}")])
 
-    def _update(self, request: Request) -> Answer:
-        body = request.json()
-        action, path = ngsi.update_action(body), request.service_path or "/"
-        for entity_id, entity_type, attributes in ngsi.entities(body):
-            key = {"id": entity_id, "type": entity_type, "servicePath": path}
-            if action == "delete":
-                self._database.delete_entity(request.service, key)
-            else:
-                self._store(request, key, attributes)
-        self._updates += 1
-        if self._options.crash_after is not None and self._updates == 1:
-            gevent.spawn_later(self._options.crash_after, os.kill, os.getpid(), signal.SIGKILL)
+    def _delete(self, request: Request) -> Answer:
+        is_id = ObjectId.is_valid(request.id)
+        try:
+            is_there = is_id and self._database.delete_subscription(request.service, request.id)
+        except PyMongoError:
+            is_there = False  # Orion 4.7.0 says so of a database that is gone
+        if not is_there:
+            raise ngsi.not_found("subscription", "id")
+        self._cache.remove(request.id)
         return Answer(204)
-
-    def _store(self, request: Request, key: dict[str, str], given: dict[str, Document]) -> None:
-        """Store an entity's attributes, and notify when one is new or has another value."""
-        stored = self._database.entity(request.service, key)
-        changed = {name for name, attribute in given.items() if stored.get(name) != attribute}
-        if stored and not changed:
-            return
-        attributes = stored | given
-        self._database.store_entity(request.service, key, attributes)
-        matching = self._cache.matching(request.service, key["servicePath"], key["id"], key["type"], changed)
-        for url in {subscription.url for subscription in matching}:
-            with contextlib.suppress(OSError):
-                look_up(url)  # once, before thousands of workers do
-        for number, subscription in enumerate(matching, 1):
-            notification = Notification(
-                url=subscription.url,
-                service=request.service,
-                service_path=key["servicePath"],
-                correlator=f"{request.correlator}; cbnotif={number}",
-                subscription_id=subscription.id,
-                data=ngsi.entity_json(key["id"], key["type"], attributes, subscription.notified),
-            )
-            self._senders.push(notification)
-            if number % PUSHES == 0:
-                gevent.sleep(TURN)
-        gevent.sleep(10 * TURN)  # the last workers take their descriptors before the update's own is free again

@@ -22,11 +22,32 @@ statistics       the broker has no -statNotifQueue
 http-timeout     -httpTimeout is half of the listener's delay
 listener-closes  the listener closes after its delay, without an answer
 slow             GET /version takes 1.5 s from the update on
+max-connections  -maxConnections 30, and 60 idle clients
+threads          the broker's control group leaves it 8 threads for clients (needs root)
+frozen           the broker is stopped (SIGSTOP) for a third of the time
+overloaded       the broker spends its processor on something else
+out-of-memory    the broker leaks memory until its control group's is spent, and the kernel kills it (needs root)
+database-hangs   the database is stopped (SIGSTOP) for a third of the time
+listen-queue     the broker no longer accepts connections, and its listen queue holds 5
+network          the network resets all connections to the listener in mid-run
+auto-disabled    maxFailsLimit is 1, and the network to the listener is out for a quarter of the time
+flow-control     the update is held back by -notifFlowControl, for as long as too few workers are busy
+service-pool     the test's service has a pool of its own, with a third of the workers
+starved          as many workers as slow receivers, and none for the healthy ones
+
+The same in another way:
+database-down:mid-run  the database is killed in mid-run
+database-down:null     the broker never connected to it
+network:drop           the network drops what is sent over the connections to the listener, from mid-run on
+overloaded:throttled   the broker's control group gives it half of a processor, which it spends (needs root)
+threads:nproc          ulimit -u leaves the broker 8 threads for clients (needs root)
+threads:transient      notification mode transient, and six threads for seven notifications (needs root)
 END
 }
 
 # shellcheck disable=SC2034,SC2154 # they are rehearse.sh's
 produce() { # CAUSE: set what differs
+    early=$((seconds / 12)) # s after the first notification
     case $1 in
         broker-restarts) broker_options="--crash-after $((seconds / 4)) --restart" ;;
         broker-dies) broker_options="--crash-after $((seconds / 4))" ;;
@@ -38,7 +59,7 @@ produce() { # CAUSE: set what differs
             ;;
         listener-down) ends_before=listener force=--force ;;
         listener-nofile) listener_nofile=$((subscriptions / 2)) force=--force ;;
-        select) broker_options=--legacy-select ;;
+        select) broker_options='--legacy-select -reqPoolSize 20' ;;
         nofile) broker_options="--nofile $((subscriptions * 3 / 2))" force=--force ;;
         ports) broker_options="--ports $((subscriptions / 2))" ;;
         stale-cache) cache=3600 leftovers=$subscriptions locust_options='--cache-limit 2' ;;
@@ -47,9 +68,59 @@ produce() { # CAUSE: set what differs
         persistent | transient) mode=$1 force=--force ;;
         statistics) statistics='' ;;
         http-timeout) timeout=$((seconds * 250)) force=--force ;;
-        listener-closes) listener_options=-hangup ;;
+        listener-closes) slow_path=/hangup ;;
         slow) broker_options='--slow 1500' ;;
+        max-connections) broker_options='-maxConnections 30' locust_options='--idle-connections 60' force=--force ;;
+        threads) limit='threads 8' ;;
+        threads:nproc)
+            [ "$(id -u)" = 0 ] || die 3 "--cause $1 runs the broker as another user, so it needs root"
+            number=$((60000 + $$ % 5000)) # a user whose only processes these are
+            as_broker="setpriv --reuid $number --regid $number --clear-groups --pdeathsig TERM" limit='nproc 8'
+            ;;
+        threads:transient) limit="threads $((subscriptions * 6 / 7))" mode=transient force=--force ;;
+        frozen) signals="$early:STOP:broker $((early + seconds / 3)):CONT:broker" ;;
+        overloaded) broker_options=--burn ;;
+        overloaded:throttled) broker_options=--burn limit='percent 50' ;;
+        out-of-memory) limit="bytes $((subscriptions * 49152))" broker_options='--leak memory' ;; # 65536 each
+        database-hangs) signals="$early:STOP:database $((early + seconds / 3)):CONT:database" ;;
+        database-down:mid-run) signals="$early:KILL:database" ;;
+        database-down:null) broker_options=--null-connection force=--force ;;
+        listen-queue) broker_options='--deaf --backlog 5' ;;
+        network) relay="reset $((seconds / 4))" ;;
+        network:drop) relay="drop $((seconds / 4))" ;;
+        auto-disabled) broker_options='--max-fails 1' relay="outage $((seconds / 4))" ;;
+        flow-control)
+            mode=threadpool:60000:$((subscriptions / 3)) force=--force
+            broker_options='-notifFlowControl 1:100:3000 --flow-control-always'
+            ;;
+        service-pool) mode=$mode,stablished_connections:60000:$((subscriptions / 3)) force=--force ;;
+        starved) mode=threadpool:60000:$subscriptions ;;
         *) die 2 "--cause takes one of these, not '$1':
 $(list_causes)" ;;
     esac
+}
+
+# Several at a time: their options add up; of everything else one cause can change each.
+produce_all() { # CAUSE...
+    single='mode timeout cache statistics multiservice leftovers ends_before listener_nofile as_user as_broker limit relay slow_path'
+    for name in $single; do eval "usual_$name=\$$name changed_$name=''"; done
+    for one; do
+        before=$broker_options locust_before=$locust_options signals_before=$signals
+        broker_options='' locust_options='' signals=''
+        for name in $single; do eval "$name=\$usual_$name"; done
+        produce "$one"
+        broker_options="$before $broker_options" locust_options="$locust_before $locust_options"
+        signals="$signals_before $signals"
+        for name in $single; do
+            now='' usual=''
+            eval "now=\$$name usual=\$usual_$name changed=\$changed_$name"
+            [ "$now" != "$usual" ] || continue
+            [ -z "$changed" ] || die 2 "--cause ${changed% is *} and --cause $one cannot both be had: each changes $name"
+            eval "changed_$name=\"\$one is \$now\""
+        done
+    done
+    for name in $single; do
+        eval "changed=\$changed_$name"
+        [ -z "$changed" ] || eval "$name=\${changed#* is }"
+    done
 }

@@ -1,12 +1,17 @@
-"""MongoDB: a pool of connections that are open from the start, and nothing that waits longer than its limit."""
+"""MongoDB: a pool of connections that are open from the start.
+
+What is asked of a database that stands still waits for as long as it does, as in Orion; of one that is gone it is an
+error at once.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import gevent
+from bson import ObjectId
 from gevent.lock import Semaphore
 from pymongo import MongoClient
 from pymongo.collection import Collection
@@ -15,7 +20,8 @@ from pymongo.monitoring import ConnectionPoolListener
 
 from rehearsal.subscriptions import PROJECTION, Document, Subscription
 
-LIMIT_MS = 2500  # for any operation: a database that went away is an error, never a hang
+PATIENCE_MS = 100  # for a database that is gone to come back
+DAY_MS = 86_400_000
 BATCH = 200  # subscriptions read at a time: about 5 ms of work between two yields
 
 
@@ -45,19 +51,24 @@ class _Opened(ConnectionPoolListener):
     connection_checked_out = connection_checked_in = _ignore
 
 
+def database_name(service: str) -> str:
+    """Return the name of a service's database; without a service, or without `-multiservice`, there is one for all."""
+    return f"orion-{service}" if service else "orion"
+
+
 class Database:
     """Orion's collections: `csubs` and `entities` of `orion-<service>`, or of `orion`. All raise PyMongoError."""
 
-    def __init__(self, host: str, pool_size: int) -> None:
+    def __init__(self, host: str, pool_size: int, is_null: bool) -> None:
+        self._is_null = is_null
         self._opened = _Opened()
         self._client: MongoClient[Document] = MongoClient(
             host,
             minPoolSize=pool_size,
             maxPoolSize=pool_size,
             maxConnecting=pool_size,
-            timeoutMS=LIMIT_MS,
-            serverSelectionTimeoutMS=LIMIT_MS,
-            connectTimeoutMS=LIMIT_MS,
+            serverSelectionTimeoutMS=PATIENCE_MS,
+            connectTimeoutMS=DAY_MS,  # the monitor's too: one that stands still is not gone
             retryReads=False,
             retryWrites=False,
             serverMonitoringMode="poll",  # one monitor connection, as Orion has
@@ -68,7 +79,10 @@ class Database:
         self._writing = Semaphore()
 
     def open(self) -> None:
-        """Open all connections, by as many commands at a time as the pool has places."""
+        """Open all connections, by as many commands at a time as the pool has places; or none at all."""
+        if self._is_null:
+            self._client.close()
+            return
         self._client.admin.command("ping")
         while self._opened.count < self._pool_size:
             commands = [gevent.spawn(self._client.admin.command, "ping") for _ in range(self._pool_size)]
@@ -76,7 +90,7 @@ class Database:
                 command.get()
 
     def _collection(self, service: str, name: str) -> Collection[Document]:
-        return self._client[f"orion-{service}" if service else "orion"][name]
+        return self._client[database_name(service)][name]
 
     def insert(self, service: str, document: Document) -> None:
         """Store a subscription; those that come while a write is under way share the next insert_many."""
@@ -98,7 +112,7 @@ class Database:
                 waiting.sent, waiting.error = True, error
             self._groups.clear()
 
-    def list(self, service: str, query: Document, limit: int, offset: int) -> list[Document]:
+    def subscriptions_of(self, service: str, query: Document, limit: int, offset: int) -> list[Document]:
         """List subscriptions, oldest first."""
         return list(self._collection(service, "csubs").find(query).sort("_id", 1).skip(offset).limit(limit))
 
@@ -106,7 +120,7 @@ class Database:
         """Count subscriptions."""
         return self._collection(service, "csubs").count_documents(query)
 
-    def subscriptions(self, multiservice: bool) -> Iterator[Subscription]:
+    def all_subscriptions(self, multiservice: bool) -> Iterator[Subscription]:
         """Read all subscriptions of all services, yielding to other greenlets between batches."""
         services = [""]
         if multiservice:
@@ -119,16 +133,32 @@ class Database:
                     gevent.sleep(0)
                 yield Subscription.from_document(service, document)
 
-    def entity(self, service: str, key: Document) -> dict[str, Any]:
-        """Return an entity's attributes by name; none when it is not there."""
-        found = self._collection(service, "entities").find_one({"_id": key})
-        return found["attrs"] if found else {}
+    def set_status(self, service: str, subscription_id: str, status: str) -> None:
+        """Write a subscription's status."""
+        key, now = {"_id": ObjectId(subscription_id)}, time.time()
+        self._collection(service, "csubs").update_one(key, {"$set": {"status": status, "statusLastChange": now}})
 
-    def store_entity(self, service: str, key: Document, attributes: dict[str, Any]) -> None:
+    def delete_subscription(self, service: str, subscription_id: str) -> bool:
+        """Delete a subscription; tell whether it was there."""
+        key = {"_id": ObjectId(subscription_id)}
+        return bool(self._collection(service, "csubs").delete_one(key).deleted_count)
+
+    def entities(self, service: str, query: Document, limit: int, offset: int) -> list[Document]:
+        """List entities, oldest first."""
+        return list(self._collection(service, "entities").find(query).sort("creDate", 1).skip(offset).limit(limit))
+
+    def count_entities(self, service: str, query: Document) -> int:
+        """Count entities."""
+        return self._collection(service, "entities").count_documents(query)
+
+    def entity(self, service: str, key: Document) -> Document | None:
+        """Return an entity's document; None when it is not there."""
+        return self._collection(service, "entities").find_one({f"_id.{name}": value for name, value in key.items()})
+
+    def store_entity(self, service: str, document: Document) -> None:
         """Store an entity whole."""
-        document = {"_id": key, "attrNames": list(attributes), "attrs": attributes}
-        self._collection(service, "entities").replace_one({"_id": key}, document, upsert=True)
+        self._collection(service, "entities").replace_one({"_id": document["_id"]}, document, upsert=True)
 
-    def delete_entity(self, service: str, key: Document) -> None:
-        """Delete an entity."""
-        self._collection(service, "entities").delete_one({"_id": key})
+    def delete_entity(self, service: str, query: Document) -> bool:
+        """Delete an entity; tell whether it was there."""
+        return bool(self._collection(service, "entities").delete_one(query).deleted_count)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -16,8 +17,9 @@ from bson import ObjectId
 from rehearsal.subscriptions import Document
 
 ACTIONS = ("append", "appendstrict", "delete", "replace", "update")
+NEVER = 2**63 - 1  # what Orion writes for a subscription that does not expire
 _TYPES = {bool: "Boolean", int: "Number", float: "Number", str: "Text", type(None): "None"}
-_Kind = TypeVar("_Kind", dict[str, object], list[object], str)
+_Kind = TypeVar("_Kind", dict[str, object], list[object], str, int)
 
 
 class BrokerError(Exception):
@@ -44,13 +46,24 @@ def checked_path(path: str) -> str:
     return path
 
 
-def path_query(path: str) -> Document:
-    """Return MongoDB's query for the subscriptions of a service path, /# at its end for all below it."""
+def path_query(path: str, field: str = "servicePath") -> Document:
+    """Return MongoDB's query for what is in a service path, /# at its end for all below it."""
     if path in ("", "/#"):
         return {}
     if path.endswith("/#"):
-        return {"servicePath": {"$regex": f"^{re.escape(path[:-2])}(/|$)"}}
-    return {"servicePath": path}
+        return {field: {"$regex": f"^{re.escape(path[:-2])}(/|$)"}}
+    return {field: path}
+
+
+def entity_query(query: Mapping[str, list[str]], path: str) -> Document:
+    """Return MongoDB's query for the entities of ?id=, ?idPattern= and ?type= in a service path."""
+    found = path_query(path, "_id.servicePath")
+    for name in ("id", "type"):
+        if name in query:
+            found[f"_id.{name}"] = {"$in": query[name][0].split(",")}
+    if "idPattern" in query:
+        found["_id.id"] = {"$regex": query["idPattern"][0]}
+    return found
 
 
 def page(query: Mapping[str, list[str]]) -> tuple[int, int]:
@@ -66,7 +79,7 @@ def page(query: Mapping[str, list[str]]) -> tuple[int, int]:
     return int(limit), int(offset)
 
 
-def subscription_document(body: Document, service_path: str) -> Document:
+def subscription_document(body: Document, service_path: str, max_fails: int) -> Document:
     """Return a new subscription as the collection `csubs` has it."""
     if "subject" not in body:
         raise _bad("no subject for subscription specified")
@@ -77,32 +90,20 @@ def subscription_document(body: Document, service_path: str) -> Document:
     _check_url(url)
     return {
         "_id": ObjectId(),
-        "servicePath": service_path or "/",
-        "entities": [_subject(entity) for entity in _part(subject, "entities", [])],
-        "conditions": _attribute_names(_part(subject, "condition", {})),
-        "attrs": _attribute_names(notification),
+        "expiration": NEVER,
         "reference": url,
-        "format": "normalized",
+        "custom": False,
+        "timeout": 0,
+        "throttling": 0,
+        "maxFailsLimit": _part(notification, "maxFailsLimit", max_fails),
+        "servicePath": service_path or "/",
         "status": "active",
-    }
-
-
-def shown(document: Document) -> Document:
-    """Return a stored subscription as GET /v2/subscriptions shows it."""
-    entities = [
-        {("idPattern" if entity["isPattern"] == "true" else "id"): entity["id"]}
-        | ({("typePattern" if entity.get("isTypePattern") else "type"): entity["type"]} if entity.get("type") else {})
-        for entity in document["entities"]
-    ]
-    return {
-        "id": str(document["_id"]),
-        "status": document["status"],
-        "subject": {"entities": entities, "condition": {"attrs": document["conditions"]}},
-        "notification": {
-            "attrs": document["attrs"],
-            "attrsFormat": document["format"],
-            "http": {"url": document["reference"]},
-        },
+        "statusLastChange": time.time(),
+        "entities": [_subject(entity) for entity in _part(subject, "entities", [])],
+        "attrs": _attribute_names(notification),
+        "description": _part(body, "description", ""),
+        "conditions": _attribute_names(_part(subject, "condition", {})),
+        "format": "normalized",
     }
 
 
@@ -123,6 +124,11 @@ def entity_json(entity_id: str, entity_type: str, attributes: dict[str, Document
     """Return an entity as notified, with the `wanted` attributes (none: all)."""
     chosen = {name: attributes[name] for name in wanted or attributes if name in attributes}
     return json.dumps({"id": entity_id, "type": entity_type} | chosen, separators=(",", ":"))
+
+
+def not_found(what: str, check: str) -> BrokerError:
+    """Return the answer to a request for what is not there."""
+    return BrokerError(404, "NotFound", f"The requested {what} has not been found. Check {check}")
 
 
 def _bad(description: str) -> BrokerError:
@@ -168,9 +174,8 @@ def _subject(entity: object) -> Document:
         raise _bad("Invalid regex for entity id pattern") from None
     return {
         "id": entity_id,
-        "isPattern": str(is_pattern).lower(),
-        "type": entity_type,
-        "isTypePattern": is_type_pattern,
+        "isPattern": is_pattern,
+        **({"type": entity_type, "isTypePattern": is_type_pattern} if entity_type else {}),
     }
 
 

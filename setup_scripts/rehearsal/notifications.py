@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import socket
 import struct
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import gevent
-from gevent.queue import Full, Queue
 
 from rehearsal import leaks
-from rehearsal.options import NotificationMode
+from rehearsal.threads import Thread
 
 VERSION, LIBCURL = "3.10.1", "7.88.1"
 IP_LOCAL_PORT_RANGE = 51  # ip(7), Linux 6.3: highest port << 16 | lowest, within the system's own range
@@ -61,13 +58,17 @@ class Sender(Protocol):
 
 
 class Worker:
-    """One sender: a connection that stays open after the answer until the next use, and libcurl's own socket pair."""
+    """One sender: a thread, a connection that stays open after the answer until the next use, and libcurl's own pair.
+
+    RuntimeError: no thread can be had.
+    """
 
     def __init__(self, timeout: float, wakeup_pair: bool, ports: int | None, leak: str | None) -> None:
         self._timeout, self._wakeup_pair, self._ports, self._leak = timeout, wakeup_pair, ports, leak
         self._pair: tuple[socket.socket, socket.socket] | None = None
         self._connection: socket.socket | None = None
         self._addresses: _Addresses = []
+        self._thread = Thread()
 
     def send(self, notification: Notification) -> bool:
         """Send and wait for the answer, at most the timeout; tell whether there was one, whatever its status."""
@@ -86,10 +87,11 @@ class Worker:
                 leaks.leave(self._leak)
 
     def close(self) -> None:
-        """Give back all descriptors."""
+        """Give back all descriptors, and the thread."""
         self._disconnect()
         for end in self._pair or ():
             end.close()
+        self._thread.end()
 
     def _exchange(self, notification: Notification) -> None:
         addresses = look_up(notification.url)
@@ -164,74 +166,3 @@ def _connect(addresses: _Addresses, ports: int | None) -> socket.socket:
         else:
             return connection
     raise failure
-
-
-class Transient:
-    """A worker made on the spot for each notification, ended with it."""
-
-    def __init__(self, new_worker: Callable[[], Worker]) -> None:
-        self._new_worker = new_worker
-
-    def push(self, notification: Notification) -> None:
-        """Start a worker."""
-        gevent.spawn(self._work, notification)
-
-    def _work(self, notification: Notification) -> None:
-        worker = self._new_worker()
-        worker.send(notification)
-        worker.close()
-
-
-class ThreadPool:
-    """Workers that take from one queue of at most `limit` notifications (None: no limit)."""
-
-    def __init__(self, limit: int | None, workers: int, new_worker: Callable[[], Sender]) -> None:
-        self._queue: Queue[tuple[float, Notification]] = Queue(limit)
-        self._accepted = self._taken = self._rejected = self._sent_ok = self._sent_error = self._size = 0
-        self._waited = 0.0
-        for _ in range(workers):
-            gevent.spawn(self._work, new_worker())
-
-    def push(self, notification: Notification) -> None:
-        """Queue a notification, or count it as rejected when the queue is full."""
-        if self._queue.full():
-            gevent.sleep(0)  # idle workers take first, as threads do
-        try:
-            self._queue.put_nowait((time.monotonic(), notification))
-        except Full:
-            self._rejected += 1
-        else:
-            self._accepted += 1
-
-    def _work(self, worker: Sender) -> None:
-        while True:
-            since, notification = self._queue.get()
-            self._taken += 1
-            self._size = self._queue.qsize()
-            self._waited += time.monotonic() - since
-            if worker.send(notification):
-                self._sent_ok += 1
-            else:
-                self._sent_error += 1
-
-    def statistics(self) -> dict[str, int | float]:
-        """Return the block notifQueue: times in s; `size` is the queue's when a worker last took, not now."""
-        return {
-            "in": self._accepted,
-            "out": self._taken,
-            "reject": self._rejected,
-            "sentOk": self._sent_ok,
-            "sentError": self._sent_error,
-            "timeInQueue": round(self._waited, 9),
-            "avgTimeInQueue": round(self._waited / self._taken, 9) if self._taken else 0,
-            "size": self._size,
-        }
-
-
-def make_senders(mode: NotificationMode, new_worker: Callable[[], Worker]) -> ThreadPool | Transient:
-    """Make the senders of a notification mode."""
-    if mode.name == "transient":
-        return Transient(new_worker)
-    if mode.name == "persistent":
-        return ThreadPool(None, 1, new_worker)
-    return ThreadPool(mode.queue, mode.workers, new_worker)

@@ -1,4 +1,4 @@
-"""The HTTP server: gevent's own, with Orion's behaviour when descriptors run out or pass 1023."""
+"""The HTTP server: gevent's own, with Orion's behaviour when there are too many descriptors, clients or threads."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 
 import gevent
 from gevent.pywsgi import WSGIServer
+
+from rehearsal.options import Options
+from rehearsal.threads import Thread
 
 FD_SETSIZE = 1024  # sys/select.h: what select() can watch
 RETRY = 0.1  # s between two tries to accept while no descriptor is free
@@ -18,14 +21,21 @@ Application = Callable[[dict[str, Any], Callable[..., object]], Iterable[bytes]]
 
 
 class Server(WSGIServer):
-    """Serves connections for as long as their clients like, quietly."""
+    """Serves connections for as long as their clients like, quietly.
 
-    backlog = socket.SOMAXCONN
+    Without `-reqPoolSize` each has a thread, and what is above `-maxConnections` is closed at once; with it there are
+    so many threads for all, and what is above waits in the kernel's queue. So it is with libmicrohttpd in Orion 4.7.0.
+    """
 
-    def __init__(self, address: tuple[str, int], application: Application, legacy_select: bool) -> None:
-        super().__init__(address, application, log=None, error_log=None)
-        self._legacy_select = legacy_select
+    def __init__(self, options: Options, application: Application) -> None:
+        self._legacy_select, self._most = options.legacy_select, options.max_connections
+        self._threads: dict[socket.socket, Thread] = {}
+        self._pool = [Thread() for _ in range(options.request_pool)]
         self._said = -1.0
+        self.backlog = options.backlog
+        address = (options.address, options.port)
+        spawn: int | Literal["default"] = self._most if self._pool else "default"  # as many at a time, or any number
+        super().__init__(address, application, log=None, error_log=None, spawn=spawn)
 
     def do_read(self) -> tuple[Any, Any] | None:  # type: ignore[override]  # gevent's may return None too
         """Accept a connection; None when there is none to serve."""
@@ -36,10 +46,32 @@ class Server(WSGIServer):
                 raise
             self._pause(error)
             return None
-        if accepted and self._legacy_select and accepted[0].fileno() >= FD_SETSIZE:
+        if accepted and not self._admits(accepted[0]):
             accepted[0].close()
             return None
         return accepted
+
+    def _admits(self, connection: socket.socket) -> bool:
+        """Tell whether a new connection can be served; if so it has its thread."""
+        if self._legacy_select and connection.fileno() >= FD_SETSIZE:
+            return False
+        if self._pool:
+            return True
+        if len(self._threads) >= self._most:
+            return False
+        try:
+            self._threads[connection] = Thread()
+        except RuntimeError:
+            return False
+        return True
+
+    def handle(self, connection: socket.socket, address: Any) -> None:
+        """Serve a connection to its end."""
+        try:
+            super().handle(connection, address)
+        finally:
+            if thread := self._threads.pop(connection, None):
+                thread.end()
 
     def _pause(self, error: OSError) -> None:
         """Leave the waiting connections to the kernel for a while: to be told of them at once would be to spin."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 Document = dict[str, Any]
@@ -40,6 +43,8 @@ class Subscription:
     watched: frozenset[str]
     notified: tuple[str, ...]
     url: str
+    status: str
+    max_fails: int
 
     @classmethod
     def from_document(cls, service: str, document: Mapping[str, Any]) -> Subscription:
@@ -49,25 +54,57 @@ class Subscription:
             service=service,
             service_path=document["servicePath"],
             subjects=tuple(
-                Subject(e["id"], e["isPattern"] == "true", e.get("type", ""), e.get("isTypePattern", False))
+                Subject(e["id"], _is_true(e["isPattern"]), e.get("type", ""), e.get("isTypePattern", False))
                 for e in document["entities"]
             ),
             watched=frozenset(document["conditions"]),
             notified=tuple(document["attrs"]),
             url=document["reference"],
+            status=document["status"],
+            max_fails=document.get("maxFailsLimit", -1),
         )
 
     def matches(self, service: str, service_path: str, entity_id: str, entity_type: str, changed: set[str]) -> bool:
         """Tell whether a change of the attributes `changed` of an entity is to be notified."""
         return (
             self.service == service
+            and self.status == "active"
             and (not self.watched or not self.watched.isdisjoint(changed))
             and path_matches(self.service_path, service_path)
             and any(subject.matches(entity_id, entity_type) for subject in self.subjects)
         )
 
 
-PROJECTION = ("servicePath", "entities", "conditions", "attrs", "reference")
+PROJECTION = ("servicePath", "entities", "conditions", "attrs", "reference", "status", "maxFailsLimit")
+
+
+def _is_true(value: bool | str) -> bool:
+    return value in (True, "true")  # Orion 3 wrote a text
+
+
+@dataclass
+class History:
+    """What the cache knows of a subscription's notifications. Times in s since the epoch."""
+
+    sent: int = 0
+    last_sent: float = 0.0
+    last_success: float = 0.0
+    last_failure: float = 0.0
+    fails: int = 0  # in a row
+
+    def shown(self) -> Document:
+        """Return it as GET /v2/subscriptions has it."""
+        moments = {
+            "lastNotification": self.last_sent,
+            "lastFailure": self.last_failure,
+            "lastSuccess": self.last_success,
+        }
+        counts = {"timesSent": self.sent, "failsCounter": self.fails}
+        return {name: count for name, count in counts.items() if count} | {
+            name: datetime.fromtimestamp(int(moment), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+            for name, moment in moments.items()
+            if moment
+        }
 
 
 def path_matches(wanted: str, actual: str) -> bool:
@@ -83,6 +120,7 @@ class Cache:
 
     def __init__(self) -> None:
         self._items: dict[str, Subscription] = {}
+        self.histories: defaultdict[str, History] = defaultdict(History)
         self._refreshes = self._inserts = self._removes = self._updates = 0
 
     def matching(
@@ -95,6 +133,10 @@ class Cache:
             if item.matches(service, service_path, entity_id, entity_type, changed)
         ]
 
+    def get(self, subscription_id: str) -> Subscription | None:
+        """Return a subscription; None when it is not cached."""
+        return self._items.get(subscription_id)
+
     def put(self, item: Subscription) -> None:
         """Add or replace a subscription."""
         before = self._items.get(item.id)
@@ -104,6 +146,27 @@ class Cache:
             self._updates += 1
         self._items[item.id] = item
 
+    def remove(self, subscription_id: str) -> None:
+        """Forget a subscription."""
+        self.histories.pop(subscription_id, None)
+        if self._items.pop(subscription_id, None):
+            self._removes += 1
+
+    def told(self, item: Subscription, is_answered: bool, fails_before: int) -> bool:
+        """Note how a notification ended; tell whether the subscription is inactive from now on.
+
+        So it is when it failed that had failed maxFailsLimit times before (subNotificationErrorStatus in Orion 4.7.0).
+        """
+        history = self.histories[item.id]
+        if is_answered:
+            history.fails, history.last_success = 0, time.time()
+            return False
+        history.fails, history.last_failure = history.fails + 1, time.time()
+        if not 0 < item.max_fails <= fails_before or item.id not in self._items:
+            return False
+        self._items[item.id] = replace(item, status="inactive")
+        return True
+
     def refresh(self, stored: Iterable[Subscription]) -> None:
         """Take over what is stored. `stored` may yield to other greenlets: what they put meanwhile is kept."""
         gone = set(self._items)
@@ -111,7 +174,8 @@ class Cache:
             self.put(item)
             gone.discard(item.id)
         for key in gone:
-            del self._items[key]
+            self._items.pop(key, None)
+            self.histories.pop(key, None)
         self._removes += len(gone)
         self._refreshes += 1
 

@@ -12,7 +12,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from scenario.verdict.causes import CAUSES, Cause
+from scenario.verdict.causes import CAUSES
+from scenario.verdict.causes.cause import Cause
 from tests.support.processes import ROOT
 
 SUBSCRIPTIONS = 350

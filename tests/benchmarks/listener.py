@@ -1,6 +1,7 @@
 """What holding costs: our listener beside the original's way on Go's net/http, and 50,000 connections held at once.
 
     python -m tests.benchmarks.listener --peer slow_listener.go      (or SLOW_LISTENER_GO=slow_listener.go)
+    python -m tests.benchmarks.listener --before FOLDER              (ours of another checkout of this repository)
 
 Prints medians of 5 alternating rounds of 5,000 notifications, each on its own connection, and their ratios:
     bytes per held connection    growth of the resident memory while all are held
@@ -28,17 +29,12 @@ from typing import NamedTuple
 
 import psutil
 
-from tests.support.listener import Listener, close_all, read_answer, start
-from tests.support.processes import Process, Processes
+from tests.support.listener import Listener, close_all, notification, read_answer, start
+from tests.support.processes import ROOT, Process, Processes
 
-NOTIFICATION = (
-    b"POST /notify HTTP/1.1\r\nHost: localhost:8091\r\nUser-Agent: orion/3.10.1 libcurl/7.88.1\r\n"
-    b"Fiware-Service: facts\r\nFiware-Servicepath: /test\r\nAccept: application/json\r\nContent-Length: 143\r\n"
-    b"Content-Type: application/json; charset=utf-8\r\n"
-    b"Fiware-Correlator: 06f29bc8-e6eb-11f1-8533-02fc00000001; cbnotif=1\r\nNgsiv2-AttrsFormat: normalized\r\n\r\n"
-) + b"x" * 143
 DELAY = 3  # seconds: all connections are to be there before the first answer
 ROUNDS, NUMBER, MANY = 5, 5000, 50_000
+HEALTHY = 100  # connections
 BOUNDS = {"bytes per held connection": 1 / 20, "CPU per 1,000 notifications": 0.7, "taking 5,000 connections": 1.0}
 
 
@@ -54,9 +50,9 @@ def measure(process: Process, port: int) -> Sample:
     """Let the listener at `port` hold NUMBER notifications until it answers, and stop it."""
     server = psutil.Process(process.pid)
     time.sleep(0.3)  # its start is not to be counted
-    before, cpu, opened = server.memory_info().rss, sum(server.cpu_times()[:2]), descriptors(process.pid)
+    before, cpu, opened = server.memory_info().rss, cpu_seconds(process.pid), descriptors(process.pid)
     begun = time.monotonic()
-    connections = [notify(port) for _ in range(NUMBER)]
+    connections = [notify(port, subscription) for subscription in range(NUMBER)]
     while descriptors(process.pid) < opened + NUMBER:
         time.sleep(0.0005)
     taken = time.monotonic() - begun
@@ -66,16 +62,22 @@ def measure(process: Process, port: int) -> Sample:
         read_answer(connection)
     close_all(connections)
     time.sleep(0.5)
-    cpu = sum(server.cpu_times()[:2]) - cpu
+    cpu = cpu_seconds(process.pid) - cpu
     process.stop()
     return Sample(size, cpu / NUMBER * 1000, taken)
 
 
-def notify(port: int, host: str = "127.0.0.1") -> socket.socket:
+def notify(port: int, subscription: int, host: str = "127.0.0.1") -> socket.socket:
     """Return a connection that has sent a notification."""
     connection = socket.create_connection((host, port), timeout=60)
-    connection.sendall(NOTIFICATION)
+    connection.sendall(notification(subscription))
     return connection
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return what all threads of a process have spent; times(2) counts in steps of 10 ms only."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text(encoding="ascii").split()[0]) for thread in threads) / 1e9
 
 
 def descriptors(pid: int) -> int:
@@ -107,9 +109,9 @@ def start_peer(processes: Processes, program: Path) -> tuple[Process, int]:
     raise AssertionError(f"{program} does not listen")
 
 
-def start_ours(processes: Processes) -> tuple[Process, int]:
+def start_ours(processes: Processes, checkout: Path = ROOT) -> tuple[Process, int]:
     """Start our listener on a free port."""
-    listener = start(processes, "-delay", f"{DELAY}s")
+    listener = start(processes, "-delay", f"{DELAY}s", checkout=checkout)
     return listener.process, listener.ports[0]
 
 
@@ -124,14 +126,37 @@ def compare(starters: dict[str, Callable[[], tuple[Process, int]]]) -> bool:
     }
     kept = True
     for row, (what, bound) in enumerate(BOUNDS.items()):
-        values = [medians[name][row] for name in starters]
-        line = f"{what:<28}" + "".join(f"  {name} {value:9.3f}" for name, value in zip(starters, values, strict=True))
-        if len(values) == 2:
-            ratio = values[0] / values[1]
-            kept &= ratio <= bound
-            line += f"  ratio {ratio:.3f} (bound {bound:.3f})"
+        ours = medians["ours"][row]
+        line = f"{what:<28}  ours {ours:9.3f}"
+        for name in list(medians)[1:]:
+            line += f"  {name} {medians[name][row]:9.3f} ratio {ours / medians[name][row]:.3f}"
+        if "peer" in medians:
+            kept &= ours / medians["peer"][row] <= bound
+            line += f" (bound {bound:.3f})"
         print(line, flush=True)
     return kept
+
+
+def answer_at_once(listeners: dict[str, Listener]) -> None:
+    """Print the CPU of a notification of a healthy subscriber, in us, of each listener in turn; who asks, asks too."""
+    spent: dict[str, list[float]] = {name: [] for name in listeners}
+    for _ in range(ROUNDS):
+        for name, listener in listeners.items():
+            before = cpu_seconds(listener.process.pid)
+            peers = [listener.connect() for _ in range(HEALTHY)]
+            for number in range(NUMBER // HEALTHY):
+                for subscription, peer in enumerate(peers):
+                    peer.sendall(notification(subscription, number, "/healthy"))
+                for peer in peers:
+                    peer.recv(1000)
+                if number % 10 == 0:  # the arrivals of 100 ms at 10,000 per second
+                    listener.get("/-/healthy?after=0" if name == "ours" else "/-/stats")
+            close_all(peers)
+            spent[name].append((cpu_seconds(listener.process.pid) - before) / NUMBER * 1e6)
+    medians = {name: statistics.median(values) for name, values in spent.items()}
+    line = "".join(f"  {name} {value:.1f} us" for name, value in medians.items())
+    ratios = [f" ratio {medians['ours'] / value:.3f}" for value in list(medians.values())[1:]]
+    print(f"a healthy notification{line}{''.join(ratios)}; 10,000 a second: {medians['ours']:.0f} % of a core")
 
 
 def hold_many(processes: Processes) -> bool:
@@ -162,7 +187,8 @@ def hold_many(processes: Processes) -> bool:
 def hold_some(listener: Listener, address: int, number: int) -> int:
     """In a child process: hold `number` connections to 127.0.0.`address` until all are answered."""
     try:
-        connections = [notify(listener.ports[0], f"127.0.0.{address}") for _ in range(number)]
+        host, first = f"127.0.0.{address}", address * number
+        connections = [notify(listener.ports[0], first + offset, host) for offset in range(number)]
         for connection in connections:
             connection.settimeout(300)
             read_answer(connection)
@@ -190,6 +216,7 @@ def main() -> int:
     """Measure, print, return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", default=os.environ.get("SLOW_LISTENER_GO", ""), help="Go source of the peer")
+    parser.add_argument("--before", type=Path, help="another checkout of this repository")
     arguments = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -198,8 +225,14 @@ def main() -> int:
         try:
             starters = {"ours": lambda: start_ours(processes)}
             program = build(arguments.peer, Path(folder))
+            if arguments.before:
+                starters["before"] = lambda: start_ours(processes, arguments.before)
             if program:
                 starters["peer"] = lambda: start_peer(processes, program)
+            healthy = {"ours": start(processes)}
+            if arguments.before:
+                healthy["before"] = start(processes, checkout=arguments.before)
+            answer_at_once(healthy)
             kept = [compare(starters), hold_many(processes)]
         finally:
             processes.close()

@@ -1,4 +1,4 @@
-"""The README's chapter on several hosts, word for word: each of its commands on a host of its own."""
+"""docs/several-hosts.md, word for word: each of its commands on a host of its own."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _PROGRAMS = {  # on the hosts' PATH; what this machine need not have is stood in
 
 @cache
 def _chapter() -> list[tuple[list[str], str]]:
-    """Return the chapter's commands in its order, each with the words that say on which hosts."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Several processes, several hosts\n")[2]
+    """Return the page's commands in its order, each with the words that say on which hosts."""
+    text = (ROOT / "docs" / "several-hosts.md").read_text(encoding="utf-8")
     code = "\n".join(re.findall(r"^    (.*)", text.partition("\n## ")[0], re.MULTILINE)).replace("\\\n", "")
     blocks = [block.partition("\n") for block in re.split(r"^# ", code, flags=re.MULTILINE)[1:]]
     return [(re.split(r"[,:]", title)[0].split(), line) for title, _, lines in blocks for line in lines.splitlines()]
 
 
 def commands(host: str, *words: str) -> list[str]:
-    """Return the chapter's commands for a host that have one of `words` in them."""
+    """Return the page's commands for a host that have one of `words` in them."""
     return [line for hosts, line in _chapter() if host in hosts and any(word in line for word in words)]
 
 
 class Deployment(Stack):
-    """Starts the parts as the chapter says, smaller and shorter, from one folder that is laid out as the README's."""
+    """Starts the parts as the page says, smaller and shorter, from one folder that is laid out as the README's."""
 
     def __init__(self, hosts: Hosts, processes: Processes, folder: Path) -> None:
         super().__init__(processes, "", folder)
@@ -56,7 +56,7 @@ class Deployment(Stack):
             (folder / name).symlink_to(sys.prefix)
 
     def run(self, host: str, *words: str, more: Sequence[object] = (), on: str = "") -> Process:
-        """Run the chapter's commands for `host` with one of `words`, on it or another; `more` goes to the last one."""
+        """Run the page's commands for `host` with one of `words`, on it or another; `more` goes to the last one."""
         *before, last = commands(host, *words)
         script = "\n".join([*before, f"exec {last} {shlex.join(map(str, more))}"])
         script = re.sub(r"(listener\d):8090", self._where, script)
@@ -71,7 +71,9 @@ class Deployment(Stack):
         few = ("--name", self.broker_name, "-notificationMode", mode, *dbhost)
         self.broker = self._serve("orion", "contextBroker", "-localIp", "-port", *few)
         self.broker_port = self.ports["orion"]
-        self.inspector = self._serve("orion", "inspector", "--host", "--port", on=inspector_on)
+        self.inspector = self._serve(
+            *("orion", "inspector", "--host", "--port", "--process-name", self.broker_name), on=inspector_on
+        )
         self.inspector_port = self.ports["orion"]
         short = ("-delay", delay, "-stats", "200ms", "-timeout", "1s")
         self.listeners = [self._serve(name, "listener", "-host", "-port", *short) for name in LISTENERS]
@@ -103,7 +105,7 @@ class Deployment(Stack):
         }
         return [
             *("--subscriptions", SUBSCRIPTIONS, "--baseline", 1, "--duration", "10s", "--service", self.service),
-            *("--process-name", self.broker_name, "--report-log", self.report_log),
+            *("--report-log", self.report_log),
             *self._local(*(word for option in elsewhere.items() for word in option)),
         ]
 

@@ -1,0 +1,96 @@
+"""Which subscriptions were notified of which update, and which of them twice, over all processes of a listener.
+
+A notification tells its subscription in `subscriptionId`, and its update in the entity's attribute `number`: decimal
+digits, best as Text, for a broker may change a float. The number grows with each update, beyond the end of a run.
+Only the begin of the body is looked at, and it is not parsed: that would cost more than holding the notification.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from collections import Counter
+from functools import cache
+from itertools import chain
+
+UPDATES = 8  # the newest ones are remembered
+IDS = 1 << 18  # notifications of one update that are remembered
+SUBSCRIPTION = re.compile(rb'"subscriptionId"\s{0,9}:\s{0,9}"([^"]{1,256})"')
+_NUMBER, _COUNT, _FIRST = 0, 1, 2  # cells of one update in one process; from the last one on subscriptions
+
+
+@cache
+def attribute(name: str) -> re.Pattern[bytes]:
+    """Return what finds the number in an attribute's value: as NGSIv2, NGSI-LD or keyValues show it."""
+    value = rb'(?:\{[^{}]{0,99}?"value"\s{0,9}:\s{0,9})?"?(\d{1,18})(?![\w.])'
+    return re.compile(rb'"%b"\s{0,9}:\s{0,9}%b' % (name.encode(), value))
+
+
+def subscription_of(body: bytes) -> int | None:
+    """Return a number that stands for the notification's subscription, the same one in all processes of a listener."""
+    found = SUBSCRIPTION.search(body)
+    return hash(found[1]) if found else None
+
+
+def number_of(body: bytes, name: str = "number") -> int | None:
+    """Return the number in the value of an attribute, None when there is none."""
+    found = attribute(name).search(body)
+    return int(found[1]) if found else None
+
+
+class Notified:
+    """What all processes noted, in shared memory, 8 bytes for a notification; made before they are forked."""
+
+    def __init__(self, processes: int) -> None:
+        self._ids = IDS // processes
+        self._size = _FIRST + self._ids
+        self._cells = memoryview(mmap.mmap(-1, 8 * processes * UPDATES * self._size)).cast("q")
+        self._starts = range(0, len(self._cells), UPDATES * self._size)
+        self._told: dict[int, dict[str, int]] = {}
+
+    def note(self, process: int, body: bytes) -> bool:
+        """Note what process number `process` received; tell whether that told its update and its subscription."""
+        number, subscription = number_of(body), subscription_of(body)
+        if number is None or subscription is None:
+            return False
+        cells, at = self._cells, self._at(process, number)
+        if cells[at] != number:
+            if number < cells[at]:  # at least UPDATES updates later than the others
+                return True
+            cells[at + _COUNT] = 0
+            cells[at] = number
+        count = cells[at + _COUNT]
+        if count < self._ids:
+            cells[at + _FIRST + count] = subscription
+        cells[at + _COUNT] = count + 1
+        return True
+
+    def newest(self) -> dict[str, int] | None:
+        """Return what `all` tells of the newest update; None before the first one."""
+        number = max(self._cells[:: self._size])
+        return self._tell(number) if number else None
+
+    def all(self) -> list[dict[str, int]]:
+        """Return what is known of each update that is remembered, the oldest first.
+
+        `notifications` of the `update`, `subscriptions` that had one or more, those of them that had more (`doubled`),
+        and notifications whose subscription was `forgotten`, for there were too many: 0 when the others are exact.
+        """
+        return [self._tell(number) for number in sorted(set(self._cells[:: self._size])) if number]
+
+    def _at(self, process: int, number: int) -> int:
+        return self._starts[process] + number % UPDATES * self._size
+
+    def _tell(self, number: int) -> dict[str, int]:
+        mine = [at for process in range(len(self._starts)) if self._cells[at := self._at(process, number)] == number]
+        counts = [self._cells[at + _COUNT] for at in mine]
+        told = self._told.get(number)
+        if told and told["notifications"] == sum(counts):
+            return told
+        starts = [at + _FIRST for at in mine]
+        logs = [self._cells[start : start + min(count, self._ids)] for start, count in zip(starts, counts, strict=True)]
+        known, subscriptions = sum(map(len, logs)), len(set(chain(*logs)))
+        doubled = sum(times > 1 for times in Counter(chain(*logs)).values()) if subscriptions < known else 0
+        told = {"update": number, "notifications": sum(counts), "subscriptions": subscriptions, "doubled": doubled}
+        self._told = {**dict(list(self._told.items())[-UPDATES:]), number: told | {"forgotten": sum(counts) - known}}
+        return self._told[number]

@@ -1,0 +1,98 @@
+"""What the inspector tells of the broker's process."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import Annotated
+
+import msgspec
+
+from scenario.peers.answers import Count
+from scenario.settings.values import MONGO_PORT
+
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class ListenerPorts(msgspec.Struct, frozen=True):
+    """Local ports of the connections to the listeners."""
+
+    count: Count
+    span: Count  # from the lowest of them to the highest
+    taken: Count  # of that span, by anyone on the host
+
+
+class Remote(msgspec.Struct, frozen=True):
+    """An address that connections lead to, and how many by TCP state."""
+
+    ip: str
+    port: Count
+    states: dict[str, Count]
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """A limit, what is used of it (threads, or bytes), and where it is set: a file, a sysctl, `ulimit -u`."""
+
+    where: str
+    limit: Count
+    used: Count
+
+    def remedy(self, threads: int) -> str:
+        """Return what lets the broker have so many threads."""
+        if self.where.startswith("ulimit"):
+            return f"start the broker after ulimit -u {threads}"
+        if self.where.startswith("sysctl"):
+            return f"{self.where}={threads}, or more for what else runs there"
+        unit = (*self.where.split("/"), "")[-3]
+        if unit.endswith((".service", ".slice", ".scope")):
+            return f"systemctl set-property {unit} TasksMax={threads}"
+        return f"raise {self.where}; a container's is --pids-limit {threads}"
+
+
+class Inspection(msgspec.Struct, frozen=True, kw_only=True):
+    """The broker's process, as `connection_inspector.inspect` tells of it, which says what each is.
+
+    Connections by TCP state; memory in bytes; None: not to be had, or no limit. Counters run since the start of what
+    they count for: the process, its control group, the host. What has a default was not always told.
+    """
+
+    states: dict[str, Count]
+    inbound: dict[str, Count] = {}
+    to_listeners: dict[str, Count]
+    others: tuple[Remote, ...] = ()  # neither inbound nor to the listeners
+    listener_ports: ListenerPorts
+    listen_queue: Count | None = None  # connections that wait to be accepted at the broker's port
+    listen_backlog: Count | None = None  # and how many may
+    also_listening: tuple[Count, ...] = ()  # pids of others at the broker's port; 0: hidden
+    fds: Count
+    free_below_1024: Count  # descriptor numbers
+    nofile: Count | None  # the soft limit
+    state: str = ""  # as ps(1) has it: R, S, D, T
+    cpu_seconds: Seconds | None = None
+    cpus: Seconds | None = None  # that it may use
+    throttled_seconds: Seconds | None = None
+    throttled_periods: Count | None = None
+    host_idle_seconds: Seconds | None = None  # of all its CPUs
+    threads: Count
+    threads_limits: tuple[Limit, ...] = ()  # that with the fewest left comes first
+    threads_refused: Count | None = None  # by a limit of its control group
+    rss: Count
+    memory_limits: tuple[Limit, ...] = ()  # that with the least left comes first
+    oom_kills: Count | None = None  # in its control group
+    host_oom_kills: Count | None = None
+    listen_overflows: Count | None = None  # the last four of its network namespace
+    listen_drops: Count | None = None
+    retransmits: Count | None = None
+    resets: Count | None = None
+    pid: Count
+    name: str
+    command_line: tuple[str, ...]
+    started: float  # s since 1970
+    ephemeral_ports: tuple[Count, Count] | None  # lowest and highest for outgoing connections
+
+    @property
+    def to_database(self) -> int:
+        """Established connections to the port of a server that -dbhost or -dbURI names, or to MongoDB's own."""
+        named = [value for word, value in pairwise(self.command_line) if word in ("-dbhost", "-dbURI")]
+        ports = set(map(int, re.findall(r":(\d+)(?=[,/?]|$)", ",".join(named)))) or {MONGO_PORT}
+        return sum(remote.states.get("ESTABLISHED", 0) for remote in self.others if remote.port in ports)

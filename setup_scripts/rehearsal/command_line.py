@@ -1,0 +1,188 @@
+"""Orion's command line, one dash and all, and the rehearsal's own options (two dashes)."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import socket
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from rehearsal.leaks import KINDS
+from rehearsal.options import FailEvery, FlowControl, NotificationMode, Options, PoolSize
+
+# Flags of Orion's manual that change nothing here: accepted, ignored.
+_IGNORED_FLAGS = (
+    "fg ipv4 statTiming statSemWait statCounters logAppend logSummary logForHumans disableFileLog disableMetrics "
+    "insecureNotif logDeprecate dbDisableRetryWrites"
+)
+_IGNORED_VALUES = (
+    "reqMutexPolicy writeConcern reqTimeout dbTimeout logDir logLevel t logLineMaxSize "
+    "logInfoPayloadMaxSize connectionMemory inReqPayloadMaxSize outReqMsgMaxSize corsOrigin corsMaxAge "
+    "pidpath cprForwardLimit"
+)
+_ERRORS = {str(status.value) for status in HTTPStatus if status >= 400}
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    """Read the command line (None: the process's own); a wrong one ends the process with code 2 and one sentence."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.notifFlowControl and given.notificationMode.name != "threadpool":
+        parser.error("argument -notifFlowControl: needs -notificationMode threadpool")
+    if given.sender_processes > 1 and given.notificationMode.name != "threadpool":
+        parser.error("argument --sender-processes: needs -notificationMode threadpool")
+    return Options(
+        address=given.localIp,
+        port=given.port,
+        mongo=given.dbhost,
+        pool_size=given.dbPoolSize,
+        multiservice=given.multiservice,
+        max_connections=given.maxConnections,
+        request_pool=given.reqPoolSize,
+        mode=given.notificationMode,
+        flow_control=given.notifFlowControl,
+        sender_processes=given.sender_processes,
+        notify_timeout=given.httpTimeout / 1000,
+        refresh_interval=given.subCacheIval,
+        show_queue=given.statNotifQueue and given.notificationMode.name == "threadpool",
+        name=given.name,
+        nofile=given.nofile,
+        backlog=given.backlog,
+        legacy_select=given.legacy_select,
+        wakeup_pairs=not given.old_libcurl,
+        fail_subscriptions=given.fail_subscriptions,
+        ports=given.ports,
+        slow=given.slow / 1000,
+        crash_after=given.crash_after,
+        burn=given.burn,
+        deaf=given.deaf,
+        null_connection=given.null_connection,
+        max_fails=given.max_fails,
+        flow_control_always=given.flow_control_always,
+        restart=given.restart,
+        leak=given.leak,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rehearsal_broker.py", description=__doc__, allow_abbrev=False)
+    add = parser.add_argument
+    add("-port", type=_Whole(0, 65535), default=1026, help="0: a free one (default: 1026)")
+    add("-localIp", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    database = "MongoDB: host[:port] for -dbhost, mongodb:// for -dbURI, Orion's own since 4.0 (default: localhost)"
+    add("-dbhost", "-dbURI", default="localhost", metavar="MONGODB", help=database)
+    add("-dbPoolSize", type=_Whole(1, 1000), default=10, help="connections to MongoDB (default: 10)")
+    add("-multiservice", action="store_true", help="a database per service: orion-<service>")
+    add(
+        "-notificationMode",
+        type=_mode,
+        default=NotificationMode("transient"),
+        metavar="MODE",
+        help="transient (default), persistent or threadpool[:QUEUE:WORKERS[,SERVICE:QUEUE:WORKERS...]]",
+    )
+    add("-notifFlowControl", type=_flow_control, metavar="GAUGE:STEP:LONGEST", help="as Orion's; times in ms")
+    add("-maxConnections", type=_Whole(1, 2**31), default=1020, help="of clients at one time (default: 1020)")
+    add("-reqPoolSize", type=_Whole(0, 1000), default=0, help="threads for all clients (default 0: one for each)")
+    add("-httpTimeout", type=_Whole(1, 2**31), default=5000, help="ms a listener has for its answer (default: 5000)")
+    add("-subCacheIval", type=_Whole(1, 2**31), default=60, help="s between refreshes of the cache (default: 60)")
+    add("-statNotifQueue", action="store_true", help="show notifQueue in /statistics (threadpool only)")
+    _add_own(parser)
+    for flag in _IGNORED_FLAGS.split():
+        add(f"-{flag}", action="store_true", help=argparse.SUPPRESS)
+    for flag in _IGNORED_VALUES.split():
+        add(f"-{flag}", help=argparse.SUPPRESS)
+    return parser
+
+
+def _add_own(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--sender-processes",
+        type=_Whole(1, 100),
+        default=1,
+        metavar="N",
+        help="processes over which the workers of threadpool are spread: each has its descriptors (default: 1)",
+    )
+    add("--name", default="contextBroker", help="the process's name, up to 15 characters (default: contextBroker)")
+    add("--nofile", type=_Whole(64, 2**31), help="descriptors the process may open (default: its hard limit)")
+    add("--legacy-select", action="store_true", help="close connections whose descriptor is 1024 or more")
+    add("--old-libcurl", action="store_true", help="no socket pair per worker, as before libcurl 7.68")
+    add("--fail-subscriptions", type=_fail, metavar="N:STATUS", help="answer every N-th creation with STATUS")
+    add(
+        "--ports",
+        type=_Whole(1, 10000),
+        help="local ports that notifications may use (Linux 6.3 or later; default: all)",
+    )
+    add(
+        "--slow",
+        type=_Whole(0, 60000),
+        default=0,
+        help="ms that GET /version waits from the first update on (default: 0)",
+    )
+    add("--burn", action="store_true", help="from the first update on all of a processor is spent, on nothing")
+    add("--deaf", action="store_true", help="from the first update on no connection is accepted any more")
+    add("--null-connection", action="store_true", help="never connect to MongoDB, as when it was started too early")
+    add("--backlog", type=_Whole(0, 65535), default=socket.SOMAXCONN, help="length of the listen queue")
+    add("--max-fails", type=_Whole(1, 2**31), default=-1, help="maxFailsLimit of subscriptions that name none")
+    add("--flow-control-always", action="store_true", help="as if each update had ?options=flowControl")
+    add("--crash-after", type=_Whole(0, 3600), help="s after the first update at which the process is killed")
+    add("--restart", action="store_true", help="start again after a crash, and on SIGHUP, on the same port")
+    add(
+        "--leak",
+        nargs="?",
+        const=KINDS[0],
+        choices=KINDS,
+        help=f"each notification that has ended leaves one behind, of these: {', '.join(KINDS)} (default: {KINDS[0]})",
+    )
+
+
+class _Whole:
+    """An argparse type: a whole number from `least` to `most`."""
+
+    def __init__(self, least: int, most: int) -> None:
+        self.least, self.most = least, most
+
+    def __call__(self, text: str) -> int:
+        if not (text.isdecimal() and self.least <= int(text) <= self.most):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {self.least} to {self.most}")
+        return int(text)
+
+
+def _mode(text: str) -> NotificationMode:
+    first, *others = text.split(",")
+    if text in ("transient", "persistent"):
+        return NotificationMode(text)
+    try:
+        name, usual = _pool("threadpool:100:10" if first == "threadpool" else first)
+        services = dict(map(_pool, others))
+    except ValueError:
+        name, usual, services = "", PoolSize(None, 0), {}
+    if name != "threadpool":
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not transient, persistent or threadpool:QUEUE:WORKERS[,SERVICE:QUEUE:WORKERS...]"
+        )
+    return NotificationMode(name, usual, services)
+
+
+def _pool(text: str) -> tuple[str, PoolSize]:
+    """Read NAME:QUEUE:WORKERS; ValueError: it is none."""
+    name, queue, workers = text.split(":")
+    if not (name and int(queue) > 0 and int(workers) > 0):
+        raise ValueError
+    return name, PoolSize(int(queue), int(workers))
+
+
+def _flow_control(text: str) -> FlowControl:
+    if found := re.fullmatch(r"(0|1|[01]?\.\d+):([1-9]\d*):([1-9]\d*)", text):
+        gauge, step, longest = map(float, found.groups())
+        if gauge <= 1:
+            return FlowControl(gauge, step / 1000, longest / 1000)
+    raise argparse.ArgumentTypeError(f"{text!r} is not GAUGE:STEP:LONGEST with a gauge from 0 to 1 and times in ms")
+
+
+def _fail(text: str) -> FailEvery:
+    match text.split(":"):
+        case [nth, status] if nth.isdecimal() and int(nth) and status in _ERRORS:
+            return FailEvery(int(nth), int(status))
+    raise argparse.ArgumentTypeError(f"{text!r} is not N:STATUS with the status of an error, as in 7:503")

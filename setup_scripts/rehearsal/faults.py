@@ -1,0 +1,32 @@
+"""What goes wrong with the broker itself from the first update on, when it was asked to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import gevent
+
+from rehearsal.options import Options
+from rehearsal.server import Server
+
+SPELL = 1.5  # s of work between two turns of the event loop: more than the scenario lets an answer take
+
+
+def begin(options: Options, server: Server) -> None:
+    """Let it go wrong."""
+    if options.crash_after is not None:
+        gevent.spawn_later(options.crash_after, os.kill, os.getpid(), signal.SIGKILL)
+    if options.deaf:
+        server.stop_accepting()
+    if options.burn:
+        gevent.spawn(_burn)
+
+
+def _burn() -> None:
+    while True:
+        gevent.sleep(0.05)
+        end = time.process_time() + SPELL
+        while time.process_time() < end:
+            pass

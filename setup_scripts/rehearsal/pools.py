@@ -1,0 +1,154 @@
+"""What Orion has between an update and its notifications' workers: queues, pools of workers, counters, flow control."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import gevent
+from gevent.queue import Full, Queue
+
+from rehearsal.notifications import Notification, Sender, Worker
+from rehearsal.options import FlowControl, NotificationMode, PoolSize
+
+Told = Callable[[bool], None]  # whether a notification was answered
+
+
+class Senders(Protocol):
+    """Who takes the notifications."""
+
+    def push(self, notification: Notification, told: Told) -> None:
+        """Send it some time, and tell whether there was an answer."""
+        ...
+
+    def queued(self, service: str) -> int:
+        """Return how many wait where a service's notifications do."""
+        ...
+
+
+class Transient:
+    """A worker made on the spot for each notification, ended with it; where no thread can be had it is lost."""
+
+    def __init__(self, new_worker: Callable[[], Worker]) -> None:
+        self._new_worker = new_worker
+
+    def push(self, notification: Notification, told: Told) -> None:
+        """Start a worker."""
+        try:
+            worker = self._new_worker()
+        except RuntimeError:
+            return
+        gevent.spawn(self._work, worker, notification, told)
+
+    def queued(self, service: str) -> int:
+        """Nothing waits."""
+        return 0
+
+    def _work(self, worker: Worker, notification: Notification, told: Told) -> None:
+        told(worker.send(notification))
+        worker.close()
+
+
+@dataclass
+class Counters:
+    """The block notifQueue of /statistics, over all pools. Times in s."""
+
+    accepted: int = 0
+    taken: int = 0
+    rejected: int = 0
+    sent_ok: int = 0
+    sent_error: int = 0
+    waited: float = 0.0
+    size: int = 0  # of the queue from which a worker took last, when it took
+
+    def block(self) -> dict[str, int | float]:
+        """Return it as Orion writes it."""
+        return {
+            "in": self.accepted,
+            "out": self.taken,
+            "reject": self.rejected,
+            "sentOk": self.sent_ok,
+            "sentError": self.sent_error,
+            "timeInQueue": round(self.waited, 9),
+            "avgTimeInQueue": round(self.waited / self.taken, 9) if self.taken else 0,
+            "size": self.size,
+        }
+
+
+class ThreadPool:
+    """Workers that take from one queue of at most `queue` notifications (None: no limit)."""
+
+    def __init__(self, size: PoolSize, new_worker: Callable[[], Sender], counters: Counters) -> None:
+        self._queue: Queue[tuple[float, Notification, Told]] = Queue(size.queue)
+        self._counters = counters
+        for _ in range(size.workers):
+            gevent.spawn(self._work, new_worker())
+
+    def __len__(self) -> int:
+        return self._queue.qsize()
+
+    def push(self, notification: Notification, told: Told) -> None:
+        """Queue a notification, or count it as rejected when the queue is full."""
+        if self._queue.full():
+            gevent.sleep(0)  # idle workers take first, as threads do
+        try:
+            self._queue.put_nowait((time.monotonic(), notification, told))
+        except Full:
+            self._counters.rejected += 1
+        else:
+            self._counters.accepted += 1
+
+    def _work(self, worker: Sender) -> None:
+        counters = self._counters
+        while True:
+            since, notification, told = self._queue.get()
+            counters.taken += 1
+            counters.size = len(self)
+            counters.waited += time.monotonic() - since
+            answered = worker.send(notification)
+            counters.sent_ok += answered
+            counters.sent_error += not answered
+            told(answered)
+
+
+@dataclass
+class ThreadPools:
+    """A pool for each service that has its own, and one for all others."""
+
+    usual: ThreadPool
+    by_service: dict[str, ThreadPool]
+    counters: Counters = field(default_factory=Counters)
+
+    @classmethod
+    def make(cls, mode: NotificationMode, new_worker: Callable[[], Sender]) -> ThreadPools:
+        """Start all workers. RuntimeError: not so many threads can be had."""
+        counters = Counters()
+        own = {service: ThreadPool(size, new_worker, counters) for service, size in mode.services.items()}
+        return cls(ThreadPool(mode.usual, new_worker, counters), own, counters)
+
+    def push(self, notification: Notification, told: Told) -> None:
+        """Queue a notification where its service has its workers."""
+        self._of(notification.service).push(notification, told)
+
+    def queued(self, service: str) -> int:
+        """Return how many wait where a service's notifications do."""
+        return len(self._of(service))
+
+    def _of(self, service: str) -> ThreadPool:
+        return self.by_service.get(service, self.usual)
+
+
+def make_senders(mode: NotificationMode, new_worker: Callable[[], Worker]) -> Senders:
+    """Make the senders of a notification mode."""
+    return Transient(new_worker) if mode.name == "transient" else ThreadPools.make(mode, new_worker)
+
+
+def hold_back(control: FlowControl, senders: Senders, service: str, queued_before: int, sent: int) -> None:
+    """Wait as Orion's flow control does: until the queue is near what it was before the update, or for too long."""
+    target = queued_before + int((1 - control.gauge) * sent)
+    waited = 0.0
+    while senders.queued(service) > target and waited <= control.longest:
+        gevent.sleep(control.step)
+        waited += control.step

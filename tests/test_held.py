@@ -1,0 +1,128 @@
+"""How many connections were held, by whichever count there is; what each cost; and what is at rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from scenario.run.records import IdleClients
+from scenario.run.results import Row
+from scenario.run.samples import ListenerSample
+from scenario.verdict.held import Hold, at_rest, established, fds_per_notification, held_per_row
+from tests.support.holds import TRIGGER, changed, healthy, options
+
+
+def counted(**fields: int | Callable[[Row], int | None] | None) -> Hold:
+    """Return a healthy hold with other figures in its connection samples: a value, or what makes one of the row."""
+
+    def change(row: Row) -> Row:
+        assert row.connections
+        figures = {name: field(row) if callable(field) else field for name, field in fields.items()}
+        return replace(row, connections=replace(row.connections, **figures))  # type: ignore[arg-type]
+
+    return changed(healthy(), change)
+
+
+def most(hold: Hold) -> int | None:
+    return max((held for held, _ in held_per_row(hold)), default=None)
+
+
+def test_rows_since_the_trigger() -> None:
+    seconds = [second for _, second in held_per_row(healthy())]
+    assert seconds == list(range(18))
+    assert [held for held, _ in held_per_row(healthy())] == [0] + [100] * 11 + [0] * 6
+
+
+def test_probes_that_come_and_go_are_not_held() -> None:
+    """The version probe's own connection was counted at once: 101 of 100."""
+    assert most(counted(established=lambda row: (row.established or 0) + row.second % 2)) == 100
+
+
+def test_left_over_from_before_is_not_held() -> None:
+    left = counted(to_listeners=lambda row: 7 + (100 if 0 < row.since_trigger < 12 else 0))
+    assert most(left) == 100
+    assert most(counted(to_listeners=lambda row: 7 if row.since_trigger < 5 else 0)) == 0
+
+
+def test_a_row_that_nobody_counted_is_left_out() -> None:
+    hold = counted(to_listeners=lambda row: None if row.since_trigger == 3 else 50 * (row.since_trigger > 0))
+    assert 3 not in [second for _, second in held_per_row(hold)]
+    assert most(hold) == 50
+
+
+def test_where_nobody_sees_the_way_to_the_listeners_all_that_is_established_counts() -> None:
+    for unseen in (None, 0):  # a proxy is in between: other addresses than the listeners'
+        assert most(counted(to_listeners=unseen)) == 100, "the idle clients are not held"
+    fewer = counted(to_listeners=0, established=lambda row: (row.established or 0) - 5 * (0 < row.since_trigger < 12))
+    assert most(fewer) == 95
+
+
+def test_what_the_listeners_never_saw_is_not_held() -> None:
+    """The listener was stopped before the trigger, and the idle clients came while the connections were counted."""
+    hold = changed(counted(to_listeners=0), lambda row: replace(row, listener=with_held(row, 0)))
+    assert most(hold) == 0
+    down = changed(hold, lambda row: row if row.since_trigger < 0 else replace(row, listener=with_held(row, None)))
+    assert most(down) == 0
+    untold = changed(counted(to_listeners=0), lambda row: replace(row, listener=with_held(row, None)))
+    assert most(untold) == 100, "another kind of receiver, behind a proxy"
+
+
+def with_held(row: Row, held: int | None) -> ListenerSample:
+    assert row.listener
+    return replace(row.listener, held=held)
+
+
+def test_nobody_counted() -> None:
+    assert held_per_row(changed(healthy(), lambda row: replace(row, connections=None))) == []
+    at_rest_only = changed(healthy(), lambda row: row if row.since_trigger < 0 else replace(row, connections=None))
+    assert held_per_row(at_rest_only) == []
+    not_at_rest = changed(healthy(), lambda row: row if row.since_trigger >= 0 else replace(row, connections=None))
+    assert held_per_row(not_at_rest) == [], "what was there before is not known"
+
+
+def test_without_connection_info_it_is_the_listeners_count() -> None:
+    blind = changed(healthy(), lambda row: replace(row, connections=None))
+    assert most(replace(blind, options=options(connection_info=False))) == 100
+    untold = changed(blind, lambda row: replace(row, listener=None))
+    assert held_per_row(replace(untold, options=options(connection_info=False))) == []
+
+
+@pytest.mark.parametrize(
+    ("idle", "second", "expected"),
+    [
+        (None, 1007, 122),
+        (IdleClients(1006.5, 10), 1006, 112),
+        (IdleClients(1006.5, 10), 1007, 112),
+        (IdleClients(1006.5, 10, 10, 1010.0), 1009, 112),
+        (IdleClients(1006.5, 10, 10, 1010.0), 1010, 122),  # they have let go
+    ],
+)
+def test_established_but_the_idle_clients(idle: IdleClients | None, second: int, expected: int) -> None:
+    hold = replace(healthy(), progress=replace(healthy().progress, idle=idle))
+    assert established(hold, next(row for row in hold.rows if row.second == second)) == expected
+
+
+def test_rest_is_the_median() -> None:
+    levels = {-3: 12, -2: 13, -1: 40}
+    hold = counted(established=lambda row: levels.get(row.since_trigger, 500))
+    assert at_rest(hold.rows, lambda row: row.established) == 13
+    assert at_rest(hold.rows, lambda _: None) is None
+    assert at_rest([], lambda _: 1) is None
+
+
+def test_what_a_connection_costs() -> None:
+    fds = 3  # the idle clients cost one each
+
+    def open_files(row: Row) -> int:
+        return 60 + fds * 100 * (0 < row.since_trigger < 12) + 10 * (row.second > 1006)
+
+    assert fds_per_notification(counted(fds=open_files).rows) == fds
+    unseen = counted(to_listeners=0, established=lambda row: 12 + 100 * (row.since_trigger > 0), fds=open_files)
+    assert fds_per_notification(unseen.rows) == fds
+    one_probe_more = counted(to_listeners=0, established=lambda row: 12 + (row.since_trigger == 2), fds=60)
+    assert fds_per_notification(one_probe_more.rows) == 0
+    assert fds_per_notification([row for row in healthy().rows if row.second < TRIGGER]) is None
+    assert fds_per_notification(counted(fds=None).rows) is None
+    assert fds_per_notification([]) is None

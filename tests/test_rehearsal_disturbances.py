@@ -1,0 +1,108 @@
+"""What rehearse.sh does to the parts from outside: signals in mid-run, and a network that resets or drops."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+
+import psutil
+import pytest
+
+from tests.support.listener import NOTIFICATION, Listener, start
+from tests.support.processes import Process, Processes
+from tests.support.rehearsal import eventually
+
+pytestmark = pytest.mark.timeout(30)
+
+
+def send_signals(processes: Processes, listener: Listener, *steps: str) -> Process:
+    return processes.start(
+        "python", "setup_scripts/rehearsal/signals.py", f"http://127.0.0.1:{listener.ports[0]}", *steps, name="signals"
+    )
+
+
+def relay(processes: Processes, listener: Listener, fault: str, after: float) -> int:
+    process = processes.start("python", "setup_scripts/rehearsal/relay.py", listener.ports[0], fault, str(after))
+    return int(process.wait_for(r"^relay listening on 127.0.0.1:(\d+)$")[1])
+
+
+def test_signals_come_after_the_first_notification(processes: Processes) -> None:
+    listener = start(processes, "-delay", "1m")
+    victim = processes.start("sleep", "60")
+    process = psutil.Process(victim.pid)
+    signals = send_signals(
+        processes, listener, f"0.5:STOP:{victim.pid}", f"1.5:CONT:{victim.pid}", f"2:KILL:{victim.pid}"
+    )
+    time.sleep(1.5)
+    assert process.status() == psutil.STATUS_SLEEPING
+    (held,) = listener.hold(1)
+    eventually(lambda: process.status() == psutil.STATUS_STOPPED, timeout=2)
+    eventually(lambda: process.status() == psutil.STATUS_SLEEPING, timeout=2)
+    assert victim.wait(2) == -9
+    assert signals.wait(2) == 0
+    held.close()
+
+
+def test_what_was_stopped_goes_on_when_the_rehearsal_ends(processes: Processes) -> None:
+    listener = start(processes, "-delay", "1m")
+    victim = processes.start("sleep", "60")
+    process = psutil.Process(victim.pid)
+    signals = send_signals(processes, listener, f"0:STOP:{victim.pid}", f"60:CONT:{victim.pid}")
+    (held,) = listener.hold(1)
+    eventually(lambda: process.status() == psutil.STATUS_STOPPED)
+    assert signals.stop() == 0
+    eventually(lambda: process.status() == psutil.STATUS_SLEEPING)
+    held.close()
+
+
+def test_a_network_that_resets(processes: Processes) -> None:
+    listener = start(processes, "-delay", "1m")
+    port = relay(processes, listener, "reset", 1)
+    before = listener.connect(port=port)  # nothing has begun before a notification
+    time.sleep(1.2)
+    connections = [listener.connect(NOTIFICATION, port=port) for _ in range(20)]
+    listener.wait_until(held=20)
+    for connection in (before, *connections):
+        connection.settimeout(3)
+        with pytest.raises(ConnectionResetError):
+            connection.recv(1)
+        connection.close()
+    listener.wait_until(held=0, abandoned=20)
+    with listener.connect(NOTIFICATION, port=port):
+        listener.wait_until(held=1)
+
+
+def test_a_network_that_is_out_for_a_while(processes: Processes) -> None:
+    listener = start(processes, "-delay", "1m")
+    port = relay(processes, listener, "outage", 1)
+    with listener.connect(NOTIFICATION, port=port) as held, pytest.raises(ConnectionResetError):
+        held.recv(1)
+    with pytest.raises(ConnectionResetError), listener.connect(NOTIFICATION, port=port) as refused:
+        refused.recv(1)
+    time.sleep(1.2)
+    with listener.connect(NOTIFICATION, port=port):
+        listener.wait_until(held=1)
+
+
+def test_a_network_that_drops(processes: Processes) -> None:
+    listener = start(processes, "-delay", "2s", "-timeout", "1s")
+    port = relay(processes, listener, "drop", 0.5)
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(listener.connect(NOTIFICATION, port=port)) for _ in range(20)]
+        listener.wait_until(received=20)
+        time.sleep(1.5)  # the listener has closed, too
+        for connection in connections:
+            connection.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                connection.recv(1)
+
+
+def test_a_network_that_is_well_until_then(processes: Processes) -> None:
+    listener = start(processes, "-delay", "0s")
+    port = relay(processes, listener, "reset", 60)
+    with listener.connect(NOTIFICATION, port=port) as connection:
+        assert connection.recv(15) == b"HTTP/1.1 200 OK"
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"GET /-/stats HTTP/1.1\r\nHost: l\r\nConnection: close\r\n\r\n")
+        assert b'"received"' in connection.makefile("rb").read()
