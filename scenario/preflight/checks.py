@@ -18,6 +18,7 @@ from scenario.preflight.client import client
 from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check
 from scenario.settings.options import Options
+from scenario.settings.secrets import shown
 
 FDS_PER_NOTIFICATION = 3
 SPARE = 200  # descriptors or threads, for everything but the notifications
@@ -32,7 +33,7 @@ Checks = Iterator[Check]
 
 def checks(found: Found) -> list[Check]:
     """Return the table: broker, process and its command line, limits, listeners, database, this process."""
-    return [check for look in _TABLE for check in look(found)]
+    return shown([check for look in _TABLE for check in look(found)])  # what the JSON of an answer stood for, too
 
 
 def require(table: Iterable[Check], force: bool = False) -> None:

@@ -15,10 +15,11 @@ Row, Step, Verdict                  what comes of them (scenario.run.results)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 from scenario.run.found import Found
 from scenario.run.results import Step, Verdict
-from scenario.run.samples import ClientSample, ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.run.samples import ClientSample, ConnectionSample, ListenerSample, QueueSample, Sample, VersionSample
 from scenario.run.schedule import Schedule
 
 
@@ -155,3 +156,6 @@ KINDS: dict[str, type] = {
         *(Ended, Unforeseen, Trouble, Interrupted, HoldEnded, RunEnded, Evidence, Step, Verdict),
     )
 }
+_OF_USERS = {Seeded, Update, IdleClients, *get_args(Sample), Unforeseen}
+# What a worker may send, which is whoever reaches the master's port: nothing that opens a file or ends a run
+KINDS_OF_WORKERS = {name: kind for name, kind in KINDS.items() if kind in _OF_USERS}
