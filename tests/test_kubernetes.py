@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import shutil
 import socket
 import subprocess
@@ -17,6 +19,7 @@ from tests.support.pods import PAUSE, Manifest, Pods
 from tests.support.processes import ROOT, Process, Processes
 
 FOLDER = ROOT / "setup_scripts" / "kubernetes"
+DOCS = ROOT / "docs" / "containers.md"
 SIDECAR = FOLDER / "sidecar" / "inspector.yaml"
 ORION = """
 apiVersion: apps/v1
@@ -112,8 +115,11 @@ def test_kubectl_patches_a_running_orion_to_the_same(tmp_path: Path) -> None:
 
 
 def test_the_token_is_a_secret(tmp_path: Path) -> None:
-    words = ("create", "secret", "generic", "inspector-token", "--from-literal=token=open sesame", "--dry-run=client")
-    secret = yaml.safe_load(kubectl(*words, "-o", "yaml"))
+    (create,) = re.findall(r"^ +kubectl (create secret .*)", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+    words = subprocess.run(
+        ["sh", "-c", f'printf "%s\\n" {create}'], capture_output=True, text=True, check=True, timeout=10
+    )
+    secret = yaml.safe_load(kubectl(*words.stdout.splitlines(), "--dry-run=client", "-o", "yaml"))
     run = only(everything(), "Job", "connections-stress-test")["spec"]["template"]["spec"]["containers"][0]
     (from_secret,) = run["env"]
     assert from_secret["name"] == "LOCUST_INSPECTOR_TOKEN"
@@ -122,6 +128,7 @@ def test_the_token_is_a_secret(tmp_path: Path) -> None:
     assert sidecar["volumes"] == [{"name": "inspector-token", "secret": {"secretName": secret["metadata"]["name"]}}]
     assert sidecar["containers"][0]["volumeMounts"][0]["mountPath"] == "/token"
     assert list(secret["data"]) == ["token"]
+    assert len(base64.b64decode(secret["data"]["token"])) == 32
     assert sidecar["containers"][0]["args"][-1] == "/token/token"
 
 
