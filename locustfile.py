@@ -10,12 +10,14 @@ from __future__ import annotations
 from locust import events
 
 from scenario.flow.shape import Shape
-from scenario.settings.options import add_arguments
+from scenario.settings.arguments import add_arguments
+from scenario.users.client import ClientProbe
 from scenario.users.load import IdleClient, SubscriptionSeeder, UpdateTrigger
 from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
 from scenario.wiring import connect
 
 __all__ = [
+    "ClientProbe",
     "ConnectionProbe",
     "IdleClient",
     "ListenerProbe",

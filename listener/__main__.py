@@ -12,7 +12,7 @@ from typing import NoReturn
 from listener.options import Options, parse
 from listener.output import say
 from listener.server import Server
-from listener.sockets import listen, name, raise_descriptor_limit
+from listener.sockets import listen, listen_deaf, name, raise_descriptor_limit
 from listener.stats import Stats
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
@@ -23,6 +23,7 @@ def main() -> None:
     options = parse()
     before, limit = raise_descriptor_limit()
     sockets = listen(options.host, options.ports, options.processes)
+    deaf = [] if options.deaf is None else listen_deaf(options.host, options.deaf)
     stats = Stats(options.processes, options.stats)
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # for good in the others: they end when the first one does
     lifeline = os.pipe()
@@ -35,6 +36,8 @@ def main() -> None:
         signal.signal(number, _end)
     say(f"descriptor limit {limit} (soft limit was {before})")
     say(f"listening on {', '.join(map(name, sockets[0]))}")
+    if deaf:
+        say(f"deaf on {name(deaf[0])}")
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         server.run()

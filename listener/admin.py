@@ -1,10 +1,28 @@
-"""What is below /-/, for loopback only unless told otherwise.
+"""What is below /-/, for loopback only unless told otherwise. Each answer is JSON, of all processes together.
 
-    GET  /-/stats            the counters of all processes
-    GET  /-/notified         which updates reached how many subscriptions, for the newest 8 updates (see `Notified.all`)
-    GET  /-/release          {"token": TEXT}, another one with each start of the listener
-    POST /-/release          with the header `Release-Token: TEXT`: answer all that is held; {"released": NUMBER}
-    POST /-/release?close    the same, and close
+    GET  /-/stats             the counts since the start; `held` and `open` (connections) are those of now
+    GET  /-/notified          [UPDATE, ...], the newest 8 of them, the oldest first
+    GET  /-/healthy           {"arrivals": [], "next": POSITION, "left": 0, "forgotten": 0, "clock": SECONDS}
+    GET  /-/healthy?after=POSITION   the same with what arrived after a position that an answer told as `next`
+    GET  /-/release           {"token": TEXT}, another one with each start of the listener
+    POST /-/release           with the header `Release-Token: TEXT`: end all that is held; {"released": NUMBER}
+    POST /-/release?close     the same, and close what is answered
+
+In /-/stats `paths` has {"held": NUMBER, "received": NUMBER} of each behaviour (see listener.behaviours) that had a
+notification; `received` are those that are done with, `abandoned` those whose sender left before. The sums `held` and
+`received` leave /healthy out. `notified` is the newest UPDATE, null before the first; `unnumbered` counts notifications
+that told no update or no subscription; `rate` is that of the last line on stdout, per second; `clock` is what the
+listener's clock says, in seconds since the epoch.
+
+UPDATE is {"update": its number, "notifications": those that came, "subscriptions": different ones among them,
+"doubled": of these the ones that came more than once, "forgotten": notifications beyond 262,144, 0 else}. Those of
+/healthy are not among them.
+
+Each of `arrivals` is [update, subscription, sent, latency]: the update's number, a number that stands for the
+subscription as long as the listener lives, when it was sent (us since the epoch, as the notification tells), and the us
+from then until it arrived by the listener's clock: negative when the sender's is ahead. An answer has at most 256 of
+them, and tells how many more are `left`; `forgotten` are those that nobody asked for among 131,072 later ones. Whoever
+did not get an answer asks again with the same position.
 
 The token keeps strangers out who can make others send a request, but not read its answer: a form or a script of
 another site, and whoever subscribes this listener to a broker, which adds the headers that he asks for (httpCustom).
@@ -12,9 +30,9 @@ another site, and whoever subscribes this listener to a broker, which adds the h
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable
-from hmac import compare_digest
-from time import monotonic
 
 from listener.connections import Connection
 from listener.http import Reply, Request, failure, json_reply
@@ -43,20 +61,31 @@ def _notified(request: Request, _: Options, stats: Stats) -> Reply:
     return json_reply(request, stats.notified.all())
 
 
+def _healthy(request: Request, _: Options, stats: Stats) -> Reply:
+    position = re.fullmatch(rb"after=(\d{1,18}(?:\.\d{1,18}){0,999})", request.query)
+    if request.query and not position:
+        return failure(400, text="this takes ?after=NEXT, where NEXT is what the answer before told")
+    after = [int(number) for number in position[1].split(b".")] if position else stats.arrivals.end()
+    news = stats.arrivals.after(after)
+    answer = news._asdict() | {"next": ".".join(map(str, news.next)), "clock": time.time()}
+    return json_reply(request, answer)
+
+
 def _token(request: Request, _: Options, stats: Stats) -> Reply:
     return json_reply(request, {"token": stats.token})
 
 
 def _release(request: Request, _: Options, stats: Stats) -> Reply:
-    if not compare_digest(request.token, stats.token.encode()):
+    if request.token != stats.token.encode():
         return failure(403, text="this wants the header Release-Token, with the token that GET /-/release tells")
-    held = stats.total().held
-    stats.release(monotonic(), close=request.query == b"close")
+    held = sum(counts["held"] for counts in stats.paths().values())
+    stats.release(time.monotonic(), close=request.query == b"close")
     return json_reply(request, {"released": held})
 
 
 _RESOURCES: dict[bytes, dict[bytes, Callable[[Request, Options, Stats], Reply]]] = {
     b"/-/stats": {b"GET": _stats},
     b"/-/notified": {b"GET": _notified},
+    b"/-/healthy": {b"GET": _healthy},
     b"/-/release": {b"GET": _token, b"POST": _release},
 }

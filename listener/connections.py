@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from collections import OrderedDict
 from collections.abc import Iterator
 from math import inf
@@ -19,31 +20,33 @@ class Queue(OrderedDict[int, "Connection"]):
         self.limit = limit
         self.released = -inf  # who came until then is due at once, in seconds of time.monotonic()
 
-    def due_at(self) -> float:
-        """Return when the first one is due, in seconds of time.monotonic(); inf when there is none."""
+    def first(self) -> tuple[float, Connection | None]:
+        """Return when the next one is due, in seconds of time.monotonic(), and that one; inf when there is none."""
         if not self:
-            return inf
-        since = next(iter(self.values())).since
-        return since if since <= self.released else since + self.limit
+            return inf, None
+        connection = next(iter(self.values()))
+        since = connection.since
+        return since if since <= self.released else since + self.limit, connection
 
     def due(self, now: float) -> Iterator[Connection]:
         """Return those that are due; the caller takes each out before it asks for the next."""
-        while self.due_at() <= now:
-            yield next(iter(self.values()))
+        while (first := self.first())[0] <= now and first[1]:
+            yield first[1]
 
 
 class Kept:
     """The bytes of requests that wait for the rest of them, or for the answer to the one before."""
 
-    def __init__(self) -> None:
-        self.total = 0
+    def __init__(self, limit: int) -> None:
+        self._left = limit
         self._sizes: dict[int, int] = {}  # by descriptor; of most connections there are none
 
-    def set(self, fd: int, size: int) -> None:
-        """Tell that `size` bytes of `fd` are kept now."""
-        self.total += size - self._sizes.pop(fd, 0)
+    def set(self, fd: int, size: int) -> bool:
+        """Tell that `size` bytes of `fd` are kept now; return whether all together are within the limit."""
+        self._left += self._sizes.pop(fd, 0) - size
         if size:
             self._sizes[fd] = size
+        return self._left >= 0
 
 
 class Connection:
@@ -78,6 +81,14 @@ class Connection:
         finally:
             borrowed.detach()
         return address == "::1" or address.removeprefix("::ffff:").startswith("127.")
+
+    def reset_at_close(self) -> None:
+        """Have the kernel send RST in the place of FIN."""
+        borrowed = socket.socket(fileno=self.fd)
+        try:
+            borrowed.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        finally:
+            borrowed.detach()
 
     def end_sending(self) -> None:
         """Tell the peer that nothing more comes; raise OSError when it is gone."""

@@ -190,9 +190,9 @@ def ok(request: Request, close: bool) -> Reply:
 
 @cache
 def closing(reply: Reply) -> Reply:
-    """Return the same answer, closing the connection after it."""
-    if reply.close:
-        return reply
+    """Return the same answer, or the rest of one, closing the connection after it."""
+    if reply.close or not reply.data.startswith(b"HTTP/"):
+        return Reply(reply.data, True)
     head, end, body = reply.data.partition(b"\r\n\r\n")
     return Reply(head.removesuffix(b"\r\nConnection: keep-alive") + b"\r\nConnection: close" + end + body, True)
 

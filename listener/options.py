@@ -22,9 +22,9 @@ class Options:
     stats: float
     timeout: float
     close: bool
-    hang_up: bool
     host: str
     ports: range
+    deaf: int | None
     processes: int
     admin_any: bool
 
@@ -53,6 +53,12 @@ def ports(text: str) -> range:
     return range(first, last + 1)
 
 
+def _port(text: str) -> range:
+    if "-" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
+    return ports(text)
+
+
 def _boolean(text: str) -> bool:
     if text not in TRUE + FALSE:
         raise argparse.ArgumentTypeError(f"{text!r} is not true or false")
@@ -72,18 +78,18 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     def flag(name: str, text: str, **settings: object) -> None:
         parser.add_argument(f"-{name}", f"--{name}", help=text, **settings)  # type: ignore[arg-type]
 
-    flag("delay", "time between a notification and its answer (default 0)", type=duration, default=0.0)
+    flag("delay", "time between a notification and its answer, for /notify (default 0)", type=duration, default=0.0)
     flag("stats", "interval between two lines of stats, 0 for none (default 5s)", type=duration, default=5.0)
     flag("port", "port, or ports such as 8090-8093; 0 picks a free one (default 8090)", type=ports, default="8090")
     limits = "limit on reading a request, and on idling after an answer; 0 for none (default 30s)"
     flag("timeout", limits, type=duration, default=30.0)
     closes = "send Connection: close in the answer, and close (default false)"
     flag("close", closes, type=_boolean, nargs="?", const=True, default=False)
-    hangs_up = "close after the delay without an answer, as Go's original does when -delay > -timeout (default false)"
-    flag("hangup", hangs_up, type=_boolean, nargs="?", const=True, default=False)
+    deaf = "one more port, whose listen queue is full: it takes no connection; 0 picks a free one (default: none)"
+    flag("deaf", deaf, type=_port)
     flag("host", "address or name to listen on (default: all addresses, IPv6 and IPv4)", default="")
     flag("processes", "number of processes that share the ports (default 1)", type=_processes, default=1)
-    admins = "peers that may use /-/stats and /-/release: loopback (default) or any"
+    admins = "peers that may use what is below /-/: loopback (default) or any"
     flag("admin", admins, choices=("loopback", "any"), default="loopback")
     parser.add_argument("-h", "-help", "--help", action="help", help="show this text")
     found = parser.parse_args(arguments)
@@ -92,9 +98,9 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         stats=found.stats,
         timeout=found.timeout,
         close=found.close,
-        hang_up=found.hangup,
         host=found.host,
         ports=found.port,
+        deaf=found.deaf.start if found.deaf else None,
         processes=found.processes,
         admin_any=found.admin == "any",
     )

@@ -1,8 +1,8 @@
 """The event loop of one process: accepts, reads, holds and answers, all on one epoll that gevent's loop waits for.
 
-Each connection is in one of four queues, by what it waits for: `reading` (the rest of its request), `held` (its delay),
-`idle` (another request), `closing` (the peer to take the last answer). Within a queue the limit is the same for all, so
-it is first in, first out, and nothing but its head is ever looked at.
+Each connection is in one of several queues, by what it waits for: `reading` (the rest of its request), one of the
+behaviours (the moment of its answer), `idle` (another request), `closing` (the peer to take the last answer). What is
+due comes first in its queue, and nothing but that is ever looked at.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import select
 import socket
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from math import inf
 from time import monotonic
@@ -20,6 +21,7 @@ import gevent
 
 from listener.acceptor import PER_TURN, Acceptor
 from listener.admin import administer
+from listener.behaviours import Behaviour, Behaviours
 from listener.connections import Connection, Kept, Queue
 from listener.http import Rejected, Reply, Request, closing, failure, ok, parse
 from listener.options import Options
@@ -40,22 +42,23 @@ class Server:
         self._options, self._stats, self._process = options, stats, process
         self._counts = Counts()
         self._connections: dict[int, Connection] = {}
-        self._kept, self._most_kept = Kept(), KEPT // options.processes
+        self._kept = Kept(KEPT // options.processes)
         self._reading, self._idle = Queue(options.timeout or inf), Queue(options.timeout or inf)
-        self._held, self._closing = Queue(options.delay), Queue(LINGER)
+        self._closing = Queue(LINGER)
+        self._behaviours = Behaviours(
+            options.delay, partial(stats.notified.note, process), partial(stats.arrivals.note, process)
+        )
         self._when_due: list[tuple[Queue, Callable[[Connection], None]]] = [
-            (self._held, self._answer),
+            *((behaviour, partial(self._finish, behaviour)) for behaviour in self._behaviours.all),
             (self._reading, self._cut),
-            (self._idle, self._close),
-            (self._closing, self._close),
+            (self._idle, self.close),
+            (self._closing, self.close),
         ]
         self._epoll = select.epoll()
         self._loop = gevent.get_hub().loop
         self._watcher = self._loop.io(self._epoll.fileno(), 1)  # 1: readable
         self._timer = self._loop.timer(0)
         self._calls: dict[int, Callable[[], None]] = {}
-        self._tick_at = self._interval = inf
-        self._tick: Callable[[], None] = self.publish
         self._acceptor = Acceptor(listening, self._counts, self.watch, self._epoll.unregister, self._take)
         self.watch(stats.wakes, self.publish, select.EPOLLIN | select.EPOLLET)  # nobody reads it: each write is news
 
@@ -66,7 +69,8 @@ class Server:
 
     def every(self, interval: float, tick: Callable[[], None]) -> None:
         """Call `tick` every `interval` seconds."""
-        self._interval, self._tick, self._tick_at = interval, tick, monotonic() + interval
+        self._ticker = self._loop.timer(interval, interval)
+        self._ticker.start(tick, update=True)
 
     def run(self) -> NoReturn:
         """Serve until an exception (a signal's) ends it."""
@@ -91,23 +95,21 @@ class Server:
 
     def publish(self) -> None:
         """Bring this process's share of the stats up to date."""
-        self._counts.held, self._counts.open = len(self._held), len(self._connections)
-        self._stats.publish(self._process, self._counts)
+        self._counts.open = len(self._connections)
+        self._stats.publish(self._process, self._counts, self._behaviours.all)
 
     def _turn(self) -> float:
         """Do what is due; return the seconds until more is."""
         now = monotonic()
-        self._held.released = self._stats.released
+        self._behaviours.release(self._stats.released)
         for queue, act in self._when_due:
-            for connection in islice(queue.due(now), PER_TURN):
-                act(connection)
+            if queue:
+                for connection in islice(queue.due(now), PER_TURN):
+                    act(connection)
         if now >= self._acceptor.resume_at:
             self._acceptor.resume()
         self.publish()
-        if now >= self._tick_at:
-            self._tick()
-            self._tick_at = max(self._tick_at, now - self._interval) + self._interval
-        due_at = min(self._acceptor.resume_at, self._tick_at, *(queue.due_at() for queue, _ in self._when_due))
+        due_at = min(self._acceptor.resume_at, inf, *(queue.first()[0] for queue, _ in self._when_due if queue))
         return min(max(0.0, due_at - monotonic()), LONGEST_SLEEP)
 
     def _take(self, fd: int) -> None:
@@ -117,11 +119,11 @@ class Server:
         self._read(connection)
 
     def _on_event(self, connection: Connection, events: int) -> None:
-        if connection.queue is not self._held:
+        if not isinstance(connection.queue, Behaviour):
             self._read(connection)
         elif events & GONE:
             self._counts.abandoned += 1
-            self._close(connection)
+            self.close(connection)
         else:  # the next request, before its time, stays in the kernel
             connection.muted = True
             self._epoll.modify(connection.fd, select.EPOLLRDHUP)
@@ -134,50 +136,55 @@ class Server:
         except OSError:
             data = b""
         if not data:
-            self._close(connection)
+            self.close(connection)
         elif connection.queue is not self._closing:
             self._feed(connection, data)
 
     def _feed(self, connection: Connection, data: bytes) -> None:
-        """Take what was read: park a notification, answer anything else."""
-        while data:
-            begun = connection.parser
-            connection.parser = parser = begun or parse(data)
-            try:
-                halfway = parser.send(data if begun else None)
-            except StopIteration as end:
-                request: Request = end.value
-            except Rejected as rejected:
-                self._refuse(connection, rejected.status)
-                return
-            else:
-                if connection.queue is not self._reading:
-                    connection.enter(self._reading)
-                if self._keep(connection, PARSER + halfway.kept):
-                    self._write(connection, halfway.interim)
-                return
-            if begun:
-                self._kept.set(connection.fd, 0)
-            connection.parser, data = None, request.rest
+        """Take what was read: requests, until one has to wait for its time or the connection ends."""
+        while data and (request := self._request(connection, data)):
+            data = request.rest
             if request.path.startswith(b"/-/"):
                 self.publish()
-                reply = administer(request, connection, self._options, self._stats)
+                self._send(connection, administer(request, connection, self._options, self._stats))
             else:
-                self._counts.unnumbered += not self._stats.notified.note(self._process, request.body)
-                reply = ok(request, self._options.close)
-                if self._options.delay or self._options.hang_up:
-                    if not data or self._keep(connection, len(data)):
-                        connection.reply, connection.rest = reply, data
-                        connection.enter(self._held)
+                behaviour = self._behaviours.of(request.path)
+                self._counts.unnumbered += not behaviour.note(request.body)
+                if behaviour.limit and data and not self._keep(connection, len(data)):
                     return
-                self._counts.received += 1
-            if not self._send(connection, reply):
+                connection.reply = ok(request, self._options.close)
+                connection.enter(behaviour)
+                if behaviour.limit:
+                    connection.rest = data
+                    return
+                behaviour.finish(connection, self)
+            if connection.queue is not self._idle:
                 return
+
+    def _request(self, connection: Connection, data: bytes) -> Request | None:
+        """Return the request that is complete with `data`; None when it is not, or refused."""
+        begun = connection.parser
+        connection.parser = parser = begun or parse(data)
+        try:
+            halfway = parser.send(data if begun else None)
+        except StopIteration as end:
+            if begun:
+                self._kept.set(connection.fd, 0)
+            connection.parser = None
+            request: Request = end.value
+            return request
+        except Rejected as rejected:
+            self._refuse(connection, rejected.status)
+            return None
+        if connection.queue is not self._reading:
+            connection.enter(self._reading)
+        if self._keep(connection, PARSER + halfway.kept):
+            self.write(connection, halfway.interim)
+        return None
 
     def _keep(self, connection: Connection, size: int) -> bool:
         """Keep `size` bytes of a request until more can be done; tell whether there is room, refuse it otherwise."""
-        self._kept.set(connection.fd, size)
-        if self._kept.total <= self._most_kept:
+        if self._kept.set(connection.fd, size):
             return True
         self._refuse(connection, 503)
         return False
@@ -188,13 +195,15 @@ class Server:
         connection.parser = None
         self._send(connection, failure(status))
 
-    def _answer(self, connection: Connection) -> None:
-        self._counts.received += 1
-        if self._options.hang_up:
-            self._close(connection)
-            return
+    def answer(self, connection: Connection, reply: Reply) -> None:
+        """Send the whole answer, or the rest of one."""
         to_close = connection.since <= self._stats.released and self._stats.released_to_close
-        if not self._send(connection, closing(connection.reply) if to_close else connection.reply):
+        self._send(connection, closing(reply) if to_close else reply)
+
+    def _finish(self, behaviour: Behaviour, connection: Connection) -> None:
+        """Do what is due, and go on with what the peer sent meanwhile."""
+        behaviour.finish(connection, self)
+        if connection.queue is not self._idle:
             return
         if connection.muted:
             connection.muted = False
@@ -204,37 +213,38 @@ class Server:
             self._kept.set(connection.fd, 0)
             self._feed(connection, rest)
 
-    def _send(self, connection: Connection, reply: Reply) -> bool:
-        """Send an answer; tell whether the connection goes on."""
-        if not self._write(connection, reply.data):
-            return False
+    def _send(self, connection: Connection, reply: Reply) -> None:
+        """Send an answer; the connection is idle after it, or about to be closed."""
+        if not self.write(connection, reply.data):
+            return
         if not reply.close:
             connection.enter(self._idle)
-            return True
+            return
         try:
             connection.end_sending()
         except OSError:
-            self._close(connection)
+            self.close(connection)
         else:
             connection.enter(self._closing)
-        return False
 
-    def _write(self, connection: Connection, data: bytes) -> bool:
+    def write(self, connection: Connection, data: bytes) -> bool:
         """Write; close the connection of a peer that has left, or that has long stopped taking its answers."""
         try:
             if not data or os.write(connection.fd, data) == len(data):
                 return True
         except OSError:
             pass
-        self._close(connection)
+        self.close(connection)
         return False
 
     def _cut(self, connection: Connection) -> None:
         self._counts.rejected += connection.parser is not None
-        self._close(connection)
+        self.close(connection)
 
-    def _close(self, connection: Connection) -> None:
+    def close(self, connection: Connection) -> None:
+        """Close the connection."""
         if connection.parser or connection.rest:
             self._kept.set(connection.fd, 0)
         del self._connections[connection.fd], connection.queue[connection.fd]
+        connection.queue = self._closing  # whoever goes on with it sees that it is gone
         os.close(connection.fd)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import socket
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 ALL_THE_SYSTEM_ALLOWS = 2**31 - 1  # listen(2) cuts it to net.core.somaxconn
 
@@ -35,9 +35,20 @@ def listen(host: str, ports: range, processes: int) -> list[list[socket.socket]]
             for row in rows:
                 row.append(_bind(family, address, shared=True))
         except OSError as error:
-            reason = (error.strerror or str(error)).partition(" (while")[0].lower()
-            sys.exit(f"listener: cannot listen on {host or '*'}:{port} (-host, -port): {reason}")
+            _exit(host, port, "-port", error)
     return rows
+
+
+def listen_deaf(host: str, port: int) -> list[socket.socket]:
+    """Return a listening socket and the one connection that fills its queue; exit with 1 when that cannot be.
+
+    Nobody accepts: to Linux's tcp(7), whoever else connects gets no answer to SYN, for the queue has room for one.
+    """
+    try:
+        listening = _bind(*_resolve(host, port), shared=False, backlog=0)
+        return [listening, socket.create_connection(listening.getsockname()[:2], timeout=5)]
+    except OSError as error:
+        _exit(host, port, "-deaf", error)
 
 
 def name(listening: socket.socket) -> str:
@@ -55,11 +66,18 @@ def _resolve(host: str, port: int) -> tuple[int, tuple[Any, ...]]:
     return family, address
 
 
-def _bind(family: int, address: tuple[Any, ...], *, shared: bool) -> socket.socket:
+def _exit(host: str, port: int, option: str, error: OSError) -> NoReturn:
+    reason = (error.strerror or str(error)).partition(" (while")[0].lower()
+    sys.exit(f"listener: cannot listen on {host or '*'}:{port} (-host, {option}): {reason}")
+
+
+def _bind(
+    family: int, address: tuple[Any, ...], *, shared: bool, backlog: int = ALL_THE_SYSTEM_ALLOWS
+) -> socket.socket:
     listening = socket.create_server(
         address,
         family=family,
-        backlog=ALL_THE_SYSTEM_ALLOWS,
+        backlog=backlog,
         reuse_port=shared,
         dualstack_ipv6=address[0] == "::",
     )

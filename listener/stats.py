@@ -5,20 +5,22 @@ from __future__ import annotations
 import mmap
 import os
 import resource
-import secrets
-from dataclasses import asdict, dataclass, fields
+import time
+from array import array
+from dataclasses import dataclass, fields
 from math import inf
 
+from listener.arrivals import Arrivals
+from listener.behaviours import PATHS, Behaviour
+from listener.behaviours.healthy import Healthy
 from listener.notified import Notified
 
 
 @dataclass
 class Counts:
-    """What one process counted since its start, and (`held`, `open`) has now."""
+    """What one process counted since its start, and (`open`) has now."""
 
     accepted: int = 0
-    received: int = 0
-    held: int = 0
     open: int = 0
     rejected: int = 0
     out_of_descriptors: int = 0
@@ -27,7 +29,8 @@ class Counts:
 
 
 NAMES = [field.name for field in fields(Counts)]
-RATE, RELEASED, CLOSES, ROWS = 0, 1, 2, 3  # cells: three of the whole listener, then one row per process
+CELLS = len(NAMES) + 2 * len(PATHS)  # of a process: its counts, then of each path what it holds and has received
+RATE, RELEASED, CLOSES, ROWS = 0, 1, 2, 3  # cells: three of the whole listener, then CELLS per process
 
 
 class Stats:
@@ -35,29 +38,49 @@ class Stats:
 
     def __init__(self, processes: int, interval: float) -> None:
         self._interval = interval
-        self._cells = memoryview(mmap.mmap(-1, 8 * (ROWS + processes * len(NAMES)))).cast("d")
+        self._cells = memoryview(mmap.mmap(-1, 8 * (ROWS + processes * CELLS))).cast("d")
         self._before = 0
         self.wakes = os.eventfd(0)  # written to when what was released changes
         self._cells[RELEASED] = -inf
-        self.notified = Notified(processes)
-        self.token = secrets.token_hex(16)  # what a release has to bring
+        self.notified, self.arrivals = Notified(processes), Arrivals(processes)
+        self.token = os.urandom(16).hex()  # what a release has to bring; the module secrets loads OpenSSL: 4 MB
 
-    def publish(self, process: int, counts: Counts) -> None:
-        """Let all processes see the counts of process number `process`."""
-        start = ROWS + process * len(NAMES)
-        for cell, name in enumerate(NAMES, start):
-            self._cells[cell] = getattr(counts, name)
+    def publish(self, process: int, counts: Counts, behaviours: list[Behaviour]) -> None:
+        """Let all processes see the counts of process number `process`, and what its behaviours hold."""
+        row = array("d", [getattr(counts, name) for name in NAMES])
+        for behaviour in behaviours:
+            row.extend((len(behaviour), behaviour.received))
+        start = ROWS + process * CELLS
+        self._cells[start : start + CELLS] = row
 
-    def total(self) -> Counts:
-        """Return the sums over all processes."""
-        columns = ([int(value) for value in self._cells[ROWS + column :: len(NAMES)]] for column in range(len(NAMES)))
-        return Counts(*map(sum, columns))
+    def paths(self) -> dict[str, dict[str, int]]:
+        """Return by path how many notifications are `held`, and how many were `received` and are done with."""
+        sums = self._sums()[len(NAMES) :]
+        pairs = zip(sums[::2], sums[1::2], strict=True)
+        return {path: {"held": held, "received": done} for path, (held, done) in zip(PATHS, pairs, strict=True)}
+
+    def total(self) -> dict[str, int]:
+        """Return the sums over all processes; those of /healthy are not among `held` and `received`."""
+        slow = [counts for path, counts in self.paths().items() if path != Healthy.path]
+        sums = {name: sum(counts[name] for counts in slow) for name in ("received", "held")}
+        return {**sums, **dict(zip(NAMES, self._sums(), strict=False))}
+
+    def _sums(self) -> list[int]:
+        return [int(sum(self._cells[ROWS + column :: CELLS])) for column in range(CELLS)]
 
     def snapshot(self) -> dict[str, object]:
         """Return what /-/stats tells: the sums, the rate of the last line (answers per second), the limits."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         limits = {"nofile_soft": soft, "nofile_hard": hard}
-        return {**asdict(self.total()), "rate": self._cells[RATE], "limits": limits, "notified": self.notified.newest()}
+        seen = {path: counts for path, counts in self.paths().items() if any(counts.values())}
+        return {
+            **self.total(),
+            "paths": seen,
+            "notified": self.notified.newest(),
+            "rate": self._cells[RATE],
+            "limits": limits,
+            "clock": time.time(),
+        }
 
     @property
     def released(self) -> float:
@@ -77,7 +100,7 @@ class Stats:
 
     def line(self) -> str:
         """End an interval: return its line, as the original prints it."""
-        received = self.total().received
+        received = self.total()["received"]
         self._cells[RATE] = rate = (received - self._before) / self._interval if self._interval else 0.0
         self._before = received
         return f"Received  {received} Rate {go_float(rate)} r/s"

@@ -6,9 +6,10 @@ r"""The scenario: does a context broker still answer with thousands of notificat
     preflight   broker, database and inspector answer; no user yet
     reset       the service's database is dropped, and the broker's subscription cache has let go of it
     seed        SubscriptionSeeder users create the subscriptions; the broker confirms their number
-    baseline    VersionProbe, QueueProbe, ConnectionProbe and ListenerProbe: one row per second, at rest
+    baseline    VersionProbe, ClientProbe, QueueProbe, ConnectionProbe, ListenerProbe: one row per second, at rest
     trigger     UpdateTrigger sends one update: a notification per subscription, each held open by a listener
     observe     the rows go on; IdleClient connects and holds
+    cleanup     what the run made in the broker is removed, unless --keep; the verdict
     settle      the verdict is out; Locust collects its last statistics
 
 A ramp goes through reset to observe once per step, cycles through baseline to observe once per cycle; after each the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from locust.argument_parser import LocustArgumentParser
 
-from scenario.settings.options import add_arguments
+from scenario.settings.arguments import add_arguments
 
 
 def main() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import signal
+import time
 from typing import Any
 
 from locust.env import Environment
@@ -11,11 +13,12 @@ from locust.web import WebUI
 
 import gevent
 
+from scenario.flow.cleanup import PHASE, Cleanup
 from scenario.flow.shape import Shape
 from scenario.outputs.csv import ConnectionsCsv
 from scenario.outputs.evidence import EvidenceFile
 from scenario.outputs.history import History
-from scenario.outputs.log import ReportLog
+from scenario.outputs.log import ReportLog, harmless
 from scenario.outputs.recording import RunFile
 from scenario.outputs.report import ReportFile
 from scenario.recording.first_nok import FirstNok
@@ -24,36 +27,45 @@ from scenario.run import events
 from scenario.run.link import Link
 from scenario.run.records import Interrupted, Phase, RunEnded
 from scenario.run.results import Verdict
+from scenario.settings.secrets import taken_from
 from scenario.users.run_user import RunUser
 from scenario.verdict.outcomes import EXIT_CODES, INCONCLUSIVE
 from scenario.web.form import check_start_form
+from scenario.web.guard import protect
 from scenario.web.tab import add_tab
+
+SAME_SIGNAL = 0.5  # s in which Ctrl-C and what a script sends on are one
 
 
 def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> None:
     """Wire this process (listener of Locust's `init`)."""
+    for name in ("", "locust", "locust.stats_logger"):
+        for handler in logging.getLogger(name).handlers:
+            handler.addFilter(harmless)
+    parsed = environment.parsed_options
+    assert parsed is not None
     link = RunUser.link = Link(environment)
     _end_on_signals(environment)
     if isinstance(environment.runner, WorkerRunner):
         return
-    parsed = environment.parsed_options
-    assert parsed is not None
     if parsed.csv_prefix:
         RunFile(environment, parsed.csv_prefix)  # before the recorder: it writes a record before what comes of it
         ConnectionsCsv(environment, parsed.csv_prefix)
         EvidenceFile(parsed.csv_prefix)
-    Shape.link, Shape.recorder = link, Recorder()
-    _join(environment, link, Shape.recorder)
+    Shape.link, Shape.recorder, Shape.secrets = link, Recorder(), taken_from(parsed)
+    Shape.cleanup = Cleanup(link, Shape.recorder)
+    _join(environment, link, Shape.recorder, Shape.cleanup)
     FirstNok(link)
-    ReportLog(environment, console=parsed.headless)
+    log = ReportLog(environment, console=parsed.headless)
     history = History()
     ReportFile(environment, history)
     if web_ui is not None:
-        check_start_form(environment, web_ui, history)
-        add_tab(environment, web_ui, history)
+        protect(web_ui, parsed)
+        check_start_form(environment, web_ui, history, Shape.secrets)
+        add_tab(environment, web_ui, history, log)
 
 
-def _join(environment: Environment, link: Link, recorder: Recorder) -> None:
+def _join(environment: Environment, link: Link, recorder: Recorder, cleanup: Cleanup) -> None:
     """Have Locust's exit code say what the verdict says, and a run that Locust stops be judged."""
 
     def begin(phase: Phase, **_: Any) -> None:
@@ -65,17 +77,23 @@ def _join(environment: Environment, link: Link, recorder: Recorder) -> None:
 
     def interrupt(**_: Any) -> None:
         if recorder.under_way:
-            link.publish(Interrupted())
+            if recorder.phase != PHASE:  # that is no part of the test
+                link.publish(Interrupted())
+            cleanup.run()
             link.publish(RunEnded())
 
     events.on(Phase, begin)
     events.on(Verdict, conclude)
-    environment.events.test_stop.add_listener(interrupt)
+    assert environment.parsed_options is not None
+    if not environment.parsed_options.headless:  # else a master's workers still run at this event
+        environment.events.test_stop.add_listener(interrupt)
     environment.events.quitting.add_listener(interrupt)
 
 
 def _end_on_signals(environment: Environment) -> None:
     """Let Ctrl-C end the run from the main greenlet; by itself it would end whichever greenlet is running.
+
+    A second one, not just the first sent twice, ends the cleanup at its end.
 
     The same for SIGTERM in a headless run: Locust takes it only once the shape has ended, and before just dies.
     """
@@ -85,14 +103,14 @@ def _end_on_signals(environment: Environment) -> None:
     hub, main = gevent.get_hub(), gevent.getcurrent()
     headless = parsed.headless and not isinstance(runner, WorkerRunner)
     numbers = [signal.SIGINT, signal.SIGTERM] if headless else [signal.SIGINT]
-    heeded = numbers.copy()
+    first: list[float] = []
 
     def end() -> None:
-        if not heeded:
-            return  # another one came at the same time
-        heeded.clear()
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
+        if first:
+            if Shape.cleanup is not None and time.monotonic() - first[0] > SAME_SIGNAL:
+                Shape.cleanup.give_up()
+            return
+        first.append(time.monotonic())
         shape = runner.shape_greenlet
         reason: BaseException = KeyboardInterrupt()
         if headless and shape is None and runner.state == STATE_INIT:

@@ -12,7 +12,7 @@ import pytest
 
 from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, Column
 from scenario.run.records import KINDS
-from scenario.settings.options import add_arguments
+from scenario.settings.arguments import add_arguments
 from scenario.verdict.causes import CAUSES
 from scenario.verdict.outcomes import EXIT_CODES, FAIL, INCONCLUSIVE, PASS, PREFLIGHT
 from scenario.verdict.single import ROWS_SHARE

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
+from dataclasses import replace
 
 from locust.argument_parser import LocustArgumentParser
 
 import pytest
 
 from scenario.errors import OptionError
-from scenario.settings.options import Options, add_arguments, check, with_form
+from scenario.settings.arguments import IN_FORM, add_arguments, check, with_form
+from scenario.settings.options import Options
 from tests.support.stack import Stack
 
 WHOLE = "takes a whole number"
@@ -18,6 +20,8 @@ URLS = "takes URLs such as http://localhost:8090/notify, not "
 ADDRESS = "takes host or host:port (an IPv6 address in brackets), not "
 DURATION = "takes a duration such as 60m, 90s or 1h30m, or a bare number of minutes, not "
 RAMP = "takes START:STOP:STEP, connections such as 1000:10000:1000, not "
+ENCODED = "takes host, host:port or a mongodb:// URI: user and password have to be percent-encoded"
+NO_PASSWORD = "takes URLs without user and password: pages show them, and workers are sent them"
 FOLDER = "takes a file in a folder that exists, not "
 SERVICE = "takes 1 to 50 lower case letters, digits or _, not "
 PATH = "takes a path such as /test (letters, digits, _; at most 10 levels), not "
@@ -54,6 +58,7 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
             "http://one:1/notify,ftp://two/": f"{URLS}'ftp://two/'",
             "http://": f"{URLS}'http://'",
             "http://a:70000/": f"{URLS}'http://a:70000/'",
+            "http://me:secret@a/": NO_PASSWORD,
         },
     ),
     "--mongo": (
@@ -64,6 +69,10 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
             "mongodb://": "takes host, host:port or a mongodb:// URI: ",
             "mongodb://db:x": "takes host, host:port or a mongodb:// URI: ",
             "mongodb://db:0": "takes host, host:port or a mongodb:// URI: ",
+            "me:secret@db": "takes host, host:port or a mongodb:// URI: user and password belong into the URI",
+            "mongodb://me:se/cret@db": f"{ENCODED}",
+            "mongodb://me:se:cret@db": f"{ENCODED}",
+            "mongodb://me:secret@db:0": f"{ENCODED}",
         },
     ),
     "--duration": (
@@ -75,7 +84,6 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
         ["", "host", "host:1", ":65535", "[::1]:18812"],
         {text: f"{ADDRESS}{text!r}" for text in ("host:65536", "host:0", "host:", "a:b", "::1", "a b")},
     ),
-    "--process-name": (["contextBroker", "x"], dict.fromkeys(("", " ", "\t"), "must not be empty")),
     "--idle-connections": whole(0, 10_000),
     "--idle-release": whole(0, 3600),
     "--cache-limit": whole(1, 86_400),
@@ -103,10 +111,19 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
         ["", "report.html"],
         {text: f"{FOLDER}{text!r}" for text in ("/nowhere/report.html", "/tmp")},
     ),
+    "--web-origin": (
+        ["", "https://load.example.com", "http://a:8089,https://b/"],
+        {
+            "load.example.com": f"{URLS}'load.example.com'",
+            "http://a,ftp://b": f"{URLS}'ftp://b'",
+            "https://me@a": NO_PASSWORD,
+            "https://a/lt": "takes origins such as https://load.example.com, without a path, not 'https://a/lt'",
+        },
+    ),
 }  # fmt: skip
 GOOD = [(option, text) for option, (good, _) in OPTIONS.items() for text in good]
 BAD = [(option, text, sentence) for option, (_, bad) in OPTIONS.items() for text, sentence in bad.items()]
-FREE = {"--inspector-token", "--restart-command"}  # take any text
+FREE = {"--inspector-token", "--restart-command", "--drop-foreign"}  # take any text
 
 
 def parser() -> LocustArgumentParser:
@@ -139,7 +156,9 @@ def test_bad_value_is_named(option: str, text: str, sentence: str, capsys: pytes
     with pytest.raises(SystemExit) as ended:
         parser().parse_args([f"{option}={text}"])
     assert ended.value.code == 2
-    assert f"error: argument {option}: {sentence}" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"error: argument {option}: {sentence}" in said
+    assert "secret" not in said
     with pytest.raises(OptionError, match=f"^{option}: ") as refused:
         check({option.removeprefix("--").replace("-", "_"): text})
     assert str(refused.value).startswith(f"{option}: {sentence}")
@@ -160,7 +179,7 @@ def test_host(text: str, expected: str) -> None:
     assert Options.from_namespace(parsed(f"--host={text}")).host == expected
 
 
-@pytest.mark.parametrize("text", ["ftp://broker", "http://", "http://a:x", "a:0", "a b"])
+@pytest.mark.parametrize("text", ["ftp://broker", "http://", "http://a:x", "a:0", "a b", "http://me:secret@a"])
 def test_bad_host(text: str) -> None:
     with pytest.raises(OptionError, match=r"^--host: takes "):
         check({"host": text})
@@ -187,7 +206,7 @@ def test_bad_host(text: str) -> None:
 def test_what_a_run_works_with(words: list[str], expected: Mapping[str, object]) -> None:
     options = Options.from_namespace(parsed(*words))
     assert {name: getattr(options, name) for name in expected} == expected
-    assert Options.from_message(options.to_message()) == options
+    assert Options.from_message(options.to_message(), "") == replace(options, mongo="", restart_command="")
 
 
 @pytest.mark.parametrize(
@@ -204,12 +223,34 @@ def test_options_that_do_not_go_together(words: list[str], sentence: str) -> Non
 
 
 def test_form_replaces_what_the_command_line_said() -> None:
-    form = {"subscriptions": "7", "version_slo": "2.5", "no_reset": "false", "force": "true", "host": "orion"}
+    form = {
+        "subscriptions": "7",
+        "version_slo": "2.5",
+        "no_reset": "false",
+        "host": "http://localhost:1026",
+        "ramp": "",
+    }
     asked = with_form(parsed("--no-reset", "--subscriptions=5"), form)
-    assert (asked.subscriptions, asked.version_slo, asked.no_reset, asked.force) == (7, 2.5, False, True)
-    assert Options.from_namespace(asked).host == "http://orion:1026"
+    assert (asked.subscriptions, asked.version_slo, asked.no_reset) == (7, 2.5, False)
     with pytest.raises(OptionError, match=r"^--subscriptions: takes a whole number, not 'many'"):
         with_form(parsed(), {"subscriptions": "many"})
+
+
+@pytest.mark.parametrize("name", sorted({action.dest for action in parser()._actions} - IN_FORM - {"host"}))
+def test_form_changes_nothing_else(name: str) -> None:
+    with pytest.raises(OptionError, match=f"^--{name.replace('_', '-')}: is not for the form to change"):
+        with_form(parsed(), {"subscriptions": "7", name: ""})
+
+
+@pytest.mark.parametrize("host", ["", "http://localhost:1027", "orion", "http://localhost:1026@orion"])
+def test_form_leads_to_no_other_broker(host: str) -> None:
+    with pytest.raises(OptionError, match=r"^--host: is not for the form to change"):
+        with_form(parsed(), {"host": host})
+
+
+def test_form_is_offered_what_it_may_change() -> None:
+    offered = {action.dest for action in parser()._actions if getattr(action, "include_in_web_ui", True)}
+    assert offered - {"host", "help"} == IN_FORM
 
 
 # Through the front door
@@ -234,7 +275,7 @@ def test_bad_value_of_the_environment_is_named(stack: Stack) -> None:
 
 def test_bad_host_is_named(stack: Stack) -> None:
     run = stack.locust_process("--headless", "--host", "ftp://broker")
-    assert run.wait() == 3
+    assert run.wait() == 2
     assert "--host: takes URLs" in run.output
 
 

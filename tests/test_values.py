@@ -66,7 +66,6 @@ def test_addresses_that_are_none(text: str) -> None:
         ("https://a", ("a", 443)),
         ("http://A:8090/notify", ("a", 8090)),
         ("http://[::1]:8090", ("::1", 8090)),
-        ("http://me:secret@a:1/", ("a", 1)),
     ],
 )
 def test_urls(url: str, expected: tuple[str, int]) -> None:
@@ -78,6 +77,12 @@ def test_urls(url: str, expected: tuple[str, int]) -> None:
 )
 def test_urls_that_are_none(url: str) -> None:
     with pytest.raises(ArgumentTypeError, match="takes URLs such as"):
+        host_and_port(url)
+
+
+@pytest.mark.parametrize("url", ["http://me:secret@a:1/", "https://me@a", "http://@a"])
+def test_urls_with_a_password(url: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="takes URLs without user and password"):
         host_and_port(url)
 
 

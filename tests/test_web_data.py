@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 import requests
 
+from scenario.outputs.columns import SERIES
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port
 from tests.support.web import EVIL, ROWS, data, start_web
-
-PATHS = ("data", "metrics", "csv", "log", "report", "chart.js", "connections.js", "connections.css", "plotly.min.js")
 
 
 @pytest.mark.alone("an answer has 20 ms")
@@ -37,10 +36,11 @@ def test_what_the_tab_fetches(fed: Callable[..., str]) -> None:
     answer = data(fed(), ROWS - 2)
     assert (answer["state"], answer["trigger"], answer["end"], answer["slo"]) == ("FAIL", 1_800_000_060, 3539, 1000)
     assert answer["marks"] == {"baseline": -60, "trigger": 0, "observe": 2}
-    assert answer["columns"] == [
-        *("second", "error", "established", "close_wait", "sum", "held", "backlog", "latency")
-    ]  # fmt: skip
-    assert answer["rows"] == [[3538, "", 5018, 3, 5021, 5000, 0, 2.0], [3539, EVIL, None, None, None, 5000, 0, 4000.0]]
+    assert answer["columns"] == ["second", "version_error", "update_error", "query_error", *SERIES]
+    assert answer["rows"] == [
+        [3538, "", None, None, 5018, 3, 5021, 5000, 0, 2.0, None, None],
+        [3539, EVIL, None, None, None, None, None, 5000, 0, 4000.0, None, None],
+    ]
     assert answer["reasons"] == [EVIL, "mongodb://***@host failed"]
     table = {line[0].split(" (")[0]: line[1:] for line in answer["table"]}
     assert table["established"] == [None, 18, 5018]
@@ -74,18 +74,8 @@ def test_report_escapes_and_keeps_secrets(fed: Callable[..., str]) -> None:
     assert EVIL not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 42, "reason, version, 40 of the 200 rows around NOKs"
     assert '"\\u003cscript>alert(1)\\u003c/script>"' in page
-    assert not re.search("secret|t0ken", page)
+    assert not re.search("hunter2|t0ken", page)
     assert len(page) < 6e6
-
-
-@pytest.mark.parametrize("base", ["", "/lt"])
-def test_login(fed: Callable[..., str], base: str) -> None:
-    url = fed("--web-login", *(["--web-base-path", base] if base else [])) + base
-    for path in PATHS:
-        answer = requests.get(f"{url}/connections/{path}", allow_redirects=False, timeout=5)
-        assert (answer.status_code, answer.headers["Location"].split("?")[0]) == (302, f"{base}/login"), path
-    answer = requests.post(f"{url}/swarm", {"subscriptions": "many"}, allow_redirects=False, timeout=5)
-    assert answer.status_code == 302
 
 
 @pytest.mark.parametrize("mode", [("--processes", 2), ("--master",)], ids=lambda mode: mode[0])
@@ -101,10 +91,8 @@ def test_two_runs_from_the_form(stack: Stack, mode: tuple[str | int, ...]) -> No
     for form, problem in (
         ({"subscriptions": "many"}, "--subscriptions: takes a whole number, not 'many'"),
         ({"version_slo": "-1"}, "--version-slo: takes milliseconds above 0"),
-        ({"connections_report": "/nowhere/report.html"}, "--connections-report: takes a file in a folder that exists"),
-        ({"mongo": f"127.0.0.1:{free_port()}"}, "--mongo"),
-        ({"inspector": f"127.0.0.1:{free_port()}"}, "--inspector"),
-        ({"host": f"http://127.0.0.1:{free_port()}"}, "did not answer GET /version: connection refused"),
+        ({"host": f"http://127.0.0.1:{free_port()}"}, "--host: is not for the form to change"),
+        ({"subscriptions": 10**6}, "open files"),
     ):
         answer = requests.post(f"{url}/swarm", form, timeout=20).json()
         assert not answer["success"]
@@ -117,7 +105,7 @@ def test_two_runs_from_the_form(stack: Stack, mode: tuple[str | int, ...]) -> No
     for run in runs:
         assert run["state"] == "PASS", run
         assert [row[0] for row in run["rows"]] == list(range(-1, 6))
-        assert max(row[run["columns"].index("held")] for row in run["rows"]) == SUBSCRIPTIONS
+        assert max(row[run["columns"].index("listener_held")] for row in run["rows"]) == SUBSCRIPTIONS
     rows = list(csv.DictReader(io.StringIO(requests.get(f"{url}/connections/csv", timeout=5).text)))
     assert rows == stack.rows()
     assert requests.get(f"{url}/connections/log", timeout=5).text == stack.report_log.read_text()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from locust import LoadTestShape, User
@@ -13,8 +13,10 @@ from locust import LoadTestShape, User
 import gevent
 
 from scenario.errors import OptionError, PreflightError
+from scenario.flow.cleanup import Cleanup
 from scenario.flow.cycles import CyclesFlow
-from scenario.flow.flow import Flow, Tick
+from scenario.flow.flow import Flow
+from scenario.flow.phases import Tick
 from scenario.flow.ramp import RampFlow
 from scenario.preflight.checks import checks, require
 from scenario.preflight.look_around import look_around
@@ -24,28 +26,31 @@ from scenario.run.records import Began, Phase, Refused, RunEnded, Unforeseen
 from scenario.run.run import Run
 from scenario.run.schedule import Clock
 from scenario.settings.options import Options
+from scenario.users.client import ClientProbe
 from scenario.users.load import IdleClient, SubscriptionSeeder, UpdateTrigger
 from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
 
 USER_CLASSES: tuple[type[User], ...] = (
-    SubscriptionSeeder, UpdateTrigger, VersionProbe, QueueProbe, ConnectionProbe, ListenerProbe, IdleClient
+    SubscriptionSeeder, UpdateTrigger, VersionProbe, QueueProbe, ConnectionProbe, ListenerProbe, ClientProbe, IdleClient
 )  # fmt: skip
 _log = logging.getLogger(__name__)
 
 
 class Shape(LoadTestShape):
-    """Takes each run through its flow. `link` and `recorder` are set once, in the process where the shape is ticked."""
+    """Takes each run through its flow. What it works with is set once, in the process where the shape is ticked."""
 
     link: ClassVar[Link]
+    secrets: ClassVar[Mapping[str, str]]
     recorder: ClassVar[Recorder | None] = None
+    cleanup: ClassVar[Cleanup | None] = None
 
     def reset_time(self) -> None:
         """Begin a new run. Locust calls it before the first tick; a master again later, from the shape's greenlet."""
         super().reset_time()  # type: ignore[no-untyped-call]
-        if self.recorder is not None and gevent.getcurrent() is not self.link.runner.shape_greenlet:
+        if self.recorder and self.cleanup and gevent.getcurrent() is not self.link.runner.shape_greenlet:
             self.link.begin(None)
             self.link.publish(Phase("preflight"))
-            self._ticks = self._run(self.recorder)
+            self._ticks = self._run(self.recorder, self.cleanup)
 
     def tick(self) -> Tick | None:
         """Return what the phase under way asks for; None at the end of the run."""
@@ -54,24 +59,25 @@ class Shape(LoadTestShape):
         except Exception as error:
             _log.exception("the run failed")
             self.link.publish(Unforeseen("the run", repr(error)))
+            if self.cleanup:
+                self.cleanup.run()
             self.link.publish(RunEnded())
             return None
 
-    def _run(self, recorder: Recorder) -> Iterator[Tick]:
+    def _run(self, recorder: Recorder, cleanup: Cleanup) -> Iterator[Tick]:
         run = self._begin()
         if run is not None:
             flow = RampFlow if run.options.ramp else CyclesFlow if run.options.cycles else Flow
-            yield from flow(self.link, recorder, run).ticks()
+            yield from flow(self.link, recorder, run).ticks(cleanup)
 
     def _begin(self) -> Run | None:
         """Look around, and begin the run if it may."""
         environment = self.link.runner.environment
         try:
-            options = Options.from_namespace(environment.parsed_options or Namespace())
+            options = Options.from_namespace(environment.parsed_options or Namespace(), self.secrets)
             found = look_around(options, [kind for kind in USER_CLASSES if kind not in environment.user_classes])
             self.link.publish(found)
-            if not options.force:
-                require(checks(found))
+            require(checks(found), options.force)
         except (OptionError, PreflightError) as problem:
             self.link.publish(Refused(str(problem)))
             return None

@@ -40,8 +40,14 @@ def _of(sample: str, figure: str, digits: int | None = None) -> Callable[[Row], 
     return value
 
 
-def _version(row: Row) -> str | None:
-    return None if row.version is None else "NOK" if row.version.error else "OK"
+def _ok(sample: str, error: str) -> Callable[[Row], str | None]:
+    """Return what tells of one of the row's samples whether it has this error: OK or NOK."""
+
+    def value(row: Row) -> str | None:
+        found = getattr(row, sample)
+        return None if found is None else "NOK" if getattr(found, error) else "OK"
+
+    return value
 
 
 _CONNECTIONS, _NOTIFICATIONS = "connections", "notifications"
@@ -49,7 +55,7 @@ COLUMNS: tuple[Column[Row], ...] = (
     Column("time_utc", "", "when the second's first probe was sent, ISO 8601, UTC, ms", lambda row: row.time),
     Column("second", "s", "whole seconds since the update was sent; negative before it", lambda row: row.since_trigger),
     Column("phase", "", "baseline (at rest), trigger (the update is under way), observe", lambda row: row.phase),
-    Column("version", "", "OK or NOK: `GET /version` over a new connection", _version),
+    Column("version", "", "OK or NOK: `GET /version` over a new connection", _ok("version", "error")),
     Column(
         "version_latency_ms",
         "ms",
@@ -71,6 +77,12 @@ COLUMNS: tuple[Column[Row], ...] = (
     Column("broker_threads", "threads", "of the broker's process", _of("connections", "threads")),
     Column("broker_rss_bytes", "bytes", "resident memory of the broker's process", _of("connections", "rss")),
     Column("listener_held", _NOTIFICATIONS, "held unanswered by the listeners", _of("listener", "held")),
+    Column("update", "", "OK or NOK: an ordinary client's, over a new connection", _ok("client", "update_error")),
+    Column("update_latency_ms", "ms", "as that of the version", _of("client", "update_latency", 1)),
+    Column("update_error", "", "why it is NOK", _of("client", "update_error")),
+    Column("query", "", "OK or NOK: the client reads what it has written", _ok("client", "query_error")),
+    Column("query_latency_ms", "ms", "as that of the version", _of("client", "query_latency", 1)),
+    Column("query_error", "", "why it is NOK", _of("client", "query_error")),
     Column(
         "step",
         "",
@@ -79,7 +91,8 @@ COLUMNS: tuple[Column[Row], ...] = (
     ),
 )
 # What is drawn over time, and told as now, least and most
-SERIES = ("established", "close_wait", "sum", "listener_held", "queue_backlog", "version_latency_ms")
+SERIES = ("established", "close_wait", "sum", "listener_held", "queue_backlog", "version_latency_ms",
+          "update_latency_ms", "query_latency_ms")  # fmt: skip
 
 
 def _causes(step: Step) -> str:

@@ -18,6 +18,14 @@ from scenario.run.found import Found
 from scenario.run.records import Began
 from scenario.run.results import Row, Step
 
+_FORMULA = ("=", "+", "-", "@")
+
+
+def guarded(values: Sequence[object]) -> list[object]:
+    """Return a line's cells; a text that a spreadsheet would take for a formula begins with ' (OWASP's advice)."""
+    risky = [isinstance(value, str) and value.lstrip().startswith(_FORMULA) for value in values]
+    return [f"'{value}" if risk else value for value, risk in zip(values, risky, strict=True)]
+
 
 class ConnectionsCsv:
     """Writes the files, line by line: what was written survives kill -9. A new run starts them anew."""
@@ -49,7 +57,7 @@ class ConnectionsCsv:
 
     def _write(self, path: Path, values: Sequence[object]) -> None:
         if path in self._open:
-            csv.writer(self._open[path]).writerow(values)
+            csv.writer(self._open[path]).writerow(guarded(values))
 
     def _close(self, **_: Any) -> None:
         while self._open:

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from datetime import UTC, datetime
+from io import StringIO
 from typing import Any
 
 from locust.env import Environment
@@ -17,6 +18,7 @@ from scenario.run.found import Found
 from scenario.run.records import Began, Phase, Said
 from scenario.run.results import Row, Step, Verdict
 from scenario.settings.options import Options
+from scenario.settings.secrets import shown
 from scenario.verdict.outcomes import EXIT_CODES, FAIL, PASS, PREFLIGHT, PREFLIGHT_OK
 
 HEADER = (
@@ -65,6 +67,15 @@ class _Colours(logging.Formatter):
         return f"\033[{colour}m{text}\033[0m" if colour else text
 
 
+def harmless(record: logging.LogRecord) -> bool:
+    """Make what is logged fit to be read: a filter of handlers. A traceback keeps its lines."""
+    if record.exc_info:
+        record.exc_text = logging.Formatter().formatException(record.exc_info)
+    record.exc_text = shown(record.exc_text, lines=True)
+    record.msg, record.args = shown(record.getMessage(), lines=True), ()
+    return True
+
+
 class ReportLog:
     """Writes each run's rows and verdict to the file; with `console` also to stderr, between the phases and progress.
 
@@ -82,6 +93,7 @@ class ReportLog:
             self._screen.propagate = False
             colours = sys.stderr.isatty() and "NO_COLOR" not in os.environ
             self._add(self._screen, logging.StreamHandler(sys.stderr), _Colours if colours else logging.Formatter)
+        self._kept = StringIO()
         self._verdict: Verdict | None = None
         for kind, listener in (
             (Found, self._preflight),
@@ -95,10 +107,16 @@ class ReportLog:
             events.on(kind, listener)
         environment.events.quit.add_listener(self._quit)
 
+    @property
+    def text(self) -> str:
+        """What this process has written of the run under way, or the last one; empty before the first."""
+        return self._kept.getvalue()
+
     def _add(self, logger: logging.Logger, handler: logging.Handler, kind: type[logging.Formatter]) -> None:
         formatter = kind("%(asctime)s | %(levelname)s | %(message)s")
         formatter.converter = time.gmtime
         handler.setFormatter(formatter)
+        handler.addFilter(harmless)
         logger.addHandler(handler)
 
     def _preflight(self, found: Found, **_: Any) -> None:
@@ -113,6 +131,8 @@ class ReportLog:
     def _start(self, _began: Began, at: float) -> None:
         self._rows = 0
         self._close()
+        self._kept = StringIO()
+        self._add(self._file, logging.StreamHandler(self._kept), logging.Formatter)
         file = logging.FileHandler(self._options.report_log, mode="w", encoding="utf-8")
         self._add(self._file, file, logging.Formatter)
         begin = datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat()

@@ -16,17 +16,16 @@ import msgspec
 from scenario.run import events
 from scenario.run.found import Found
 from scenario.run.records import KINDS, Phase
-from scenario.settings.secrets import redacted
 
 FORMAT = 1  # of the file: another one when an older reader would misunderstand it
 
 
 def encode(record: Any, at: float) -> str:
-    """Return the record's line, without secrets; `at` is when it arrived, s since the epoch."""
+    """Return the record's line; `at` is when it arrived, s since the epoch."""
     told = msgspec.to_builtins(record)
     if isinstance(record, Found):
-        told = {"format": FORMAT, **told, "options": msgspec.to_builtins(record.options.without_secrets())}
-    return redacted(msgspec.json.encode({"at": at, "kind": type(record).__name__, **told}).decode())
+        told = {"format": FORMAT, **told}
+    return msgspec.json.encode({"at": at, "kind": type(record).__name__, **told}).decode()
 
 
 class RunFile:

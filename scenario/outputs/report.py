@@ -29,7 +29,6 @@ from scenario.outputs.series import table
 from scenario.run import events
 from scenario.run.results import Row, Verdict
 from scenario.settings.options import Options
-from scenario.settings.secrets import redacted
 from scenario.verdict.held import HELD_SHARE
 from scenario.verdict.single import ROWS_SHARE
 
@@ -37,7 +36,8 @@ _STATIC = Path(__file__).with_name("static")
 _PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 _AROUND, _MOST = 2, 200  # rows shown before and after a NOK; rows shown in all
 _AROUND_NOK = ("second", "time_utc", "phase", "version", "version_latency_ms", "established", "close_wait", "sum",
-          "queue_backlog", "listener_held", "broker_fds", "version_error")  # fmt: skip
+          "queue_backlog", "listener_held", "broker_fds", "update_latency_ms", "query_latency_ms", "version_error",
+          "update_error", "query_error")  # fmt: skip
 _SHOWN = tuple(column for name in _AROUND_NOK for column in COLUMNS if column.name == name)
 _log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ def _around_nok(rows: list[Row]) -> Iterator[list[object] | None]:
         {
             other
             for number, row in enumerate(rows)
-            if row.version is not None and row.version.error
+            if row.nok
             for other in range(max(0, number - _AROUND), min(len(rows), number + _AROUND + 1))
         }
     )
@@ -126,11 +126,11 @@ def _around_nok(rows: list[Row]) -> Iterator[list[object] | None]:
 
 
 def _options(options: Options | None) -> dict[str, str]:
-    """Return the options as they may be mailed: without passwords."""
+    """Return the options as a reader has them."""
     if options is None:
         return {}
     values = {
-        **asdict(options.without_secrets()),
+        **asdict(options),
         "notify_urls": ", ".join(options.notify_urls),
         "duration": f"{options.duration:.0f} s",
         "baseline": f"{options.baseline} s",
@@ -138,7 +138,7 @@ def _options(options: Options | None) -> dict[str, str]:
     }
     words = {True: "yes", False: "no"}
     return {
-        name.replace("_", " "): words[value] if isinstance(value, bool) else redacted(str(value))
+        name.replace("_", " "): words[value] if isinstance(value, bool) else str(value)
         for name, value in values.items()
     }
 
@@ -150,7 +150,7 @@ def _limits(options: Options | None) -> dict[str, str]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return {
         "notifications held at one time": f"at least {HELD_SHARE:.0%} of {options.subscriptions}",
-        "GET /version": f"at most {options.version_slo:.0f} ms; at most {options.max_nok} rows NOK or slower",
+        "version, update, query": f"{options.version_slo:.0f} ms; of each at most {options.max_nok} rows NOK or slower",
         "rows": f"for at least {ROWS_SHARE:.0%} of the seconds",
         "idle clients": f"all {options.idle_connections} accepted, and answered before they let go",
         "open files of this process (Locust)": f"{soft} (hard limit {hard})",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from scenario.outputs.columns import COLUMNS, SERIES, cells
+from scenario.outputs.columns import COLUMNS, SERIES, cells, names
 from scenario.run.results import Row
 
 _SERIES = tuple(column for name in SERIES for column in COLUMNS if column.name == name)
-NAMES = ("second", "version_error", *SERIES)
+_ERRORS = tuple(column for column in COLUMNS if column.name.endswith("_error") and not column.unit)
+NAMES = ("second", *names(_ERRORS), *SERIES)
 
 
 class Extent(NamedTuple):
@@ -22,11 +23,11 @@ class Extent(NamedTuple):
 
 
 def figures(row: Row, origin: int) -> list[Any]:
-    """Return the row's figures in the order of NAMES; the error is empty when /version was answered.
+    """Return the row's figures in the order of NAMES; an error is empty, or None, when there was none.
 
     `second` counts from `origin`, the run's first update (s since the epoch): a ramp and cycles have several.
     """
-    return [row.second - origin, row.version.error if row.version else "", *cells(_SERIES, row)]
+    return [row.second - origin, *cells(_ERRORS, row), *cells(_SERIES, row)]
 
 
 def table(rows: Sequence[list[Any]]) -> list[Extent]:

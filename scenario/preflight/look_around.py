@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TypeVar
 
 from locust import User
 
 from scenario.errors import BrokerError, DatabaseError, InspectionError, ListenerError
-from scenario.peers import broker_of, database, listeners
+from scenario.peers import broker_of, client_of, database, listeners
 from scenario.peers.inspection import Inspection
 from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import ListenerStats
+from scenario.preflight.checks import checks
 from scenario.run.found import Found
+from scenario.run.results import ERROR
 from scenario.settings.options import Options
+from scenario.settings.secrets import shown
 
 _T = TypeVar("_T")
 
 
 def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Found:
-    """Look at broker, process, database and listeners, each for a few seconds at most; return what was found."""
+    """Look at broker, process, database and listeners, each for a few seconds at most; return what was found.
+
+    There is no secret in it: it is told to everybody.
+    """
     problems: dict[str, str] = {}
 
     def look(name: str, look_at: Callable[[], _T]) -> _T | None:
@@ -34,10 +42,23 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
 
     version = look("broker", broker_of(options).ask_version)
     process = look("process", lambda: _process(options)) if options.connection_info else None
-    if options.reset:
-        look("database", lambda: database.ping(options.mongo))
     told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
-    return Found(options, tuple(kind.__name__ for kind in absent_users), version, process, told, problems)
+    absent = tuple(kind.__name__ for kind in absent_users)
+    found = Found(options, absent, version, process, told, problems)
+    if options.reset:
+        own = broker_of(options).own
+        found = replace(found, contents=look("database", lambda: database.look(options.mongo, found.database, own)))
+    if options.client and not any(check.state == ERROR for check in checks(found)):
+        # last, for it writes: into a service that is known to be the test's own
+        found = replace(found, client=look("client", lambda: _try_client(options)))
+    return shown(found)
+
+
+def _try_client(options: Options) -> float:
+    """Return how long, in ms, the ordinary client's update, query and removal took."""
+    started = time.time()
+    client_of(options).try_client(round(started * 1000), started)
+    return (time.time() - started) * 1000
 
 
 def _process(options: Options) -> Inspection:

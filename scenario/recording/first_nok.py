@@ -25,21 +25,21 @@ class FirstNok:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._options: Options | None = None  # None: no run, or it is taken
+        self._armed = False  # no run, or it is taken
         events.on(Found, self._arm)
         events.on(VersionSample, self._look)
         events.on(Verdict, self._disarm)
 
-    def _arm(self, found: Found, **_: Any) -> None:
-        self._options = found.options
+    def _arm(self, _found: Found, **_: Any) -> None:
+        self._armed = True
 
     def _disarm(self, _verdict: Verdict, **_: Any) -> None:
-        self._options = None
+        self._armed = False
 
     def _look(self, sample: VersionSample, **_: Any) -> None:
-        if sample.error and self._options is not None:
-            options, self._options = self._options, None
-            gevent.spawn(self._take, options, sample)
+        if sample.error and self._armed and self._link.run is not None:
+            self._armed = False
+            gevent.spawn(self._take, self._link.run.options, sample)
 
     def _take(self, options: Options, sample: VersionSample) -> None:
         when = sample.second - self._link.schedule.trigger if self._link.schedule else 0

@@ -14,9 +14,20 @@ from scenario.recording.timeline import Timeline
 from scenario.run import events
 from scenario.run.found import Found
 from scenario.run.progress import Progress
-from scenario.run.records import Began, HoldBegan, HoldEnded, Interrupted, Phase, Refused, RunEnded, Unforeseen, Update
+from scenario.run.records import (
+    Began,
+    HoldBegan,
+    HoldEnded,
+    Interrupted,
+    Phase,
+    Refused,
+    RunEnded,
+    Trouble,
+    Unforeseen,
+    Update,
+)
 from scenario.run.results import Rest, Row, Step, Verdict
-from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.run.samples import ClientSample, ConnectionSample, ListenerSample, QueueSample, VersionSample
 from scenario.run.schedule import Schedule
 from scenario.verdict.held import Hold, held_per_row
 from scenario.verdict.judge import judge
@@ -35,14 +46,18 @@ class Recorder:
     def _forget(self) -> None:
         self.found: Found | None = None  # what the run is
         self.began = False
+        self.unforeseen: list[Unforeseen] = []
         self.steps: list[Step] = []
         self.verdict: Verdict | None = None
+        self.troubles: list[str] = []  # beside the broker
         self._begin_hold(0)
 
     def _begin_hold(self, subscriptions: int) -> None:
         """Forget what was held before; the connections are to be held again."""
         self.subscriptions = subscriptions
         self.progress = Progress()
+        for error in self.unforeseen:  # a run in which something unforeseen happened does not come right again
+            self.progress = self.progress.after(error)
         self.timeline: Timeline | None = None
         self.last_sample = 0.0  # s since the epoch
 
@@ -67,7 +82,7 @@ class Recorder:
                 self._begin_hold(record.subscriptions)
             case Schedule():
                 self._schedule(record)
-            case VersionSample() | QueueSample() | ConnectionSample() | ListenerSample():
+            case VersionSample() | QueueSample() | ConnectionSample() | ListenerSample() | ClientSample():
                 self.last_sample = at
                 if self.timeline is not None and self.verdict is None:
                     self.timeline.add(record, at)
@@ -77,10 +92,14 @@ class Recorder:
                 self._judge_step(at)
             case RunEnded():
                 self._judge(at)
+            case Trouble():
+                self._trouble(record.text, at)
             case Unforeseen() if self.verdict is not None:
-                self._take_back(self.verdict, record, at)
+                self._trouble(self.progress.after(record).missing[-1], at)
             case _:
                 self.progress = self.progress.after(record)
+                if isinstance(record, Unforeseen):
+                    self.unforeseen.append(record)
         if isinstance(record, Update) and self.timeline is not None:
             self.timeline.update_answered = record.answered
 
@@ -106,10 +125,12 @@ class Recorder:
 
     def _schedule(self, schedule: Schedule) -> None:
         step = len(self.steps) + 1
-        self.timeline = Timeline(self._hold().options, schedule, events.fire, step)
+        self.timeline = Timeline(self.hold.options, schedule, events.fire, step)
         self.last_sample = schedule.start  # silence counts from here
 
-    def _hold(self) -> Hold:
+    @property
+    def hold(self) -> Hold:
+        """What is held now, as far as it came."""
         assert self.found is not None
         options = replace(self.found.options, subscriptions=self.subscriptions)
         schedule = self.timeline.schedule if self.timeline is not None else None
@@ -129,7 +150,7 @@ class Recorder:
     def _judge_step(self, at: float) -> None:
         """Judge what was held since HoldBegan, and add it to the steps."""
         self._flush(at)
-        hold = self._hold()
+        hold = self.hold
         after = [row.version for row in hold.rows if row.since_trigger >= 0 and row.version]
         latencies = [sample.latency for sample in after if not sample.error and sample.latency is not None]
         step = Step(
@@ -153,19 +174,26 @@ class Recorder:
         if not self.began or self.found is None:
             self._conclude(verdict_of(endings(self.progress), bool(self.progress.interrupted)), at)
         else:
-            hold = replace(self._hold(), options=self.found.options)
+            hold = replace(self.hold, options=self.found.options)
             self._conclude(judge(hold, self.steps, self._rest()), at)
 
-    def _take_back(self, verdict: Verdict, error: Unforeseen, at: float) -> None:
-        """An output may fail at the verdict itself: then the run is not green."""
-        if verdict.outcome == PASS:
-            reasons = (*self.progress.after(error).missing, *verdict.reasons)
-            self._conclude(Verdict(INCONCLUSIVE, reasons, EXIT_CODES[INCONCLUSIVE]), at)
+    def _trouble(self, text: str, at: float) -> None:
+        """Note what went wrong beside the broker; at the verdict itself, too, an output may fail."""
+        if text not in self.troubles:
+            self.troubles.append(text)
+            if self.verdict is not None:
+                self._conclude(self.verdict, at)
 
     def _flush(self, at: float) -> None:
         if self.timeline is not None:
             self.timeline.flush(at)
 
     def _conclude(self, verdict: Verdict, at: float) -> None:
+        """Fire the verdict; with trouble it is not green."""
+        told = tuple(text for text in self.troubles if text not in verdict.reasons)
+        if told and verdict.outcome == PASS:
+            verdict = Verdict(INCONCLUSIVE, (*told, *verdict.reasons), EXIT_CODES[INCONCLUSIVE])
+        elif told:
+            verdict = replace(verdict, reasons=(*verdict.reasons, *told))
         self.verdict = verdict
         events.fire(verdict, at)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from scenario.run.results import Row
-from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, Sample, VersionSample
+from scenario.run.samples import ClientSample, ConnectionSample, ListenerSample, QueueSample, Sample, VersionSample
 from scenario.run.schedule import Schedule
 from scenario.settings.options import Options
 
-_S = TypeVar("_S", VersionSample, QueueSample, ConnectionSample, ListenerSample)
+_S = TypeVar("_S", VersionSample, QueueSample, ConnectionSample, ListenerSample, ClientSample)
 PATIENCE = 6.0  # s: above the sum of a probe's limits; a row waits no longer for what has not come
 
 
@@ -26,6 +26,8 @@ class Timeline:
             self._expected.add(QueueSample)
         if options.connection_info:
             self._expected.add(ConnectionSample)
+        if options.client:
+            self._expected.add(ClientSample)
         self._next = schedule.start
         self._waiting: dict[int, dict[type[Sample], Sample]] = {}
 
@@ -66,6 +68,7 @@ class Timeline:
             queue=_of(QueueSample, samples),
             connections=_of(ConnectionSample, samples),
             listener=_of(ListenerSample, samples),
+            client=_of(ClientSample, samples),
             step=self._step,
         )
         self.rows.append(row)

@@ -11,6 +11,9 @@
 
 Listeners are called with the record, and with `at`: when it arrived, s since the epoch on the master's clock. One that
 raises stops no other: it ends up in the verdict, as Unforeseen.
+
+A record leaves this process in many ways, so it is made harmless here, once: no text of it has a password or a control
+character.
 """
 
 from __future__ import annotations
@@ -19,7 +22,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from scenario.run.records import Unforeseen
+from scenario.run.records import Evidence, Refused, Unforeseen
+from scenario.settings.secrets import shown
 
 Listener = Callable[..., object]
 _listeners: dict[type, list[Listener]] = {}
@@ -38,6 +42,7 @@ def forget() -> None:
 
 def fire(record: Any, at: float) -> None:
     """Call the listeners, in the order in which they came; then tell of those that failed."""
+    record = shown(record, lines=isinstance(record, Evidence | Refused))
     failures = []
     for listener in [*_listeners.get(object, ()), *_listeners.get(type(record), ())]:
         try:

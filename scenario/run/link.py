@@ -32,6 +32,8 @@ class Link:
         self.quota: Iterator[int] = iter(())
         self._is_worker = isinstance(self.runner, WorkerRunner)
         if self._is_worker:
+            assert environment.parsed_options is not None
+            self._token = environment.parsed_options.inspector_token
             self.runner.register_message(_RUN, self._join)
             self.runner.register_message(_SCHEDULE, self._take_schedule)
         else:
@@ -88,7 +90,8 @@ class Link:
 
     def _join(self, msg: Any, **_: Any) -> None:
         message = msg.data
-        self.begin(Run(Options.from_message(message["options"]), Clock.showing(message["now"]), message["run"]))
+        options = Options.from_message(message["options"], self._token)
+        self.begin(Run(options, Clock.showing(message["now"]), message["run"]))
         self.quota = iter(range(*message["quota"]))
 
     def _take_schedule(self, msg: Any, **_: Any) -> None:

@@ -4,8 +4,9 @@ Found, then Began or Refused        what the run is (scenario.run.found), and th
 Phase, Said                         where it is, and how it goes
 HoldBegan, Reset, Schedule          the connections are to be held: what follows belongs to that
 Seeded, Update, IdleClients         what those users did that load the broker
-VersionSample ... ListenerSample    what those found that measure (scenario.run.samples)
+VersionSample ... ClientSample      what those found that measure (scenario.run.samples)
 Ended, Unforeseen, Interrupted      why it did not go on
+Trouble                             what went wrong beside the broker: the run does not pass
 HoldEnded, RunEnded                 judge
 Evidence                            what was seen at the first NOK
 Row, Step, Verdict                  what comes of them (scenario.run.results)
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 from scenario.run.found import Found
 from scenario.run.results import Step, Verdict
-from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.run.samples import ClientSample, ConnectionSample, ListenerSample, QueueSample, VersionSample
 from scenario.run.schedule import Schedule
 
 
@@ -118,6 +119,13 @@ class Unforeseen:
 
 
 @dataclass(frozen=True)
+class Trouble:
+    """Beside the broker something went wrong: a file was not written, something was left behind; a sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Interrupted:
     """Somebody stopped the run."""
 
@@ -143,7 +151,7 @@ KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Found, Began, Refused, Phase, Said, HoldBegan, Reset, Schedule, Seeded, Update, IdleClients),
-        *(VersionSample, QueueSample, ConnectionSample, ListenerSample),
-        *(Ended, Unforeseen, Interrupted, HoldEnded, RunEnded, Evidence, Step, Verdict),
+        *(VersionSample, QueueSample, ConnectionSample, ListenerSample, ClientSample),
+        *(Ended, Unforeseen, Trouble, Interrupted, HoldEnded, RunEnded, Evidence, Step, Verdict),
     )
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.run.samples import ClientSample, ConnectionSample, ListenerSample, QueueSample, VersionSample
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,13 @@ class Row:
     queue: QueueSample | None
     connections: ConnectionSample | None
     listener: ListenerSample | None
+    client: ClientSample | None = None
     step: int = 1  # of a ramp; which one of the cycles
 
     @property
     def at(self) -> float:
         """When the row's first probe was sent, s since the epoch."""
-        samples = (self.version, self.queue, self.connections, self.listener)
+        samples = (self.version, self.queue, self.connections, self.listener, self.client)
         return min((sample.at for sample in samples if sample), default=float(self.second))
 
     @property
@@ -38,6 +39,12 @@ class Row:
         return self.version is not None and not self.version.error
 
     @property
+    def nok(self) -> bool:
+        """Tell whether a client got no right answer: to GET /version, to its update or to its query."""
+        errors = self.version and self.version.error, self.client and self.client.update_error + self.client.query_error
+        return any(errors)
+
+    @property
     def established(self) -> int | None:
         """ESTABLISHED connections of the broker."""
         return None if self.connections is None else self.connections.established
@@ -48,6 +55,9 @@ class Row:
         if self.connections is None or self.established is None or self.connections.close_wait is None:
             return None
         return self.established + self.connections.close_wait
+
+
+OK, WARNING, ERROR = "ok", "warning", "error"  # states of a check
 
 
 @dataclass(frozen=True)

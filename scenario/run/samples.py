@@ -97,4 +97,16 @@ class ListenerSample:
     error: str = ""
 
 
-Sample = VersionSample | QueueSample | ConnectionSample | ListenerSample
+@dataclass(frozen=True)
+class ClientSample:
+    """What an ordinary client got: an update of its own entity, then a query for it; latencies in ms."""
+
+    second: int
+    at: float
+    update_latency: float | None = None
+    update_error: str = ""
+    query_latency: float | None = None
+    query_error: str = ""
+
+
+Sample = VersionSample | QueueSample | ConnectionSample | ListenerSample | ClientSample

@@ -15,6 +15,7 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
 BROKER_PORT, INSPECTOR_PORT, MONGO_PORT = 1026, 18812, 27017
+CLIENT_PATH = "/ordinary_client"  # the service path in which the ordinary client updates and queries
 # https://fiware-orion.readthedocs.io, "Multi tenancy": lower case letters, digits and _, at most 50 characters
 SERVICE_RULE = "1 to 50 lower case letters, digits or _"
 _UNIT_SECONDS = {"h": 3600, "m": 60, "s": 1}
@@ -44,6 +45,8 @@ def host_and_port(url: str) -> tuple[str, int]:
     """Return host and port of an http(s) URL. Raises ArgumentTypeError."""
     try:
         parts = urlsplit(url)
+        if "@" in parts.netloc:
+            raise ArgumentTypeError("takes URLs without user and password: pages show them, and workers are sent them")
         if parts.scheme in ("http", "https") and parts.hostname:
             return parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
     except ValueError:
@@ -71,6 +74,15 @@ def notify_url(text: str) -> str:
 def host(text: str) -> str:
     """Check the broker's URL, or its bare host."""
     return text if text in ("", "None") else broker_url(text)
+
+
+def origins(text: str) -> str:
+    """Check what browsers send as Origin: scheme, host and port, and nothing else."""
+    for origin in urls(text):
+        host_and_port(origin)
+        if urlsplit(origin.rstrip("/"))._replace(scheme="", netloc="").geturl():
+            raise ArgumentTypeError(f"takes origins such as https://load.example.com, without a path, not {origin!r}")
+    return text
 
 
 def duration(text: str) -> str:
@@ -113,6 +125,8 @@ def service_path(text: str) -> str:
     # https://fiware-orion.readthedocs.io: absolute, at most 10 levels of at most 50 alphanumerics or underscores
     if not re.fullmatch(r"/|(/\w{1,50}){1,10}", text, re.ASCII):
         raise ArgumentTypeError(f"takes a path such as /test (letters, digits, _; at most 10 levels), not {text!r}")
+    if text == CLIENT_PATH:
+        raise ArgumentTypeError(f"takes another path than {CLIENT_PATH}, in which the ordinary client works")
     return text
 
 
@@ -130,19 +144,17 @@ def address(text: str) -> str:
     return text
 
 
-def name(text: str) -> str:
-    """Check that there is a name."""
-    if not text.strip():
-        raise ArgumentTypeError("must not be empty")
-    return text
-
-
 def report_log(text: str) -> str:
     """Check that the file can be written."""
     path = Path(text)
     if not text or path.is_dir() or not path.parent.is_dir():
         raise ArgumentTypeError(f"takes a file in a folder that exists, not {text!r}")
     return text
+
+
+def report(text: str) -> str:
+    """Check that the file can be written; nothing: none."""
+    return text and report_log(text)
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
@@ -172,11 +184,15 @@ def milliseconds(text: str) -> float:
 
 
 def mongo(text: str) -> str:
-    """Check the database server."""
+    """Check the database server. What is wrong is not repeated where it may hold a password."""
+    takes = "takes host, host:port or a mongodb:// URI"
     if not text.startswith("mongodb"):
+        if "@" in text:
+            raise ArgumentTypeError(f"{takes}: user and password belong into the URI")
         return address(text)
     try:
         parse_uri(text, validate=True)
     except (PyMongoError, ValueError) as problem:  # ValueError: of the port
-        raise ArgumentTypeError(f"takes host, host:port or a mongodb:// URI: {problem}") from None
+        wrong = "user and password have to be percent-encoded" if "@" in text else problem
+        raise ArgumentTypeError(f"{takes}: {wrong}") from None
     return text

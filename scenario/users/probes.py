@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from locust import HttpUser, User, task
-from locust.clients import HttpSession
 
-import gevent
 import msgspec
 import requests
 from gevent.pool import Group
@@ -20,15 +17,15 @@ from scenario.peers.inspection import Limit
 from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import read_stats
 from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.users.attempts import ATTEMPT_TIMEOUT, attempt
 from scenario.users.run_user import RunUser, park, problem_of
 
-PROBE_TIMEOUT = (2.0, 2.0)  # s to connect, s to answer
 LISTENER_FIGURES = ("held", "accepted", "received", "out_of_descriptors", "abandoned")
+VERSION_LIMIT = 4.5  # s in all: a little more than ATTEMPT_TIMEOUT
 TOLD_AS_SEEN = (  # figures of a ConnectionSample that are called as the inspector calls them
     *("listen_queue", "listen_backlog", "state", "cpu_seconds", "cpus", "throttled_seconds", "host_idle_seconds"),
     *("threads_refused", "oom_kills", "host_oom_kills", "listen_overflows", "listen_drops", "retransmits", "resets"),
 )
-PROBE_LIMIT = 4.5  # s in all: a server that dribbles keeps below the limit on each read
 
 
 class EachSecond(RunUser):
@@ -59,45 +56,14 @@ class EachSecond(RunUser):
         self.in_flight.kill()
 
 
-class VersionProbe(EachSecond, HttpUser):
-    """GET /version, one attempt, over a new connection (HttpUser: FastHttpUser would try again on its own)."""
+class VersionProbe(EachSecond, User):
+    """GET /version, one attempt, over a new connection."""
 
     def probe(self, second: int) -> None:
-        """Ask once, within PROBE_LIMIT."""
+        """Ask once."""
         at = self.of_run.clock.now()
-        session = self._session()
-        started = time.perf_counter()
-        error = ""
-        try:
-            with (
-                gevent.Timeout(PROBE_LIMIT),
-                session.get(
-                    self.broker.version().path,
-                    headers={"Connection": "close"},
-                    timeout=PROBE_TIMEOUT,
-                    catch_response=True,
-                ) as response,
-            ):
-                latency = (time.perf_counter() - started) * 1000
-                error = problem_of(response, self.broker.version_error)
-        except gevent.Timeout as timeout:
-            latency, error = PROBE_LIMIT * 1000, f"no whole answer within {PROBE_LIMIT} s"
-            self.environment.events.request.fire(
-                request_type="GET",
-                name="/version",
-                response_time=latency,
-                response_length=0,
-                exception=timeout,
-                context={},
-            )
-        finally:
-            session.close()
-        self.link.publish(VersionSample(second, at, latency, error))
-
-    def _session(self) -> HttpSession:
-        session = HttpSession(self.host, self.environment.events.request, self)
-        session.trust_env = False
-        return session
+        answer = attempt(self, self.broker.version(), self.broker.version_error, VERSION_LIMIT)
+        self.link.publish(VersionSample(second, at, *answer))
 
 
 class QueueProbe(EachSecond, HttpUser):
@@ -117,7 +83,7 @@ class QueueProbe(EachSecond, HttpUser):
             return ""
 
         path = self.broker.statistics().path
-        with self.client.get(path, timeout=PROBE_TIMEOUT, catch_response=True) as response:
+        with self.client.get(path, timeout=ATTEMPT_TIMEOUT, catch_response=True) as response:
             error = problem_of(response, look)
         figures = msgspec.to_builtins(queue) if queue else {}
         self.link.publish(QueueSample(second, at, **figures, error=error))
@@ -222,11 +188,11 @@ class ListenerProbe(EachSecond, User):
 
     def _get(self, url: str) -> requests.Response:
         try:
-            return self.client.get(url, timeout=PROBE_TIMEOUT)
+            return self.client.get(url, timeout=ATTEMPT_TIMEOUT)
         except requests.ConnectTimeout:
             raise
         except requests.ConnectionError:  # the listener may close an idle connection at the very moment it is asked
-            return self.client.get(url, timeout=PROBE_TIMEOUT)
+            return self.client.get(url, timeout=ATTEMPT_TIMEOUT)
 
     def on_stop(self) -> None:
         """Close the connections."""

@@ -16,6 +16,7 @@ from scenario.peers.broker import Broker
 from scenario.run.link import Link
 from scenario.run.run import Run
 from scenario.run.schedule import Schedule
+from scenario.settings.secrets import shown
 
 
 class RunUser(User):
@@ -34,7 +35,7 @@ class RunUser(User):
     @cached_property
     def broker(self) -> Broker:
         """The broker under test."""
-        return broker_of(self.of_run.options)
+        return broker_of(self.of_run.options, self.of_run.id)
 
     @property
     def schedule(self) -> Schedule:
@@ -52,9 +53,9 @@ def park() -> None:
 def problem_of(response: Any, error_of: Callable[[Answer], str]) -> str:
     """Return what is wrong with a response of Locust's clients, by the broker's rules, and tell Locust of it."""
     if response.status_code:
-        problem = error_of(Answer(response.status_code, response.headers or {}, response.text or ""))
+        problem = shown(error_of(Answer(response.status_code, response.headers or {}, response.text or "")))
     else:
-        problem = reason(response.error)
+        problem = shown(reason(response.error))
     if problem:
         response.failure(problem)
     return problem

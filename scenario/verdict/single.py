@@ -1,18 +1,18 @@
 """A hold -> PASS, FAIL or INCONCLUSIVE, each with its reasons.
 
-PASS needs: every subscription created, 99 % of them held at one time, every version row OK within the SLO (less
---max-nok), rows for 95 % of the seconds, all idle clients accepted and still answered before they let go. What was seen
-to fail is a FAIL. What could not be seen, a load that was not the one asked for, or a run that was cut short, is
-INCONCLUSIVE. Nothing missing ever makes a PASS.
+PASS needs: every subscription created, 99 % of them held at one time, every row of version, update and query OK within
+the SLO (less --max-nok), rows for 95 % of the seconds (or all but one), all idle clients accepted and answered before
+they let go.
+What was seen to fail is a FAIL. What could not be seen, a load that was not the one asked for, or a run that was cut
+short, is INCONCLUSIVE. Nothing missing ever makes a PASS.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 
-from scenario.run.results import Row, Verdict
+from scenario.run.results import Verdict
+from scenario.verdict.answers import Reasons, answers
 from scenario.verdict.diagnosis import UNKNOWN, diagnose
 from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, endings, verdict_of
@@ -35,19 +35,16 @@ def judge_hold(hold: Hold) -> Verdict:
     return replace(verdict, causes=causes)
 
 
-_Reasons = Iterator[tuple[str, str]]
-
-
-def _ended(hold: Hold) -> _Reasons:
+def _ended(hold: Hold) -> Reasons:
     yield from endings(hold.progress)
 
 
-def _seeding(hold: Hold) -> _Reasons:
+def _seeding(hold: Hold) -> Reasons:
     if hold.schedule is not None:  # what was refused ended the run before
         yield PASS, f"subscriptions: {hold.progress.created} of {hold.options.subscriptions} created"
 
 
-def _held(hold: Hold) -> _Reasons:
+def _held(hold: Hold) -> Reasons:
     if hold.schedule is None or hold.progress.update is None or hold.progress.update.error:
         return
     per_row = held_per_row(hold)
@@ -62,49 +59,13 @@ def _held(hold: Hold) -> _Reasons:
     yield (PASS if most >= HELD_SHARE * wanted else too_few), text
 
 
-def _version(hold: Hold) -> _Reasons:
-    slo = hold.options.version_slo
-    probed = [(row, row.version) for row in hold.rows if row.version is not None]
-    refused = [(row, probe) for row, probe in probed if probe.error]
-    slow = [(row, probe) for row, probe in probed if not probe.error and (probe.latency or 0) > slo]
-    outcome = FAIL if len(refused) + len(slow) > hold.options.max_nok else PASS
-    if refused:
-        kinds = Counter(probe.error for _, probe in refused).most_common(3)
-        seen = ", ".join(f"{count} x {error}" for error, count in kinds)
-        first = refused[0][0]
-        when = f"the first at second {first.since_trigger}{_after_idle(hold, first)}{_after_release(hold)}"
-        yield outcome, f"version: {len(refused)} of {len(probed)} rows NOK ({seen}), {when}"
-    if slow:
-        latency, second = max((probe.latency or 0, row.since_trigger) for row, probe in slow)
-        worst = f"the worst {latency:.0f} ms at second {second}"
-        yield outcome, f"version: {len(slow)} of {len(probed)} rows slower than {slo:.0f} ms, {worst}"
-    if probed and not refused and not slow:
-        slowest = max(probe.latency or 0 for _, probe in probed)
-        yield PASS, f"version: {len(probed)} of {len(probed)} rows OK, the slowest in {slowest:.0f} ms"
-
-
-def _after_idle(hold: Hold, row: Row) -> str:
-    idle = hold.progress.idle
-    if idle is None or row.at < idle.at or any(not earlier.version_ok for earlier in hold.rows if earlier.at < idle.at):
-        return ""
-    return f", {row.at - idle.at:.0f} s after the idle clients connected; it was OK in every row before them"
-
-
-def _after_release(hold: Hold) -> str:
-    released = hold.progress.idle and hold.progress.idle.released
-    after = [row for row in hold.rows if released and row.at > released and row.version]
-    if not after or not all(row.version_ok for row in after):
-        return ""
-    return f"; OK again in all {len(after)} rows since they let go"
-
-
-def _process(hold: Hold) -> _Reasons:
+def _process(hold: Hold) -> Reasons:
     seen = Symptoms(hold)
     if seen.restarted:
         yield FAIL, f"process: the broker was restarted ({', then '.join(seen.pids)})"
 
 
-def _load(hold: Hold) -> _Reasons:
+def _load(hold: Hold) -> Reasons:
     """The load was not what it should be, which is not the broker's failure."""
     seen = Symptoms(hold)
     for error, rows in seen.unreachable.items():
@@ -117,28 +78,28 @@ def _load(hold: Hold) -> _Reasons:
         yield INCONCLUSIVE, f"notifications: {seen.notified} for {seen.expected} subscriptions"
 
 
-def _recovery(hold: Hold) -> _Reasons:
+def _recovery(hold: Hold) -> Reasons:
     for text in recovery(hold):
         yield PASS, text
 
 
-def _gaps(hold: Hold) -> _Reasons:
+def _gaps(hold: Hold) -> Reasons:
     if hold.schedule is None:
         return
     seconds = hold.schedule.end - hold.schedule.start + 1
     counted = {"rows": sum(row.version is not None for row in hold.rows)}
     if hold.options.connection_info:
         counted["connection counts"] = sum(row.established is not None for row in hold.rows)
+    if hold.options.client:
+        counted["client's answers"] = sum(row.client is not None for row in hold.rows)
     if hold.options.queue_size and hold.progress.update:
         counted["queue sizes"] = sum(row.queue is not None and row.queue.size is not None for row in hold.rows)
-    least = ROWS_SHARE * seconds
-    if hold.options.stepped:
-        least = min(least, seconds - 1)  # a step is short: one second that a busy host lost is no reason to end it
+    least = min(ROWS_SHARE * seconds, seconds - 1)  # in a short run, too, a busy host may lose one
     for name, count in counted.items():
         yield (PASS if count >= least else INCONCLUSIVE), f"{name}: for {count} of {seconds} seconds"
 
 
-def _idle(hold: Hold) -> _Reasons:
+def _idle(hold: Hold) -> Reasons:
     wanted, idle = hold.options.idle_connections, hold.progress.idle
     if hold.schedule is None or not wanted:
         return
@@ -152,4 +113,4 @@ def _idle(hold: Hold) -> _Reasons:
     )
 
 
-_CHECKS = (_ended, _seeding, _held, _version, _idle, _process, _load, _gaps, _recovery)
+_CHECKS = (_ended, _seeding, _held, answers, _idle, _process, _load, _gaps, _recovery)

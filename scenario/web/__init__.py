@@ -1,1 +1,1 @@
-"""The web UI: the start form, the tab, the metrics."""
+"""The web UI: who may use it (guard, login), the start form, the tab, the metrics."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from locust.env import Environment
@@ -17,14 +18,18 @@ from scenario.errors import OptionError, PreflightError
 from scenario.outputs.history import History
 from scenario.preflight.checks import checks, require
 from scenario.preflight.look_around import look_around
-from scenario.settings.options import Options, with_form
+from scenario.settings.arguments import with_form
+from scenario.settings.options import Options
 from scenario.verdict.outcomes import PREFLIGHT
 
 _FIRST_TICK = 30.0  # s: above the limits of what the shape asks before its first users
 
 
-def check_start_form(environment: Environment, web_ui: WebUI, history: History) -> None:
-    """Put a check before Locust's POST /swarm, which answers 500 to a text where a number was."""
+def check_start_form(environment: Environment, web_ui: WebUI, history: History, secrets: Mapping[str, str]) -> None:
+    """Put a check before Locust's POST /swarm, which would take any option, and answers 500 to a text for a number.
+
+    POST /user, which is for the class picker, could change any attribute of our users, and changes none.
+    """
     assert web_ui.app is not None
     assert environment.runner is not None
     start, runner, one_at_a_time = web_ui.app.view_functions["locust.swarm"], environment.runner, RLock()
@@ -34,7 +39,7 @@ def check_start_form(environment: Environment, web_ui: WebUI, history: History) 
             if runner.shape_greenlet:
                 return refused("a run is under way: stop it first")
             try:
-                _check(environment)
+                _check(environment, secrets)
             except (OptionError, PreflightError) as problem:
                 return refused(str(problem))
             answer = start()
@@ -47,13 +52,14 @@ def check_start_form(environment: Environment, web_ui: WebUI, history: History) 
     def refused(problem: str) -> Response:
         return jsonify({"success": False, "message": problem, "host": environment.host})
 
+    def update_user() -> tuple[str, int]:
+        return "users are not changed from the page\n", 403
+
     web_ui.app.view_functions["locust.swarm"] = web_ui.auth_required_if_enabled(swarm)
+    web_ui.app.view_functions["locust.update_user"] = web_ui.auth_required_if_enabled(update_user)
 
 
-def _check(environment: Environment) -> None:
+def _check(environment: Environment, secrets: Mapping[str, str]) -> None:
     assert environment.parsed_options is not None
-    if "restart_command" in request.form:
-        raise OptionError("--restart-command: a shell runs it, so it is taken from the command line only")
-    options = Options.from_namespace(with_form(environment.parsed_options, request.form))
-    if not options.force:
-        require(checks(look_around(options)))  # the form may choose the user classes: the shape sees to them
+    options = Options.from_namespace(with_form(environment.parsed_options, request.form), secrets)
+    require(checks(look_around(options)), options.force)  # the form may choose the user classes: the shape sees to them

@@ -6,13 +6,15 @@ What was not measured is left out: a missing figure is never 0. Units are Promet
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from scenario.outputs.columns import COLUMNS
+from scenario.outputs.columns import COLUMNS, Column
 from scenario.outputs.history import History
+from scenario.run.results import Row
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_LEFT_OUT = ("second", "version_latency_ms", "step", "sum")  # in seconds below, or to be had from the others
+_LEFT_OUT = ("second", "step", "sum")  # to be had from the others
 
 
 def exposition(history: History) -> str:
@@ -24,15 +26,19 @@ def exposition(history: History) -> str:
         *_gauge("rows_nok", "Rows of this run whose GET /version failed.", history.nok),
     ]
     for row in history.rows[-1:]:
-        if row.version is not None:
-            lines += _gauge("version_ok", "1: GET /version was answered rightly, 0: it was not.", row.version_ok)
-            latency = None if row.version.latency is None else row.version.latency / 1000
-            lines += _gauge("version_latency_seconds", "GET /version over a new connection.", latency)
         for column in COLUMNS:
-            value = column.value(row)
-            if column.unit and column.name not in _LEFT_OUT:
-                lines += _gauge(column.name, f"{column.unit}: {column.meaning}", value)
+            lines += _of(column, column.value(row))
     return "".join(f"{line}\n" for line in lines)
+
+
+def _of(column: Column[Row], value: Any) -> Iterator[str]:
+    if value in ("OK", "NOK"):
+        yield from _gauge(f"{column.name}_ok", f"1: OK, 0: NOK: {column.meaning}", value == "OK")
+    elif column.unit == "ms":
+        seconds = None if value is None else value / 1000
+        yield from _gauge(f"{column.name.removesuffix('_ms')}_seconds", f"s: {column.meaning}", seconds)
+    elif column.unit and column.name not in _LEFT_OUT:
+        yield from _gauge(column.name, f"{column.unit}: {column.meaning}", value)
 
 
 def _gauge(name: str, meaning: str, value: float | None, labels: dict[str, str] | None = None) -> Iterator[str]:

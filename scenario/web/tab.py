@@ -23,7 +23,9 @@ from locust.web import WebUI
 from flask import Blueprint, Response, request, send_file
 
 from scenario.outputs.columns import COLUMNS, cells, names
+from scenario.outputs.csv import guarded
 from scenario.outputs.history import History
+from scenario.outputs.log import ReportLog
 from scenario.outputs.report import PLOTLY_JS, render
 from scenario.web import metrics
 
@@ -39,7 +41,7 @@ _TAGS = (
 )
 
 
-def add_tab(environment: Environment, web_ui: WebUI, history: History) -> None:
+def add_tab(environment: Environment, web_ui: WebUI, history: History, log: ReportLog) -> None:
     """Add the tab, its routes and its downloads to the web UI."""
     assert web_ui.app is not None
     assert environment.parsed_options is not None
@@ -47,7 +49,7 @@ def add_tab(environment: Environment, web_ui: WebUI, history: History) -> None:
     web_ui.template_args["extended_csv_files"] = [
         {"href": f"./connections/{name}", "title": title} for name, title in _DOWNLOADS.items()
     ]
-    pages = _Pages(history)
+    pages = _Pages(history, log)
     blueprint = Blueprint("connections", __name__, url_prefix=environment.parsed_options.web_base_path or None)
     for path, view in (
         ("data", pages.data),
@@ -78,10 +80,10 @@ def _amend(response: Response) -> Response:
 
 
 class _Pages:
-    """The views; they only read."""
+    """The views; they only read, and no file: what they tell, this process has kept of the run."""
 
-    def __init__(self, history: History) -> None:
-        self.history = history
+    def __init__(self, history: History, log: ReportLog) -> None:
+        self.history, self.log_of_run = history, log
 
     def data(self) -> Response:
         since = max(0, request.args.get("since", 0, type=int))
@@ -94,15 +96,13 @@ class _Pages:
 
     def csv(self) -> Response:
         text = io.StringIO()
-        csv.writer(text).writerows([names(COLUMNS), *(cells(COLUMNS, row) for row in self.history.rows)])
+        csv.writer(text).writerows([names(COLUMNS), *(guarded(cells(COLUMNS, row)) for row in self.history.rows)])
         return _download(text.getvalue(), "connections.csv", "text/csv")
 
     def log(self) -> Response:
-        options = self.history.options
-        path = Path(options.report_log if options else "")
-        if not path.is_file():
+        if not (text := self.log_of_run.text):
             return Response("There is no log yet: it begins with a run.\n", 404, mimetype="text/plain")
-        return _download(path.read_text(encoding="utf-8"), path.name, "text/plain")
+        return _download(text, "connections.log", "text/plain")
 
     def report(self) -> Response:
         return _download(render(self.history), "connections.html", "text/html")

@@ -68,7 +68,7 @@ produce() { # CAUSE: set what differs
         persistent | transient) mode=$1 force=--force ;;
         statistics) statistics='' ;;
         http-timeout) timeout=$((seconds * 250)) force=--force ;;
-        listener-closes) listener_options=-hangup ;;
+        listener-closes) slow_path=/hangup ;;
         slow) broker_options='--slow 1500' ;;
         max-connections) broker_options='-maxConnections 30' locust_options='--idle-connections 60' force=--force ;;
         threads) limit='threads 8' ;;
@@ -98,4 +98,29 @@ produce() { # CAUSE: set what differs
         *) die 2 "--cause takes one of these, not '$1':
 $(list_causes)" ;;
     esac
+}
+
+# Several at a time: their options add up; of everything else one cause can change each.
+produce_all() { # CAUSE...
+    single='mode timeout cache statistics multiservice leftovers ends_before listener_nofile as_user as_broker limit relay slow_path'
+    for name in $single; do eval "usual_$name=\$$name changed_$name=''"; done
+    for one; do
+        before=$broker_options locust_before=$locust_options signals_before=$signals
+        broker_options='' locust_options='' signals=''
+        for name in $single; do eval "$name=\$usual_$name"; done
+        produce "$one"
+        broker_options="$before $broker_options" locust_options="$locust_before $locust_options"
+        signals="$signals_before $signals"
+        for name in $single; do
+            now='' usual=''
+            eval "now=\$$name usual=\$usual_$name changed=\$changed_$name"
+            [ "$now" != "$usual" ] || continue
+            [ -z "$changed" ] || die 2 "--cause ${changed% is *} and --cause $one cannot both be had: each changes $name"
+            eval "changed_$name=\"\$one is \$now\""
+        done
+    done
+    for name in $single; do
+        eval "changed=\$changed_$name"
+        [ -z "$changed" ] || eval "$name=\${changed#* is }"
+    done
 }

@@ -34,6 +34,7 @@ from tests.support.processes import ROOT, Process, Processes
 
 DELAY = 3  # seconds: all connections are to be there before the first answer
 ROUNDS, NUMBER, MANY = 5, 5000, 50_000
+HEALTHY = 100  # connections
 BOUNDS = {"bytes per held connection": 1 / 20, "CPU per 1,000 notifications": 0.7, "taking 5,000 connections": 1.0}
 
 
@@ -49,7 +50,7 @@ def measure(process: Process, port: int) -> Sample:
     """Let the listener at `port` hold NUMBER notifications until it answers, and stop it."""
     server = psutil.Process(process.pid)
     time.sleep(0.3)  # its start is not to be counted
-    before, cpu, opened = server.memory_info().rss, sum(server.cpu_times()[:2]), descriptors(process.pid)
+    before, cpu, opened = server.memory_info().rss, cpu_seconds(process.pid), descriptors(process.pid)
     begun = time.monotonic()
     connections = [notify(port, subscription) for subscription in range(NUMBER)]
     while descriptors(process.pid) < opened + NUMBER:
@@ -61,7 +62,7 @@ def measure(process: Process, port: int) -> Sample:
         read_answer(connection)
     close_all(connections)
     time.sleep(0.5)
-    cpu = sum(server.cpu_times()[:2]) - cpu
+    cpu = cpu_seconds(process.pid) - cpu
     process.stop()
     return Sample(size, cpu / NUMBER * 1000, taken)
 
@@ -71,6 +72,12 @@ def notify(port: int, subscription: int, host: str = "127.0.0.1") -> socket.sock
     connection = socket.create_connection((host, port), timeout=60)
     connection.sendall(notification(subscription))
     return connection
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return what all threads of a process have spent; times(2) counts in steps of 10 ms only."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text(encoding="ascii").split()[0]) for thread in threads) / 1e9
 
 
 def descriptors(pid: int) -> int:
@@ -128,6 +135,28 @@ def compare(starters: dict[str, Callable[[], tuple[Process, int]]]) -> bool:
             line += f" (bound {bound:.3f})"
         print(line, flush=True)
     return kept
+
+
+def answer_at_once(listeners: dict[str, Listener]) -> None:
+    """Print the CPU of a notification of a healthy subscriber, in us, of each listener in turn; who asks, asks too."""
+    spent: dict[str, list[float]] = {name: [] for name in listeners}
+    for _ in range(ROUNDS):
+        for name, listener in listeners.items():
+            before = cpu_seconds(listener.process.pid)
+            peers = [listener.connect() for _ in range(HEALTHY)]
+            for number in range(NUMBER // HEALTHY):
+                for subscription, peer in enumerate(peers):
+                    peer.sendall(notification(subscription, number, "/healthy"))
+                for peer in peers:
+                    peer.recv(1000)
+                if number % 10 == 0:  # the arrivals of 100 ms at 10,000 per second
+                    listener.get("/-/healthy?after=0" if name == "ours" else "/-/stats")
+            close_all(peers)
+            spent[name].append((cpu_seconds(listener.process.pid) - before) / NUMBER * 1e6)
+    medians = {name: statistics.median(values) for name, values in spent.items()}
+    line = "".join(f"  {name} {value:.1f} us" for name, value in medians.items())
+    ratios = [f" ratio {medians['ours'] / value:.3f}" for value in list(medians.values())[1:]]
+    print(f"a healthy notification{line}{''.join(ratios)}; 10,000 a second: {medians['ours']:.0f} % of a core")
 
 
 def hold_many(processes: Processes) -> bool:
@@ -200,6 +229,10 @@ def main() -> int:
                 starters["before"] = lambda: start_ours(processes, arguments.before)
             if program:
                 starters["peer"] = lambda: start_peer(processes, program)
+            healthy = {"ours": start(processes)}
+            if arguments.before:
+                healthy["before"] = start(processes, checkout=arguments.before)
+            answer_at_once(healthy)
             kept = [compare(starters), hold_many(processes)]
         finally:
             processes.close()

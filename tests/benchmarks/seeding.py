@@ -27,7 +27,8 @@ from scenario.run.link import Link
 from scenario.run.records import Seeded
 from scenario.run.run import Run
 from scenario.run.schedule import Clock
-from scenario.settings.options import Options, add_arguments
+from scenario.settings.arguments import add_arguments
+from scenario.settings.options import Options
 from scenario.users.load import SubscriptionSeeder
 from scenario.users.run_user import RunUser
 from tests.support.processes import Processes

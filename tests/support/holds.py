@@ -12,9 +12,10 @@ from scenario.run.found import Found
 from scenario.run.progress import Progress
 from scenario.run.records import IdleClients, Update
 from scenario.run.results import Row
-from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.run.samples import ClientSample, ConnectionSample, ListenerSample, QueueSample, VersionSample
 from scenario.run.schedule import Schedule
-from scenario.settings.options import Options, add_arguments
+from scenario.settings.arguments import add_arguments
+from scenario.settings.options import Options
 from scenario.verdict.held import Hold
 
 START, TRIGGER, END = 1000, 1003, 1020
@@ -41,6 +42,7 @@ def row(second: int) -> Row:
             *(second, second + 0.001, 12 + held + idle, 100 if second >= 1015 else 0, 300, 1, 10**8), to_listeners=held
         ),
         ListenerSample(second, second + 0.001, held, 100 if second > TRIGGER else 0, 0, 0, 0),
+        ClientSample(second, second + 0.001, 4.0, "", 3.0, ""),
     )
 
 

@@ -1,5 +1,5 @@
 "use strict";
-// Draws the rows of /connections/data: connections above, the latency of GET /version below. The report carries this
+// Draws the rows of /connections/data: connections above, the latencies of version, update and query below. The report carries this
 // file, too. Nothing but Plotly is needed; what comes from outside is escaped, for Plotly takes <b> and <a> as such.
 
 const LINES = {
@@ -10,6 +10,7 @@ const LINES = {
   listener_held: ["held by the listener", {color: "#3b82d6", width: 2, dash: "dash"}],
   queue_backlog: ["queue backlog", {color: "#a35fd0", width: 2}],
 };
+const CLIENTS = {version: "#14a3a8", update: "#c2479b", query: "#7a6a2b"}; // whose latency is drawn
 const RED = "#e23c34", FAINT = "rgba(128,128,128,.25)";
 const LEVELS = 4; // of flags
 const HEIGHT = 560, BOTTOM = 90, LABEL = 15; // px
@@ -42,20 +43,21 @@ function counts(column, trigger) {
 
 function latencies(column, trigger, slo) {
   const seconds = column.second;
-  const nok = [...seconds.keys()].filter((i) => column.version_error[i]);
-  const parts = [
-    {
-      name: `limit ${slo} ms`, mode: "lines", line: {color: RED, width: 1, dash: "dot"}, hoverinfo: "skip",
-      x: [seconds[0], seconds.at(-1)], y: [slo, slo],
-    },
-    trace(column, "version_latency_ms", "version latency", {color: "#14a3a8", width: 1.5}, trigger),
-    {
-      name: "NOK", mode: "markers", marker: {symbol: "x", size: 9, color: RED}, showlegend: true,
-      x: nok.map((i) => seconds[i]), y: nok.map((i) => column.version_latency_ms[i]),
-      text: nok.map((i) => escaped(column.version_error[i])), hovertemplate: "%{text}",
-    },
-  ];
-  return parts.map((part) => ({...part, yaxis: "y2"}));
+  const limit = {
+    name: `limit ${slo} ms`, mode: "lines", line: {color: RED, width: 1, dash: "dot"}, hoverinfo: "skip",
+    x: [seconds[0], seconds.at(-1)], y: [slo, slo],
+  };
+  const asked = Object.entries(CLIENTS).filter(([name]) => column[`${name}_latency_ms`].some((value) => value !== null));
+  const lines = asked.map(([name, color]) =>
+    trace(column, `${name}_latency_ms`, `${name} latency`, {color, width: 1.5}, trigger));
+  const nok = asked.flatMap(([name]) => [...seconds.keys()].filter((i) => column[`${name}_error`][i]).map((i) => ({
+    x: seconds[i], y: column[`${name}_latency_ms`][i], text: `${name}: ${escaped(column[`${name}_error`][i])}`,
+  })));
+  const crosses = {
+    name: "NOK", mode: "markers", marker: {symbol: "x", size: 9, color: RED}, showlegend: true, hovertemplate: "%{text}",
+    ...Object.fromEntries(["x", "y", "text"].map((key) => [key, nok.map((point) => point[key])])),
+  };
+  return [limit, ...lines, crosses].map((part) => ({...part, yaxis: "y2"}));
 }
 
 function trace(column, key, name, line, trigger) {

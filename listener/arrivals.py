@@ -1,0 +1,74 @@
+"""When the notifications of healthy subscribers arrived, over all processes of a listener.
+
+Besides what listener.notified reads, the body tells in the attribute `sent` when its update was sent: microseconds
+since the epoch on the sender's clock, in decimal digits, best as Text. Single arrivals are noted, no histogram: only
+who asks knows how the two clocks differ, and to which second of his an update belongs.
+"""
+
+from __future__ import annotations
+
+import mmap
+import time
+from typing import NamedTuple
+
+from listener.notified import number_of, subscription_of
+
+ROWS = 1 << 17  # arrivals that are remembered: 13 s of 10,000 per second
+PAGE = 256  # of these in one answer, for it has to fit into the buffer of a socket
+_COLUMNS = 4  # update, subscription, sent, latency
+
+
+class News(NamedTuple):
+    """The arrivals after a position."""
+
+    arrivals: list[tuple[int, ...]]
+    """Update, subscription, sent (us since the epoch), latency (us); the latency is from one clock to another."""
+    next: list[int]
+    """The position after them."""
+    left: int
+    """Arrivals after that position that are there, too."""
+    forgotten: int
+    """Arrivals after the position that was asked for that are remembered no longer."""
+
+
+class Arrivals:
+    """A ring for each process, in shared memory, 32 bytes for an arrival; made before they are forked."""
+
+    def __init__(self, processes: int) -> None:
+        self._rows = ROWS // processes
+        self._size = 1 + _COLUMNS * self._rows  # how many there were, and the last of them
+        self._cells = memoryview(mmap.mmap(-1, 8 * processes * self._size)).cast("q")
+        self._starts = range(0, len(self._cells), self._size)
+
+    def note(self, process: int, body: bytes) -> bool:
+        """Note what process number `process` received just now; tell whether it told update, subscription and time."""
+        now = time.time_ns() // 1000
+        number, sent, subscription = number_of(body), number_of(body, "sent"), subscription_of(body)
+        if number is None or sent is None or subscription is None:
+            return False
+        start, cells = self._starts[process], self._cells
+        at = start + 1 + cells[start] % self._rows * _COLUMNS
+        cells[at], cells[at + 1], cells[at + 2], cells[at + 3] = number, subscription, sent, now - sent
+        cells[start] += 1
+        return True
+
+    def end(self) -> list[int]:
+        """Return the position after all arrivals: how many there were in each process."""
+        return [self._cells[start] for start in self._starts]
+
+    def after(self, position: list[int]) -> News:
+        """Return the arrivals after a position, up to PAGE of them; one of a listener before this is the beginning."""
+        ends = self.end()
+        if len(position) != len(ends) or any(there > end for there, end in zip(position, ends, strict=True)):
+            position = [0] * len(ends)
+        arrivals: list[tuple[int, ...]] = []
+        begins = [max(there, end - self._rows + PAGE) for there, end in zip(position, ends, strict=True)]
+        following = list(begins)
+        for process, end in enumerate(ends):
+            following[process] = min(end, begins[process] + PAGE - len(arrivals))
+            arrivals += [self._row(process, row) for row in range(begins[process], following[process])]
+        return News(arrivals, following, sum(ends) - sum(following), sum(begins) - sum(position))
+
+    def _row(self, process: int, row: int) -> tuple[int, ...]:
+        at = self._starts[process] + 1 + row % self._rows * _COLUMNS
+        return tuple(self._cells[at : at + _COLUMNS])

@@ -1,0 +1,184 @@
+"""How the options are given: on the command line, in the environment, in the web form.
+
+Every option is an argparse argument whose `type` checks the text and returns a plain str, int or float. Plain, because
+Locust sends the values to its workers with msgpack; never None, because the web form turns a text into the type of the
+value it replaces.
+"""
+
+from __future__ import annotations
+
+import os
+from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace, _StoreTrueAction
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from scenario.errors import OptionError
+from scenario.settings import values
+from scenario.settings.secrets import CREDENTIALS
+
+DEFAULT_HOST, DEFAULT_SERVICE, DEFAULT_SERVICE_PATH = "http://localhost:1026", "stablished_connections", "/test"
+DEFAULT_WEB_HOST = "127.0.0.1"
+# What the web form offers, and may change: numbers and names of the test. No path, address, secret or command ever.
+IN_FORM = frozenset(
+    (
+        *("subscriptions", "seeders", "service", "service_path", "duration", "baseline", "ramp", "cycles", "hold"),
+        *("idle_connections", "idle_release", "cache_limit", "version_slo", "max_nok"),
+        *("no_reset", "no_connection_info", "no_queue_size", "no_client"),
+    )
+)
+_LOCUSTS_FIELDS = frozenset(("user_count", "spawn_rate", "run_time", "profile", "host"))
+
+
+class _Argument(NamedTuple):
+    flag: str
+    default: str | int | float
+    check: Callable[[str], object]
+    help: str
+
+    @property
+    def name(self) -> str:
+        return self.flag.removeprefix("--").replace("-", "_")
+
+
+_ARGUMENTS = (
+    _Argument("--subscriptions", 5000, values.whole(1, 1_000_000), "subscriptions, each held as one connection"),
+    _Argument("--seeders", 8, values.whole(1, 1000), "users that create the subscriptions"),
+    _Argument("--service", DEFAULT_SERVICE, values.service, "Fiware-Service; its database orion-<service> is dropped"),
+    _Argument("--service-path", DEFAULT_SERVICE_PATH, values.service_path, "Fiware-ServicePath"),
+    _Argument(
+        "--notify-url", "http://localhost:8090/notify", values.notify_url, "listener URLs: repeat it or use commas"
+    ),
+    _Argument("--mongo", "localhost", values.mongo, "the broker's database: host, host:port or mongodb:// URI"),
+    _Argument(
+        "--duration", "60m", values.duration, "time after the trigger: 90s, 60m, 1h30m; a bare number is minutes"
+    ),
+    _Argument("--inspector", "", values.address, "inspector, host[:port]; nothing: on the host of --host, port 18812"),
+    _Argument("--idle-connections", 10, values.whole(0, 10_000), "idle clients, connected after the trigger and held"),
+    _Argument("--idle-release", 4, values.whole(0, 3600), "seconds before the end at which the idle clients let go"),
+    _Argument("--cache-limit", 75, values.whole(1, 86_400), "seconds to wait for the broker's subscription cache"),
+    _Argument("--baseline", 3, values.whole(1, 3600), "seconds of rows before the trigger: the rest level"),
+    _Argument(
+        "--ramp",
+        "",
+        values.ramp,
+        "find the breaking point: hold START connections, then STEP more each time, up to STOP (START:STOP:STEP)",
+    ),
+    _Argument("--cycles", 0, values.whole(0, 100_000), "hold and let go so many times, and look for what grows"),
+    _Argument("--hold", 10, values.whole(5, 86_400), "seconds that each step of a ramp, and each cycle, is held"),
+    _Argument("--version-slo", 1000.0, values.milliseconds, "an answer has to be there within this many milliseconds"),
+    _Argument(
+        "--max-nok",
+        0,
+        values.whole(0, 1_000_000),
+        "rows of version, of update, of query that may each be NOK",
+    ),
+    _Argument(
+        "--report-log", "connections_stress_tests.log", values.report_log, "the report, in the original test's columns"
+    ),
+    _Argument(
+        "--connections-report", "", values.report, "write the run as one HTML page to this file; nothing: no page"
+    ),
+    _Argument(
+        "--web-origin",
+        "",
+        values.origins,
+        "where a browser finds the web UI behind a proxy: https://load.example.com; several with commas",
+    ),
+)
+_FLAGS = (
+    ("--no-reset", "do not drop the service's database"),
+    ("--keep", "leave the run's subscriptions and entity where they are at its end"),
+    ("--no-connection-info", "do not count the broker's connections; the columns show N/A"),
+    ("--preflight-only", "print the table of checks and end: nothing is started, nothing dropped"),
+    ("--force", "start although the preflight found errors"),
+    ("--no-client", "no ordinary client that updates an entity of its own and reads it back, once per second"),
+    ("--no-queue-size", "do not ask for the notification queue; the column shows N/A"),
+)
+_COMMAND_LINE_ONLY = {
+    "--restart-command": "shell command, run here, that restarts the broker before each further step of a ramp",
+    "--drop-foreign": "drop the database of this name although it holds what is not this test's",
+}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options to Locust's parser (listener of `init_command_line_parser`)."""
+    parser.set_defaults(host=DEFAULT_HOST, web_host=DEFAULT_WEB_HOST)
+    for action in parser._actions:  # Locust's own
+        if action.dest == "host":
+            action.type = values.host
+        elif action.dest == "web_login":
+            action.__class__ = _WebLogin
+    group = parser.add_argument_group("connections stress test")
+
+    def add(flag: str, **rest: Any) -> None:
+        env_var = "LOCUST_" + flag[2:].replace("-", "_").upper()
+        action: Any = group.add_argument(flag, env_var=env_var, **rest)
+        action.include_in_web_ui = action.dest in IN_FORM  # what Locust does for arguments without a group
+
+    for argument in _ARGUMENTS:
+        kind: dict[str, Any] = {"action": _Join} if argument.flag == "--notify-url" else {}
+        metavar = {int: "N", float: "MS"}.get(type(argument.default), "TEXT")
+        add(
+            argument.flag,
+            default=argument.default,
+            type=argument.check,
+            metavar=metavar,
+            help=argument.help + (f" (default: {argument.default})" if argument.default != "" else ""),
+            **kind,
+        )
+    for flag, text in _FLAGS:
+        add(flag, action="store_true", help=text)
+    add("--inspector-token", default="", help="the inspector's token; ps shows it, unless it is in the environment")
+    for flag, text in _COMMAND_LINE_ONLY.items():
+        add(flag, default="", metavar="TEXT", help=text)
+
+
+def check(texts: Mapping[str, Any]) -> None:
+    """Check values by name, as the web form sends them. Raises OptionError: `--option: sentence`."""
+    for argument in _ARGUMENTS:
+        if argument.name in texts:
+            try:
+                argument.check(str(texts[argument.name]))
+            except ArgumentTypeError as problem:
+                raise OptionError(f"{argument.flag}: {problem}") from None
+    try:
+        values.host(str(texts.get("host", "")))
+    except ArgumentTypeError as problem:
+        raise OptionError(f"--host: {problem}") from None
+
+
+def with_form(parsed: Namespace, texts: Mapping[str, str]) -> Namespace:
+    """Return a copy of `parsed` with what the web form sends, typed as Locust will. Raises OptionError.
+
+    So it does for what the form may not change; the broker's address comes with each, and has to be what it was.
+    """
+    for name in texts:
+        if name not in IN_FORM | _LOCUSTS_FIELDS or (name == "host" and texts[name].rstrip("/") != parsed.host):
+            raise OptionError(f"--{name.replace('_', '-')}: is not for the form to change, only for the command line")
+    check(texts)
+    kinds = {argument.name: type(argument.default) for argument in _ARGUMENTS}
+    switches = {flag.removeprefix("--").replace("-", "_") for flag, _ in _FLAGS}
+    asked: dict[str, Any] = {name: kind(texts[name]) for name, kind in kinds.items() if name in texts}
+    asked |= {name: texts[name] == "true" for name in switches if name in texts}
+    return Namespace(**{**vars(parsed), **asked})
+
+
+class _WebLogin(_StoreTrueAction):
+    """`--web-login`, which needs to know who may log in; Locust leaves that to its users."""
+
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, *rest: Any) -> None:
+        missing = [name for name in CREDENTIALS if not os.environ.get(name)]
+        if missing:
+            sentence = f"takes user and password from the environment; {' and '.join(missing)} not set"
+            raise ArgumentError(self, sentence)
+        super().__call__(parser, namespace, *rest)
+
+
+class _Join(Action):
+    """`--notify-url A --notify-url B,C` -> "A,B,C": one text, which the web form can show and msgpack carry."""
+
+    def __call__(
+        self, parser: ArgumentParser, namespace: Namespace, text: Any, option_string: str | None = None
+    ) -> None:
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, text if before == self.default else f"{before},{text}")

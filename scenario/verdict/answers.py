@@ -1,0 +1,77 @@
+"""How the broker's clients were answered: GET /version, and what an ordinary client updates and queries.
+
+Each of the three is judged alike, and for itself: --max-nok of its rows may be NOK or slower than --version-slo.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from scenario.run.results import Row
+from scenario.verdict.held import Hold
+from scenario.verdict.outcomes import FAIL, PASS
+
+Reasons = Iterator[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a client got in a row: latency in ms, and what was wrong with it."""
+
+    row: Row
+    latency: float
+    error: str
+
+
+def clients(hold: Hold) -> dict[str, list[Answer]]:
+    """Return the answers of each client, by its name, in the order of the rows."""
+    own = [(row, row.client) for row in hold.rows if row.client]
+    return {
+        "version": [Answer(row, row.version.latency or 0, row.version.error) for row in hold.rows if row.version],
+        "update": [Answer(row, sample.update_latency or 0, sample.update_error) for row, sample in own],
+        "query": [Answer(row, sample.query_latency or 0, sample.query_error) for row, sample in own],
+    }
+
+
+def answers(hold: Hold) -> Reasons:
+    """Judge what the clients got."""
+    for name, got in clients(hold).items():
+        if got:
+            yield from _judged(hold, name, got)
+
+
+def _judged(hold: Hold, name: str, got: list[Answer]) -> Reasons:
+    slo = hold.options.version_slo
+    refused = [answer for answer in got if answer.error]
+    slow = [answer for answer in got if not answer.error and answer.latency > slo]
+    outcome = FAIL if len(refused) + len(slow) > hold.options.max_nok else PASS
+    if refused:
+        kinds = Counter(answer.error for answer in refused).most_common(3)
+        seen = ", ".join(f"{count} x {error}" for error, count in kinds)
+        first = refused[0].row
+        when = f"the first at second {first.since_trigger}{_after_idle(hold, first, got)}{_after_release(hold, got)}"
+        yield outcome, f"{name}: {len(refused)} of {len(got)} rows NOK ({seen}), {when}"
+    if slow:
+        worst = max(slow, key=lambda answer: answer.latency)
+        when = f"the worst {worst.latency:.0f} ms at second {worst.row.since_trigger}"
+        yield outcome, f"{name}: {len(slow)} of {len(got)} rows slower than {slo:.0f} ms, {when}"
+    if not refused and not slow:
+        slowest = max(answer.latency for answer in got)
+        yield PASS, f"{name}: {len(got)} of {len(got)} rows OK, the slowest in {slowest:.0f} ms"
+
+
+def _after_idle(hold: Hold, row: Row, got: list[Answer]) -> str:
+    idle = hold.progress.idle
+    if idle is None or row.at < idle.at or any(answer.error for answer in got if answer.row.at < idle.at):
+        return ""
+    return f", {row.at - idle.at:.0f} s after the idle clients connected; it was OK in every row before them"
+
+
+def _after_release(hold: Hold, got: list[Answer]) -> str:
+    released = hold.progress.idle and hold.progress.idle.released
+    after = [answer for answer in got if released and answer.row.at > released]
+    if not after or any(answer.error for answer in after):
+        return ""
+    return f"; OK again in all {len(after)} rows since they let go"

@@ -1,0 +1,102 @@
+"""Keeps other websites out: a browser sends what any page asks it to, to this host too.
+
+Refused is a request under a name that is none of this host's (DNS rebinding: a stranger's name that leads here), and
+one that a page of another origin made. A client that is no browser sends no Origin, and is not meant.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from argparse import Namespace
+from collections.abc import Iterable
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from locust.web import WebUI
+
+from werkzeug.wrappers import Request, Response
+
+from scenario.settings import values
+from scenario.web.login import add_login
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_OF_PAGE = ("same-origin", "none")  # values of Sec-Fetch-Site; none: typed, or no page at all
+_log = logging.getLogger(__name__)
+_HEADERS = (
+    ("X-Frame-Options", "DENY"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Referrer-Policy", "same-origin"),
+)
+
+
+def protect(web_ui: WebUI, parsed: Namespace) -> None:
+    """Put guard and login before the web UI, and warn of one that lets everybody in."""
+    assert web_ui.app is not None
+    application: Any = web_ui.app
+    application.wsgi_app = Guard(web_ui.app.wsgi_app, web_ui.host, values.urls(parsed.web_origin))
+    if parsed.web_login:
+        add_login(web_ui, parsed.web_base_path)
+    elif web_ui.host != "localhost" and not (_is_address(web_ui.host) and ip_address(web_ui.host).is_loopback):
+        where = web_ui.host or "all addresses"
+        _log.warning(f"the web UI listens on {where} without a login: whoever reaches it can start runs (--web-login)")
+
+
+class Guard:
+    """Stands before the whole web UI, Locust's routes and ours. `origins`: where a proxy shows it."""
+
+    def __init__(self, application: WSGIApplication, web_host: str, origins: Iterable[str]) -> None:
+        self.application = application
+        self.origins = {_normal(origin) for origin in origins}
+        names = ("localhost", socket.gethostname(), web_host, *(urlsplit(origin).hostname for origin in self.origins))
+        self.names = {name.lower() for name in names if name}
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request, or refuse it with 403 and a sentence."""
+
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            own = [header for header in headers if not header[0].lower().startswith("access-control-")]
+            return start_response(status, [*own, *_HEADERS], *more)  # Locust would let every origin read
+
+        problem = self._problem(Request(environ))
+        answer = Response(f"{problem}\n", 403, mimetype="text/plain") if problem else self.application
+        return answer(environ, start)
+
+    def _problem(self, request: Request) -> str:
+        host = request.headers.get("Host", "")
+        if not self._is_own(host):
+            return f"Host {host!r} is none of this host's names; --web-origin names a proxy's"
+        origin = request.headers.get("Origin")
+        if origin is None:
+            site = request.headers.get("Sec-Fetch-Site", "none")
+            foreign = request.method != "GET" and site not in _OF_PAGE
+            return f"Sec-Fetch-Site {site!r}: another website made this request" if foreign else ""
+        own = _normal(origin) in {_normal(f"{request.scheme}://{host}"), *self.origins}
+        return "" if own else f"Origin {origin!r} is not this page's; --web-origin names a proxy's"
+
+    def _is_own(self, host: str) -> bool:
+        """Tell whether it names this host; an address cannot be made to lead elsewhere, as a name can."""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        return name in self.names or _is_address(name)
+
+
+def _normal(origin: str) -> str:
+    """Return an origin as browsers send it: lower case, without the scheme's own port."""
+    origin = origin.lower().rstrip("/")
+    scheme, _, rest = origin.partition("://")
+    return f"{scheme}://{rest.removesuffix({'http': ':80', 'https': ':443'}.get(scheme, ''))}"
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
