@@ -19,6 +19,11 @@ from scenario.peers.answers import Answer, Count, ask, reason
 AGAIN_AFTER = 0.3  # s, for a query: with -writeConcern 0 Orion answers an update before the database has stored it
 
 
+def update_number(sent: float) -> int:
+    """Return the number of an update that is sent at a moment, s since the epoch: ms, so that it grows for ever."""
+    return round(sent * 1000)
+
+
 @dataclass(frozen=True)
 class Request:
     """What is sent to the broker; `path` begins with a slash, an empty `body` is none."""
@@ -82,11 +87,8 @@ class Broker(ABC):
         """Judge the answer to `subscribe`."""
 
     @abstractmethod
-    def update(self, number: int, sent: float) -> Request:
-        """Give the test's entity a number, and the moment at which it was sent (s since the epoch).
-
-        The number has to be new, for only what changes is notified, and greater than those before.
-        """
+    def update(self, sent: float) -> Request:
+        """Give the test's entity a new number, and the moment at which it is sent (s since the epoch)."""
 
     @abstractmethod
     def update_error(self, answer: Answer) -> str:
@@ -149,9 +151,10 @@ class Broker(ABC):
         queue = self.queue(self._ask(self.statistics()))
         return queue.backlog if queue else None
 
-    def try_client(self, number: int, sent: float) -> None:
-        """Write an entity, read it back, and remove it again."""
-        self._ask_rightly(self.update(number, sent), self.update_error)
+    def try_client(self, now: float) -> None:
+        """Write an entity, read it back, and remove it again; `now` in s since the epoch."""
+        number = update_number(now)
+        self._ask_rightly(self.update(now), self.update_error)
         if self.query_error(self._ask(self.query()), number):
             time.sleep(AGAIN_AFTER)
             self._ask_rightly(self.query(), lambda answer: self.query_error(answer, number))

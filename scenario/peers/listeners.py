@@ -20,6 +20,19 @@ class Limits(msgspec.Struct, frozen=True):
     nofile_soft: int
 
 
+class Notified(msgspec.Struct, frozen=True):
+    """The newest update that a listener was notified of: its number, and different subscriptions that it reached.
+
+    `doubled` of these were notified more than once. `forgotten` notifications were too many to tell.
+    """
+
+    update: Count
+    notifications: Count
+    subscriptions: Count
+    doubled: Count
+    forgotten: Count
+
+
 class ListenerStats(msgspec.Struct, frozen=True):
     """What GET /-/stats of a listener tells: counters since its start, what it holds now, how it was started (s)."""
 
@@ -31,6 +44,7 @@ class ListenerStats(msgspec.Struct, frozen=True):
     delay: Seconds
     timeout: Seconds
     limits: Limits
+    notified: Notified | msgspec.UnsetType | None = msgspec.UNSET  # None: of no update yet; unset: it never tells
 
 
 class _Release(msgspec.Struct, frozen=True):

@@ -56,7 +56,7 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
 def _try_client(options: Options) -> float:
     """Return how long, in ms, the ordinary client's update, query and removal took."""
     started = time.time()
-    client_of(options).try_client(round(started * 1000), started)
+    client_of(options).try_client(started)
     return (time.time() - started) * 1000
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scenario.peers.broker import update_number
 from scenario.run.found import Found
 from scenario.run.results import Step, Verdict
 from scenario.run.samples import ClientSample, ConnectionSample, ListenerSample, QueueSample, VersionSample
@@ -84,6 +85,11 @@ class Update:
     def answered(self) -> float:
         """When the answer was there, s since the epoch."""
         return self.at + self.latency / 1000
+
+    @property
+    def number(self) -> int:
+        """What its notifications tell it by."""
+        return update_number(self.at)
 
 
 @dataclass(frozen=True)

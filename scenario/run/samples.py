@@ -94,6 +94,10 @@ class ListenerSample:
     received: int | None = None
     out_of_descriptors: int | None = None
     abandoned: int | None = None  # requests whose sender left before their answer
+    update: int | None = None  # the newest one that they were notified of: its number
+    notifications: int | None = None  # of that update
+    notified: int | None = None  # subscriptions that had one of these, or more
+    doubled: int | None = None  # of these, those that had more
     error: str = ""
 
 

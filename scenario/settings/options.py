@@ -50,6 +50,7 @@ class Options:
     cycles: int = 0
     hold: int = 10
     restart_command: str = field(default="", repr=False)
+    healthy: int = 0
     client: bool = False  # in runs that were recorded before there was one
 
     @property

@@ -10,7 +10,7 @@ import gevent
 
 from scenario.peers import client_of
 from scenario.peers.answers import Answer
-from scenario.peers.broker import AGAIN_AFTER, Broker
+from scenario.peers.broker import AGAIN_AFTER, Broker, update_number
 from scenario.run.samples import ClientSample
 from scenario.users.attempts import attempt
 from scenario.users.probes import EachSecond
@@ -34,7 +34,7 @@ class ClientProbe(EachSecond, User):
     def probe(self, second: int) -> None:
         """Write the moment, then read what is there."""
         at = self.of_run.clock.now()
-        number = round(at * 1000)
+        number = update_number(at)
         beside = frozenset(self.unanswered)  # these may be stored after ours
         self.unanswered.add(number)
 
@@ -42,7 +42,7 @@ class ClientProbe(EachSecond, User):
             self.unanswered.discard(number)
             return self.broker.update_error(answer)
 
-        update = attempt(self, self.broker.update(number, at), judge, LIMIT, "client: update")
+        update = attempt(self, self.broker.update(at), judge, LIMIT, "client: update")
         if not update[1]:
             self.written = max(self.written, number)
         self.link.publish(ClientSample(second, at, *update, *self._query(self.written, beside)))

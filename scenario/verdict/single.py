@@ -14,6 +14,7 @@ from scenario.run.results import Verdict
 from scenario.verdict.answers import Reasons, answers
 from scenario.verdict.diagnosis import UNKNOWN, diagnose
 from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
+from scenario.verdict.notified import notified
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, endings, verdict_of
 from scenario.verdict.recovery import recovery
 from scenario.verdict.symptoms import Symptoms
@@ -114,4 +115,4 @@ def _idle(hold: Hold) -> Reasons:
     )
 
 
-_CHECKS = (_ended, _seeding, _held, answers, _idle, _process, _load, _gaps, _recovery)
+_CHECKS = (_ended, _seeding, _held, notified, answers, _idle, _process, _load, _gaps, _recovery)

@@ -41,9 +41,17 @@ def row(second: int) -> Row:
         ConnectionSample(
             *(second, second + 0.001, 12 + held + idle, 100 if second >= 1015 else 0, 300, 1, 10**8), to_listeners=held
         ),
-        ListenerSample(second, second + 0.001, held, 100 if second > TRIGGER else 0, 0, 0, 0),
+        listened(second, held),
         ClientSample(second, second + 0.001, 4.0, "", 3.0, ""),
     )
+
+
+def listened(second: int, held: int) -> ListenerSample:
+    """Return what the listeners tell: after the update it was all of it."""
+    all_of_it = 100 if second > TRIGGER else 0
+    number = TRIGGER * 1000 if second > TRIGGER else 0
+    told = (number, all_of_it, all_of_it, 0)
+    return ListenerSample(second, second + 0.001, held, all_of_it, 0, 0, 0, *told)
 
 
 def healthy() -> Hold:
