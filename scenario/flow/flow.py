@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from locust import User
 
 from scenario.errors import Failed, ListenerError, Lost
-from scenario.peers import broker_of, database, listeners
+from scenario.peers import broker_of, client_of, database, listeners
 from scenario.peers.broker import Cache
 from scenario.preflight.checks import SPARE
 from scenario.recording.recorder import Recorder
@@ -138,6 +138,7 @@ class Flow:
                 self.say(f"{created} of {wanted} subscriptions ({rate:.0f}/s)")
             elif now - at > SEED_PATIENCE:
                 raise Failed(f"subscriptions: {created} of {wanted} created, and none for {SEED_PATIENCE:.0f} s")
+        client_of(self.options).ensure_subscriptions(self.options.healthy_url, self.options.healthy)
         while self.link.runner.user_count:
             yield self.users(0)
         if self.progress.refused:

@@ -160,6 +160,11 @@ class Broker(ABC):
             self._ask_rightly(self.query(), lambda answer: self.query_error(answer, number))
         self._ask_rightly(self.remove(), self.update_error)
 
+    def ensure_subscriptions(self, notify_url: str, wanted: int) -> None:
+        """Subscribe a URL as often as is wanted, less the subscriptions that there are."""
+        for _ in range(wanted - self.ask_count() if wanted else 0):
+            self._ask_rightly(self.subscribe(notify_url), self.subscribe_error)
+
     def _ask_rightly(self, request: Request, error_of: Callable[[Answer], str]) -> None:
         if error := error_of(self._ask(request)):
             path = request.path.partition("?")[0]

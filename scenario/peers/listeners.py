@@ -47,6 +47,18 @@ class ListenerStats(msgspec.Struct, frozen=True):
     notified: Notified | msgspec.UnsetType | None = msgspec.UNSET  # None: of no update yet; unset: it never tells
 
 
+class News(msgspec.Struct, frozen=True):
+    """What arrived at a listener's /healthy after a position; `clock` is what the listener's shows (s).
+
+    An arrival is its update's number, a number for its subscription, when it was sent and how long it took (us).
+    """
+
+    arrivals: tuple[tuple[Count, int, Count, int], ...]
+    next: Annotated[str, msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)*$")]
+    left: Count  # arrivals that are there, too
+    clock: float
+
+
 class _Release(msgspec.Struct, frozen=True):
     token: str
 
@@ -68,6 +80,15 @@ def read_stats(answer: Answer) -> ListenerStats:
     if answer.status != 200:
         raise WrongShapeError(str(answer))
     return parse(answer.body, ListenerStats)
+
+
+def arrivals(address: str, after: str) -> News:
+    """Return what arrived after a position, nothing: after now. Raises ListenerError."""
+    answer = _ask("GET", f"http://{address}/-/healthy{after and '?after=' + after}")
+    try:
+        return answer.parsed(News)
+    except WrongShapeError:
+        raise ListenerError(f"the listener at {address} does not tell of /healthy: {answer}") from None
 
 
 def release(address: str) -> int:

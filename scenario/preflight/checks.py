@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from scenario.errors import PreflightError
 from scenario.peers import broker_of
-from scenario.preflight.client import client
+from scenario.preflight.client import client, healthy
 from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check
 from scenario.settings.options import Options
@@ -246,5 +246,5 @@ def _own_limits(found: Found) -> Checks:
 
 _TABLE = (
     _users, _broker, _process, _notification_mode, _cycles, _http_timeout, _flags, _limits, _ports, _listeners,
-    _database, _own_limits, client,
+    _database, _own_limits, client, healthy,
 )  # fmt: skip

@@ -4,7 +4,7 @@ Found, then Began or Refused        what the run is (scenario.run.found), and th
 Phase, Said                         where it is, and how it goes
 HoldBegan, Reset, Schedule          the connections are to be held: what follows belongs to that
 Seeded, Update, IdleClients         what those users did that load the broker
-VersionSample ... ClientSample      what those found that measure (scenario.run.samples)
+VersionSample ... HealthySample     what those found that measure (scenario.run.samples)
 Ended, Unforeseen, Interrupted      why it did not go on
 HoldEnded, RunEnded                 judge
 Evidence                            what was seen at the first NOK
@@ -18,7 +18,14 @@ from dataclasses import dataclass
 from scenario.peers.broker import update_number
 from scenario.run.found import Found
 from scenario.run.results import Step, Verdict
-from scenario.run.samples import ClientSample, ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.run.samples import (
+    ClientSample,
+    ConnectionSample,
+    HealthySample,
+    ListenerSample,
+    QueueSample,
+    VersionSample,
+)
 from scenario.run.schedule import Schedule
 
 
@@ -149,7 +156,7 @@ KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Found, Began, Refused, Phase, Said, HoldBegan, Reset, Schedule, Seeded, Update, IdleClients),
-        *(VersionSample, QueueSample, ConnectionSample, ListenerSample, ClientSample),
+        *(VersionSample, QueueSample, ConnectionSample, ListenerSample, ClientSample, HealthySample),
         *(Ended, Unforeseen, Interrupted, HoldEnded, RunEnded, Evidence, Step, Verdict),
     )
 }

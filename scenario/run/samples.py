@@ -113,4 +113,24 @@ class ClientSample:
     query_error: str = ""
 
 
-Sample = VersionSample | QueueSample | ConnectionSample | ListenerSample | ClientSample
+@dataclass(frozen=True)
+class HealthySample:
+    """What came to the healthy subscribers since the row before; latencies in ms, from when the update was sent.
+
+    They are on the run's clock: the listener's is compared with it through its answers.
+    """
+
+    second: int
+    at: float
+    arrived: int | None = None
+    waiting: int | None = None  # under way: of updates that the broker has taken
+    lost: int | None = None  # since the first row, as `doubled`: later ones have overtaken them
+    doubled: int | None = None
+    p50: float | None = None  # of those that arrived
+    p99: float | None = None
+    slowest: float | None = None  # of those, or the longest that one is waiting
+    clock_error: float | None = None  # half the round trip of the best comparison
+    error: str = ""
+
+
+Sample = VersionSample | QueueSample | ConnectionSample | ListenerSample | ClientSample | HealthySample

@@ -13,6 +13,7 @@ from dataclasses import replace
 from scenario.run.results import Verdict
 from scenario.verdict.answers import Reasons, answers
 from scenario.verdict.diagnosis import UNKNOWN, diagnose
+from scenario.verdict.healthy import healthy
 from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
 from scenario.verdict.notified import notified
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, endings, verdict_of
@@ -115,4 +116,4 @@ def _idle(hold: Hold) -> Reasons:
     )
 
 
-_CHECKS = (_ended, _seeding, _held, notified, answers, _idle, _process, _load, _gaps, _recovery)
+_CHECKS = (_ended, _seeding, _held, notified, answers, healthy, _idle, _process, _load, _gaps, _recovery)
