@@ -9,6 +9,7 @@ r"""The scenario: does a context broker still answer with thousands of notificat
     baseline    VersionProbe, ClientProbe, QueueProbe, ConnectionProbe, ListenerProbe: one row per second, at rest
     trigger     UpdateTrigger sends one update: a notification per subscription, each held open by a listener
     observe     the rows go on; IdleClient connects and holds
+    cleanup     what the run made in the broker is removed, unless --keep; the verdict
     settle      the verdict is out; Locust collects its last statistics
 
 A ramp goes through reset to observe once per step, cycles through baseline to observe once per cycle; after each the

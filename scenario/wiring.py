@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import time
 from typing import Any
 
 from locust.env import Environment
@@ -12,6 +13,7 @@ from locust.web import WebUI
 
 import gevent
 
+from scenario.flow.cleanup import PHASE, Cleanup
 from scenario.flow.shape import Shape
 from scenario.outputs.csv import ConnectionsCsv
 from scenario.outputs.evidence import EvidenceFile
@@ -30,8 +32,9 @@ from scenario.users.run_user import RunUser
 from scenario.verdict.outcomes import EXIT_CODES, INCONCLUSIVE
 from scenario.web.form import check_start_form
 from scenario.web.guard import protect
-from scenario.web.login import require_credentials
 from scenario.web.tab import add_tab
+
+SAME_SIGNAL = 0.5  # s in which Ctrl-C and what a script sends on are one
 
 
 def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> None:
@@ -41,8 +44,6 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
             handler.addFilter(harmless)
     parsed = environment.parsed_options
     assert parsed is not None
-    if parsed.web_login and not parsed.headless:
-        require_credentials()  # in each of --processes, else the others would be left behind
     link = RunUser.link = Link(environment)
     _end_on_signals(environment)
     if isinstance(environment.runner, WorkerRunner):
@@ -52,7 +53,8 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
         ConnectionsCsv(environment, parsed.csv_prefix)
         EvidenceFile(parsed.csv_prefix)
     Shape.link, Shape.recorder, Shape.secrets = link, Recorder(), taken_from(parsed)
-    _join(environment, link, Shape.recorder)
+    Shape.cleanup = Cleanup(link, Shape.recorder)
+    _join(environment, link, Shape.recorder, Shape.cleanup)
     FirstNok(link)
     log = ReportLog(environment, console=parsed.headless)
     history = History()
@@ -63,7 +65,7 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
         add_tab(environment, web_ui, history, log)
 
 
-def _join(environment: Environment, link: Link, recorder: Recorder) -> None:
+def _join(environment: Environment, link: Link, recorder: Recorder, cleanup: Cleanup) -> None:
     """Have Locust's exit code say what the verdict says, and a run that Locust stops be judged."""
 
     def begin(phase: Phase, **_: Any) -> None:
@@ -75,17 +77,23 @@ def _join(environment: Environment, link: Link, recorder: Recorder) -> None:
 
     def interrupt(**_: Any) -> None:
         if recorder.under_way:
-            link.publish(Interrupted())
+            if recorder.phase != PHASE:  # that is no part of the test
+                link.publish(Interrupted())
+            cleanup.run()
             link.publish(RunEnded())
 
     events.on(Phase, begin)
     events.on(Verdict, conclude)
-    environment.events.test_stop.add_listener(interrupt)
+    assert environment.parsed_options is not None
+    if not environment.parsed_options.headless:  # else a master's workers still run at this event
+        environment.events.test_stop.add_listener(interrupt)
     environment.events.quitting.add_listener(interrupt)
 
 
 def _end_on_signals(environment: Environment) -> None:
     """Let Ctrl-C end the run from the main greenlet; by itself it would end whichever greenlet is running.
+
+    A second one, not just the first sent twice, ends the cleanup at its end.
 
     The same for SIGTERM in a headless run: Locust takes it only once the shape has ended, and before just dies.
     """
@@ -95,14 +103,14 @@ def _end_on_signals(environment: Environment) -> None:
     hub, main = gevent.get_hub(), gevent.getcurrent()
     headless = parsed.headless and not isinstance(runner, WorkerRunner)
     numbers = [signal.SIGINT, signal.SIGTERM] if headless else [signal.SIGINT]
-    heeded = numbers.copy()
+    first: list[float] = []
 
     def end() -> None:
-        if not heeded:
-            return  # another one came at the same time
-        heeded.clear()
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
+        if first:
+            if Shape.cleanup is not None and time.monotonic() - first[0] > SAME_SIGNAL:
+                Shape.cleanup.give_up()
+            return
+        first.append(time.monotonic())
         shape = runner.shape_greenlet
         reason: BaseException = KeyboardInterrupt()
         if headless and shape is None and runner.state == STATE_INIT:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Counts the TCP connections of the context broker's process, for the connections stress test, over RPyC.
 
-    python3 connection_inspector.py [--host 127.0.0.1] [--port 18812] [--token-file FILE]
+    python3 connection_inspector.py [--host 127.0.0.1] [--port 18812] [--token-file FILE] [--process-name NAME]
 
 Runs on the broker's host as the user that runs the broker, with psutil and rpyc; needs no root. One file, longer than
 the others, because it is copied there alone; to a plain rpyc_classic the client sends it.
@@ -13,17 +13,19 @@ the others, because it is copied there alone; to a plain rpyc_classic the client
 from __future__ import annotations
 
 import argparse
-import hashlib
 import hmac
 import ipaddress
 import json
 import os
+import re
 import signal
 import socket
 import struct
 import sys
 import threading
-from collections import Counter
+import time
+import zlib
+from collections import Counter, OrderedDict
 from contextlib import suppress
 from functools import lru_cache
 from itertools import compress, count, repeat, takewhile
@@ -32,8 +34,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 import rpyc
-from rpyc.utils.authenticators import AuthenticationError
-from rpyc.utils.server import ThreadedServer
+from rpyc.core.channel import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,8 +43,15 @@ if TYPE_CHECKING:
     Remote = tuple[str, Address]  # TCP state, where a connection leads to
 
 DEFAULT_PORT = 18812  # rpyc_classic's, as in the original manual
-LOGIN_SECONDS = 1  # for a client's token
-MAX_LISTENERS, MAX_TEXT = 64, 300
+DEFAULT_NAME = "contextBroker"
+CALL_SECONDS = 2  # for what a client has to send, or to take
+IDLE_SECONDS = 3600  # for which a client may be silent: between the steps of a ramp nobody asks
+MAX_ENTERING, MAX_CLIENTS, BACKLOG = 32, 16, 128  # clients that have not logged in, that have, that wait for both
+PAUSE = 0.2  # s, when there are no descriptors left
+CHALLENGE = b"#CHALLENGE#"
+PASSWORD = re.compile("-+[^=]*(pwd|pass|secret|token)[^=]*", re.IGNORECASE)
+PASSWORD_GIVEN = re.compile("^(-+[^=]*(?:pwd|pass|secret|token)[^=]*=).*", re.IGNORECASE | re.DOTALL)
+MAX_LISTENERS, MAX_TEXT, MAX_REQUEST = 64, 300, 24_000  # host:port, characters of each, bytes of all
 UNKNOWN, OF_OTHERS, NOT_LISTED, INBOUND = range(-1, 3)  # groups of sockets; beyond, each remote address has its own
 MOST_REMOTES = 8  # addresses that connections lead to, beside the listeners'
 MAX_FDS, AROUND = 60, 8  # lines of the descriptor table: from the first one on, and around the first free number
@@ -344,7 +352,7 @@ class Broker:
         self.identity = {
             "pid": process.pid,
             "name": process.name(),
-            "command_line": process.cmdline(),
+            "command_line": without_secrets(process.cmdline()),
             "started": process.create_time(),
         }
         self.oom_kills: tuple[int | None, int | None] = None, None  # of its cgroup, of the host
@@ -694,6 +702,14 @@ def _lsof(link: str, connection: Connection | None) -> tuple[str, str]:
     return f"TCP {'->'.join(ends)} ({connection.status})", f"TCP {connection.status}"
 
 
+def without_secrets(words: list[str]) -> list[str]:
+    """Return a command line without passwords: what follows -dbPwd and its like, user and password of a URI."""
+    return [
+        "***" if PASSWORD.fullmatch(before) else re.sub("://.*@", "://***@", PASSWORD_GIVEN.sub(r"\1***", word))
+        for before, word in zip(["", *words], words)
+    ]
+
+
 def _limits(pid: int, what: str) -> list[int | None]:
     """Return soft and hard limit, None for unlimited; prlimit(2) asks for more rights than proc_pid_limits(5)."""
     with open(f"/proc/{pid}/limits", encoding="ascii") as file:
@@ -751,7 +767,9 @@ _lock = threading.Lock()
 _brokers: dict[tuple[str, int], Broker] = {}  # the last that was asked for, or none
 
 
-def inspect(process_name: str, port: int, listeners: tuple[str, ...] = (), evidence: bool = False) -> str:
+def inspect(
+    port: int, listeners: tuple[str, ...] = (), evidence: bool = False, *, process_name: str = DEFAULT_NAME
+) -> str:
     """Return as JSON what is known of the broker's process, or {"error": "<one sentence>"}.
 
     Connections, by state, {"ESTABLISHED": 5010, ...}: `states`, all; `inbound`, at the local port `port`;
@@ -775,11 +793,12 @@ def inspect(process_name: str, port: int, listeners: tuple[str, ...] = (), evide
     With `evidence` it is {"evidence": "<text>"} instead: the descriptor table, in at most some dozens of lines.
     """
     try:
-        _check(process_name, port, listeners, evidence)
+        _check(port, listeners, evidence)
         if evidence:
             return json.dumps({"evidence": descriptor_table(find_broker(process_name, port).process)})
+        addresses = resolve(listeners)
         with _lock:
-            return json.dumps(_sample(process_name, port, resolve(listeners)))
+            return json.dumps(_sample(process_name, port, addresses))
     except InspectionFailed as error:
         reason = str(error)
     except (PermissionError, psutil.AccessDenied):
@@ -791,15 +810,12 @@ def inspect(process_name: str, port: int, listeners: tuple[str, ...] = (), evide
     return json.dumps({"error": reason})
 
 
-def _check(process_name: object, port: object, listeners: object, evidence: object) -> None:
+def _check(port: object, listeners: object, evidence: object) -> None:
     # exact types: what does not come by value is an object of the client's, with the client's methods
-    texts = (process_name, *listeners) if type(listeners) is tuple and len(listeners) <= MAX_LISTENERS else ()
-    right = [type(text) is str and 0 < len(text) <= MAX_TEXT for text in texts]
-    right.append(type(evidence) is bool)
-    if len(right) < 2 or not all(right) or type(port) is not int or not 0 < port < 65536:
-        raise InspectionFailed(
-            f"it takes a name, a port and at most {MAX_LISTENERS} host:port of {MAX_TEXT} characters"
-        )
+    right = type(port) is int and 0 < port < 65536 and type(evidence) is bool and type(listeners) is tuple
+    texts = listeners if type(listeners) is tuple else ()
+    if not right or len(texts) > MAX_LISTENERS or not all(type(one) is str and len(one) <= MAX_TEXT for one in texts):
+        raise InspectionFailed(f"it takes a port and at most {MAX_LISTENERS} host:port of {MAX_TEXT} characters")
 
 
 def _sample(process_name: str, port: int, listeners: frozenset[Address]) -> dict[str, Any]:
@@ -818,14 +834,18 @@ def _sample(process_name: str, port: int, listeners: frozenset[Address]) -> dict
     return seen
 
 
+# --- Clients ---
+
+
 class InspectorService(rpyc.Service):  # type: ignore[misc]
     """Lets a client call `inspect`, and reach nothing else."""
 
-    def exposed_inspect(
-        self, process_name: str, port: int, listeners: tuple[str, ...] = (), evidence: bool = False
-    ) -> str:
+    def __init__(self, process_name: str) -> None:
+        self.process_name = process_name
+
+    def exposed_inspect(self, port: int, listeners: tuple[str, ...] = (), evidence: bool = False) -> str:
         """See `inspect`."""
-        return inspect(process_name, port, listeners, evidence)
+        return inspect(port, listeners, evidence, process_name=self.process_name)
 
     def _rpyc_getattr(self, name: str) -> Any:
         if name not in ("inspect", "exposed_inspect"):
@@ -833,27 +853,109 @@ class InspectorService(rpyc.Service):  # type: ignore[misc]
         return self.exposed_inspect
 
 
-CLOSED = dict.fromkeys(
-    ("allow_exposed_attrs", "allow_safe_attrs", "allow_public_attrs", "include_local_traceback"), False
-)
+CLOSED = {
+    **dict.fromkeys(
+        ("allow_exposed_attrs", "allow_safe_attrs", "allow_public_attrs", "include_local_traceback"), False
+    ),
+    "propagate_KeyboardInterrupt_locally": False,
+    "sync_request_timeout": CALL_SECONDS,
+}
 
 
-class Login:
-    """RPyC authenticator by token; a client has LOGIN_SECONDS for what it has to send."""
+class _Stream(rpyc.SocketStream):  # type: ignore[misc]
+    """Reads all or nothing: the socket has a time limit, where RPyC's own would try again for ever."""
 
-    def __init__(self, token: str) -> None:
-        self.expected = hashlib.sha256(token.encode()).digest()
+    def read(self, count: int) -> bytes:
+        data: bytes = self.sock.recv(count, socket.MSG_WAITALL)
+        if len(data) < count:
+            raise EOFError
+        return data
 
-    def __call__(self, client: socket.socket) -> tuple[socket.socket, None]:
-        """Return the socket to go on with; AuthenticationError for anyone else, who is then dropped."""
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", LOGIN_SECONDS, 0))
+
+class _Channel(Channel):  # type: ignore[misc]
+    """Takes messages of MAX_REQUEST bytes at most, compressed or not."""
+
+    def recv(self) -> bytes:
+        length, compressed = self.FRAME_HEADER.unpack(self.stream.read(self.FRAME_HEADER.size))
+        if length > MAX_REQUEST:
+            raise EOFError
+        data: bytes = self.stream.read(length + len(self.FLUSHER))[:length]
+        return zlib.decompressobj().decompress(data, MAX_REQUEST) if compressed else data
+
+
+class Clients:
+    """Some of the clients; of more than `most` the one that was silent for longest has to go."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.silent_longest_first: OrderedDict[socket.socket, None] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def heard(self, client: socket.socket) -> None:
+        """Note that a client is there, or has just asked."""
+        with self.lock:
+            self.silent_longest_first[client] = None
+            self.silent_longest_first.move_to_end(client)
+            if len(self.silent_longest_first) > self.most:
+                gone, _ = self.silent_longest_first.popitem(last=False)
+                with suppress(OSError):
+                    gone.shutdown(socket.SHUT_RDWR)  # its thread sees the end, and closes it
+
+    def forget(self, client: socket.socket) -> None:
+        """Note that a client has gone."""
+        with self.lock:
+            self.silent_longest_first.pop(client, None)
+
+
+class Server:
+    """Serves each client in a thread, for ever."""
+
+    def __init__(self, listener: socket.socket, service: InspectorService, token: str) -> None:
+        self.listener, self.service, self.token = listener, service, token.encode()
+        self.entering, self.inside = Clients(MAX_ENTERING), Clients(MAX_CLIENTS)
+
+    def serve(self) -> None:
+        """Accept clients; without descriptors or threads left, wait for some."""
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError as error:
+                print(f"cannot accept a connection: {error.strerror}", file=sys.stderr, flush=True)
+                time.sleep(PAUSE)
+                continue
+            try:
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+            except RuntimeError as error:
+                print(f"cannot serve a connection: {error}", file=sys.stderr, flush=True)
+                client.close()
+                time.sleep(PAUSE)
+
+    def _serve(self, client: socket.socket) -> None:
         try:
-            if not hmac.compare_digest(client.recv(len(self.expected), socket.MSG_WAITALL), self.expected):
-                raise AuthenticationError("no token or a wrong one")
-        except OSError as error:
-            raise AuthenticationError(str(error)) from None
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 0))
-        return client, None
+            limit = struct.pack("ll", CALL_SECONDS, 0)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+            self.entering.heard(client)
+            if self.token and not self._knows_token(client):
+                return
+            self.entering.forget(client)
+            self.inside.heard(client)
+            connection = rpyc.connect_channel(_Channel(_Stream(client)), self.service, CLOSED)
+            while connection.serve(IDLE_SECONDS):
+                self.inside.heard(client)
+        except Exception:
+            pass
+        finally:
+            self.entering.forget(client)
+            self.inside.forget(client)
+            client.close()
+
+    def _knows_token(self, client: socket.socket) -> bool:
+        """Challenge it, as multiprocessing.connection does: what goes over the wire is of no use a second time."""
+        challenge = CHALLENGE + os.urandom(32)
+        client.sendall(challenge)
+        right = hmac.new(self.token, challenge, "sha256").digest()
+        return hmac.compare_digest(client.recv(len(right), socket.MSG_WAITALL), right)
 
 
 # --- Command line ---
@@ -864,27 +966,30 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0: a free one (default: %(default)s)")
-    parser.add_argument("--token-file", help="file with the token that clients have to send")
+    parser.add_argument("--token-file", help="file with the token that clients have to know")
+    parser.add_argument(
+        "--process-name", default=DEFAULT_NAME, help="start of the name of the broker's process (default: %(default)s)"
+    )
     options = parser.parse_args()
     if not 0 <= options.port < 65536:
         parser.error("--port is a number from 0 to 65535")
+    if not options.process_name.strip():
+        parser.error("--process-name must not be empty")
     try:
         options.address = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0][4][0]
-        options.login = _login(options.token_file)
+        options.token = _token(options.token_file)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    if not options.login and not ipaddress.ip_address(options.address).is_loopback:
+    if not options.token and not ipaddress.ip_address(options.address).is_loopback:
         parser.error("beyond loopback it takes --token-file")
     return options
 
 
-def _login(token_file: str | None) -> Login | None:
-    if not token_file:
-        return None
-    token = Path(token_file).read_text(encoding="utf-8").strip()
-    if not token:
-        raise ValueError(f"{token_file} is empty")
-    return Login(token)
+def _token(path: str | None) -> str:
+    token = Path(path).read_text(encoding="utf-8").strip() if path else ""
+    if path and not token:
+        raise ValueError(f"{path} is empty")
+    return token
 
 
 def main() -> None:
@@ -892,14 +997,13 @@ def main() -> None:
     options = parse_options()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
-    at = {"hostname": options.address, "port": options.port, "ipv6": ":" in options.address}
+    family = socket.AF_INET6 if ":" in options.address else socket.AF_INET
     try:
-        server = ThreadedServer(InspectorService, authenticator=options.login, protocol_config=CLOSED, **at)
-        server.listener.listen()  # before the line below says so
+        listener = socket.create_server((options.address, options.port), family=family, backlog=BACKLOG)
     except OSError as error:
-        sys.exit(f"cannot listen on {options.host}:{options.port}: {error.strerror}")
-    print(f"connection inspector listening on {options.host}:{server.port}", flush=True)
-    server.start()
+        sys.exit(f"cannot listen on {options.host}:{options.port}: {os.strerror(error.errno or 0)}")
+    print(f"connection inspector listening on {options.host}:{listener.getsockname()[1]}", flush=True)
+    Server(listener, InspectorService(options.process_name), options.token).serve()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ usage: sh setup_scripts/rehearse.sh [options] [-- more options of the scenario o
 Rehearses the connections stress test on this machine; needs nothing but Python 3.11 and this repository.
 
   --failing            give the broker the fault of Orion <= 1.4.3 (select() and descriptor numbers from 1024 on)
-  --cause NAME         let something else go wrong; "list" lists what there is
+  --cause NAME         let something else go wrong; "list" lists what there is; repeat it for several at a time
   --web                start the web UI instead of a headless run, and say which address to open
   --ramp START:STOP:STEP  look for the broker's breaking point; it is restarted before each step
   --cycles N           hold and let go N times, and look for what grows
@@ -32,9 +32,9 @@ END
 subscriptions=5000 duration=40s cause='' ui=headless out=$root/rehearsal ramp='' cycles='' nofile='' leak=''
 while [ $# -gt 0 ]; do
     case $1 in
-        --failing) cause=select ;;
+        --failing) cause="$cause select" ;;
         --cause=list) list_causes && exit 0 ;;
-        --cause=*) cause=${1#*=} ;;
+        --cause=*) cause="$cause ${1#*=}" ;;
         --web) ui=web ;;
         --subscriptions=*) subscriptions=${1#*=} ;;
         --duration=*) duration=${1#*=} ;;
@@ -60,7 +60,7 @@ if [ -n "$ramp" ]; then # enough workers and listener descriptors for its last s
     subscriptions=${ramp#*:} subscriptions=${subscriptions%%:*}
     case $ramp in *[!0-9:]* | *:*:*:* | :* | *::* | *:) subscriptions='' ;; *:*:*) ;; *) subscriptions='' ;; esac
     [ -n "$subscriptions" ] || die 2 "--ramp takes START:STOP:STEP, connections such as 1000:5000:1000, not '$ramp'"
-    [ -z "${cause#select}$cycles" ] || die 2 "--ramp takes --failing beside it, but no other --cause, and no --cycles"
+    [ -z "${cause# select}$cycles" ] || die 2 "--ramp takes --failing beside it, but no other --cause, and no --cycles"
 fi
 positive() { # OPTION VALUE
     case $2 in '' | *[!0-9]* | 0*) die 2 "$1 takes a whole number above 0, not '$2'" ;; esac
@@ -95,7 +95,8 @@ broker_name=broker-$$. # no other rehearsal's name begins with it
 broker_options='' multiservice=-multiservice statistics=-statNotifQueue mode=threadpool:60000:$((subscriptions + spare_workers))
 timeout=600000 cache=5 leftovers=0 delay=$((seconds / 2)) idle=$((seconds / 8 > 2 ? seconds / 8 : 2))
 slow_path='' listener_nofile='' as_user='' ends_before='' force='' locust_options='' limit='' signals='' relay='' as_broker=''
-[ -z "$cause" ] || produce "$cause"
+# shellcheck disable=SC2086 # words, or none
+produce_all $cause
 [ -z "$limit" ] || make_group
 [ -z "$leak" ] || broker_options="$broker_options --leak $leak"
 [ -z "$nofile" ] || broker_options="$broker_options --nofile $nofile"
@@ -156,7 +157,7 @@ broker=$(port broker) broker_pid=$pid
 # shellcheck disable=SC2086 # words
 [ -z "$limit" ] || limit_broker $limit
 # shellcheck disable=SC2086
-start inspector $as_user "$bin/python" setup_scripts/connection_inspector.py --port 0
+start inspector $as_user "$bin/python" setup_scripts/connection_inspector.py --port 0 --process-name "$broker_name"
 inspector=$(port inspector)
 # shellcheck disable=SC2016,SC2086 # the inner shell's arguments
 start listener sh -c '[ -z "$1" ] || ulimit -n "$1"; shift; exec "$@"' sh "$listener_nofile" \
@@ -179,7 +180,6 @@ case $ends_before in database) end "$database_pid" ;; listener) end "$listener_p
 
 # shellcheck disable=SC2086
 set -- --host "http://127.0.0.1:$broker" --mongo "127.0.0.1:$database" --inspector "127.0.0.1:$inspector" \
-    --process-name "$broker_name" \
     --notify-url "$listener_url/notify$slow_path" --subscriptions "$subscriptions" --duration "$duration" \
     --report-log "$out/connections_stress_tests.log" --csv "$out/rehearsal" \
     --connections-report "$out/rehearsal.html" $force $locust_options "$@"

@@ -11,6 +11,8 @@ command -v shellcheck >/dev/null || packages=shellcheck
 command -v curl >/dev/null || packages="$packages curl"
 command -v ip >/dev/null || packages="$packages iproute2"
 command -v chromium >/dev/null && command -v chromedriver >/dev/null || packages="$packages chromium chromium-driver"
+# Only root may start an engine of its own
+command -v dockerd >/dev/null || [ "$(id -u)" != 0 ] || packages="$packages docker.io"
 # shellcheck disable=SC2086 # packages is words
 [ -z "$packages" ] || install_packages $packages
 cd "$root"

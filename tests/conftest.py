@@ -10,7 +10,7 @@ import pytest
 from tests.support.processes import Processes
 from tests.support.stack import Stack, start_mongo
 
-pytest_plugins = ["tests.support.browser", "tests.support.web"]  # fixtures for a few modules
+pytest_plugins = ["tests.support.browser", "tests.support.engine", "tests.support.web"]  # fixtures for a few modules
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from scenario.errors import PreflightError
+from scenario.peers.database import Contents, Foreign
 from scenario.peers.inspection import Inspection, Limit
 from scenario.preflight.checks import checks, require
 from scenario.run.found import Found
@@ -20,6 +21,8 @@ LISTENER = f"listener {ADDRESS}"
 DELAY = f"{LISTENER}: delay"
 Asked = Mapping[str, object]  # options that are not the default
 NOTHING: Asked = {}
+LAMPS = Contents(3, (Foreign("lamps", 7, ("a", "b")),))
+NOBODY_LOOKED: dict[str, object] = {"contents": None, "problems": {"database": "no answer"}}
 RAMP: Asked = {"ramp": "10:100:10", "hold": 10}
 CYCLES: Asked = {"cycles": 3, "hold": 10}
 
@@ -190,8 +193,16 @@ PARTS: list[Line] = [
         "0 lead to the listeners",
     ),
     ("connections at rest", NOTHING, {"process": process(to_listeners={"ESTABLISHED": 1})}, WARNING, "1 lead to the"),
-    ("database", NOTHING, {}, OK, "localhost; orion-stablished_connections will be dropped"),
-    ("database", NOTHING, {"problems": {"database": "no answer"}}, ERROR, "--no-reset does without"),
+    ("database", NOTHING, {}, OK, "localhost; orion-stablished_connections will be dropped (empty)"),
+    ("database", NOTHING, {"contents": Contents(9)}, OK, "will be dropped (9 of this test's own in it)"),
+    ("database", NOTHING, {"process": process(f"{COMMAND_LINE} -db test")}, OK, f"test-{SERVICE} will be dropped"),
+    ("database", {"drop_foreign": f"orion-{SERVICE}"}, {"contents": LAMPS}, OK, "own in it; 7 in lamps (a, b, ...))"),
+    ("database contents", NOTHING, {"contents": LAMPS}, ERROR, "localhost holds 7 in lamps (a, b, ...)"),
+    ("database contents", NOTHING, {"contents": LAMPS}, ERROR, f"--drop-foreign orion-{SERVICE} drops it"),
+    ("database contents", {"drop_foreign": SERVICE}, {"contents": LAMPS}, ERROR, "but the database of the service is"),
+    ("database contents", {"drop_foreign": SERVICE}, {}, ERROR, "but the database of the service is"),
+    ("database", NOTHING, NOBODY_LOOKED, ERROR, "--no-reset does without"),
+    ("broker's database", NOTHING, {"process": process(f"{COMMAND_LINE} -dbhost a:1")}, WARNING, "-dbhost a:1"),
     ("user classes", NOTHING, {"absent_users": ("VersionProbe",)}, ERROR, "start locust without class names"),
 ]
 TABLE = [*NOTIFICATION_MODE, *HTTP_TIMEOUT, *FLAGS, *CLIENTS_AND_CYCLES, *LIMITS, *PORTS, *LISTENERS, *PARTS]
@@ -214,7 +225,10 @@ def test_check(what: str, asked: Asked, seen: dict[str, object], state: str, wor
         ("-reqPoolSize", {}, {"process": process(f"{COMMAND_LINE} -reqPoolSize 0")}),
         ("-statNotifQueue", {"queue_size": False}, {}),
         ("inspector", {"connection_info": False}, {"process": None}),
-        ("database", {"reset": False}, {"problems": {"database": "no answer"}}),
+        *((what, {"reset": False}, NOBODY_LOOKED) for what in ("database", "database contents", "broker's database")),
+        ("broker's database", {}, {}),
+        ("broker's database", {}, {"process": process(f"{COMMAND_LINE} -dbURI mongodb://u:p@127.0.0.1/x")}),
+        ("broker's database", {}, {"process": process(f"{COMMAND_LINE} -dbURI mongodb+srv://a.b/")}),
         ("ephemeral ports", {"subscriptions": 28_232, "connection_info": False}, {"process": None}),
         ("-httpTimeout", {}, {"listeners": {ADDRESS: None}}),
         (DELAY, {}, {"listeners": {ADDRESS: listener(delay=2)}}),
@@ -236,10 +250,16 @@ def test_locusts_own_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_errors_keep_the_run_from_starting() -> None:
-    table = checks(found(NOTHING, version=None, problems={"broker": "refused", "database": "no answer"}))
+    table = checks(found(NOTHING, version=None, contents=None, problems={"broker": "refused", "database": "no answer"}))
     with pytest.raises(PreflightError) as refused:
         require(table)
     broker, database = str(refused.value).splitlines()
     assert broker.startswith("broker: refused; curl http://localhost:1026/version has to answer")
     assert database.startswith("database: no answer; --mongo names")
     require(checks(found(NOTHING, process=process(without("-statNotifQueue")))))  # a warning does not
+
+
+def test_force_does_not_override_what_is_in_the_database() -> None:
+    require(checks(found(NOTHING, version=None, problems={"broker": "refused"})), force=True)
+    with pytest.raises(PreflightError, match=r"^database contents: .* holds 7 in lamps"):
+        require(checks(found(NOTHING, version=None, problems={"broker": "refused"}, contents=LAMPS)), force=True)

@@ -1,14 +1,11 @@
-"""setup_scripts/docker-compose.yml, as far as it can be tried without Docker: its schema, its names, its commands.
-
-The commands run as they stand there, with this host's paths, addresses and ports: the rehearsal's broker as Orion, the
-session's SecantusDB as MongoDB. Ports are told apart by their number, so no two services may have the same one.
-"""
+"""setup_scripts/docker-compose.yml: its schema, its commands as processes of this host, and all of it on an engine."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +15,12 @@ import yaml
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
+from tests.support.containers import DOCKERFILE, Host, image_says
+from tests.support.engine import Engine
 from tests.support.processes import ROOT, Process, Processes
-from tests.support.stack import LISTENING, free_port
 
 FILE = ROOT / "setup_scripts" / "docker-compose.yml"
 EXACT = re.compile(r"[a-z]+(/[a-z-]+)?:\d+\.\d+\.\d+(-[a-z]+)*")  # name:major.minor.patch-variant
-WRITTEN = {"mongo": 27017, "orion": 1026, "inspector": 18812, "listener": 8090}  # ports, as the file has them
-EPHEMERAL = 60_999 - 32_768 + 1  # Linux' default ip_local_port_range, ip(7)
 
 Service = dict[str, Any]
 
@@ -49,51 +45,6 @@ def filled_in(value: Any, environment: dict[str, str]) -> Any:
     )
 
 
-class Host:
-    """Runs the services' commands here."""
-
-    def __init__(self, processes: Processes, folder: Path) -> None:
-        self.processes, self.folder = processes, folder
-        self.ports = {name: str(free_port()) for name in WRITTEN}  # nobody listens there yet
-        for made_by_the_image in ("token", "results"):
-            (folder / made_by_the_image).mkdir()
-        bin_folder = Path(sys.executable).parent
-        self.env = {"PATH": f"{bin_folder}:/usr/bin:/bin", "HOME": "/nonexistent"}  # nobody's
-
-    def here(self, word: str) -> str:
-        """Return a word of a command with this host's paths, addresses and ports."""
-        word = re.sub(r"(?<!\w)/test\b", str(ROOT), word)
-        word = re.sub(r"(?<!\w)/(token|results)\b", rf"{self.folder}/\1", word)
-        word = re.sub(r"\bmongo:(?=27017\b)", "127.0.0.1:", word)
-        # An address that a part reaches only when it listens beyond 127.0.0.1, as the other containers need it
-        word = re.sub(r"\b(orion:(?=(?:1026|18812)\b)|listener:(?=8090\b))", "127.0.0.2:", word)
-        for name, port in WRITTEN.items():
-            word = re.sub(rf"\b{port}\b", self.ports[name], word)
-        return word
-
-    def start(self, name: str, service: Service, *more: str) -> Process:
-        """Start a service with more options; remember the port that it says it listens on."""
-        words = [self.here(word) for word in (*service.get("entrypoint", ()), *service.get("command", ()))]
-        if name == "orion":
-            assert words.pop(0) == "/usr/bin/contextBroker"
-            words = ["python", str(ROOT / "setup_scripts" / "rehearsal_broker.py"), *words]
-        env = {**self.env, **service.get("environment", {})}
-        folder = Path(self.here(service.get("working_dir", "/test")))
-        process = self.processes.start(*words, *more, env=env, cwd=folder, name=name)
-        if name in WRITTEN:
-            self.ports[name] = process.wait_for(LISTENING)[1]
-        return process
-
-    def is_healthy(self, service: Service) -> bool:
-        """Run the healthcheck."""
-        kind, *words = service["healthcheck"]["test"]
-        assert kind == "CMD"
-        done = subprocess.run(
-            [self.here(word) for word in words], env=self.env, timeout=10, check=False, capture_output=True
-        )
-        return done.returncode == 0
-
-
 def test_schema() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(FILE)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -104,62 +55,95 @@ def test_what_neither_schema_nor_this_host_shows() -> None:
     written = yaml.safe_load(FILE.read_text(encoding="utf-8"))
     found = services()
     for name, service in found.items():
-        for other, wanted in service.get("depends_on", {}).items():
-            assert wanted == {"condition": "service_healthy"}
-            assert "healthcheck" in found[other], f"{name} waits for {other}"
+        assert all(wanted == {"condition": "service_healthy"} for wanted in service.get("depends_on", {}).values())
         volumes = {volume.partition(":")[0] for volume in service.get("volumes", ())}
-        assert volumes <= {"..", *written["volumes"]}, name
+        assert volumes <= written["volumes"].keys(), name
     assert found["listener"]["command"][-2:] == ["-admin", "any"]  # on one host everybody is loopback
     assert found["locust"]["depends_on"].keys() == found.keys() - {"locust"}
-    assert [published for service in found.values() for published in service.get("ports", ())] == [
-        "127.0.0.1:8089:8089"
-    ]
+    published = [port for service in found.values() for port in service.get("ports", ())]
+    assert published == ["127.0.0.1:8089:8089"]
+
+
+def test_no_container_may_do_more_than_it_needs() -> None:
+    for name, service in services().items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["read_only"], name
+        assert service.get("user", "65534:65534").split(":")[0] != "0", name
+        assert not {"privileged", "cap_add", "devices"} & service.keys(), name
+        assert "start_interval" not in service.get("healthcheck", {}), "engines before 25 refuse it"
 
 
 def test_inspector_can_look_into_orion() -> None:
     inspector, orion = services()["inspector"], services()["orion"]
-    assert inspector["user"] == orion["user"] == "65534:65534"  # Debian's nobody and nogroup, as in Orion's image
+    own = re.findall(r"^USER (.*)", DOCKERFILE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [orion["user"]] == own == ["65534:65534"]  # Debian's nobody and nogroup, as in Orion's image
     assert inspector["pid"] == inspector["network_mode"] == "service:orion"
     assert list(inspector["depends_on"]) == ["orion"]
 
 
-def test_images_are_exact() -> None:
-    for name, service in services().items():
-        dockerfile = service.get("build", {}).get("dockerfile_inline", f"FROM {service.get('image')}")
-        image = dockerfile.splitlines()[0].removeprefix("FROM ")
-        assert EXACT.fullmatch(image), name
-
-
-def test_limits_are_those_for_a_listeners_every_port() -> None:
+def test_one_image_is_built_once_and_the_others_are_exact() -> None:
     found = services()
-    assert found["orion"]["ulimits"]["nofile"] >= 3 * EPHEMERAL + 200 == 84_896
-    assert found["orion"]["ulimits"]["nproc"] >= EPHEMERAL + 200
-    assert found["listener"]["ulimits"]["nofile"] >= EPHEMERAL + 200
+    assert [name for name, service in found.items() if "build" in service] == ["listener"]
+    base = re.findall(r"^FROM (.*)", DOCKERFILE.read_text(encoding="utf-8"), re.MULTILINE)
+    pulled = [service["image"] for service in found.values() if service["image"] != "connections-stress-test"]
+    assert len(pulled) == 2
+    for image in (*base, *pulled):
+        assert EXACT.fullmatch(image), image
 
 
-def test_subscriptions_reach_orion_and_locust() -> None:
-    for given, expected in (({}, "5000"), ({"SUBSCRIPTIONS": "60"}, "60")):
-        found = services(**given)
-        assert f"threadpool:60000:{expected}" in found["orion"]["command"]
-        assert f"--subscriptions={expected}" in found["locust"]["entrypoint"]
+@pytest.mark.parametrize("given", ["5000", "60"])
+def test_subscriptions_reach_orion_and_locust(given: str) -> None:
+    found = services(SUBSCRIPTIONS=given)
+    assert f"threadpool:60000:{given}" in found["orion"]["command"]
+    assert f"--subscriptions={given}" in found["locust"]["entrypoint"]
 
 
-@pytest.mark.parametrize("token", ["", "given"])
-def test_parts_fit_together(processes: Processes, mongo: str, tmp_path: Path, token: str) -> None:
-    found = services(SUBSCRIPTIONS="60", INSPECTOR_TOKEN=token)
+def nofile(count: str, hard: int) -> str:
+    """Return the soft limit on open files with which Orion is started, where the engine allows `hard`."""
+    script = services()["orion"]["entrypoint"][2].replace("exec /usr/bin/contextBroker", "ulimit -Sn; echo")
+    done = subprocess.run(
+        ["sh", "-c", f'ulimit -n {hard}; exec sh -c "$0" "$1" -fg', script, count],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=True,
+    )
+    assert done.stderr == ""
+    return done.stdout.replace("\n", " ").strip()
+
+
+def test_orions_descriptors_follow_the_subscriptions_as_far_as_the_engine_lets_them() -> None:
+    assert nofile("100", 1000) == "500 -fg"
+    assert nofile("300", 1000) == "1000 -fg"
+
+
+def words(service: Service) -> list[str]:
+    """Return the words that a service's container starts with."""
+    return [*service.get("entrypoint", image_says("ENTRYPOINT")), *service.get("command", ())]
+
+
+def test_parts_fit_together(processes: Processes, mongo: str, tmp_path: Path) -> None:
+    found = services(SUBSCRIPTIONS="60")
     host = Host(processes, tmp_path)
-    watched = {name: service for name, service in found.items() if "healthcheck" in service}
-    assert not any(host.is_healthy(service) for service in watched.values())
     host.ports["mongo"] = mongo.rpartition(":")[2]
-    host.start("orion", found["orion"], "-port", "0", "-localIp", "0.0.0.0")  # Orion's own default
-    host.start("inspector", found["inspector"], "--port", "0")
-    host.start("listener", found["listener"], "-port", "0")
-    assert {name: host.is_healthy(service) for name, service in watched.items()} == dict.fromkeys(WRITTEN, True)
+
+    def start(name: str, *more: str) -> Process:
+        return host.start(name, words(found[name]), found[name].get("environment", {}), *more)
+
+    def orion_is_healthy() -> bool:
+        command = [host.here(word) for word in found["orion"]["healthcheck"]["test"][1:]]
+        return subprocess.run(command, timeout=10, check=False, capture_output=True).returncode == 0
+
+    assert not orion_is_healthy()
+    start("orion", "-port", "0", "-localIp", "0.0.0.0")  # Orion's own default
+    assert orion_is_healthy()
+    start("inspector", "--port", "0")
+    start("listener", "-port", "0")
     token_file = tmp_path / "token" / "inspector"
-    written = token_file.read_text(encoding="ascii").strip()
+    assert len(token_file.read_text(encoding="ascii").strip()) == 64
     assert token_file.stat().st_mode & 0o777 == 0o600
-    assert written == token if token else len(written) == 64
-    locust = host.start("locust", found["locust"], "--headless", "--preflight-only")
+    locust = start("locust", "--headless", "--preflight-only")
     assert locust.wait() == 0, locust.output
     states = dict(re.findall(r"preflight: (\w+) +(.+?) {2,}", locust.output))
     assert states.keys() == {"ok"}, locust.output
@@ -167,11 +151,65 @@ def test_parts_fit_together(processes: Processes, mongo: str, tmp_path: Path, to
 
 
 def test_web_ui_starts(processes: Processes, tmp_path: Path) -> None:
-    host = Host(processes, tmp_path)
+    host, locust = Host(processes, tmp_path), services()["locust"]
     (tmp_path / "token" / "inspector").write_text("any", encoding="ascii")
-    locust = host.start("locust", services()["locust"], "--web-host", "127.0.0.1", "--web-port", host.ports["orion"])
-    locust.wait_for("Starting web interface")
+    port = host.ports["orion"]
+    started = host.start("locust", words(locust), locust["environment"], "--web-host", "127.0.0.1", "--web-port", port)
+    started.wait_for("Starting web interface")
     session = requests.Session()
     session.mount("http://", HTTPAdapter(max_retries=Retry(connect=20, backoff_factor=0.1)))
-    page = session.get(f"http://127.0.0.1:{host.ports['orion']}/", timeout=10)
+    page = session.get(f"http://127.0.0.1:{port}/", timeout=10)
     assert f"http://127.0.0.2:{host.ports['listener']}/notify" in page.text
+
+
+ON_LOOPBACK = """
+services:  # all share one network namespace, which has nothing but a loopback interface
+  mongo:
+    image: mongo
+    user: "65534:65534"
+    network_mode: none
+    extra_hosts: ["mongo:127.0.0.1", "orion:127.0.0.1", "listener:127.0.0.1"]
+  orion:
+    network_mode: service:mongo
+  listener:
+    build: { network: none }
+    network_mode: service:mongo
+  locust:
+    network_mode: service:mongo
+    ports: !reset []
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_all_of_it_on_an_engine(engine: Engine, compose: Path, tmp_path: Path) -> None:
+    loopback = tmp_path / "loopback.yml"
+    loopback.write_text(ON_LOOPBACK, encoding="utf-8")
+    env = {"SUBSCRIPTIONS": "200", "ORION_IMAGE": "orion"}
+    up, headless, results = re.findall(
+        r"^# +docker compose -f \S+ (.*)", FILE.read_text(encoding="utf-8"), re.MULTILINE
+    )
+
+    def run(words: str, timeout: float = 200) -> subprocess.CompletedProcess[str]:
+        script = f"cd {tmp_path} && {compose} -f {FILE} -f {loopback} {words}"
+        return engine.run("sh", "-c", script, env=env, timeout=timeout)
+
+    try:
+        done = run(f"{headless} --baseline 2 --duration 12s")
+        assert done.returncode == 0, done.stdout
+        assert "held: 200 of 200 at one time" in done.stdout
+        assert len(re.findall("Successfully built", done.stdout)) == 1
+        failed = run(f"{headless} --baseline 2 --duration 12s --version-slo 0.1")
+        assert failed.returncode == 1, failed.stdout
+        done = run(results)
+        assert {"run.html", "run_connections.csv"} <= {path.name for path in tmp_path.iterdir()}, done.stdout
+        assert run(f"{up} --detach", timeout=100).returncode == 0
+        page = "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:8089/', timeout=5).status)"
+        end = time.monotonic() + 30
+        while (seen := run(f'exec -T locust python -c "{page}"')).returncode:
+            assert time.monotonic() < end, seen.stdout
+        assert seen.stdout.strip() == "200"
+    finally:
+        down = run("down --volumes --timeout 10")
+    assert down.returncode == 0, down.stdout
+    assert engine.docker("ps", "--all", "--quiet") == ""

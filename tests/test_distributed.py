@@ -14,8 +14,6 @@ from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, verdict
 
 INCONCLUSIVE = 4
 
-both_ways = pytest.mark.parametrize("way", ["processes", "workers"])
-
 
 def requests_made(stack: Stack) -> dict[str, int]:
     """Return how often each request was made, by Locust's own statistics."""
@@ -23,7 +21,7 @@ def requests_made(stack: Stack) -> dict[str, int]:
         return {row["Name"]: int(row["Request Count"]) for row in csv.DictReader(file)}
 
 
-@both_ways
+@pytest.mark.parametrize("way", ["processes", "workers"])
 def test_passes_with_everything_once(stack: Stack, way: str) -> None:
     fleet = start_fleet(stack.start(), way)
     rows = stack.ended(fleet.master, 0)
@@ -38,9 +36,8 @@ def test_passes_with_everything_once(stack: Stack, way: str) -> None:
     assert made["/v2/subscriptions"] == stack.received() == stack.count_subscriptions() == SUBSCRIPTIONS
 
 
-@both_ways
-def test_worker_killed_in_seed(stack: Stack, way: str) -> None:
-    fleet = start_fleet(stack.start(), way, "--subscriptions", 3000, "--seeders", 2, "--force")
+def test_worker_killed_in_seed(stack: Stack) -> None:
+    fleet = start_fleet(stack.start(), "processes", "--subscriptions", 3000, "--seeders", 2, "--force")
     fleet.master.wait_for(r"seed: \d+ of 3000 subscriptions")
     os.kill(fleet.workers[0], signal.SIGKILL)
     assert stack.ended(fleet.master, INCONCLUSIVE, within=20) == []
@@ -48,19 +45,17 @@ def test_worker_killed_in_seed(stack: Stack, way: str) -> None:
     assert "phase trigger" not in fleet.master.output
 
 
-@pytest.mark.parametrize(("way", "which"), [("processes", 0), ("workers", 1)])
-def test_worker_killed_in_observe(stack: Stack, way: str, which: int) -> None:
-    fleet = start_fleet(stack.start(), way, "--duration", 60)
+def test_worker_killed_in_observe(stack: Stack) -> None:
+    fleet = start_fleet(stack.start(), "workers", "--duration", 60)
     stack.wait_for_row(fleet.master, 4)
-    os.kill(fleet.workers[which], signal.SIGKILL)
+    os.kill(fleet.workers[1], signal.SIGKILL)
     rows = stack.ended(fleet.master, INCONCLUSIVE, within=20)
     assert "a worker was lost" in verdict(fleet.master)[1]
     assert len(rows) >= 4
 
 
-@both_ways
-def test_terminated_master_ends_its_workers(stack: Stack, way: str) -> None:
-    fleet = start_fleet(stack.start(), way, "--duration", 60)
+def test_terminated_master_ends_its_workers(stack: Stack) -> None:
+    fleet = start_fleet(stack.start(), "workers", "--duration", 60)
     stack.wait_for_row(fleet.master, 3)
     os.kill(fleet.master.pid, signal.SIGTERM)
     rows = stack.ended(fleet.master, INCONCLUSIVE, within=8)

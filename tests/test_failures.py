@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import time
 from collections.abc import Iterator
@@ -25,10 +24,9 @@ def own_mongo(processes: Processes, stack: Stack) -> Iterator[pymongo.MongoClien
         yield client
 
 
-@pytest.mark.parametrize("service", ["Bad-Name", "../x", "", "s" * 51, "x\n"])
-def test_what_is_no_service_is_refused(stack: Stack, service: str) -> None:
+def test_what_is_no_service_is_refused(stack: Stack) -> None:
     stack.broker_port = stack.inspector_port = stack.listener_port = str(free_port())  # never asked
-    run = stack.locust(f"--service={service}")
+    run = stack.locust("--service=../x")
     assert run.wait() == USAGE, run.output
     assert "--service: takes 1 to 50 lower case letters, digits or _" in run.output
     assert "Traceback" not in run.output
@@ -40,35 +38,21 @@ def test_only_the_database_of_the_service_is_dropped(
     spared = ("orion", "orion-admin2", "orion-other", "admins", "foreign")
     for name in spared:
         own_mongo[name]["kept"].insert_one({"_id": name})
-    own_mongo["orion-admin"]["gone"].insert_one({"_id": 1})
     run = stack.start().locust("--service", "admin", "--duration", "5s")
     stack.ended(run, PASS)
     assert "dropped database orion-admin (0 subscriptions)" in run.output
     assert run.output.count("dropped database") == 1
     assert [own_mongo[name]["kept"].count_documents({"_id": name}) for name in spared] == [1] * len(spared)
-    assert own_mongo["orion-admin"].list_collection_names() == ["csubs", "entities"]
+    assert {"csubs", "entities"} <= set(own_mongo["orion-admin"].list_collection_names())
 
 
-def test_no_reset_drops_nothing(stack: Stack) -> None:
-    stack.start().subscribe(3)
-    run = stack.locust("--no-reset", "--baseline", 30)
-    stack.wait_for_row(run, 1)
-    run.stop()
-    stack.ended(run, INCONCLUSIVE)
-    assert stack.count_subscriptions() == 3 + SUBSCRIPTIONS
-    assert "dropped database" not in run.output
-
-
-@pytest.mark.parametrize(("nth", "status", "refused"), [(7, 503, 8), (5, 400, 12)])
-def test_refused_subscriptions_fail_the_run_before_the_trigger(
-    stack: Stack, nth: int, status: int, refused: int
-) -> None:
-    run = stack.start("--fail-subscriptions", f"{nth}:{status}").locust()
+def test_refused_subscriptions_fail_the_run_before_the_trigger(stack: Stack) -> None:
+    run = stack.start("--fail-subscriptions", "7:503").locust()
     assert stack.ended(run, FAIL) == []
     outcome, reasons = verdict(run)
     assert outcome == "FAIL"
-    assert f"{SUBSCRIPTIONS - refused} of {SUBSCRIPTIONS} created, {refused} refused" in reasons
-    assert f"the first with: HTTP {status}" in reasons
+    assert f"{SUBSCRIPTIONS - 8} of {SUBSCRIPTIONS} created, 8 refused" in reasons
+    assert "the first with: HTTP 503" in reasons
     assert "phase trigger" not in run.output
     assert stack.received() == 0
 
@@ -78,33 +62,9 @@ def test_without_a_listener_nothing_is_held(stack: Stack) -> None:
     run.wait_for("phase baseline", 60)  # it was there at the preflight
     stack.listener.stop()
     rows = stack.ended(run, FAIL)
-    assert re.search(rf"held: [012] of {SUBSCRIPTIONS}", verdict(run)[1])  # the probes come and go
+    assert f"held: 0 of {SUBSCRIPTIONS}" in verdict(run)[1]
     assert {row["listener_held"] for row in rows if int(row["second"]) > 0} == {""}
     assert {row["version"] for row in rows} == {"OK"}
-
-
-def test_without_an_inspector_nothing_starts_or_is_dropped(stack: Stack) -> None:
-    stack.start().inspector.stop()
-    stack.subscribe(3)
-    run = stack.locust()
-    assert stack.ended(run, PREFLIGHT) == []
-    assert "--inspector" in verdict(run)[1]
-    assert stack.count_subscriptions() == 3
-
-
-def test_inspector_lost_for_good(stack: Stack) -> None:
-    run = stack.start().locust()
-    stack.wait_for_row(run, 4)
-    stack.inspector.stop(signal.SIGKILL)
-    killed = time.time()
-    rows = stack.ended(run, INCONCLUSIVE)
-    assert "connection counts: for " in verdict(run)[1]
-    assert len(rows) == 10
-    assert {row["version"] for row in rows} == {"OK"}
-    later = [row for row in rows if moment(row) > killed]
-    assert later
-    assert {row[name] for row in later for name in ("established", "close_wait", "sum", "broker_fds")} == {""}
-    assert all(row["established"] for row in rows[:3])
 
 
 def test_inspector_lost_and_found(stack: Stack) -> None:
@@ -118,6 +78,8 @@ def test_inspector_lost_and_found(stack: Stack) -> None:
     gap = [row for row in rows if killed < moment(row) < found + 1]
     later = [row for row in rows if moment(row) > found + 1]  # the first call may find the old connection dead
     assert later
+    assert {row[name] for row in gap[:-1] for name in ("established", "close_wait", "sum", "broker_fds")} <= {""}
+    assert {row["version"] for row in rows} == {"OK"}
     assert all(row["established"] and row["sum"] for row in later)
     counted = sum(row["established"] != "" for row in rows)
     assert len(rows) - len(gap) - 1 <= counted < len(rows)
@@ -172,16 +134,16 @@ def test_update_that_is_never_answered(stack: Stack) -> None:
     assert {row["phase"] for row in rows[2:]} == {"trigger"}
 
 
-@pytest.mark.parametrize("option", ["--mongo", "--host"])
-def test_unreachable(stack: Stack, option: str) -> None:
+def test_what_cannot_be_reached_starts_nothing_and_drops_nothing(stack: Stack) -> None:
     stack.start().subscribe(3)
-    address = f"127.0.0.1:{free_port()}"
-    run = stack.locust(option, f"http://{address}" if option == "--host" else address)
+    there = {option: f"127.0.0.1:{free_port()}" for option in ("--mongo", "--host", "--inspector")}
+    run = stack.locust(*(word for option, address in there.items() for word in (option, address)))
     assert stack.ended(run, PREFLIGHT) == []
     outcome, reasons = verdict(run)
     assert outcome == "PREFLIGHT FAILED"
-    assert option in reasons
-    assert address in reasons
+    for option, address in there.items():
+        assert option in reasons
+        assert address in reasons
     assert stack.count_subscriptions() == 3
 
 

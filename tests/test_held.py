@@ -9,6 +9,7 @@ import pytest
 
 from scenario.run.records import IdleClients
 from scenario.run.results import Row
+from scenario.run.samples import ListenerSample
 from scenario.verdict.held import Hold, at_rest, established, fds_per_notification, held_per_row
 from tests.support.holds import TRIGGER, changed, healthy, options
 
@@ -56,6 +57,21 @@ def test_where_nobody_sees_the_way_to_the_listeners_all_that_is_established_coun
         assert most(counted(to_listeners=unseen)) == 100, "the idle clients are not held"
     fewer = counted(to_listeners=0, established=lambda row: (row.established or 0) - 5 * (0 < row.since_trigger < 12))
     assert most(fewer) == 95
+
+
+def test_what_the_listeners_never_saw_is_not_held() -> None:
+    """The listener was stopped before the trigger, and the idle clients came while the connections were counted."""
+    hold = changed(counted(to_listeners=0), lambda row: replace(row, listener=with_held(row, 0)))
+    assert most(hold) == 0
+    down = changed(hold, lambda row: row if row.since_trigger < 0 else replace(row, listener=with_held(row, None)))
+    assert most(down) == 0
+    untold = changed(counted(to_listeners=0), lambda row: replace(row, listener=with_held(row, None)))
+    assert most(untold) == 100, "another kind of receiver, behind a proxy"
+
+
+def with_held(row: Row, held: int | None) -> ListenerSample:
+    assert row.listener
+    return replace(row.listener, held=held)
 
 
 def test_nobody_counted() -> None:

@@ -32,8 +32,8 @@ def target(processes: Processes, tmp_path: Path) -> Target:
 
 
 def test_an_inspection_is_one_round_trip(processes: Processes, target: Target) -> None:
-    _, port = start(processes)
-    inspector = Inspector("127.0.0.1", port, target.name, target.port, ["127.0.0.1:80"])
+    _, port = start(processes, name=target.name)
+    inspector = Inspector("127.0.0.1", port, target.port, ["127.0.0.1:80"])
     assert inspector.inspect().pid == target.process.pid
     sent = inspector._connection._seqcounter
     before = next(sent)
@@ -44,8 +44,8 @@ def test_an_inspection_is_one_round_trip(processes: Processes, target: Target) -
 
 
 def test_a_restarted_broker_is_found_again(processes: Processes, target: Target, tmp_path: Path) -> None:
-    _, port = start(processes)
-    inspector = Inspector("127.0.0.1", port, target.name, target.port)
+    _, port = start(processes, name=target.name)
+    inspector = Inspector("127.0.0.1", port, target.port)
     first = inspector.inspect()
     os.kill(target.process.pid, signal.SIGKILL)
     target.process.wait(10)
@@ -59,15 +59,15 @@ def test_a_restarted_broker_is_found_again(processes: Processes, target: Target,
 
 
 def test_a_killed_inspector_is_found_again(processes: Processes, target: Target) -> None:
-    process, port = start(processes)
-    inspector = Inspector("127.0.0.1", port, target.name, target.port)
+    process, port = start(processes, name=target.name)
+    inspector = Inspector("127.0.0.1", port, target.port)
     inspector.inspect()
     os.kill(process.pid, signal.SIGKILL)
     process.wait(10)
     for reason in ("closed the connection", "cannot be reached: Connection refused"):
         with pytest.raises(InspectionError, match=reason):
             inspector.inspect()
-    again = processes.start("python", SCRIPT, "--port", port)
+    again = processes.start("python", SCRIPT, "--port", port, "--process-name", target.name)
     again.wait_for("listening on")
     assert inspector.inspect().pid == target.process.pid
     inspector.close()
@@ -84,7 +84,7 @@ def test_a_hanging_inspector_costs_two_seconds(answer: bytes) -> None:
         taker.start()
         began = time.monotonic()
         with pytest.raises(InspectionError, match="did not answer within 2 s"):
-            Inspector("127.0.0.1", server.getsockname()[1], "x", 1).inspect()
+            Inspector("127.0.0.1", server.getsockname()[1], 1).inspect()
         assert 1.8 < time.monotonic() - began < 2.7
         taker.join(5)
 
@@ -97,7 +97,7 @@ def test_a_full_backlog_costs_at_most_two_seconds() -> None:
             one.connect_ex(server.getsockname())
         began = time.monotonic()
         with pytest.raises(InspectionError, match="did not answer"):
-            Inspector("127.0.0.1", server.getsockname()[1], "x", 1).inspect()
+            Inspector("127.0.0.1", server.getsockname()[1], 1).inspect()
         assert time.monotonic() - began < 2.7
         for one in taken:
             one.close()
@@ -137,7 +137,7 @@ def test_what_is_no_inspection_is_one_sentence(answer: object, sentence: str) ->
     serving = threading.Thread(target=server.start)
     serving.start()
     try:
-        inspector = Inspector("127.0.0.1", server.port, "x", 1)
+        inspector = Inspector("127.0.0.1", server.port, 1)
         with pytest.raises(InspectionError, match=r"^the inspector at 127\.0\.0\.1:\d+ .*" + re.escape(sentence)):
             inspector.inspect()
         with pytest.raises(InspectionError):
@@ -154,13 +154,14 @@ def test_an_inspection_is_recorded_and_read_back() -> None:
 
 
 def test_rpyc_classic_gets_the_source_and_a_warning(
-    processes: Processes, target: Target, caplog: pytest.LogCaptureFixture
+    processes: Processes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    target = Target(processes, tmp_path, "contextBroker")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     classic = processes.start(Path(sys.executable).with_name("rpyc_classic"), "--host", "127.0.0.1", "-p", port)
     classic.wait_for("server started")
-    inspector = Inspector("127.0.0.1", port, target.name, target.port)
+    inspector = Inspector("127.0.0.1", port, target.port)
     with caplog.at_level(logging.WARNING, "scenario.inspection"):
         for _ in range(2):
             assert inspector.inspect().pid == target.process.pid

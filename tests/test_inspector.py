@@ -141,7 +141,7 @@ def test_a_listener_is_found_behind_its_name_and_a_mapped_address(puppet: Puppet
         puppet.tell(f"connect({socket.AF_INET:d}, '127.0.0.1', {port})")
         own_port = puppet.tell(f"listener({socket.AF_INET:d}, '127.0.0.1')")
         with receiver.accept()[0], receiver.accept()[0]:
-            seen = json.loads(inspect(puppet.process.name(), int(own_port), (f"{listener}:{port}",)))
+            seen = json.loads(inspect(int(own_port), (f"{listener}:{port}",), process_name=puppet.process.name()))
     assert seen["to_listeners"] == {"ESTABLISHED": 2}
     assert seen["pid"] == puppet.process.pid
     assert seen["nofile"] == puppet.process.rlimit(psutil.RLIMIT_NOFILE)[0]
@@ -249,7 +249,7 @@ def test_evidence_is_the_descriptor_table_and_bounded(puppet: Puppet) -> None:
         for _ in range(300):
             puppet.tell(f"connect({socket.AF_INET:d}, '127.0.0.1', {receiver.getsockname()[1]})")
         puppet.tell("close(5)")
-        answer = inspect(puppet.process.name(), int(own_port), (), True)
+        answer = inspect(int(own_port), (), True, process_name=puppet.process.name())
     text = json.loads(answer)["evidence"]
     assert len(answer) < 12_000
     count = puppet.process.num_fds()
@@ -269,14 +269,14 @@ def test_evidence_is_the_descriptor_table_and_bounded(puppet: Puppet) -> None:
 
 
 def test_failures_are_one_sentence(puppet: Puppet) -> None:
-    assert "no process" in json.loads(inspect("no-such-broker", 1026))["error"]
+    assert "no process" in json.loads(inspect(1026, process_name="no-such-broker"))["error"]
     other = Puppet()
     try:
         name = f"brk{uuid.uuid4().hex[:8]}"
         for one in (puppet, other):
             one.tell(f"open('/proc/self/comm', 'w').write({name!r})")
-        assert "none that I may see listens on 1" in json.loads(inspect(name, 1))["error"]
+        assert "none that I may see listens on 1" in json.loads(inspect(1, process_name=name))["error"]
     finally:
         other.close()
     listeners = ("no.such.host.invalid:80",)
-    assert "cannot resolve the listener" in json.loads(inspect(name, 1, listeners))["error"]
+    assert "cannot resolve the listener" in json.loads(inspect(1, listeners, process_name=name))["error"]

@@ -63,7 +63,7 @@ class Forking:
         os.kill(self.process.pid, number)
 
     def inspect(self) -> dict[str, Any]:
-        seen: dict[str, Any] = json.loads(inspect(self.name, self.port, (self.listener,)))
+        seen: dict[str, Any] = json.loads(inspect(self.port, (self.listener,), process_name=self.name))
         return seen
 
     def children(self) -> list[psutil.Process]:
@@ -121,7 +121,7 @@ def test_the_parent_is_the_broker(start: Callable[..., Forking]) -> None:
         eventually(lambda: len(forking.children()) > before)  # noqa: B023
     eventually(lambda: held(forking.inspect()) == 25)
     assert forking.inspect()["pid"] == forking.process.pid
-    elsewhere = json.loads(inspect(forking.name, 1))  # behind a proxy it listens on another port
+    elsewhere = json.loads(inspect(1, process_name=forking.name))  # behind a proxy it listens on another port
     assert elsewhere["pid"] == forking.process.pid
 
 

@@ -56,7 +56,7 @@ class Busy:
         return self.broker.sample(frozenset())
 
     def inspect(self) -> dict[str, Any]:
-        seen: dict[str, Any] = json.loads(inspect(self.name, self.port))
+        seen: dict[str, Any] = json.loads(inspect(self.port, process_name=self.name))
         return seen
 
 

@@ -27,13 +27,17 @@ def target(processes: Processes, tmp_path: Path) -> Target:
 def test_only_the_right_token_opens(processes: Processes, target: Target, tmp_path: Path) -> None:
     secret = tmp_path / "token"
     secret.write_text("open sesame\n")
-    _, port = start(processes, "--host", "0.0.0.0", "--token-file", secret)
-    right = Inspector("127.0.0.1", port, target.name, target.port, token="open sesame")
+    _, port = start(processes, "--host", "0.0.0.0", "--token-file", secret, name=target.name)
+    right = Inspector("127.0.0.1", port, target.port, token="open sesame")
     assert right.inspect().pid == target.process.pid
     right.close()
-    for token in ("open barley", ""):
-        with pytest.raises(InspectionError, match="closed the connection"):
-            Inspector("127.0.0.1", port, target.name, target.port, token=token).inspect()
+    with pytest.raises(InspectionError, match="closed the connection"):
+        Inspector("127.0.0.1", port, target.port, token="open barley").inspect()
+    with pytest.raises(InspectionError, match=r"asks for a token \(--inspector-token\)"):
+        Inspector("127.0.0.1", port, target.port).inspect()
+    _, port = start(processes, name=target.name)
+    with pytest.raises(InspectionError, match="asks for no token: has it a --token-file"):
+        Inspector("127.0.0.1", port, target.port, token="open sesame").inspect()
 
 
 def test_one_method_can_be_reached_and_nothing_else(processes: Processes) -> None:
@@ -62,23 +66,22 @@ def test_one_method_can_be_reached_and_nothing_else(processes: Processes) -> Non
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("", 1, ()),
-        ("x" * 301, 1, ()),
-        (1, 1, ()),
-        (object(), 1, ()),  # stays here, the inspector gets a proxy
-        ("x", 0, ()),
-        ("x", "1", ()),
-        ("x", 1, ["a:1"]),
-        ("x", 1, (["a:1"],)),
-        ("x", 1, ("a:1",) * 65),
-        ("x", 1, (), 1),
-        ("x", 1, (), object()),
+        (0, ()),
+        ("1", ()),
+        (object(), ()),  # stays here, the inspector gets a proxy
+        ("x", 1, ()),  # as before a process was named on its own command line
+        (1, ["a:1"]),
+        (1, (["a:1"],)),
+        (1, ("x" * 301,)),
+        (1, ("a:1",) * 65),
+        (1, (), 1),
+        (1, (), object()),
     ],
 )
 def test_arguments_out_of_bounds_are_refused(processes: Processes, arguments: tuple[object, ...]) -> None:
     _, port = start(processes)
     connection = rpyc.connect("127.0.0.1", port, config={"sync_request_timeout": 5})
-    assert json.loads(connection.root.inspect(*arguments))["error"].startswith("it takes a name")
+    assert json.loads(connection.root.inspect(*arguments))["error"].startswith("it takes a port")
     connection.close()
 
 
@@ -95,9 +98,10 @@ def test_another_users_process_is_refused_with_advice(processes: Processes, targ
     # the interpreter may lie where the other user cannot read, so it changes user after the imports
     code = f"import encodings.idna, os, shutil, sys; sys.path.insert(0, {str(SCRIPT.parent)!r}); "
     code += "import connection_inspector as inspector; "
-    code += f"os.setgroups([]); os.setgid(65534); os.setuid(65534); sys.argv[1:] = ['--port={port}']; inspector.main()"
+    code += "os.setgroups([]); os.setgid(65534); os.setuid(65534); "
+    code += f"sys.argv[1:] = ['--port={port}', '--process-name={target.name}']; inspector.main()"
     processes.start("python", "-c", code, name="nobody").wait_for("listening on")
-    inspector = Inspector("127.0.0.1", port, target.name, target.port)
+    inspector = Inspector("127.0.0.1", port, target.port)
     with pytest.raises(InspectionError, match="run the inspector as the user that runs the broker"):
         inspector.inspect()
 
@@ -110,6 +114,7 @@ def test_another_users_process_is_refused_with_advice(processes: Processes, targ
         (["--port", "70000"], "--port is a number from 0 to 65535"),
         (["--token-file", "/no/such"], "No such file"),
         (["--token-file", "/dev/null"], "/dev/null is empty"),
+        (["--process-name", " "], "--process-name must not be empty"),
         (["--host", "no.such.host.invalid"], "ame or service not known|emporary failure"),
     ],
 )

@@ -29,50 +29,45 @@ def interrupt(stack: Stack, run: Process, number: int, phase: str) -> list[dict[
     return rows
 
 
-@both_signals
-def test_in_preflight(stack: Stack, number: int) -> None:
+def test_in_preflight(stack: Stack) -> None:
     stack.inspector_port = stack.listener_port = "1"
     with socket.create_server(("127.0.0.1", 0)) as never_answers:
         stack.broker_port = str(never_answers.getsockname()[1])
         run = stack.locust()
         run.wait_for("phase preflight")
-        assert interrupt(stack, run, number, "preflight") == []
+        assert interrupt(stack, run, signal.SIGINT, "preflight") == []
 
 
-@both_signals
-def test_in_reset(stack: Stack, number: int) -> None:
+def test_in_reset(stack: Stack) -> None:
     stack.start("-subCacheIval", 60).subscribe(3)
     run = stack.locust()
     run.wait_for(r"dropped database \S+ \(3 subscriptions\)")
-    assert interrupt(stack, run, number, "reset") == []
+    assert interrupt(stack, run, signal.SIGTERM, "reset") == []
 
 
-@both_signals
-def test_in_seed(stack: Stack, number: int) -> None:
+def test_in_seed(stack: Stack) -> None:
     run = stack.start().locust("--subscriptions", 5000, "--seeders", 1, "--force")
     run.wait_for(r"seed: \d+ of 5000 subscriptions")
-    assert interrupt(stack, run, number, "seed") == []
+    assert interrupt(stack, run, signal.SIGINT, "seed") == []
 
 
-@both_signals
-def test_in_baseline(stack: Stack, number: int) -> None:
+def test_in_baseline(stack: Stack) -> None:
     run = stack.start().locust("--baseline", 30)
     stack.wait_for_row(run, 2)
-    rows = interrupt(stack, run, number, "baseline")
+    rows = interrupt(stack, run, signal.SIGTERM, "baseline")
     assert int(rows[0]["second"]) == -30
     assert {row["version"] for row in rows[:2]} == {"OK"}
     assert stack.received() == 0
 
 
-@both_signals
-def test_in_trigger(stack: Stack, number: int) -> None:
+def test_in_trigger(stack: Stack) -> None:
     run = stack.start().locust("--baseline", 2)
     stack.wait_for_row(run, 2)
     os.kill(stack.broker.pid, signal.SIGSTOP)
     try:
         run.wait_for("phase trigger")
         stack.wait_for_row(run, 3)
-        rows = interrupt(stack, run, number, "trigger")
+        rows = interrupt(stack, run, signal.SIGINT, "trigger")
     finally:
         os.kill(stack.broker.pid, signal.SIGCONT)
     assert [(row["phase"], row["version"]) for row in rows[:3]] == [("baseline", "OK")] * 2 + [("trigger", "NOK")]
@@ -87,11 +82,10 @@ def test_in_observe(stack: Stack, number: int) -> None:
     assert f"held: {SUBSCRIPTIONS} of {SUBSCRIPTIONS}" in verdict(run)[1], "what was seen is told"
 
 
-@both_signals
-def test_in_settle_the_verdict_stands(stack: Stack, number: int) -> None:
+def test_in_settle_the_verdict_stands(stack: Stack) -> None:
     run = stack.start().locust("--duration", "5s")
     run.wait_for("phase settle")
-    os.kill(run.pid, number)
+    os.kill(run.pid, signal.SIGTERM)
     assert len(stack.ended(run, 0, AT_ONCE)) == 7
     assert verdict(run)[0] == "PASS"
 

@@ -33,6 +33,7 @@ def test_healthy_broker_passes(stack: Stack) -> None:
 
 
 def test_plain_rpyc_classic_serves_as_well(stack: Stack) -> None:
+    stack.broker_name = "contextBroker"  # there is nobody to tell another name to
     stack.start()
     stack.inspector.stop()
     stack.inspector_port = str(free_port())

@@ -84,7 +84,6 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
         ["", "host", "host:1", ":65535", "[::1]:18812"],
         {text: f"{ADDRESS}{text!r}" for text in ("host:65536", "host:0", "host:", "a:b", "::1", "a b")},
     ),
-    "--process-name": (["contextBroker", "x"], dict.fromkeys(("", " ", "\t"), "must not be empty")),
     "--idle-connections": whole(0, 10_000),
     "--idle-release": whole(0, 3600),
     "--cache-limit": whole(1, 86_400),
@@ -124,7 +123,7 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
 }  # fmt: skip
 GOOD = [(option, text) for option, (good, _) in OPTIONS.items() for text in good]
 BAD = [(option, text, sentence) for option, (_, bad) in OPTIONS.items() for text, sentence in bad.items()]
-FREE = {"--inspector-token", "--restart-command"}  # take any text
+FREE = {"--inspector-token", "--restart-command", "--drop-foreign"}  # take any text
 
 
 def parser() -> LocustArgumentParser:

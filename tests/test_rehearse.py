@@ -64,6 +64,39 @@ def test_failing_broker(processes: Processes, tmp_path: Path) -> None:
     assert held[-1]["version_error"] in ("closed without an answer", "connection reset")
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make control groups and be another user")
+@pytest.mark.parametrize("way", ["threads:nproc", "threads:transient", "overloaded:throttled"])
+def test_another_way_to_a_cause(processes: Processes, tmp_path: Path, way: str) -> None:
+    run = rehearse(processes, tmp_path, "--cause", way, "--subscriptions", "350", "--duration", "12s")
+    assert run.wait() == 1, run.output
+    sentence = {"threads": "the broker may not have more threads", "overloaded": "the broker has too little CPU"}
+    assert re.findall(r"  cause: (.*?) \(", run.output)[0] == sentence[way.partition(":")[0]]
+    assert not [*Path("/sys/fs/cgroup").glob("**/rehearsal-*")]
+
+
+def test_two_causes_at_a_time(processes: Processes, tmp_path: Path) -> None:
+    run = rehearse(
+        processes,
+        tmp_path,
+        *("--cause", "slow", "--cause", "workers", "--cause", "frozen"),
+        "--subscriptions=150",
+        "--duration=12s",
+    )
+    assert run.wait() == 1, run.output
+    seen = rows(tmp_path)
+    assert max(int(row["listener_held"] or 0) for row in seen) == 50, "workers"
+    assert "no answer within the time limit" in {row["version_error"] for row in seen}, "frozen"
+    assert max(float(row["version_latency_ms"]) for row in seen if row["version"] == "OK") > 1500, "slow"
+
+
+def test_a_network_that_drops_leaves_the_broker_waiting(processes: Processes, tmp_path: Path) -> None:
+    run = rehearse(processes, tmp_path, "--cause", "network:drop", "--subscriptions", "100", "--duration", "12s")
+    assert run.wait() in {0, 1, 4}, run.output
+    last, rest = rows(tmp_path)[-1], rows(tmp_path)[0]
+    assert (last["sent_ok"], last["sent_error"], last["listener_held"], last["close_wait"]) == ("0", "0", "0", "0")
+    assert int(last["established"]) == int(rest["established"]) + 100
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_behind(processes: Processes, tmp_path: Path, number: signal.Signals) -> None:
     run = rehearse(processes, tmp_path, "--subscriptions", "50", "--duration", "30s")
@@ -103,6 +136,14 @@ def test_web(processes: Processes, tmp_path: Path) -> None:
         (["--nonsense"], 2, "--nonsense"),
         (["--subscriptions", "x"], 2, "--subscriptions takes"),
         (["--subscriptions"], 2, "--subscriptions takes a value"),
+        (["--cause", "nonsense"], 2, "--cause takes one of these, not 'nonsense'"),
+        (["--cause=slow", "--cause", "nonsense"], 2, "--cause takes one of these, not 'nonsense'"),
+        (
+            ["--cause=queue", "--cause=starved"],
+            2,
+            "--cause queue and --cause starved cannot both be had: each changes mode",
+        ),
+        (["--ramp=1:2:1", "--cause=slow"], 2, "--ramp takes --failing beside it"),
         (["--duration", "soon"], 2, "--duration takes"),
         (["--duration=2s"], 2, "--duration takes at least 8s"),
     ],

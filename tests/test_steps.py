@@ -26,9 +26,12 @@ def step(subscriptions: int, outcome: str = "PASS", rest: Rest = REST, number: i
     return Step(number, subscriptions, subscriptions, 10, 0, 2.0, 4.0, rest, verdict)
 
 
-def run(pool: str = "threadpool:60000:100", interrupted: str = "", **asked: object) -> Hold:
+UNDISTURBED = Progress()
+
+
+def run(pool: str = "threadpool:60000:100", progress: Progress = UNDISTURBED, **asked: object) -> Hold:
     seen = found(asked, process=inspection(command_line=("contextBroker", "-notificationMode", pool)))
-    return Hold(options(**asked), Progress(interrupted=interrupted), None, [], seen)
+    return Hold(options(**asked), progress, None, [], seen)
 
 
 @pytest.mark.parametrize("point", [0, 1, 99, 100, 101, 333, 985, 1000, 1024, 1999, 2000, 5000])
@@ -76,8 +79,30 @@ def test_ramp_on_a_broker_that_kept_descriptors_says_so() -> None:
     [([step(200), step(400, "INCONCLUSIVE")], ""), ([step(200)], "observe"), ([], "seed")],
 )
 def test_ramp_that_cannot_judge_is_inconclusive(steps: Sequence[Step], interrupted: str) -> None:
-    verdict = judge_ramp(run(subscriptions=400, interrupted=interrupted), steps)
+    verdict = judge_ramp(run(subscriptions=400, progress=Progress(interrupted=interrupted)), steps)
     assert (verdict.outcome, verdict.exit_code) == ("INCONCLUSIVE", 4)
+
+
+UNFORESEEN = Progress(missing=("unforeseen, in a listener to Step: KeyError('x') (the log has the traceback)",))
+
+
+@pytest.mark.parametrize("steps", [[], [step(200)], [step(200), step(400)]])
+def test_ramp_in_which_something_unforeseen_happened_says_so(steps: Sequence[Step]) -> None:
+    verdict = judge_ramp(run(subscriptions=400, progress=UNFORESEEN), steps)
+    assert verdict.outcome == "INCONCLUSIVE"
+    assert UNFORESEEN.missing[0] in verdict.reasons
+
+
+def test_what_a_step_says_is_not_said_twice() -> None:
+    lost = Progress(missing=("why INCONCLUSIVE",))
+    verdict = judge_ramp(run(subscriptions=400, progress=lost), [step(200), step(400, "INCONCLUSIVE")])
+    assert [reason for reason in verdict.reasons if "why" in reason] == ["400 could not be judged: why INCONCLUSIVE"]
+
+
+@pytest.mark.parametrize(("fds", "told"), [(105, False), (106, True), (None, False)])
+def test_descriptors_that_were_kept(fds: int | None, told: bool) -> None:
+    verdict = judge_ramp(run(subscriptions=800), [step(200), step(400, "FAIL", replace(REST, fds=fds))])
+    assert any("kept" in reason for reason in verdict.reasons) == told
 
 
 def levels(**grows: int) -> list[Rest]:
@@ -139,3 +164,32 @@ def test_cycle_that_fails_is_named() -> None:
     assert verdict.outcome == "FAIL"
     assert "cycle 2: why FAIL" in verdict.reasons
     assert verdict.causes == (CAUSE,)
+
+
+def test_cycles_in_which_something_unforeseen_happened_say_so() -> None:
+    cycles = [step(100, number=number) for number in range(1, 6)]
+    verdict = judge_cycles(run(cycles=5, progress=UNFORESEEN), cycles, REST)
+    assert verdict.outcome == "INCONCLUSIVE"
+    assert verdict.reasons[0] == UNFORESEEN.missing[0]
+
+
+MB = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("figure", "values", "grows"),
+    [
+        ("fds", (0, 100, 101, 102, 103, 104), False),  # 4 may come and go by themselves
+        ("fds", (0, 100, 101, 102, 103, 105), True),
+        ("fds", (0, 100, 120, 120, 140, 160), False),  # not in each cycle
+        ("threads", (0, 5, 6, 7, 8, 10), True),
+        ("connections", (0, 12, 11, 18, 19, 20), False),
+        ("rss", (0, 100 * MB, 101 * MB, 102 * MB, 103 * MB, 105 * MB), False),  # 5 % is steady
+        ("rss", (0, 100 * MB, 101 * MB, 102 * MB, 103 * MB, 106 * MB), True),
+        ("rss", (0, 100 * MB, 110 * MB, 109 * MB, 111 * MB, 112 * MB), False),  # in 3 of 4 cycles
+        ("rss", (0, 100 * MB, 110 * MB, 109 * MB, 111 * MB, 112 * MB, 113 * MB), True),  # in 4 of 5
+    ],
+)
+def test_where_growth_begins(figure: str, values: Sequence[int], grows: bool) -> None:
+    verdict = judged([replace(REST, **{figure: value}) for value in values])
+    assert verdict.outcome == ("FAIL" if grows else "PASS"), verdict.reasons

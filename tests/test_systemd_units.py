@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from scenario.errors import InspectionError
 from scenario.peers.inspector import Inspector
 from scenario.preflight.checks import SPARE
 from tests.support.limits import SCRIPTS, service_limits
@@ -53,9 +54,10 @@ def test_systemd_takes_it(name: str, tmp_path: Path) -> None:
 
 
 def test_the_inspector_starts_as_its_unit_says(processes: Processes, tmp_path: Path) -> None:
-    process, port = start(processes, "connection-inspector", tmp_path, "--port", "0")
-    inspector = Inspector("127.0.0.1", port, Path("/proc/self/comm").read_text().strip(), 1, token="open sesame")
-    inspector.close()
+    process, port = start(processes, "connection-inspector", tmp_path, "--port", "0", "--process-name", "nobody's")
+    inspector = Inspector("127.0.0.1", port, 1, token="open sesame")
+    with pytest.raises(InspectionError, match="says: no process on"):
+        inspector.inspect()
     assert "0.0.0.0" in process.output
     assert process.stop() == 0
 

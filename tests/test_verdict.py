@@ -27,6 +27,15 @@ def test_healthy_run_passes() -> None:
     assert "held: 100 of 100 at one time (at second 1)" in verdict.reasons
 
 
+def without_seconds(hold: Hold, lost: int) -> Hold:
+    return changed(hold, lambda row: None if 1008 <= row.second < 1008 + lost else row)
+
+
+@pytest.mark.parametrize(("lost", "outcome"), [(0, "PASS"), (1, "PASS"), (2, "INCONCLUSIVE")])
+def test_a_short_run_may_lose_one_second(lost: int, outcome: str) -> None:
+    assert judge_hold(without_seconds(healthy(), lost)).outcome == outcome
+
+
 def set_idle(run: Hold, idle: IdleClients | None) -> Hold:
     return replace(run, progress=replace(run.progress, idle=idle))
 

@@ -17,8 +17,6 @@ from scenario.outputs.columns import SERIES
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port
 from tests.support.web import EVIL, ROWS, data, start_web
 
-PATHS = ("data", "metrics", "csv", "log", "report", "chart.js", "connections.js", "connections.css", "plotly.min.js")
-
 
 @pytest.mark.alone("an answer has 20 ms")
 def test_data_of_an_hour_is_quick(fed: Callable[..., str]) -> None:
@@ -76,18 +74,8 @@ def test_report_escapes_and_keeps_secrets(fed: Callable[..., str]) -> None:
     assert EVIL not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 42, "reason, version, 40 of the 200 rows around NOKs"
     assert '"\\u003cscript>alert(1)\\u003c/script>"' in page
-    assert not re.search("secret|t0ken", page)
+    assert not re.search("hunter2|t0ken", page)
     assert len(page) < 6e6
-
-
-@pytest.mark.parametrize("base", ["", "/lt"])
-def test_login(fed: Callable[..., str], base: str) -> None:
-    url = fed("--web-login", *(["--web-base-path", base] if base else [])) + base
-    for path in PATHS:
-        answer = requests.get(f"{url}/connections/{path}", allow_redirects=False, timeout=5)
-        assert (answer.status_code, answer.headers["Location"].split("?")[0]) == (302, f"{base}/login"), path
-    answer = requests.post(f"{url}/swarm", {"subscriptions": "many"}, allow_redirects=False, timeout=5)
-    assert answer.status_code == 302
 
 
 @pytest.mark.parametrize("mode", [("--processes", 2), ("--master",)], ids=lambda mode: mode[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scenario.flow.flow import Tick
+from scenario.flow.phases import Tick
 from scenario.flow.steps import SteppedFlow
 from scenario.run.records import HoldBegan, Phase
 from scenario.run.schedule import Schedule

@@ -1,72 +1,39 @@
-"""The phases of a run: reset, seed, baseline, trigger, observe, settle, one after the other.
-
-They run next to the master (or in the only process). Each is a generator that yields (users, spawn rate, classes) once
-per second until it is done; Failed and Lost end the hold early. Two rules of Locust 2.47 shape it all: the class list
-restricts only the users that are added, so classes are replaced by going through 0 users; and a spawn rate below the
-number of users would block the next tick.
-"""
+"""A run: reset, seed, baseline, trigger, observe, cleanup, settle, one after the other."""
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from locust import User
 
 from scenario.errors import Failed, ListenerError, Lost
-from scenario.peers import broker_of, client_of, database, listeners
-from scenario.peers.broker import Cache
+from scenario.flow.cleanup import PHASE, Cleanup
+from scenario.flow.phases import Tick
+from scenario.flow.preparation import Preparation
+from scenario.peers import listeners
 from scenario.preflight.checks import SPARE
-from scenario.recording.recorder import Recorder
-from scenario.run.link import Link, shares
-from scenario.run.progress import Progress
-from scenario.run.records import Ended, HoldBegan, Phase, Reset, RunEnded, Said, Unforeseen
-from scenario.run.run import Run
+from scenario.run.records import HoldBegan, Phase, RunEnded
 from scenario.run.schedule import Schedule
 from scenario.users.client import ClientProbe
-from scenario.users.load import IDLE_CHECK, IdleClient, SubscriptionSeeder, UpdateTrigger
+from scenario.users.load import IDLE_CHECK, IdleClient, UpdateTrigger
 from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
 from scenario.verdict.held import fds_per_notification
 
-Tick = tuple[int, float, list[type[User]]]
-PhaseOf = Callable[[], Iterator[Tick]]
-
-SEED_PATIENCE = 30.0  # s without a new subscription
 UPDATE_PATIENCE = 65.0  # s: above UpdateTrigger's own limits
 SETTLED_AFTER = 5  # s after the update's answer, at the latest, the idle clients connect
 SILENCE_LIMIT = 8.0  # s without any probe's record: above the sum of a probe's limits
-SETTLE = 3.5  # s: above Locust's reports from its workers (3 s) and its rewriting of the CSV (1 s)
-_log = logging.getLogger(__name__)
 
 
-class Flow:
+class Flow(Preparation):
     """One run, after its preflight; what it does, `work`, is to hold the connections once."""
 
-    def __init__(self, link: Link, recorder: Recorder, run: Run) -> None:
-        self.link, self.recorder, self.run, self.options = link, recorder, run, run.options
-        self.broker = broker_of(run.options)
-        self.workers = set(link.workers())
-
-    @property
-    def progress(self) -> Progress:
-        """What the hold under way has come to so far."""
-        return self.recorder.progress
-
-    @property
-    def schedule(self) -> Schedule:
-        """The seconds of the hold under way; known from its baseline on."""
-        assert self.link.schedule is not None
-        return self.link.schedule
-
-    @property
-    def subscriptions(self) -> int:
-        """Connections to hold now."""
-        return self.recorder.subscriptions
-
-    def ticks(self) -> Iterator[Tick]:
+    def ticks(self, cleanup: Cleanup) -> Iterator[Tick]:
         """Go through the run."""
         yield from self.work()
+        if not self.options.keep:
+            self.link.publish(Phase(PHASE))
+            yield from self.without_users()
+            cleanup.run()
         self.link.publish(RunEnded())
         yield from self.settle()
 
@@ -74,79 +41,6 @@ class Flow:
         """Hold the connections, once."""
         self.link.publish(HoldBegan(self.options.subscriptions))
         yield from self.through(self.reset, self.seed, self.baseline, self.trigger, self.observe)
-
-    def through(self, *phases: PhaseOf) -> Iterator[Tick]:
-        """Go through phases; what ends them early is published."""
-        name = ""
-        try:
-            for phase in phases:
-                name = phase.__name__.replace("_", " ")
-                self.link.publish(Phase(name))
-                yield from phase()
-        except (Failed, Lost) as end:
-            self.link.publish(Ended(str(end), failed=isinstance(end, Failed)))
-        except Exception as error:
-            _log.exception("phase %s failed", name)
-            self.link.publish(Unforeseen(f"phase {name}", repr(error)))
-
-    def users(self, count: int, *classes: type[User]) -> Tick:
-        """Ask for `count` users in all, those to be added of `classes`. Raises Lost when a worker came or went."""
-        if set(self.link.workers()) != self.workers:
-            raise Lost("a worker was lost, or another joined: nobody replaces the users it ran")
-        return count, max(self.options.seeders, len(self.workers), 10), list(classes) or [SubscriptionSeeder]
-
-    def reset(self) -> Iterator[Tick]:
-        """Drop the service's database, and wait until the broker's subscription cache has let go of it."""
-        before = self.broker.ask_count()
-        if not self.options.reset:
-            self.link.publish(Reset(before))
-            return
-        cache, name = self.broker.cache(), self.broker.database
-        database.drop(self.options.mongo, name)
-        self.say(f"dropped database {name} ({before} subscriptions)")
-        left = self.broker.ask_count()
-        self.link.publish(Reset(0, left))
-        if left:
-            raise Failed(f"subscriptions: {left} are left in the service after its database {name} was dropped")
-        yield from self._wait_for_cache(cache, before)
-
-    def _wait_for_cache(self, before: Cache | None, dropped: int) -> Iterator[Tick]:
-        """Wait for a refresh of the cache; without it the run would notify subscriptions that no longer exist."""
-        started = time.monotonic()
-        while time.monotonic() - started < self.options.cache_limit:
-            now = self.broker.cache()
-            if now is None or before is None:
-                if not dropped:
-                    return
-            elif now.items == 0 or (now.refreshes > before.refreshes and now.items <= before.items - dropped):
-                return
-            yield self.users(0)
-        self.say(f"the subscription cache was not seen to let go within {self.options.cache_limit} s; going on")
-
-    def seed(self) -> Iterator[Tick]:
-        """Create the subscriptions, and have the broker count them."""
-        wanted, workers = self.subscriptions, self.link.workers()
-        self.link.announce(shares(wanted, len(workers)))
-        seeders = max(self.options.seeders, len(workers))  # at least one per worker, else its share is never seeded
-        created, at = 0, time.monotonic()
-        while self.progress.created + self.progress.refused < wanted:
-            yield self.users(seeders, SubscriptionSeeder)
-            now = time.monotonic()
-            if self.progress.created > created:
-                rate = (self.progress.created - created) / (now - at)
-                created, at = self.progress.created, now
-                self.say(f"{created} of {wanted} subscriptions ({rate:.0f}/s)")
-            elif now - at > SEED_PATIENCE:
-                raise Failed(f"subscriptions: {created} of {wanted} created, and none for {SEED_PATIENCE:.0f} s")
-        client_of(self.options).ensure_subscriptions(self.options.healthy_url, self.options.healthy)
-        while self.link.runner.user_count:
-            yield self.users(0)
-        if self.progress.refused:
-            refused = f"{self.progress.refused} refused, the first with: {self.progress.refusal}"
-            raise Failed(f"subscriptions: {self.progress.created} of {wanted} created, {refused}")
-        counted, expected = self.broker.ask_count(), self.progress.existing + wanted
-        if counted != expected:
-            raise Failed(f"subscriptions: the broker counts {counted} in the service instead of {expected}")
 
     def baseline(self) -> Iterator[Tick]:
         """Probe the broker at rest. The user that triggers starts here already, so that it is on time."""
@@ -222,14 +116,3 @@ class Flow:
             wanted = self.subscriptions
             needed = f"{wanted} x {each:.1f} + {SPARE} = {wanted * each + SPARE:.0f} needed"
             self.say(f"a held notification costs the broker {each:.1f} file descriptors: {needed}")
-
-    def settle(self) -> Iterator[Tick]:
-        """Stop all users, and leave Locust the time to collect and write its last statistics."""
-        self.link.publish(Phase("settle"))
-        end = time.monotonic() + SETTLE
-        while time.monotonic() < end:
-            yield 0, 1, [SubscriptionSeeder]
-
-    def say(self, text: str) -> None:
-        """Tell of the progress."""
-        self.link.publish(Said(self.recorder.phase, text))

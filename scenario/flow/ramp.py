@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scenario.errors import Lost
-from scenario.flow.flow import Tick
+from scenario.flow.phases import Tick
 from scenario.flow.steps import SteppedFlow
 from scenario.run.records import Phase
 from scenario.run.results import Verdict

@@ -6,6 +6,7 @@ import logging
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from locust import LoadTestShape, User
@@ -13,8 +14,10 @@ from locust import LoadTestShape, User
 import gevent
 
 from scenario.errors import OptionError, PreflightError
+from scenario.flow.cleanup import Cleanup
 from scenario.flow.cycles import CyclesFlow
-from scenario.flow.flow import Flow, Tick
+from scenario.flow.flow import Flow
+from scenario.flow.phases import Tick
 from scenario.flow.ramp import RampFlow
 from scenario.preflight.checks import checks, require
 from scenario.preflight.look_around import look_around
@@ -40,14 +43,15 @@ class Shape(LoadTestShape):
     link: ClassVar[Link]
     secrets: ClassVar[Mapping[str, str]]
     recorder: ClassVar[Recorder | None] = None
+    cleanup: ClassVar[Cleanup | None] = None
 
     def reset_time(self) -> None:
         """Begin a new run. Locust calls it before the first tick; a master again later, from the shape's greenlet."""
         super().reset_time()  # type: ignore[no-untyped-call]
-        if self.recorder is not None and gevent.getcurrent() is not self.link.runner.shape_greenlet:
+        if self.recorder and self.cleanup and gevent.getcurrent() is not self.link.runner.shape_greenlet:
             self.link.begin(None)
             self.link.publish(Phase("preflight"))
-            self._ticks = self._run(self.recorder)
+            self._ticks = self._run(self.recorder, self.cleanup)
 
     def tick(self) -> Tick | None:
         """Return what the phase under way asks for; None at the end of the run."""
@@ -56,14 +60,16 @@ class Shape(LoadTestShape):
         except Exception as error:
             _log.exception("the run failed")
             self.link.publish(Unforeseen("the run", repr(error)))
+            if self.cleanup:
+                self.cleanup.run()
             self.link.publish(RunEnded())
             return None
 
-    def _run(self, recorder: Recorder) -> Iterator[Tick]:
+    def _run(self, recorder: Recorder, cleanup: Cleanup) -> Iterator[Tick]:
         run = self._begin()
         if run is not None:
             flow = RampFlow if run.options.ramp else CyclesFlow if run.options.cycles else Flow
-            yield from flow(self.link, recorder, run).ticks()
+            yield from flow(self.link, recorder, run).ticks(cleanup)
 
     def _begin(self) -> Run | None:
         """Look around, and begin the run if it may."""
@@ -72,14 +78,14 @@ class Shape(LoadTestShape):
             options = Options.from_namespace(environment.parsed_options or Namespace(), self.secrets)
             found = look_around(options, [kind for kind in USER_CLASSES if kind not in environment.user_classes])
             self.link.publish(found)
-            if not options.force:
-                require(checks(found))
+            require(checks(found), options.force)
         except (OptionError, PreflightError) as problem:
             self.link.publish(Refused(str(problem)))
             return None
         if options.preflight_only:
             self.link.publish(Refused(""))
             return None
+        options = replace(options, healthy=found.options.healthy)
         environment.host = options.host
         run = Run(options, Clock.showing(time.time()))
         self.link.begin(run)

@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator
 
 from scenario.errors import BrokerError, Failed, Lost
-from scenario.flow.flow import Flow, PhaseOf, Tick
+from scenario.flow.flow import Flow
+from scenario.flow.phases import PhaseOf, Tick
 from scenario.run.records import HoldBegan, HoldEnded
 from scenario.run.results import Step
 from scenario.verdict.outcomes import INCONCLUSIVE

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http.client import HTTPException
+from typing import Any
 
 import msgspec
 import requests
 
 from scenario.errors import BrokerError
-from scenario.peers.answers import Answer, Count, ask, reason
+from scenario.peers.answers import Answer, Count, KeptAlive, ask, reason
+from scenario.settings.secrets import redacted
 
 AGAIN_AFTER = 0.3  # s, for a query: with -writeConcern 0 Orion answers an update before the database has stored it
 
@@ -60,11 +63,21 @@ class Broker(ABC):
     host: str
     service: str
     service_path: str
+    run: str = ""  # id of the run that subscriptions and entities are made for; empty: of any
+
+    @abstractmethod
+    def database(self, prefix: str | None) -> str:
+        """Return the name of the service's database; `prefix` as the broker was told, None: its default."""
 
     @property
     @abstractmethod
-    def database(self) -> str:
-        """The name of the service's database."""
+    def own(self) -> dict[str, dict[str, Any]]:
+        """What in that database is the test's, of whatever run: a query for each collection."""
+
+    @property
+    @abstractmethod
+    def own_subscriptions(self) -> dict[str, dict[str, Any]]:
+        """The same for the subscriptions of this run."""
 
     @abstractmethod
     def version(self) -> Request:
@@ -106,7 +119,7 @@ class Broker(ABC):
         """
 
     @abstractmethod
-    def remove(self) -> Request:
+    def remove_entity(self) -> Request:
         """Remove the test's entity; answered as an update is."""
 
     @abstractmethod
@@ -124,6 +137,13 @@ class Broker(ABC):
     @abstractmethod
     def counted(self, answer: Answer) -> int | None:
         """Return that number; None when it is not in the answer."""
+
+    @abstractmethod
+    def remove(self, ask: Callable[[Request], Answer]) -> Iterator[int]:
+        """Remove the subscriptions and entities of this run; yield how many subscriptions were, after each of them.
+
+        Raises BrokerError.
+        """
 
     @abstractmethod
     def cache(self) -> Cache | None:
@@ -151,6 +171,21 @@ class Broker(ABC):
         queue = self.queue(self._ask(self.statistics()))
         return queue.backlog if queue else None
 
+    def remove_all(self) -> Iterator[int]:
+        """Remove what this run made, over one connection; as `remove`."""
+        connection = KeptAlive(self.host)
+
+        def over_it(request: Request) -> Answer:
+            try:
+                return connection.ask(request.method, request.path, request.headers)
+            except (OSError, HTTPException) as error:
+                raise self._unanswered(request, error) from None
+
+        try:
+            yield from self.remove(over_it)
+        finally:
+            connection.close()
+
     def try_client(self, now: float) -> None:
         """Write an entity, read it back, and remove it again; `now` in s since the epoch."""
         number = update_number(now)
@@ -158,7 +193,7 @@ class Broker(ABC):
         if self.query_error(self._ask(self.query()), number):
             time.sleep(AGAIN_AFTER)
             self._ask_rightly(self.query(), lambda answer: self.query_error(answer, number))
-        self._ask_rightly(self.remove(), self.update_error)
+        self._ask_rightly(self.remove_entity(), self.update_error)
 
     def ensure_subscriptions(self, notify_url: str, wanted: int) -> None:
         """Subscribe a URL as often as is wanted, less the subscriptions that there are."""
@@ -174,7 +209,8 @@ class Broker(ABC):
         try:
             return ask(request.method, self.host + request.path, request.headers, request.body)
         except requests.RequestException as error:
-            path = request.path.partition("?")[0]
-            raise BrokerError(
-                f"the broker at {self.host} (--host) did not answer {request.method} {path}: {reason(error)}"
-            ) from None
+            raise self._unanswered(request, error) from None
+
+    def _unanswered(self, request: Request, error: Exception) -> BrokerError:
+        asked = f"{request.method} {request.path.partition('?')[0]}"
+        return BrokerError(f"the broker at {redacted(self.host)} (--host) did not answer {asked}: {reason(error)}")

@@ -1,46 +1,122 @@
-"""Drops the database of the service under test, and no other."""
+"""Looks into the database of the service under test, and drops it: that one, and no other."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import pymongo
+from pymongo.database import Database
 from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri
 
 from scenario.errors import DatabaseError
+from scenario.settings.secrets import redacted
 from scenario.settings.values import SERVICE_RULE, is_service
 
 PING_TIMEOUT = 2.0  # s
+LOOK_TIMEOUT = 10.0  # s
 DROP_TIMEOUT = 10.0  # s
+SHOWN = 3  # ids of each collection
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+Query = dict[str, Any]
+Queries = Mapping[str, Query]  # by collection; a collection without one matches nothing
+_Documents = dict[str, Any]
+_T = TypeVar("_T")
 
 
-def ping(mongo: str) -> None:
-    """Raise DatabaseError when the server at `mongo` (host, host:port or URI) does not answer in time."""
+@dataclass(frozen=True)
+class Foreign:
+    """Documents of a collection that are not the test's own: how many, and the ids of a few."""
+
+    collection: str
+    documents: int
+    ids: tuple[str, ...]
+
+    def __str__(self) -> str:
+        more = ", ..." if self.documents > len(self.ids) else ""
+        return f"{self.documents} in {self.collection} ({', '.join(self.ids)}{more})"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a database holds: the number of the test's own documents, and what is not the test's own."""
+
+    own: int
+    foreign: tuple[Foreign, ...] = ()
+
+
+def look(mongo: str, name: str, own: Queries) -> Contents:
+    """Look into a database; `own` finds the test's documents. Raises DatabaseError, soon when nobody answers."""
+
+    def contents(database: Database[_Documents]) -> Contents:
+        collections = sorted(each for each in database.list_collection_names() if not each.startswith("system."))
+        others = [_foreign(database, collection, own.get(collection)) for collection in collections]
+        return Contents(_count(database, own), tuple(each for each in others if each.documents))
+
     with _client(mongo) as client:
         _run(mongo, PING_TIMEOUT, lambda: client.admin.command("ping"))
+        return _run(mongo, LOOK_TIMEOUT, lambda: contents(client[name]))
+
+
+def count(mongo: str, name: str, wanted: Queries) -> int:
+    """Return how many documents of a database the queries find. Raises DatabaseError."""
+    with _client(mongo) as client:
+        return _run(mongo, LOOK_TIMEOUT, lambda: _count(client[name], wanted))
 
 
 def drop(mongo: str, name: str) -> None:
-    """Drop a service's database. Raises DatabaseError; ValueError when it is none of a service: orion-<service>."""
+    """Drop a service's database. Raises DatabaseError, too when it is none of a service: <-db>-<service>."""
     prefix, _, service = name.partition("-")
-    if prefix != "orion" or not is_service(service):
-        raise ValueError(f"{name!r} is no database of a service: {SERVICE_RULE} after orion-")
+    if not re.fullmatch(r"\w{1,10}", prefix, re.ASCII) or not is_service(service):  # 10: Orion's limit on -db
+        raise DatabaseError(f"{name!r} is no database of a service: {SERVICE_RULE} after orion-")
     with _client(mongo) as client:
         _run(mongo, DROP_TIMEOUT, lambda: client.drop_database(name))
 
 
-def _client(mongo: str) -> pymongo.MongoClient[dict[str, object]]:
-    uri = mongo if mongo.startswith("mongodb") else f"mongodb://{mongo}"
-    return pymongo.MongoClient(uri, connect=False)
+def servers(mongo: str, host: str) -> frozenset[tuple[str, int]]:
+    """Return the addresses in host, host:port or URI, as seen from `host`; none when only DNS or nobody knows."""
+    if mongo.startswith("mongodb+srv:"):
+        return frozenset()
+    try:
+        nodes = parse_uri(_uri(mongo))["nodelist"]
+    except (PyMongoError, ValueError):
+        return frozenset()
+    here = LOOPBACK[0] if host in LOOPBACK else host
+    return frozenset((here if name in LOOPBACK else name, port) for name, port in nodes)
 
 
-def _run(mongo: str, limit: float, operation: Callable[[], object]) -> None:
+def _foreign(database: Database[_Documents], collection: str, own: Query | None) -> Foreign:
+    others = {"$nor": [own]} if own else {}
+    ids = [_id_of(document["_id"]) for document in database[collection].find(others, ["_id"]).limit(SHOWN)]
+    return Foreign(collection, database[collection].count_documents(others) if ids else 0, tuple(ids))
+
+
+def _id_of(value: object) -> str:
+    """Show an _id; that of Orion's entities is a document."""
+    return str(value["id"] if isinstance(value, dict) and "id" in value else value)[:100]
+
+
+def _count(database: Database[_Documents], wanted: Queries) -> int:
+    return sum(database[collection].count_documents(query) for collection, query in wanted.items())
+
+
+def _uri(mongo: str) -> str:
+    return mongo if mongo.startswith("mongodb") else f"mongodb://{mongo}"
+
+
+def _client(mongo: str) -> pymongo.MongoClient[_Documents]:
+    return pymongo.MongoClient(_uri(mongo), connect=False)
+
+
+def _run(mongo: str, limit: float, operation: Callable[[], _T]) -> _T:
     try:
         with pymongo.timeout(limit):  # takes the place of every other limit, that on finding the server too
-            operation()
+            return operation()
     except PyMongoError as problem:
-        shown = re.sub(r"//[^@/]*@", "//", mongo)  # without user and password
         raise DatabaseError(
-            f"the database at {shown} (--mongo) failed: {str(problem).split(', Timeout:')[0]}"
+            f"the database at {redacted(mongo)} (--mongo) failed: {str(problem).split(', Timeout:')[0]}"
         ) from None

@@ -5,7 +5,7 @@ The other side is `setup_scripts/connection_inspector.py`, or a plain rpyc_class
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import logging
 import socket
 import time
@@ -24,6 +24,8 @@ from scenario.settings.options import Options
 CALL_SECONDS = 2.0  # for one inspect(), connecting included
 EVIDENCE_SECONDS = 8.0  # for the descriptor table; at 15,000 descriptors it takes about a second of CPU
 CONNECT_SECONDS = 1.0  # for each of a name's addresses
+CHALLENGE = b"#CHALLENGE#"  # what the inspector's begins with
+HEADER = 5  # bytes before each of RPyC's messages
 MAX_ANSWER = 100_000  # bytes; the longest is some ten thousand
 
 _SOURCE = Path(__file__).resolve().parents[2] / "setup_scripts" / "connection_inspector.py"
@@ -59,6 +61,8 @@ class _Stream(rpyc.SocketStream):  # type: ignore[misc]
             if not part:
                 raise EOFError
             data += part
+        if CHALLENGE.startswith(data[:HEADER]) and count == HEADER:
+            raise InspectionError("asks for a token (--inspector-token)")
         return data
 
     def _left(self) -> float:
@@ -71,17 +75,16 @@ class _Stream(rpyc.SocketStream):  # type: ignore[misc]
 class Inspector:
     """A client of one inspector: connects at the first call, and anew at the call after any error."""
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
         host: str,
         port: int,
-        process_name: str,
         broker_port: int,
         listeners: Sequence[str] = (),
         token: str = "",
     ) -> None:
         self.address = (host, port)
-        self.arguments = (process_name, broker_port, tuple(listeners))
+        self.arguments = (broker_port, tuple(listeners))
         self.token = token
         self._stream: _Stream | None = None
         self._connection: Any = None
@@ -93,7 +96,7 @@ class Inspector:
         """Return the client of the inspector that `options` names."""
         host, port = options.inspector_address
         listeners = options.listener_addresses
-        return cls(host, port, options.process_name, options.broker_address[1], listeners, options.inspector_token)
+        return cls(host, port, options.broker_address[1], listeners, options.inspector_token)
 
     def inspect(self) -> Inspection:
         """Return what the inspector sees; InspectionError within CALL_SECONDS when that is nothing."""
@@ -107,7 +110,10 @@ class Inspector:
         end = time.monotonic() + seconds
         try:
             if self._stream is None:
-                self._stream = self._open()
+                self._stream = _Stream(socket.create_connection(self.address, timeout=CONNECT_SECONDS))
+                self._stream.end = end
+                if self.token:
+                    self._log_in(self._stream)
             self._stream.end = end
             if self._inspect is None:
                 self._inspect = self._find_method(self._stream)
@@ -129,11 +135,13 @@ class Inspector:
         host, port = self.address
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
-    def _open(self) -> _Stream:
-        plain = socket.create_connection(self.address, timeout=CONNECT_SECONDS)
-        if self.token:
-            plain.sendall(hashlib.sha256(self.token.encode()).digest())
-        return _Stream(plain)
+    def _log_in(self, stream: _Stream) -> None:
+        """Show that the token is known: its HMAC of what the inspector asks, as multiprocessing.connection does."""
+        try:
+            challenge = stream.read(len(CHALLENGE) + 32)
+        except TimeoutError:
+            raise InspectionError("asks for no token: has it a --token-file?") from None
+        stream.write(hmac.new(self.token.encode(), challenge, "sha256").digest())
 
     def _find_method(self, stream: _Stream) -> Any:
         """Return the remote `inspect`, so that a sample is one round trip."""

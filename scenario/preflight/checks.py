@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from scenario.errors import PreflightError
 from scenario.peers import broker_of
+from scenario.preflight import database
 from scenario.preflight.client import client, healthy
 from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check
@@ -34,11 +35,11 @@ def checks(found: Found) -> list[Check]:
     return [check for look in _TABLE for check in look(found)]
 
 
-def require(table: Iterable[Check]) -> None:
-    """Raise PreflightError when there is an error in the table."""
-    errors = [f"{check.what}: {check.found}; {check.remedy}" for check in table if check.state == ERROR]
+def require(table: Iterable[Check], force: bool = False) -> None:
+    """Raise PreflightError when there is an error in the table; with `force` only for one that it does not override."""
+    errors = [check for check in table if check.state == ERROR and (not force or check.what == database.CONTENTS)]
     if errors:
-        raise PreflightError("\n".join(errors))
+        raise PreflightError("\n".join(f"{check.what}: {check.found}; {check.remedy}" for check in errors))
 
 
 def _judged(  # noqa: PLR0917 - a line of the table, column by column
@@ -224,18 +225,6 @@ def _delay(options: Options, what: str, delay: float) -> Checks:
         yield Check(what, WARNING, f"{delay:g} s", "2 s, to hold all at one time", "start it with -delay 5m, say")
 
 
-def _database(found: Found) -> Checks:
-    options = found.options
-    if not options.reset:
-        return
-    name = broker_of(options).database
-    if problem := found.problems.get("database"):
-        remedy = "--mongo names the broker's database; --no-reset does without"
-        yield Check("database", ERROR, problem, f"it answers, for {name} is dropped", remedy)
-    else:
-        yield Check("database", OK, f"{options.mongo}; {name} will be dropped")
-
-
 def _own_limits(found: Found) -> Checks:
     needed = found.options.idle_connections + found.options.seeders + SPARE
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -246,5 +235,5 @@ def _own_limits(found: Found) -> Checks:
 
 _TABLE = (
     _users, _broker, _process, _notification_mode, _cycles, _http_timeout, _flags, _limits, _ports, _listeners,
-    _database, _own_limits, client, healthy,
+    database.check_database, _own_limits, client, healthy,
 )  # fmt: skip

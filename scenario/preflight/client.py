@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import msgspec
 
@@ -32,10 +33,9 @@ def client(found: Found) -> Iterator[Check]:
 def healthy(found: Found) -> Iterator[Check]:
     """Yield the line on what the healthy subscribers need: a listener that tells of them, and a worker."""
     options, what = found.options, "healthy subscribers"
-    address = options.listener_addresses[0]
-    if options.healthy and not tells_arrivals(found):
+    if problem := found.problems.get("healthy"):
         remedy = "python -m listener tells, from the same host or with -admin any; --healthy 0 does without"
-        yield Check(what, WARNING, f"none: {address} does not tell when they are notified", "it tells", remedy)
+        yield Check(what, WARNING, problem, "it tells", remedy)
     pool = found.command_line.pool(options.service)
     if not options.healthy or pool is None:
         return
@@ -49,7 +49,12 @@ def healthy(found: Found) -> Iterator[Check]:
         yield Check(what, WARNING, shown, needed, remedy)
 
 
-def tells_arrivals(found: Found) -> bool:
-    """Tell whether the first of the listeners knows when its healthy subscribers are notified."""
-    stats = found.listeners.get(found.options.listener_addresses[0])
-    return stats is not None and stats.notified is not msgspec.UNSET
+def without_healthy(found: Found) -> Found:
+    """Return the same, without healthy subscribers where their listener could not tell when they are notified."""
+    address = found.options.listener_addresses[0]
+    stats = found.listeners.get(address)
+    if not found.options.healthy or (stats and stats.notified is not msgspec.UNSET):
+        return found
+    problem = f"none: the listener at {address} does not tell when they are notified"
+    options = replace(found.options, healthy=0)
+    return replace(found, options=options, problems={**found.problems, "healthy": problem})

@@ -15,6 +15,7 @@ from scenario.peers.inspection import Inspection
 from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import ListenerStats
 from scenario.preflight.checks import checks
+from scenario.preflight.client import without_healthy
 from scenario.run.found import Found
 from scenario.run.results import ERROR
 from scenario.settings.options import Options
@@ -42,11 +43,12 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
 
     version = look("broker", broker_of(options).ask_version)
     process = look("process", lambda: _process(options)) if options.connection_info else None
-    if options.reset:
-        look("database", lambda: database.ping(options.mongo))
     told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
     absent = tuple(kind.__name__ for kind in absent_users)
-    found = Found(options, absent, version, process, told, problems)
+    found = without_healthy(Found(options, absent, version, process, told, problems))
+    if options.reset:
+        own = broker_of(options).own
+        found = replace(found, contents=look("database", lambda: database.look(options.mongo, found.database, own)))
     if options.client and not any(check.state == ERROR for check in checks(found)):
         # last, for it writes: into a service that is known to be the test's own
         found = replace(found, client=look("client", lambda: _try_client(options)))

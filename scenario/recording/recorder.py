@@ -14,7 +14,18 @@ from scenario.recording.timeline import Timeline
 from scenario.run import events
 from scenario.run.found import Found
 from scenario.run.progress import Progress
-from scenario.run.records import Began, HoldBegan, HoldEnded, Interrupted, Phase, Refused, RunEnded, Unforeseen, Update
+from scenario.run.records import (
+    Began,
+    HoldBegan,
+    HoldEnded,
+    Interrupted,
+    Phase,
+    Refused,
+    RunEnded,
+    Trouble,
+    Unforeseen,
+    Update,
+)
 from scenario.run.results import Rest, Row, Step, Verdict
 from scenario.run.samples import Sample
 from scenario.run.schedule import Schedule
@@ -35,14 +46,18 @@ class Recorder:
     def _forget(self) -> None:
         self.found: Found | None = None  # what the run is
         self.began = False
+        self.unforeseen: list[Unforeseen] = []
         self.steps: list[Step] = []
         self.verdict: Verdict | None = None
+        self.troubles: list[str] = []  # beside the broker
         self._begin_hold(0)
 
     def _begin_hold(self, subscriptions: int) -> None:
         """Forget what was held before; the connections are to be held again."""
         self.subscriptions = subscriptions
         self.progress = Progress()
+        for error in self.unforeseen:  # a run in which something unforeseen happened does not come right again
+            self.progress = self.progress.after(error)
         self.timeline: Timeline | None = None
         self.last_sample = 0.0  # s since the epoch
 
@@ -77,10 +92,14 @@ class Recorder:
                 self._judge_step(at)
             case RunEnded():
                 self._judge(at)
+            case Trouble():
+                self._trouble(record.text, at)
             case Unforeseen() if self.verdict is not None:
-                self._take_back(self.verdict, record, at)
+                self._trouble(self.progress.after(record).missing[-1], at)
             case _:
                 self.progress = self.progress.after(record)
+                if isinstance(record, Unforeseen):
+                    self.unforeseen.append(record)
         if isinstance(record, Update) and self.timeline is not None:
             self.timeline.update_answered = record.answered
 
@@ -156,16 +175,23 @@ class Recorder:
             hold = replace(self._hold(), options=self.found.options)
             self._conclude(judge(hold, self.steps, self._rest()), at)
 
-    def _take_back(self, verdict: Verdict, error: Unforeseen, at: float) -> None:
-        """An output may fail at the verdict itself: then the run is not green."""
-        if verdict.outcome == PASS:
-            reasons = (*self.progress.after(error).missing, *verdict.reasons)
-            self._conclude(Verdict(INCONCLUSIVE, reasons, EXIT_CODES[INCONCLUSIVE]), at)
+    def _trouble(self, text: str, at: float) -> None:
+        """Note what went wrong beside the broker; at the verdict itself, too, an output may fail."""
+        if text not in self.troubles:
+            self.troubles.append(text)
+            if self.verdict is not None:
+                self._conclude(self.verdict, at)
 
     def _flush(self, at: float) -> None:
         if self.timeline is not None:
             self.timeline.flush(at)
 
     def _conclude(self, verdict: Verdict, at: float) -> None:
+        """Fire the verdict; with trouble it is not green."""
+        told = tuple(text for text in self.troubles if text not in verdict.reasons)
+        if told and verdict.outcome == PASS:
+            verdict = Verdict(INCONCLUSIVE, (*told, *verdict.reasons), EXIT_CODES[INCONCLUSIVE])
+        elif told:
+            verdict = replace(verdict, reasons=(*verdict.reasons, *told))
         self.verdict = verdict
         events.fire(verdict, at)

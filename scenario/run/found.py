@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import ceil
 
+from scenario.peers import broker_of
 from scenario.peers.command_line import CommandLine
+from scenario.peers.database import Contents
 from scenario.peers.inspection import Inspection
 from scenario.peers.listeners import ListenerStats
 from scenario.settings.options import Options
@@ -21,7 +23,13 @@ class Found:
     process: Inspection | None = None
     listeners: dict[str, ListenerStats | None] = field(default_factory=dict)  # by host:port; None: another receiver
     problems: dict[str, str] = field(default_factory=dict)  # by "broker", "process", "database", host:port, "client"
+    contents: Contents | None = None  # of the database; None with --no-reset, too
     client: float | None = None  # ms that its update, query and removal took; None: not tried, or in vain
+
+    @property
+    def database(self) -> str:
+        """The name of the service's database, as the broker's command line tells."""
+        return broker_of(self.options).database(self.argument("-db"))
 
     def argument(self, option: str) -> str | None:
         """Return what follows `option` on the broker's command line, the last time; None when it is not there."""

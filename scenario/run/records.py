@@ -6,6 +6,7 @@ HoldBegan, Reset, Schedule          the connections are to be held: what follows
 Seeded, Update, IdleClients         what those users did that load the broker
 VersionSample ... HealthySample     what those found that measure (scenario.run.samples)
 Ended, Unforeseen, Interrupted      why it did not go on
+Trouble                             what went wrong beside the broker: the run does not pass
 HoldEnded, RunEnded                 judge
 Evidence                            what was seen at the first NOK
 Row, Step, Verdict                  what comes of them (scenario.run.results)
@@ -131,6 +132,13 @@ class Unforeseen:
 
 
 @dataclass(frozen=True)
+class Trouble:
+    """Beside the broker something went wrong: a file was not written, something was left behind; a sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Interrupted:
     """Somebody stopped the run."""
 
@@ -157,6 +165,6 @@ KINDS: dict[str, type] = {
     for kind in (
         *(Found, Began, Refused, Phase, Said, HoldBegan, Reset, Schedule, Seeded, Update, IdleClients),
         *(VersionSample, QueueSample, ConnectionSample, ListenerSample, ClientSample, HealthySample),
-        *(Ended, Unforeseen, Interrupted, HoldEnded, RunEnded, Evidence, Step, Verdict),
+        *(Ended, Unforeseen, Trouble, Interrupted, HoldEnded, RunEnded, Evidence, Step, Verdict),
     )
 }

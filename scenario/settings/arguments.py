@@ -7,14 +7,16 @@ value it replaces.
 
 from __future__ import annotations
 
-from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
+import os
+from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace, _StoreTrueAction
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from scenario.errors import OptionError
 from scenario.settings import values
+from scenario.settings.secrets import CREDENTIALS
 
-DEFAULT_HOST = "http://localhost:1026"
+DEFAULT_HOST, DEFAULT_SERVICE, DEFAULT_SERVICE_PATH = "http://localhost:1026", "stablished_connections", "/test"
 DEFAULT_WEB_HOST = "127.0.0.1"
 # What the web form offers, and may change: numbers and names of the test. No path, address, secret or command ever.
 IN_FORM = frozenset(
@@ -41,10 +43,8 @@ class _Argument(NamedTuple):
 _ARGUMENTS = (
     _Argument("--subscriptions", 5000, values.whole(1, 1_000_000), "subscriptions, each held as one connection"),
     _Argument("--seeders", 8, values.whole(1, 1000), "users that create the subscriptions"),
-    _Argument(
-        "--service", "stablished_connections", values.service, "Fiware-Service; its database orion-<service> is dropped"
-    ),
-    _Argument("--service-path", "/test", values.service_path, "Fiware-ServicePath"),
+    _Argument("--service", DEFAULT_SERVICE, values.service, "Fiware-Service; its database orion-<service> is dropped"),
+    _Argument("--service-path", DEFAULT_SERVICE_PATH, values.service_path, "Fiware-ServicePath"),
     _Argument(
         "--notify-url", "http://localhost:8090/notify", values.notify_url, "listener URLs: repeat it or use commas"
     ),
@@ -52,13 +52,7 @@ _ARGUMENTS = (
     _Argument(
         "--duration", "60m", values.duration, "time after the trigger: 90s, 60m, 1h30m; a bare number is minutes"
     ),
-    _Argument(
-        "--inspector",
-        "",
-        values.address,
-        "inspector on the broker's host: host[:port]; nothing: the host of --host, port 18812",
-    ),
-    _Argument("--process-name", "contextBroker", values.name, "start of the name of the broker's process"),
+    _Argument("--inspector", "", values.address, "inspector, host[:port]; nothing: on the host of --host, port 18812"),
     _Argument("--idle-connections", 10, values.whole(0, 10_000), "idle clients, connected after the trigger and held"),
     _Argument("--idle-release", 4, values.whole(0, 3600), "seconds before the end at which the idle clients let go"),
     _Argument("--cache-limit", 75, values.whole(1, 86_400), "seconds to wait for the broker's subscription cache"),
@@ -89,10 +83,7 @@ _ARGUMENTS = (
         "--report-log", "connections_stress_tests.log", values.report_log, "the report, in the original test's columns"
     ),
     _Argument(
-        "--connections-report",
-        "",
-        lambda text: text and values.report_log(text),
-        "write the run as one HTML page to this file; nothing: no page",
+        "--connections-report", "", values.report, "write the run as one HTML page to this file; nothing: no page"
     ),
     _Argument(
         "--web-origin",
@@ -103,20 +94,27 @@ _ARGUMENTS = (
 )
 _FLAGS = (
     ("--no-reset", "do not drop the service's database"),
+    ("--keep", "leave the run's subscriptions and entity where they are at its end"),
     ("--no-connection-info", "do not count the broker's connections; the columns show N/A"),
     ("--preflight-only", "print the table of checks and end: nothing is started, nothing dropped"),
     ("--force", "start although the preflight found errors"),
     ("--no-client", "no ordinary client that updates an entity of its own and reads it back, once per second"),
     ("--no-queue-size", "do not ask for the notification queue; the column shows N/A"),
 )
+_COMMAND_LINE_ONLY = {
+    "--restart-command": "shell command, run here, that restarts the broker before each further step of a ramp",
+    "--drop-foreign": "drop the database of this name although it holds what is not this test's",
+}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options to Locust's parser (listener of `init_command_line_parser`)."""
     parser.set_defaults(host=DEFAULT_HOST, web_host=DEFAULT_WEB_HOST)
-    for action in parser._actions:
+    for action in parser._actions:  # Locust's own
         if action.dest == "host":
             action.type = values.host
+        elif action.dest == "web_login":
+            action.__class__ = _WebLogin
     group = parser.add_argument_group("connections stress test")
 
     def add(flag: str, **rest: Any) -> None:
@@ -138,12 +136,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     for flag, text in _FLAGS:
         add(flag, action="store_true", help=text)
     add("--inspector-token", default="", help="the inspector's token; ps shows it, unless it is in the environment")
-    add(
-        "--restart-command",
-        default="",
-        metavar="TEXT",
-        help="shell command, run here, that restarts the broker before each further step of a ramp",
-    )
+    for flag, text in _COMMAND_LINE_ONLY.items():
+        add(flag, default="", metavar="TEXT", help=text)
 
 
 def check(texts: Mapping[str, Any]) -> None:
@@ -174,6 +168,17 @@ def with_form(parsed: Namespace, texts: Mapping[str, str]) -> Namespace:
     asked: dict[str, Any] = {name: kind(texts[name]) for name, kind in kinds.items() if name in texts}
     asked |= {name: texts[name] == "true" for name in switches if name in texts}
     return Namespace(**{**vars(parsed), **asked})
+
+
+class _WebLogin(_StoreTrueAction):
+    """`--web-login`, which needs to know who may log in; Locust leaves that to its users."""
+
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, *rest: Any) -> None:
+        missing = [name for name in CREDENTIALS if not os.environ.get(name)]
+        if missing:
+            sentence = f"takes user and password from the environment; {' and '.join(missing)} not set"
+            raise ArgumentError(self, sentence)
+        super().__call__(parser, namespace, *rest)
 
 
 class _Join(Action):

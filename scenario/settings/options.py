@@ -36,7 +36,6 @@ class Options:
     queue_size: bool
     inspector: str
     inspector_token: str = field(repr=False)
-    process_name: str
     idle_connections: int
     idle_release: int
     cache_limit: int
@@ -51,6 +50,8 @@ class Options:
     cycles: int = 0
     hold: int = 10
     restart_command: str = field(default="", repr=False)
+    keep: bool = False
+    drop_foreign: str = ""
     client: bool = False  # in runs that were recorded before there was one
     healthy: int = 0
     healthy_slo: float = 0  # 0: not given

@@ -11,6 +11,7 @@ import msgspec
 
 HIDDEN = "***"
 SECRETS = ("inspector_token", "mongo", "restart_command")  # options that hold one, or may
+CREDENTIALS = ("LOCUST_WEB_USERNAME", "LOCUST_WEB_PASSWORD")  # of --web-login, in the environment
 _HIDDEN_WHOLLY = ("inspector_token", "restart_command")  # of a URI the rest may be seen
 # C0, DEL and C1, which a terminal obeys; what turns the direction of writing; lone surrogates, which no file can hold
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")

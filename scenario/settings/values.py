@@ -144,19 +144,17 @@ def address(text: str) -> str:
     return text
 
 
-def name(text: str) -> str:
-    """Check that there is a name."""
-    if not text.strip():
-        raise ArgumentTypeError("must not be empty")
-    return text
-
-
 def report_log(text: str) -> str:
     """Check that the file can be written."""
     path = Path(text)
     if not text or path.is_dir() or not path.parent.is_dir():
         raise ArgumentTypeError(f"takes a file in a folder that exists, not {text!r}")
     return text
+
+
+def report(text: str) -> str:
+    """Check that the file can be written; nothing: none."""
+    return text and report_log(text)
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

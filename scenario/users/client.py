@@ -38,7 +38,7 @@ class ClientProbe(EachSecond, User):
     @cached_property
     def broker(self) -> Broker:
         """The broker under test, in the client's service path."""
-        return client_of(self.of_run.options)
+        return client_of(self.of_run.options, self.of_run.id)
 
     def probe(self, second: int) -> None:
         """Write the moment, then read what is there; see what was notified of it."""

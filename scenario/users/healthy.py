@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-
 from scenario.peers.listeners import News, arrivals
 from scenario.run.samples import HealthySample
 

@@ -35,7 +35,7 @@ class RunUser(User):
     @cached_property
     def broker(self) -> Broker:
         """The broker under test."""
-        return broker_of(self.of_run.options)
+        return broker_of(self.of_run.options, self.of_run.id)
 
     @property
     def schedule(self) -> Schedule:

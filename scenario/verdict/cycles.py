@@ -13,7 +13,7 @@ from itertools import pairwise
 from scenario.run.found import Found
 from scenario.run.results import Rest, Step, Verdict
 from scenario.verdict.held import Hold
-from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, interruption, verdict_of
+from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, endings, verdict_of
 
 FEW = 5  # connections, descriptors, threads: fewer may come and go by themselves
 STEADY = 0.05  # of the RSS: allocators keep some
@@ -37,7 +37,8 @@ def judge_cycles(hold: Hold, steps: Sequence[Step], final: Rest) -> Verdict:
     if passed == wanted:
         levels = [step.rest for step in steps if step.verdict.outcome == PASS]
         reasons += _growth([*levels, final], hold.found)
-    reasons += [(INCONCLUSIVE, text) for text in interruption(hold.progress)]
+    told = [text for _, text in reasons]
+    reasons += [(kind, text) for kind, text in endings(hold.progress) if not any(text in reason for reason in told)]
     verdict = verdict_of(reasons, interrupted=bool(hold.progress.interrupted))
     return replace(verdict, causes=bad.verdict.causes if bad else ())
 

@@ -33,7 +33,8 @@ def held_per_row(hold: Hold) -> list[tuple[int, int]]:
     """Return (held connections, seconds since the trigger) of the rows after it: a count, less what it was at rest.
 
     Counted is what leads to the listeners. Where nobody sees that, for a proxy is in between, it is all that is
-    established but the idle clients; with --no-connection-info it is what the listeners hold.
+    established but the idle clients; with --no-connection-info it is what the listeners hold. Where the listeners say
+    that nothing arrived there is no proxy, and nothing held.
     """
     count = _counter(hold)
     rest = at_rest(hold.rows, count)
@@ -45,12 +46,22 @@ def held_per_row(hold: Hold) -> list[tuple[int, int]]:
 
 def _counter(hold: Hold) -> _Count:
     if not hold.options.connection_info:
-        return lambda row: row.listener.held if row.listener else None
-    return _to_listeners if any(_to_listeners(row) for row in hold.rows) else partial(established, hold)
+        return _at_listeners
+    seen, arrived = _known(hold.rows, _to_listeners), _known(hold.rows, _at_listeners)
+    nothing_arrived = bool(arrived) and not any(arrived)
+    return _to_listeners if any(seen) or (seen and nothing_arrived) else partial(established, hold)
+
+
+def _known(rows: Sequence[Row], count: _Count) -> list[int]:
+    return [number for row in rows if (number := count(row)) is not None]
 
 
 def _to_listeners(row: Row) -> int | None:
     return row.connections.to_listeners if row.connections else None
+
+
+def _at_listeners(row: Row) -> int | None:
+    return row.listener.held if row.listener else None
 
 
 def established(hold: Hold, row: Row) -> int | None:
@@ -63,7 +74,7 @@ def established(hold: Hold, row: Row) -> int | None:
 
 def at_rest(rows: Sequence[Row], count: _Count) -> int | None:
     """Return the median of a count in the rows before the trigger; None when nobody counted."""
-    counts = [now for row in rows if row.since_trigger < 0 and (now := count(row)) is not None]
+    counts = _known([row for row in rows if row.since_trigger < 0], count)
     return round(median(counts)) if counts else None
 
 

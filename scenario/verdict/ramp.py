@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from scenario.run.results import Step, Verdict
 from scenario.verdict.held import Hold
-from scenario.verdict.outcomes import EXIT_CODES, FAIL, INCONCLUSIVE, PASS, interruption
+from scenario.verdict.outcomes import EXIT_CODES, FAIL, INCONCLUSIVE, PASS, endings
 
 KEPT = 0.05  # of the descriptors at rest before the first step: more of them afterwards is worth a word
 
@@ -22,8 +22,9 @@ def judge_ramp(hold: Hold, steps: Sequence[Step]) -> Verdict:
     if bad:
         reasons += [f"{bad.subscriptions}: {bad.verdict.reasons[0]}", *_kept(steps[0], bad)]
     reasons += [f"{step.subscriptions} could not be judged: {step.verdict.reasons[0]}" for step in unknown]
-    reasons += interruption(hold.progress)
-    outcome = INCONCLUSIVE if unknown or hold.progress.interrupted else PASS if good == stop else FAIL
+    reasons += [text for _, text in endings(hold.progress) if not any(text in reason for reason in reasons)]
+    cut_short = hold.progress.interrupted or hold.progress.missing
+    outcome = INCONCLUSIVE if unknown or cut_short else PASS if good == stop else FAIL
     worst = bad or (unknown[0] if unknown else None)
     return Verdict(outcome, tuple(reasons), EXIT_CODES[outcome], worst.verdict.causes if worst else ())
 

@@ -62,5 +62,4 @@ def check_start_form(environment: Environment, web_ui: WebUI, history: History, 
 def _check(environment: Environment, secrets: Mapping[str, str]) -> None:
     assert environment.parsed_options is not None
     options = Options.from_namespace(with_form(environment.parsed_options, request.form), secrets)
-    if not options.force:
-        require(checks(look_around(options)))  # the form may choose the user classes: the shape sees to them
+    require(checks(look_around(options)), options.force)  # the form may choose the user classes: the shape sees to them

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
-import sys
 
 from locust.web import WebUI
 
@@ -19,7 +18,8 @@ from flask import Blueprint, redirect, request, session, url_for
 from flask_login import UserMixin, login_user
 from werkzeug.wrappers import Response
 
-USERNAME, PASSWORD = "LOCUST_WEB_USERNAME", "LOCUST_WEB_PASSWORD"
+from scenario.settings.secrets import CREDENTIALS
+
 _WRONG = 1.0  # s that a wrong password costs
 
 
@@ -28,19 +28,9 @@ class _User(UserMixin):  # type: ignore[misc]
         self.id = name
 
 
-def require_credentials() -> tuple[str, str]:
-    """Return name and password; without them end this process, with exit code 2 and a sentence."""
-    missing = [name for name in (USERNAME, PASSWORD) if not os.environ.get(name)]
-    if missing:
-        sentence = f"--web-login: takes user and password from the environment; {' and '.join(missing)} not set"
-        print(f"locust: error: {sentence}", file=sys.stderr)
-        raise SystemExit(2)
-    return os.environ[USERNAME], os.environ[PASSWORD]
-
-
 def add_login(web_ui: WebUI, base_path: str) -> None:
     """Let the one user in, and nobody else."""
-    expected = require_credentials()
+    expected = [os.environ[name] for name in CREDENTIALS]  # they are there: scenario.settings.arguments
     app = web_ui.app
     assert app is not None
     app.secret_key = secrets.token_bytes(32)

@@ -99,3 +99,28 @@ produce() { # CAUSE: set what differs
 $(list_causes)" ;;
     esac
 }
+
+# Several at a time: their options add up; of everything else one cause can change each.
+produce_all() { # CAUSE...
+    single='mode timeout cache statistics multiservice leftovers ends_before listener_nofile as_user as_broker limit relay slow_path'
+    for name in $single; do eval "usual_$name=\$$name changed_$name=''"; done
+    for one; do
+        before=$broker_options locust_before=$locust_options signals_before=$signals
+        broker_options='' locust_options='' signals=''
+        for name in $single; do eval "$name=\$usual_$name"; done
+        produce "$one"
+        broker_options="$before $broker_options" locust_options="$locust_before $locust_options"
+        signals="$signals_before $signals"
+        for name in $single; do
+            now='' usual=''
+            eval "now=\$$name usual=\$usual_$name changed=\$changed_$name"
+            [ "$now" != "$usual" ] || continue
+            [ -z "$changed" ] || die 2 "--cause ${changed% is *} and --cause $one cannot both be had: each changes $name"
+            eval "changed_$name=\"\$one is \$now\""
+        done
+    done
+    for name in $single; do
+        eval "changed=\$changed_$name"
+        [ -z "$changed" ] || eval "$name=\${changed#* is }"
+    done
+}

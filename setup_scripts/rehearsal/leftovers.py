@@ -13,7 +13,11 @@ SCOPE = {"Fiware-Service": "stablished_connections", "Fiware-ServicePath": "/tes
 def main() -> None:
     """Create them over one connection."""
     broker, notify_url, count = sys.argv[1:]
-    body = {"subject": {"entities": [{"idPattern": ".*"}]}, "notification": {"http": {"url": notify_url}}}
+    body = {
+        "description": "connections stress test",  # or the test would not drop them: they would be somebody else's
+        "subject": {"entities": [{"idPattern": ".*"}]},
+        "notification": {"http": {"url": notify_url}},
+    }
     connection = HTTPConnection(urlsplit(broker).netloc, timeout=5)
     for _ in range(int(count)):
         connection.request("POST", "/v2/subscriptions", json.dumps(body), SCOPE)

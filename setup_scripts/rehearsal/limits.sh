@@ -10,7 +10,7 @@ make_group() {
     if ! mkdir "$group" 2>/dev/null || ! ls "$group/$controller".* >/dev/null 2>&1; then
         rmdir "$group" 2>/dev/null || true
         group=''
-        die 3 "--cause ${cause:-} needs a control group for $controller, and none can be made below $base: run it as root"
+        die 3 "--cause${cause:-} needs a control group for $controller, and none can be made below $base: run it as root"
     fi
 }
 

@@ -19,9 +19,9 @@ POLL = 0.1  # s
 
 
 def main() -> None:
-    """Send them, in their order."""
+    """Send them."""
     url, *wanted = sys.argv[1:]
-    steps = [(float(after), signal.Signals[f"SIG{name}"], int(pid)) for after, name, pid in map(_split, wanted)]
+    steps = sorted((float(after), signal.Signals[f"SIG{name}"], int(pid)) for after, name, pid in map(_split, wanted))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     try:

@@ -39,7 +39,7 @@ sys.stdin.read()
 
 
 def cpu(*actions: Callable[[], object]) -> list[float]:
-    """Return of each action the least CPU of nine calls in ms, which take turns: what else runs here only adds to it."""
+    """Return of each action the least CPU of nine calls in ms, which take turns: what else runs only adds to it."""
     spent: list[list[float]] = [[] for _ in actions]
     for _ in range(9):
         for action, times in zip(actions, spent, strict=True):

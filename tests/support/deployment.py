@@ -71,7 +71,9 @@ class Deployment(Stack):
         few = ("--name", self.broker_name, "-notificationMode", mode, *dbhost)
         self.broker = self._serve("orion", "contextBroker", "-localIp", "-port", *few)
         self.broker_port = self.ports["orion"]
-        self.inspector = self._serve("orion", "inspector", "--host", "--port", on=inspector_on)
+        self.inspector = self._serve(
+            *("orion", "inspector", "--host", "--port", "--process-name", self.broker_name), on=inspector_on
+        )
         self.inspector_port = self.ports["orion"]
         short = ("-delay", delay, "-stats", "200ms", "-timeout", "1s")
         self.listeners = [self._serve(name, "listener", "-host", "-port", *short) for name in LISTENERS]
@@ -103,7 +105,7 @@ class Deployment(Stack):
         }
         return [
             *("--subscriptions", SUBSCRIPTIONS, "--baseline", 1, "--duration", "10s", "--service", self.service),
-            *("--process-name", self.broker_name, "--report-log", self.report_log),
+            *("--report-log", self.report_log),
             *self._local(*(word for option in elsewhere.items() for word in option)),
         ]
 

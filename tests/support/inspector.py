@@ -19,8 +19,8 @@ LISTENER = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); pri
 class Target:
     """A stand-in for the broker with a name of its own, listening on a port."""
 
-    def __init__(self, processes: Processes, folder: Path) -> None:
-        self.name = f"brk{os.getpid()}"
+    def __init__(self, processes: Processes, folder: Path, name: str = f"brk{os.getpid()}") -> None:
+        self.name = name
         python = folder / self.name
         if not python.exists():
             python.symlink_to(sys.executable)
@@ -29,8 +29,9 @@ class Target:
         self.port = int(self.process.wait_for(r"^(\d+)$")[1])
 
 
-def start(processes: Processes, *options: str | Path) -> tuple[Process, int]:
-    process = processes.start("python", SCRIPT, "--port", 0, *options)
+def start(processes: Processes, *options: str | Path, name: str = "contextBroker") -> tuple[Process, int]:
+    """Start an inspector of the processes called `name`; return it and its port."""
+    process = processes.start("python", SCRIPT, "--port", 0, "--process-name", name, *options)
     return process, int(process.wait_for(r"^connection inspector listening on \S+:(\d+)$")[1])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scenario.peers.database import Contents
 from scenario.peers.inspection import Inspection
 from scenario.peers.listeners import Limits, ListenerStats
 from scenario.run.found import Found
@@ -28,5 +29,11 @@ def listener(delay: float = 300, nofile: int = 20000) -> ListenerStats:
 
 def found(asked: Mapping[str, object], **changed: Any) -> Found:
     """Return what the preflight found for the options `asked`."""
-    seen = {"version": VERSION, "process": process(), "listeners": {ADDRESS: listener()}, **changed}
+    seen = {
+        "version": VERSION,
+        "process": process(),
+        "listeners": {ADDRESS: listener()},
+        "contents": Contents(0),
+        **changed,
+    }
     return Found(options(**asked), **seen)

@@ -18,6 +18,12 @@ from tests.support.stack import Stack, free_port
 
 EVIL = "<script>alert(1)</script>"
 ROWS = 3600
+_FILES = ("chart.js", "connections.js", "connections.css", "plotly.min.js")
+OURS = tuple(f"connections/{name}" for name in ("data", "metrics", "csv", "log", "report", *_FILES))
+LOCUSTS = (
+    *("", "logs", "tasks", "exceptions", "exceptions/csv", "worker-count"),
+    *("stats/requests", "stats/requests/csv", "stats/requests_full_history/csv", "stats/failures/csv", "stats/report"),
+)
 LOGIN = {"LOCUST_WEB_USERNAME": "me", "LOCUST_WEB_PASSWORD": "correct horse"}
 
 # The scenario's locustfile, in the state that a failed run of an hour leaves behind.
@@ -49,7 +55,7 @@ def feed(environment, web_ui, **_):
     options = Options.from_namespace(environment.parsed_options, Shape.secrets)
     schedule = Schedule(START, START + 60, START + {ROWS - 1})
     found = Found(options, version='{{"orion": {{"version": "{EVIL}"}}}}')
-    verdict = Verdict("FAIL", ("{EVIL}", "mongodb://me:secret@host failed"), 1)
+    verdict = Verdict("FAIL", ("{EVIL}", "mongodb://me:hunter2@host failed"), 1)
     for record in (Phase("preflight"), found, Began(), HoldBegan(5000), schedule, *map(row, range({ROWS})), verdict):
         events_of_run.fire(record, START)
     environment.runner.state = "stopped"  # else the page shows the start form
@@ -86,7 +92,7 @@ def fed(processes: Processes, tmp_path: Path, evil_broker: str) -> Callable[...,
         locustfile.write_text(FED)
         port = free_port()
         web = ("--web-host", "127.0.0.1", "--web-port", str(port), "--report-log", str(tmp_path / "report.log"))
-        secrets = ("--inspector-token", "t0ken", "--mongo", "mongodb://me:secret@localhost")
+        secrets = ("--inspector-token", "t0ken", "--mongo", "mongodb://me:hunter2@localhost")
         process = processes.start(
             *(str(Path(sys.executable).with_name("locust")), "-f", str(locustfile), "--host", evil_broker),
             *(*web, *secrets, *options),

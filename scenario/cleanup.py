@@ -1,0 +1,47 @@
+"""Removes what runs left in a broker: `python -m scenario.cleanup --host URL [--service NAME] [--service-path PATH]`.
+
+Subscriptions and entities of this test and of nobody else: those of one run (--run), or of all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+
+from scenario.errors import BrokerError
+from scenario.peers.ngsiv2 import Ngsiv2
+from scenario.settings import values
+from scenario.settings.arguments import DEFAULT_HOST, DEFAULT_SERVICE, DEFAULT_SERVICE_PATH
+
+
+def main() -> int:
+    """Remove them, and print how many subscriptions there were; return 0, 1 for a broker that does not let us."""
+    parser = argparse.ArgumentParser(prog="python -m scenario.cleanup", description=__doc__.partition(":")[0])
+    parser.add_argument("--host", default=DEFAULT_HOST, type=values.broker_url, help="the broker")
+    parser.add_argument("--service", default=DEFAULT_SERVICE, type=values.service)
+    parser.add_argument("--service-path", default=DEFAULT_SERVICE_PATH, type=values.service_path)
+    parser.add_argument("--run", default="", type=_run, help="id of a run, as its subscriptions' description ends")
+    options = parser.parse_args()
+    removed = 0
+    try:
+        for path in (options.service_path, values.CLIENT_PATH):
+            for _ in Ngsiv2(options.host, options.service, path, options.run).remove_all():
+                removed += 1
+                if removed % 1000 == 0:
+                    print(f"{removed} subscriptions removed so far", file=sys.stderr)
+    except BrokerError as error:
+        print(f"{removed} subscriptions removed, then: {error}", file=sys.stderr)
+        return 1
+    print(f"{removed} subscriptions removed, and the test's entities")
+    return 0
+
+
+def _run(text: str) -> str:
+    if text and not re.fullmatch("[0-9a-f]{32}", text):
+        raise argparse.ArgumentTypeError(f"takes the 32 hex digits of a run, not {text!r}")
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

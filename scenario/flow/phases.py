@@ -1,0 +1,101 @@
+"""What the phases of a run stand on: the run, its broker, going through phases one after the other, and its end.
+
+They run next to the master (or in the only process). Each is a generator that yields (users, spawn rate, classes) once
+per second until it is done; Failed and Lost end the hold early. Two rules of Locust 2.47 shape it all: the class list
+restricts only the users that are added, so classes are replaced by going through 0 users; and a spawn rate below the
+number of users would block the next tick.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+
+from locust import User
+
+from scenario.errors import Failed, Lost
+from scenario.peers import broker_of
+from scenario.recording.recorder import Recorder
+from scenario.run.found import Found
+from scenario.run.link import Link
+from scenario.run.progress import Progress
+from scenario.run.records import Ended, Phase, Said, Unforeseen
+from scenario.run.run import Run
+from scenario.run.schedule import Schedule
+from scenario.users.load import SubscriptionSeeder
+
+Tick = tuple[int, float, list[type[User]]]
+PhaseOf = Callable[[], Iterator[Tick]]
+
+STOP_LIMIT = 10.0  # s until all users have stopped
+SETTLE = 3.5  # s: above Locust's reports from its workers (3 s) and its rewriting of the CSV (1 s)
+_log = logging.getLogger(__name__)
+
+
+class Phases:
+    """One run, after its preflight."""
+
+    def __init__(self, link: Link, recorder: Recorder, run: Run) -> None:
+        self.link, self.recorder, self.run, self.options = link, recorder, run, run.options
+        self.broker = broker_of(run.options, run.id)
+        self.workers = set(link.workers())
+
+    @property
+    def progress(self) -> Progress:
+        """What the hold under way has come to so far."""
+        return self.recorder.progress
+
+    @property
+    def found(self) -> Found:
+        """What the preflight found."""
+        assert self.recorder.found is not None
+        return self.recorder.found
+
+    @property
+    def schedule(self) -> Schedule:
+        """The seconds of the hold under way; known from its baseline on."""
+        assert self.link.schedule is not None
+        return self.link.schedule
+
+    @property
+    def subscriptions(self) -> int:
+        """Connections to hold now."""
+        return self.recorder.subscriptions
+
+    def through(self, *phases: PhaseOf) -> Iterator[Tick]:
+        """Go through phases; what ends them early is published."""
+        name = ""
+        try:
+            for phase in phases:
+                name = phase.__name__.replace("_", " ")
+                self.link.publish(Phase(name))
+                yield from phase()
+        except (Failed, Lost) as end:
+            self.link.publish(Ended(str(end), failed=isinstance(end, Failed)))
+        except Exception as error:
+            _log.exception("phase %s failed", name)
+            self.link.publish(Unforeseen(f"phase {name}", repr(error)))
+
+    def users(self, count: int, *classes: type[User]) -> Tick:
+        """Ask for `count` users in all, those to be added of `classes`. Raises Lost when a worker came or went."""
+        if set(self.link.workers()) != self.workers:
+            raise Lost("a worker was lost, or another joined: nobody replaces the users it ran")
+        return count, max(self.options.seeders, len(self.workers), 10), list(classes) or [SubscriptionSeeder]
+
+    def without_users(self) -> Iterator[Tick]:
+        """Stop all users."""
+        end = time.monotonic() + STOP_LIMIT
+        while self.link.runner.user_count and time.monotonic() < end:
+            yield 0, 1, [SubscriptionSeeder]
+
+    def settle(self) -> Iterator[Tick]:
+        """Stop all users, and leave Locust the time to collect and write its last statistics."""
+        self.link.publish(Phase("settle"))
+        end = time.monotonic() + SETTLE
+        while time.monotonic() < end:
+            yield 0, 1, [SubscriptionSeeder]
+
+    def say(self, text: str) -> None:
+        """Tell of the progress."""
+        self.link.publish(Said(self.recorder.phase, text))

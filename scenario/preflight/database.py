@@ -1,0 +1,56 @@
+"""The database that is to be dropped: it is the broker's, and holds nothing but the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scenario.peers.database import servers
+from scenario.run.found import Found
+from scenario.run.results import ERROR, OK, WARNING, Check
+from scenario.settings.secrets import redacted
+
+CONTENTS = "database contents"  # the line that --force does not override
+NEEDED = "nothing but this test's subscriptions and entities, for it is dropped"
+
+
+def check_database(found: Found) -> Iterator[Check]:
+    """Say what will be dropped, or why it may not be."""
+    options, name, contents = found.options, found.database, found.contents
+    if not options.reset:
+        return
+    yield from _check_server(found)
+    if contents is None:
+        problem = found.problems.get("database", "nobody looked into it")
+        remedy = "--mongo names the broker's database; --no-reset does without"
+        yield Check("database", ERROR, problem, f"it answers, for {name} is dropped", remedy)
+    elif options.drop_foreign not in ("", name):
+        wrong = f"--drop-foreign {options.drop_foreign}, but the database of the service is {name}"
+        yield Check(CONTENTS, ERROR, wrong, "its name", "check --service and the broker's -db, then what is in it")
+    elif contents.foreign and not options.drop_foreign:
+        holds = "; ".join(map(str, contents.foreign))
+        remedy = (
+            "--service takes one that nobody else uses, --no-reset drops nothing; "
+            f"--drop-foreign {name} drops it with all that is in it"
+        )
+        yield Check(CONTENTS, ERROR, f"{name} at {redacted(options.mongo)} holds {holds}", NEEDED, remedy)
+    else:
+        yield Check("database", OK, f"{redacted(options.mongo)}; {name} will be dropped ({describe(found)})")
+
+
+def describe(found: Found) -> str:
+    """Say in a few words what is in the database that is to be dropped."""
+    contents = found.contents
+    assert contents is not None
+    own = f"{contents.own} of this test's own in it" if contents.own else "empty" if not contents.foreign else ""
+    return "; ".join(filter(None, [own, *map(str, contents.foreign)]))
+
+
+def _check_server(found: Found) -> Iterator[Check]:
+    """Compare the broker's -dbURI or -dbhost, where it is on the command line, with --mongo."""
+    option = next((option for option in ("-dbURI", "-dbhost") if found.argument(option)), "")
+    host = found.options.broker_address[0]
+    told, asked = servers(found.argument(option) or "", host), servers(found.options.mongo, "localhost")
+    if told and asked and not told & asked:
+        shown = f"{option} {', '.join(f'{name}:{port}' for name, port in sorted(told))}"
+        remedy = "should it be another server, the run ends when its first subscription is not seen there"
+        yield Check("broker's database", WARNING, shown, f"that of --mongo, {redacted(found.options.mongo)}", remedy)

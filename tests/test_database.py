@@ -1,0 +1,226 @@
+"""The database that is dropped is the test's own; and what a run leaves behind: nothing, or what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pymongo
+import pytest
+
+from scenario.errors import DatabaseError
+from scenario.peers import database
+from scenario.peers.ngsiv2 import Ngsiv2
+from tests.support.processes import Process
+from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, start_mongo, verdict
+
+PASS, FAIL, USAGE, PREFLIGHT, INCONCLUSIVE = range(5)
+Documents = dict[str, Any]
+OWN = Ngsiv2("http://localhost:1026", "s", "/test").own
+
+
+@pytest.fixture
+def client(stack: Stack) -> Iterator[pymongo.MongoClient[Documents]]:
+    """The database server that the stack uses."""
+    with pymongo.MongoClient[Documents](f"mongodb://{stack.mongo}") as connected:
+        yield connected
+
+
+def fill(client: pymongo.MongoClient[Documents], name: str) -> Documents:
+    """Make somebody else's database; return how many documents are in each of its collections."""
+    lamp = {"type": "Lamp", "servicePath": "/city"}
+    client[name]["entities"].insert_many([{"_id": {"id": f"Lamp{number:04}", **lamp}} for number in range(1000)])
+    client[name]["registrations"].insert_one({"_id": "provider"})
+    return held(client, name)
+
+
+def held(client: pymongo.MongoClient[Documents], name: str) -> Documents:
+    """Return how many documents are in each collection that has any."""
+    counts = {each: client[name][each].count_documents({}) for each in client[name].list_collection_names()}
+    return {name: count for name, count in counts.items() if count}
+
+
+def test_what_is_somebody_elses_is_never_dropped(stack: Stack, client: pymongo.MongoClient[Documents]) -> None:
+    name = f"orion-{stack.service}"
+    before = fill(client, name)
+    stack.start()
+    for options in ((), ("--force",), ("--drop-foreign", stack.service), ("--drop-foreign", "orion", "--force")):
+        run = stack.locust(*options)
+        assert stack.ended(run, PREFLIGHT) == []
+        assert held(client, name) == before
+        if "--drop-foreign" in options:
+            assert f"but the database of the service is {name}" in verdict(run)[1]
+        else:
+            assert "1000 in entities (Lamp0000, Lamp0001, Lamp0002, ...); 1 in registrations (provider)" in run.output
+            assert f"--drop-foreign {name} drops it" in verdict(run)[1]
+    run = stack.locust("--drop-foreign", name, "--duration", "5s")
+    stack.ended(run, PASS)
+    assert held(client, name) == {}
+
+
+def test_what_came_after_the_preflight_is_not_dropped_either(
+    stack: Stack, client: pymongo.MongoClient[Documents]
+) -> None:
+    stack.start(delay="3600s")
+    ramp = ("--ramp", "10:20:10", "--hold", 5, "--idle-connections", 0)
+    run = stack.locust(*ramp)
+    run.wait_for("phase observe", 60)
+    client[f"orion-{stack.service}"]["registrations"].insert_one({"_id": "provider"})
+    run.wait_for("phase step 2", 60)
+    stack.ended(run, INCONCLUSIVE, 60)
+    assert "was not dropped, for it holds 1 in registrations (provider)" in verdict(run)[1]
+    assert held(client, f"orion-{stack.service}") == {"registrations": 1}
+
+
+def test_a_broker_on_another_database_ends_the_run(stack: Stack) -> None:
+    stack.start()
+    another = start_mongo(stack.processes)
+    run = stack.locust("--mongo", another)
+    assert stack.ended(run, INCONCLUSIVE) == []
+    outcome, reasons = verdict(run)
+    assert outcome == "INCONCLUSIVE"
+    assert (
+        f"seed: the broker keeps its subscriptions elsewhere, none is in orion-{stack.service} at {another}" in reasons
+    )
+    assert f"-dbhost {stack.mongo}" in reasons
+    assert re.search(
+        rf"preflight: warning +broker's database +-dbhost localhost:\d+; needed: that of --mongo, {another}", run.output
+    )
+    assert "phase trigger" not in run.output
+    assert stack.count_subscriptions() == 0, "they were removed"
+
+
+def test_nothing_is_left(stack: Stack, client: pymongo.MongoClient[Documents]) -> None:
+    run = stack.start().locust("--duration", "5s")
+    stack.ended(run, PASS)
+    assert f"cleanup: removed {SUBSCRIPTIONS} subscriptions" in run.output
+    assert held(client, f"orion-{stack.service}") == {}
+
+
+def test_without_reset_only_what_the_run_made_is_removed(stack: Stack, client: pymongo.MongoClient[Documents]) -> None:
+    name = f"orion-{stack.service}"
+    before = fill(client, name)
+    stack.start().subscribe(3, "somebody else's")
+    stack.subscribe(2)
+    stack.ended(stack.locust("--no-reset", "--keep", "--duration", "5s", "--force"), INCONCLUSIVE)
+    kept = held(client, name)
+    assert kept == {**before, "entities": 1001, "csubs": 5 + SUBSCRIPTIONS}
+    stack.ended(stack.locust("--no-reset", "--duration", "5s", "--force"), INCONCLUSIVE)  # too many are notified
+    assert held(client, name) == kept
+    cleanup = cleanup_command(stack)
+    assert cleanup.wait() == 0, cleanup.output
+    assert f"{2 + SUBSCRIPTIONS} subscriptions removed" in cleanup.output
+    assert held(client, name) == {**before, "csubs": 3}
+
+
+def cleanup_command(stack: Stack, *options: str) -> Process:
+    """Start the command that removes what runs left."""
+    host = f"http://127.0.0.1:{stack.broker_port}"
+    return stack.processes.start(
+        *("python", "-m", "scenario.cleanup", "--host", host, "--service", stack.service, *options), name="cleanup"
+    )
+
+
+@pytest.mark.parametrize("phase", ["seed", "baseline", "observe"])
+def test_nothing_is_left_after_ctrl_c(stack: Stack, client: pymongo.MongoClient[Documents], phase: str) -> None:
+    run = stack.start().locust("--duration", "60s", *(("--subscriptions", 3000, "--force") if phase == "seed" else ()))
+    run.wait_for(r"seed: \d+ of 3000 subscriptions" if phase == "seed" else f"phase {phase}", 60)
+    os.kill(run.pid, signal.SIGINT)
+    stack.ended(run, INCONCLUSIVE, 30)
+    assert f"interrupted in phase {phase}" in verdict(run)[1]
+    assert "cleanup: removed" in run.output
+    assert held(client, f"orion-{stack.service}") == {}
+
+
+def test_a_second_ctrl_c_ends_at_once_and_says_what_is_left(
+    stack: Stack, client: pymongo.MongoClient[Documents]
+) -> None:
+    run = stack.start().locust("--baseline", 60)
+    stack.wait_for_row(run, 1)
+    os.kill(stack.broker.pid, signal.SIGSTOP)
+    try:
+        os.kill(run.pid, signal.SIGINT)
+        run.wait_for("phase cleanup")
+        time.sleep(1)
+        os.kill(run.pid, signal.SIGINT)
+        stack.ended(run, INCONCLUSIVE, 3)
+    finally:
+        os.kill(stack.broker.pid, signal.SIGCONT)
+    found = re.search(r"are left \(told to stop after 0\); to remove them: python (.*)", verdict(run)[1])
+    assert found
+    assert stack.count_subscriptions() == SUBSCRIPTIONS
+    command = stack.processes.start(sys.executable, *shlex.split(found[1]), name="cleanup")
+    assert command.wait() == 0, command.output
+    assert held(client, f"orion-{stack.service}") == {}
+
+
+def test_a_broker_that_does_not_answer_loses_its_database(stack: Stack, client: pymongo.MongoClient[Documents]) -> None:
+    run = stack.start().locust()
+    stack.wait_for_row(run, 4)
+    stack.broker.stop(signal.SIGKILL)
+    stack.ended(run, FAIL)
+    assert f"dropped its database orion-{stack.service} instead" in run.output
+    assert held(client, f"orion-{stack.service}") == {}
+
+
+def test_without_reset_what_is_left_is_said(stack: Stack) -> None:
+    run = stack.start().locust("--no-reset")
+    stack.wait_for_row(run, 4)
+    stack.broker.stop(signal.SIGKILL)
+    stack.ended(run, FAIL)
+    assert re.search(r"cleanup: subscriptions of the run are left .*: python -m scenario.cleanup", verdict(run)[1])
+
+
+@pytest.mark.parametrize(
+    "name", ["orion", "admin", "config", "local", "orion-", "orion-BAD", "-s", "a.b-s", "orion-s\n"]
+)
+def test_no_other_database_is_dropped(name: str) -> None:
+    with pytest.raises(DatabaseError, match="is no database of a service"):
+        database.drop(f"127.0.0.1:{free_port()}", name)
+
+
+@pytest.mark.parametrize(
+    ("mongo", "host", "addresses"),
+    [
+        ("localhost", "localhost", {("localhost", 27017)}),
+        ("127.0.0.1:27018", "localhost", {("localhost", 27018)}),
+        ("[::1]:27018", "::1", {("localhost", 27018)}),
+        ("mongodb://u:p@127.0.0.1", "broker", {("broker", 27017)}),
+        ("mongodb://a:1,B:2/db?replicaSet=r", "localhost", {("a", 1), ("b", 2)}),
+        ("mongodb+srv://cluster.example", "localhost", set()),
+        ("mongodb://", "localhost", set()),
+    ],
+)
+def test_addresses_of_a_database_server(mongo: str, host: str, addresses: set[tuple[str, int]]) -> None:
+    assert database.servers(mongo, host) == addresses
+
+
+@pytest.mark.parametrize(
+    ("collection", "document"),
+    [
+        ("csubs", {}),
+        ("csubs", {"description": None}),
+        ("csubs", {"description": "connections stress test of the lamps"}),
+        ("csubs", {"description": f"connections stress test {'0' * 31}"}),
+        ("entities", {"_id": {"id": "Lamp", "type": "ConnectionsStressTest"}}),
+        ("registrations", {"_id": "ConnectionsStressTest"}),
+    ],
+)
+def test_what_is_somebody_elses(
+    stack: Stack, client: pymongo.MongoClient[Documents], collection: str, document: Documents
+) -> None:
+    name = f"orion-{stack.service}"
+    client[name]["csubs"].insert_many(
+        [{"description": "connections stress test"}, {"description": f"connections stress test {'0a' * 16}"}]
+    )
+    client[name]["entities"].insert_one({"_id": {"id": "ConnectionsStressTest", "type": "Thing", "servicePath": "/a"}})
+    assert database.look(stack.mongo, name, OWN) == database.Contents(own=3)
+    client[name][collection].insert_one(document)
+    foreign = database.look(stack.mongo, name, OWN).foreign
+    assert [(each.collection, each.documents, len(each.ids)) for each in foreign] == [(collection, 1, 1)]
