@@ -45,14 +45,14 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     process = look("process", lambda: _process(options)) if options.connection_info else None
     told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
     absent = tuple(kind.__name__ for kind in absent_users)
-    found = without_healthy(Found(options, absent, version, process, told, problems))
+    found = Found(options, absent, version, process, told, problems)
     if options.reset:
         own = broker_of(options).own
         found = replace(found, contents=look("database", lambda: database.look(options.mongo, found.database, own)))
     if options.client and not any(check.state == ERROR for check in checks(found)):
         # last, for it writes: into a service that is known to be the test's own
         found = replace(found, client=look("client", lambda: _try_client(options)))
-    return shown(found)
+    return shown(without_healthy(found))
 
 
 def _try_client(options: Options) -> float:

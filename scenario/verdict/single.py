@@ -53,7 +53,7 @@ def _held(hold: Hold) -> Reasons:
     if not per_row:
         yield INCONCLUSIVE, "held: nobody counted the connections that were held"
         return
-    most, since_trigger = max(per_row, key=lambda held: held[0])
+    most, since_trigger = max(per_row, key=lambda held: min(held[0], hold.options.subscriptions))
     wanted = hold.options.subscriptions
     at = f" (at second {since_trigger})" if most > 0 else ""
     text = f"held: {min(max(most, 0), wanted)} of {wanted} at one time{at}"

@@ -12,7 +12,14 @@ from scenario.run.found import Found
 from scenario.run.progress import Progress
 from scenario.run.records import IdleClients, Update
 from scenario.run.results import Row
-from scenario.run.samples import ClientSample, ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.run.samples import (
+    ClientSample,
+    ConnectionSample,
+    HealthySample,
+    ListenerSample,
+    QueueSample,
+    VersionSample,
+)
 from scenario.run.schedule import Schedule
 from scenario.settings.arguments import add_arguments
 from scenario.settings.options import Options
@@ -43,6 +50,7 @@ def row(second: int) -> Row:
         ),
         listened(second, held),
         ClientSample(second, second + 0.001, 4.0, "", 3.0, ""),
+        HealthySample(second, second + 0.8, 10, 0, 0, 0, p50=8.0, p99=14.0, slowest=14.0, clock_error=0.4),
     )
 
 
