@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from scenario.errors import PreflightError
 from scenario.peers import broker_of
 from scenario.preflight import database
-from scenario.preflight.client import client
+from scenario.preflight.client import client, healthy
 from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check
 from scenario.settings.options import Options
@@ -242,5 +242,5 @@ def _own_limits(found: Found) -> Checks:
 
 _TABLE = (
     _users, _broker, _process, _notification_mode, _cycles, _http_timeout, _flags, _limits, _ports, _listeners,
-    database.check_database, _files, _own_limits, client,
+    database.check_database, _files, _own_limits, client, healthy,
 )  # fmt: skip
