@@ -114,6 +114,12 @@ COLUMNS: tuple[Column[Row], ...] = (
     Column("query", "", "OK or NOK: the client reads what it has written", _ok("client", "query_error")),
     Column("query_latency_ms", "ms", "as that of the version", _of("client", "query_latency", 1)),
     Column("query_error", "", "why it is NOK", _of("client", "query_error")),
+    Column("healthy_arrived", _NOTIFICATIONS, "at the healthy subscribers in this second", _of("healthy", "arrived")),
+    Column("healthy_waiting", _NOTIFICATIONS, "under way to healthy subscribers", _of("healthy", "waiting")),
+    Column("healthy_lost", _NOTIFICATIONS, "to healthy subscribers, in all: later ones came", _of("healthy", "lost")),
+    Column("healthy_p50_ms", "ms", "from the client's update to their arrival, median", _of("healthy", "p50", 1)),
+    Column("healthy_p99_ms", "ms", "the same, 99th percentile", _of("healthy", "p99", 1)),
+    Column("healthy_max_ms", "ms", "the slowest, or the longest that one is waiting", _of("healthy", "slowest", 1)),
     Column(
         "step",
         "",
@@ -123,7 +129,7 @@ COLUMNS: tuple[Column[Row], ...] = (
 )
 # What is drawn over time, and told as now, least and most
 SERIES = ("established", "close_wait", "sum", "listener_held", "queue_backlog", "version_latency_ms",
-          "update_latency_ms", "query_latency_ms")  # fmt: skip
+          "update_latency_ms", "query_latency_ms", "healthy_max_ms")  # fmt: skip
 
 
 def _causes(step: Step) -> str:
