@@ -21,8 +21,8 @@ _IGNORED_VALUES = (
     "logInfoPayloadMaxSize connectionMemory inReqPayloadMaxSize outReqMsgMaxSize corsOrigin corsMaxAge "
     "pidpath cprForwardLimit"
 )
-_DESCRIPTION = """A stand-in for Orion. Its faults begin with the trigger, which is the first update that notifies half of its
-service's subscriptions or more."""
+_DESCRIPTION = """A stand-in for Orion. Its faults begin with the trigger: the first update that notifies half of its
+service's subscriptions, or more."""
 _ERRORS = {str(status.value) for status in HTTPStatus if status >= 400}
 
 
