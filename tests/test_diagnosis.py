@@ -141,7 +141,6 @@ CASES: dict[str, list[Hold]] = {
     "persistent": [seen(UNTOLD, ONE_HELD, mode="persistent")],
     "transient": [seen(UNTOLD, mode="transient")],
     "statistics": [seen(UNTOLD)],
-    "auto-disabled": [with_progress(seen(after(5, listener={"abandoned": 100})), inactive=100)],
     "network": [seen(after(5, listener={"abandoned": 100}))],
     "http-timeout": [
         seen(after(5, queue={"sent_error": 100}, listener={"abandoned": 100}), more=""),

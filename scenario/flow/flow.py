@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 
 from locust import User
 
-from scenario.errors import BrokerError, Failed, ListenerError, Lost
+from scenario.errors import Failed, ListenerError, Lost
 from scenario.flow.cleanup import PHASE, Cleanup
 from scenario.flow.phases import Tick
 from scenario.flow.preparation import Preparation
 from scenario.peers import listeners
 from scenario.preflight.checks import SPARE
-from scenario.run.records import HoldBegan, Inactive, Phase, RunEnded
+from scenario.run.records import HoldBegan, Phase, RunEnded
 from scenario.run.schedule import Schedule
 from scenario.users.client import ClientProbe
 from scenario.users.load import IDLE_CHECK, IdleClient, UpdateTrigger
 from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
-from scenario.verdict.figures import Figures
 from scenario.verdict.held import fds_per_notification
 
 UPDATE_PATIENCE = 65.0  # s: above UpdateTrigger's own limits
@@ -77,14 +75,6 @@ class Flow(Preparation):
                 yield self.probing(IdleClient, before=len(self.probes) + 1)
             else:
                 yield self.probing(UpdateTrigger, *self.probes)
-        self._look_for_inactive()
-
-    def _look_for_inactive(self) -> None:
-        """Ask which subscriptions were turned off, when notifications failed; one that does not tell is no news."""
-        figures = Figures(self.recorder.hold)
-        if figures.unanswered > figures.few or figures.notified < figures.expected - figures.few:
-            with suppress(BrokerError):
-                self.link.publish(Inactive(self.broker.inactive()))
 
     @property
     def probes(self) -> list[type[User]]:

@@ -144,10 +144,6 @@ class Broker(ABC):
         """
 
     @abstractmethod
-    def inactive(self) -> int:
-        """Ask how many subscriptions of this run are turned off for too many failures. Raises BrokerError."""
-
-    @abstractmethod
     def cache(self) -> Cache | None:
         """Ask for the subscription cache; None when the broker does not tell of it. Raises BrokerError."""
 

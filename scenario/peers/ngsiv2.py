@@ -148,14 +148,6 @@ class Ngsiv2(Broker):
             if entity.id.startswith(self._entity):
                 self._delete(ask, f"/v2/entities/{quote(entity.id, safe='')}")
 
-    def inactive(self) -> int:
-        """Status of each subscription: inactive or failed, by maxFailsLimit."""
-        count = offset = 0
-        while page := self._page(self._ask, "/v2/subscriptions", f"offset={offset}"):
-            count += sum(self._is_own(each.description) and each.status in ("inactive", "failed") for each in page)
-            offset += len(page)
-        return count
-
     def _page(self, ask: Callable[[Request], Answer], path: str, query: str) -> list[Listed]:
         answer = ask(Request("GET", f"{path}?limit={PAGE}&{query}", self._scope))
         try:

@@ -21,10 +21,14 @@ class Block(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Statistics(msgspec.Struct, frozen=True, rename="camel"):
+    """GET /statistics."""
+
     notif_queue: Block | None = None
 
 
 class CacheStatistics(msgspec.Struct, frozen=True):
+    """GET /cache/statistics."""
+
     refresh: Count
     items: Count
 
@@ -34,24 +38,32 @@ class Listed(msgspec.Struct, frozen=True):
 
     id: str
     description: str = ""
-    status: str = ""
 
 
 class Orion(msgspec.Struct, frozen=True):
+    """What Orion tells of itself."""
+
     version: str
 
 
 class Version(msgspec.Struct, frozen=True):
+    """GET /version."""
+
     orion: Orion
 
 
 class Number(msgspec.Struct, frozen=True):
+    """The attribute that tells an update's number."""
+
     value: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,18}$")]
 
 
 class Entity(msgspec.Struct, frozen=True):
+    """The test's entity, as a query returns it."""
+
     number: Number
 
     @property
     def written(self) -> int:
+        """The number of the update that it was last given."""
         return int(self.number.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from scenario.run.records import Ended, IdleClients, Inactive, Reset, Seeded, Unforeseen, Update
+from scenario.run.records import Ended, IdleClients, Reset, Seeded, Unforeseen, Update
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,6 @@ class Progress:
     refusal: str = ""
     update: Update | None = None
     idle: IdleClients | None = None
-    inactive: int = 0  # subscriptions that the broker no longer notifies
     interrupted: str = ""  # the phase in which somebody stopped the run
     failures: tuple[str, ...] = ()  # what makes the run a FAIL beside its rows
     missing: tuple[str, ...] = ()  # what makes it INCONCLUSIVE
@@ -35,8 +34,6 @@ class Progress:
                 return replace(self, update=record)
             case IdleClients():
                 return replace(self, idle=record)
-            case Inactive():
-                return replace(self, inactive=record.count)
             case Ended(failed=True):
                 return replace(self, failures=(*self.failures, record.reason))
             case Ended():

@@ -3,7 +3,7 @@
 Found, then Began or Refused        what the run is (scenario.run.found), and that it begins, or why it may not
 Phase, Said                         where it is, and how it goes
 HoldBegan, Reset, Schedule          the connections are to be held: what follows belongs to that
-Seeded, Update, IdleClients         what those users did that load the broker; Inactive: what became of it
+Seeded, Update, IdleClients         what those users did that load the broker
 VersionSample ... ClientSample      what those found that measure (scenario.run.samples)
 Ended, Unforeseen, Interrupted      why it did not go on
 Trouble                             what went wrong beside the broker: the run does not pass
@@ -103,13 +103,6 @@ class IdleClients:
 
 
 @dataclass(frozen=True)
-class Inactive:
-    """Subscriptions of the run that the broker notifies no more, for as many failures as maxFailsLimit allows."""
-
-    count: int
-
-
-@dataclass(frozen=True)
 class Ended:
     """What ended the hold early: a failure of the broker, or something without which it cannot be judged."""
 
@@ -157,7 +150,7 @@ class Evidence:
 KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        *(Found, Began, Refused, Phase, Said, HoldBegan, Reset, Schedule, Seeded, Update, IdleClients, Inactive),
+        *(Found, Began, Refused, Phase, Said, HoldBegan, Reset, Schedule, Seeded, Update, IdleClients),
         *(VersionSample, QueueSample, ConnectionSample, ListenerSample, ClientSample),
         *(Ended, Unforeseen, Trouble, Interrupted, HoldEnded, RunEnded, Evidence, Step, Verdict),
     )

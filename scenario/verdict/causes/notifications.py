@@ -10,10 +10,6 @@ def _without_pool(seen: Symptoms) -> bool:
     return bool(seen.mode) and seen.mode != "threadpool"
 
 
-def _turned_off(seen: Symptoms) -> bool:
-    return seen.hold.progress.inactive > seen.few
-
-
 def _own_pool(seen: Symptoms) -> bool:
     return seen.pool is not None and seen.pool.own
 
@@ -95,16 +91,6 @@ NOTIFICATIONS = (
         (_without_pool, lambda s: s.nearly_none_held),
     ),
     Cause(
-        "auto-disabled",
-        "the broker turned subscriptions off, for as many failures as their maxFailsLimit allows",
-        (_turned_off,),
-        lambda s: (
-            f"{s.hold.progress.inactive} of {s.expected} subscriptions are inactive; {s.sent_error} notifications failed"
-        ),
-        "mend the receivers first, then set the subscriptions' status to active; a larger maxFailsLimit rides out more",
-        (stopped_answering,),
-    ),
-    Cause(
         "network",
         "the way to the listeners failed: connections that were held ended, though neither side had closed them",
         (lambda s: s.listener, lambda s: s.broker_gave_up),
@@ -113,7 +99,7 @@ NOTIFICATIONS = (
             f"broker, whose -httpTimeout is {s.http_timeout:g} s; {_resets(s)}"
         ),
         "see firewalls, NAT and proxies between them: their limits on connections that are silent, and their tables",
-        (stopped_answering, lambda s: s.timed_out, lambda s: s.unreachable, _turned_off),
+        (stopped_answering, lambda s: s.timed_out, lambda s: s.unreachable),
     ),
     Cause(
         "http-timeout",
