@@ -186,9 +186,8 @@ def test_all_of_it_on_an_engine(engine: Engine, compose: Path, tmp_path: Path) -
     loopback = tmp_path / "loopback.yml"
     loopback.write_text(ON_LOOPBACK, encoding="utf-8")
     env = {"SUBSCRIPTIONS": "200", "ORION_IMAGE": "orion"}
-    up, headless, results = re.findall(
-        r"^# +docker compose -f \S+ (.*)", FILE.read_text(encoding="utf-8"), re.MULTILINE
-    )
+    commands = FILE.read_text(encoding="utf-8").replace("\\\n#", "")
+    up, headless, results = re.findall(r"^# +docker compose -f \S+ (.*)", commands, re.MULTILINE)
 
     def run(words: str, timeout: float = 200) -> subprocess.CompletedProcess[str]:
         script = f"cd {tmp_path} && {compose} -f {FILE} -f {loopback} {words}"

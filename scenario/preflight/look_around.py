@@ -16,6 +16,7 @@ from scenario.peers.inspection import Inspection
 from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import ListenerStats
 from scenario.preflight.checks import checks
+from scenario.preflight.client import without_healthy
 from scenario.run.found import Found
 from scenario.run.results import ERROR
 from scenario.settings.options import Options
@@ -54,7 +55,7 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     if options.client and not any(check.state == ERROR for check in checks(found)):
         # last, for it writes: into a service that is known to be the test's own
         found = replace(found, client=look("client", lambda: _try_client(options)))
-    return shown(found)
+    return shown(without_healthy(found))
 
 
 def _unwritable(options: Options) -> Iterator[tuple[str, str]]:
@@ -70,7 +71,7 @@ def _unwritable(options: Options) -> Iterator[tuple[str, str]]:
 def _try_client(options: Options) -> float:
     """Return how long, in ms, the ordinary client's update, query and removal took."""
     started = time.time()
-    client_of(options).try_client(round(started * 1000), started)
+    client_of(options).try_client(started)
     return (time.time() - started) * 1000
 
 
