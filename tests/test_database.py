@@ -154,7 +154,7 @@ def test_a_second_ctrl_c_ends_at_once_and_says_what_is_left(
         stack.ended(run, INCONCLUSIVE, 3)
     finally:
         os.kill(stack.broker.pid, signal.SIGCONT)
-    found = re.search(r"are left \(told to stop after 0\); to remove them: python (.*)", verdict(run)[1])
+    found = re.search(r"are left \(told to stop\); to remove them: python (.*)", verdict(run)[1])
     assert found
     assert stack.count_subscriptions() == SUBSCRIPTIONS
     command = stack.processes.start(sys.executable, *shlex.split(found[1]), name="cleanup")
