@@ -396,9 +396,7 @@ class Broker:
             **self.cgroup.throttled(),
             "host_idle_seconds": _idle_seconds(),
             "threads": threads,
-            "threads_limits": _tightest_first(
-                [*self._threads_of_user(threads), *self.cgroup.threads(), *_threads_of_host()]
-            ),
+            "threads_limits": self.threads_limits(threads),
             "threads_refused": self.cgroup.threads_refused(),
             "rss": sum(stat.rss for stat in stats),
             "memory_limits": _tightest_first([*self.cgroup.memory(), *_memory_of_host()]),
@@ -435,6 +433,10 @@ class Broker:
         if len(each) > 1 and any(own and fds >= own - 2 - own // 100 for fds, own in zip(each, limits)):
             self.full = self.full or sum(each)
         return {"fds": sum(each), "nofile": self.full or soft}
+
+    def threads_limits(self, own: int) -> list[dict[str, Any]]:
+        """Return every limit on its threads, of which it has `own`, that with the fewest left first."""
+        return _tightest_first([*self._threads_of_user(own), *self.cgroup.threads(), *_threads_of_host()])
 
     def _threads_of_user(self, own: int) -> Iterator[Limit]:
         """Yield `ulimit -u`, where it holds: getrlimit(2)."""
@@ -663,8 +665,12 @@ def _ephemeral_ports() -> list[int] | None:
     return [int(word) for word in text.split()]
 
 
-def descriptor_table(process: psutil.Process) -> str:
+def descriptor_table(broker: Broker) -> str:
     """Return the process's descriptors in the manner of lsof -p: how many of which kind, and some dozens of lines."""
+    process = broker.process
+    broker.cgroup.find()
+    threads = process.num_threads()
+    limits = [f"{one['used']} of {one['limit']} ({one['where']})" for one in broker.threads_limits(threads)]
     sockets = {c.fd: c for c in connections(process)}
     names, kinds = {}, Counter()  # type: dict[int, str], Counter[str]
     for number in sorted(map(int, os.listdir(f"/proc/{process.pid}/fd"))):
@@ -679,12 +685,12 @@ def descriptor_table(process: psutil.Process) -> str:
     for number in sorted(shown):
         lines += ["   ..."] * (number > before + 1) + [f"{number:>6}  {names.get(number, 'free')}"]
         before = number
-    nofile, nproc = _limits(process.pid, "open files"), _limits(process.pid, "processes")
+    soft, hard = ("unlimited" if limit is None else str(limit) for limit in _limits(process.pid, "open files"))
     return "\n".join(
         [
             f"{process.name()}, process {process.pid} of {process.username()}",
-            f"descriptors: {len(names)}; threads: {process.num_threads()}; resident: {process.memory_info().rss} bytes",
-            f"limits [soft, hard], null for none: open files {json.dumps(nofile)}, processes {json.dumps(nproc)}",
+            f"descriptors: {len(names)}; threads: {threads}; resident: {process.memory_info().rss} bytes",
+            f"limit on descriptors: {soft} (hard: {hard}); on threads: {', '.join(limits)}",
             f"kinds: {', '.join(f'{number} {kind}' for kind, number in kinds.most_common(12))}",
             f"free numbers below {LOW_FDS}: {LOW_FDS - sum(number < LOW_FDS for number in names)}; the first free one: "
             f"{first_free}",
@@ -732,8 +738,7 @@ def find_broker(process_name: str, port: int) -> Broker:
     denied = None
     for process in named:
         try:
-            listed = [] if len(named) == 1 else connections(process)
-            if len(named) == 1 or any(c.fd >= 0 and c.status == "LISTEN" and c.laddr[1] == port for c in listed):
+            if len(named) == 1 or _listens(process.pid, port):
                 return Broker(process, port)
         except PermissionError as error:
             denied = error
@@ -745,6 +750,26 @@ def find_broker(process_name: str, port: int) -> Broker:
     if all(process.info["ppid"] in pids for process in named[1:]):
         return Broker(named[0], port)
     raise InspectionFailed(f"{len(named)} processes are named {process_name}, none that I may see listens on {port}")
+
+
+def _listens(pid: int, port: int) -> bool:
+    """Tell whether a process listens on a port; nothing else is read, for it may have thousands of sockets."""
+    links = set()
+    for table in (Path(f"/proc/{pid}/net/tcp"), Path(f"/proc/{pid}/net/tcp6")):
+        with suppress(FileNotFoundError), table.open(encoding="ascii") as lines:
+            next(lines)
+            words = (line.split() for line in lines)
+            listening = takewhile(lambda each: int(each[3], 16) == LISTEN, words)  # the kernel lists those first
+            links |= {f"socket:[{each[9]}]" for each in listening if int(each[1].rpartition(":")[2], 16) == port}
+    with os.scandir(f"/proc/{pid}/fd") as descriptors:  # refused, where it may not be looked into
+        return bool(links) and any(_link(fd.path) in links for fd in descriptors)
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except FileNotFoundError:  # closed meanwhile
+        return ""
 
 
 @lru_cache(maxsize=8)
@@ -795,7 +820,7 @@ def inspect(
     try:
         _check(port, listeners, evidence)
         if evidence:
-            return json.dumps({"evidence": descriptor_table(find_broker(process_name, port).process)})
+            return json.dumps({"evidence": descriptor_table(find_broker(process_name, port))})
         addresses = resolve(listeners)
         with _lock:
             return json.dumps(_sample(process_name, port, addresses))
@@ -998,8 +1023,11 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
     family = socket.AF_INET6 if ":" in options.address else socket.AF_INET
+    both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()  # :: is every address of either kind
     try:
-        listener = socket.create_server((options.address, options.port), family=family, backlog=BACKLOG)
+        listener = socket.create_server(
+            (options.address, options.port), family=family, backlog=BACKLOG, dualstack_ipv6=both
+        )
     except OSError as error:
         sys.exit(f"cannot listen on {options.host}:{options.port}: {os.strerror(error.errno or 0)}")
     print(f"connection inspector listening on {options.host}:{listener.getsockname()[1]}", flush=True)
