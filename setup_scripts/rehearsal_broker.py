@@ -4,7 +4,7 @@
         -httpTimeout 600000 -statNotifQueue -subCacheIval 5 -dbhost localhost
 
 prints one line when it is ready, `contextBroker (rehearsal) listening on 127.0.0.1:PORT`; SIGTERM and SIGINT end it.
-Exit codes: 0 ended by a signal, 1 no MongoDB or no port, 2 wrong options.
+Exit codes: 0 ended by a signal, 1 no MongoDB for 100 s or no port, 2 wrong options.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from pathlib import Path  # noqa: E402
 
 import gevent  # noqa: E402
 from pymongo.errors import PyMongoError  # noqa: E402
+
+from rehearsal import faults  # noqa: E402
 from rehearsal.broker import Broker  # noqa: E402
 from rehearsal.command_line import parse  # noqa: E402
 from rehearsal.notifications import Worker, limit_ports  # noqa: E402
@@ -33,8 +35,6 @@ from rehearsal.pools import Senders, ThreadPools, make_senders  # noqa: E402
 from rehearsal.senders import fork  # noqa: E402
 from rehearsal.server import Server  # noqa: E402
 from rehearsal.supervisor import keep_alive  # noqa: E402
-
-from rehearsal import faults  # noqa: E402
 
 
 def main() -> None:

@@ -86,7 +86,14 @@ CASES: dict[str, list[Hold]] = {
         seen(after(5, queue={"entered": 0})),
     ],
     "broker-dies": [seen(nok(REFUSED))],
+    "database-hangs": [
+        seen(after(5, client={"update_error": SILENT, "query_error": SILENT})),
+        seen(after(5, client={"update_error": "no whole answer within 2.5 s", "query_latency": 2000.0})),
+    ],
     "database-down": [
+        seen(after(5, client={"update_error": "HTTP 500 {... Database Error (collection: x)"})),
+        seen(after(5, client={"update_error": 'HTTP 500 {... "null DB connection"'})),
+        seen(after(5, client={"query_error": "200 without the entity"})),
         with_progress(seen(), failures=("subscriptions: 0 of 100 created, 100 refused: Database Error (no primary)",)),
         with_progress(seen(), missing=("reset: the database at localhost did not answer within 10 s",)),
     ],
@@ -146,7 +153,10 @@ CASES: dict[str, list[Hold]] = {
         seen(after(12, queue={"sent_error": 100}, connections={"close_wait": 0})),
         seen(LISTENER_SILENT, after(5, queue={"sent_error": 100})),
     ],
-    "slow": [seen(after(2, version={"latency": 1500.0}))],
+    "slow": [
+        seen(after(2, version={"latency": 1500.0})),
+        seen(after(2, client={"update_latency": 1500.0})),
+    ],
 }
 UNKNOWN = [
     seen(nok(CLOSED), process_is(free_low=400, fds=1100, nofile=20000), more="-reqPoolSize 4"),

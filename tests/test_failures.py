@@ -72,13 +72,14 @@ def test_inspector_lost_and_found(stack: Stack) -> None:
     stack.wait_for_row(run, 4)
     stack.inspector.stop(signal.SIGKILL)
     killed = time.time()
+    run.wait_for(r"(?s)(OK -------- \d+ -------- NOK .*){2}")  # a short run may lose one count
     stack.start_inspector(stack.inspector_port)
     found = time.time()
     rows = stack.ended(run, INCONCLUSIVE)
     gap = [row for row in rows if killed < moment(row) < found + 1]
     later = [row for row in rows if moment(row) > found + 1]  # the first call may find the old connection dead
     assert later
-    assert {row[name] for row in gap[:-1] for name in ("established", "close_wait", "sum", "broker_fds")} <= {""}
+    assert {row[name] for row in gap[:2] for name in ("established", "close_wait", "sum", "broker_fds")} == {""}
     assert {row["version"] for row in rows} == {"OK"}
     assert all(row["established"] and row["sum"] for row in later)
     counted = sum(row["established"] != "" for row in rows)

@@ -14,6 +14,7 @@ from pymongo import MongoClient
 
 from tests.support.processes import Processes
 from tests.support.rehearsal import POOL, Broker, Json, eventually, subscription
+from tests.support.stack import start_mongo
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -222,12 +223,15 @@ def test_the_manuals_other_options_are_accepted(processes: Processes, mongo: str
     broker.wait_for_connections(POOL - 6)
 
 
-def test_no_database_no_broker(processes: Processes) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        process = processes.start(
-            "python", "setup_scripts/rehearsal_broker.py", "-port", 0, "-dbhost", f"127.0.0.1:{closed.getsockname()[1]}"
-        )
-        assert process.wait(10) == 1
-    assert process.output.startswith("rehearsal_broker.py: ")
-    assert "Traceback" not in process.output
+def test_it_does_not_listen_before_its_database_answers(processes: Processes) -> None:
+    mongo = start_mongo(processes)
+    database = processes.started[0].popen
+    database.send_signal(signal.SIGSTOP)
+    try:
+        broker = processes.start("python", "setup_scripts/rehearsal_broker.py", "-port", 0, "-dbhost", mongo)
+        broker.wait_for("no MongoDB yet: ")
+        assert "listening" not in broker.output
+    finally:
+        database.send_signal(signal.SIGCONT)
+    broker.wait_for("listening on")
+    assert "Traceback" not in broker.output

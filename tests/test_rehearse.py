@@ -14,7 +14,7 @@ import psutil
 import pytest
 import requests
 
-from tests.support.processes import Process, Processes
+from tests.support.processes import Process, Processes, still_there
 
 SCRIPT = "setup_scripts/rehearse.sh"
 
@@ -29,8 +29,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 def wait_until_gone(started: list[psutil.Process]) -> None:
-    _, alive = psutil.wait_procs(started, timeout=15)
-    assert not alive
+    assert not still_there(started, 15)
 
 
 @pytest.mark.alone("5,000 connections: a row that is 50 ms late fails it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -53,6 +54,25 @@ def test_systemd_takes_it(name: str, tmp_path: Path) -> None:
     assert (seen.returncode, seen.stdout + seen.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("name", UNITS)
+def test_it_exposes_little(name: str) -> None:
+    """2.0 of 10 at most, which is 20 here."""
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("needs systemd-analyze")
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", str(UNITS[name])]
+    seen = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    if "unrecognized option" in seen.stderr:
+        pytest.skip("needs systemd 250")
+    assert seen.returncode == 0, seen.stdout + seen.stderr
+
+
+def test_what_they_install_is_pinned_as_for_the_scenario() -> None:
+    needed = (ROOT / "requirements.txt").read_text(encoding="utf-8").split("\n")
+    installed = {name: re.findall("'(.*?)'", unit.read_text(encoding="utf-8")) for name, unit in UNITS.items()}
+    assert set(installed["connection-inspector"]) == {line for line in needed if line.startswith(("psutil", "rpyc"))}
+    assert set(installed["slow-listener"]) == {line for line in needed if line.startswith("gevent")}
+
+
 def test_the_inspector_starts_as_its_unit_says(processes: Processes, tmp_path: Path) -> None:
     process, port = start(processes, "connection-inspector", tmp_path, "--port", "0", "--process-name", "nobody's")
     inspector = Inspector("127.0.0.1", port, 1, token="open sesame")
@@ -72,6 +92,8 @@ def test_the_listener_starts_as_its_unit_says(processes: Processes, tmp_path: Pa
 def test_the_inspector_sees_the_brokers_process() -> None:
     service = service_limits(UNITS["connection-inspector"].read_text(encoding="utf-8"))
     assert service["User"] == "orion"
+    assert service["Restart"] == "always"
+    assert "RemoveIPC" not in service, "orion's IPC is the broker's"
     hiding = {"ProtectProc", "ProcSubset", "PrivateUsers", "PrivateNetwork", "PrivatePIDs", "DynamicUser"}
     assert not hiding & service.keys()
     assert "AF_NETLINK" in service["RestrictAddressFamilies"]  # it asks the kernel for its sockets

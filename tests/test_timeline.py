@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from scenario.recording.timeline import PATIENCE, Timeline
 from scenario.run.results import Row
-from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, Sample, VersionSample
+from scenario.run.samples import (
+    ClientSample,
+    ConnectionSample,
+    HealthySample,
+    ListenerSample,
+    QueueSample,
+    Sample,
+    VersionSample,
+)
 from scenario.run.schedule import Schedule
 from tests.support.holds import options
 
 START, TRIGGER, END = 100, 102, 105
-KINDS: tuple[type[Sample], ...] = (VersionSample, QueueSample, ConnectionSample, ListenerSample)
+KINDS: tuple[type[Sample], ...] = get_args(Sample)
+OPTIONAL: dict[str, type[Sample]] = {
+    "queue_size": QueueSample,
+    "connection_info": ConnectionSample,
+    "client": ClientSample,
+    "healthy": HealthySample,
+}
 
 
 class Joined:
@@ -37,12 +51,14 @@ class Joined:
 
 def test_row_is_handed_out_when_its_last_sample_comes() -> None:
     joined = Joined()
-    assert joined.add(START, *KINDS[:3]) == []
-    assert joined.add(START, KINDS[3], now=100.7) == [START]
+    assert joined.add(START, *KINDS[:-1]) == []
+    assert joined.add(START, KINDS[-1], now=100.7) == [START]
     row, now = joined.out[0]
     assert now == 100.7
     assert (row.second, row.since_trigger, row.phase, row.step) == (START, -2, "baseline", 1)
-    assert [type(sample) for sample in (row.version, row.queue, row.connections, row.listener)] == [*KINDS]
+    assert [
+        type(sample) for sample in (row.version, row.queue, row.connections, row.listener, row.client, row.healthy)
+    ] == [*KINDS]
     assert joined.timeline.rows == [row]
 
 
@@ -53,18 +69,12 @@ def test_rows_come_in_the_order_of_their_seconds() -> None:
     assert joined.add(100) == [100, 101, 102]
 
 
-@pytest.mark.parametrize(
-    ("asked", "kinds"),
-    [
-        ({"queue_size": False}, (VersionSample, ConnectionSample, ListenerSample)),
-        ({"connection_info": False}, (VersionSample, QueueSample, ListenerSample)),
-        ({"queue_size": False, "connection_info": False}, (VersionSample, ListenerSample)),
-    ],
-)
-def test_what_nobody_measures_is_not_waited_for(asked: dict[str, bool], kinds: tuple[type[Sample], ...]) -> None:
-    joined = Joined(**asked)
-    assert joined.add(START, *kinds[:-1]) == []
-    assert joined.add(START, kinds[-1]) == [START]
+@pytest.mark.parametrize("without", [*([option] for option in OPTIONAL), list(OPTIONAL)])
+def test_what_nobody_measures_is_not_waited_for(without: list[str]) -> None:
+    joined = Joined(**dict.fromkeys(without, False))
+    first, *others = [kind for kind in KINDS if kind not in [OPTIONAL[option] for option in without]]
+    assert joined.add(START, *others) == []
+    assert joined.add(START, first) == [START]
 
 
 def test_a_row_waits_for_what_is_missing_and_no_longer() -> None:
@@ -77,7 +87,7 @@ def test_a_row_waits_for_what_is_missing_and_no_longer() -> None:
     assert joined.seconds == [START, START + 1], "the one after it was complete"
     row = joined.out[0][0]
     assert row.version is not None
-    assert (row.queue, row.connections, row.listener) == (None, None, None)
+    assert (row.queue, row.connections, row.listener, row.client) == (None,) * 4
 
 
 def test_second_without_a_sample_has_no_row() -> None:

@@ -5,66 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import quote
 
-import msgspec
-
 from scenario.errors import BrokerError
-from scenario.peers.answers import Answer, Count, WrongShapeError, parse
+from scenario.peers.answers import Answer, WrongShapeError, parse
 from scenario.peers.broker import Broker, Cache, NotificationQueue, Request, update_number
+from scenario.peers.ngsiv2_answers import CacheStatistics, Entity, Listed, Statistics, Version
 
 # What is the test's own, for whoever looks into a database: descriptions and ids that begin so, the run's id after it
 DESCRIPTION = "connections stress test"
 ENTITY, _TYPE = "ConnectionsStressTest", "Thing"
 PAGE = 200  # subscriptions in an answer; Orion 4.7.0 took 0.4 s for 1,000, on a busy host several
-
-
-class _Block(msgspec.Struct, frozen=True, rename="camel"):
-    """notifQueue of GET /statistics; `size` is its size when a worker last took something."""
-
-    entered: Count | None = msgspec.field(default=None, name="in")
-    left: Count | None = msgspec.field(default=None, name="out")
-    reject: Count | None = None
-    sent_ok: Count | None = None
-    sent_error: Count | None = None
-    size: Count | None = None
-
-
-class _Statistics(msgspec.Struct, frozen=True, rename="camel"):
-    notif_queue: _Block | None = None
-
-
-class _CacheStatistics(msgspec.Struct, frozen=True):
-    refresh: Count
-    items: Count
-
-
-class _Listed(msgspec.Struct, frozen=True):
-    """A subscription or an entity."""
-
-    id: str
-    description: str = ""
-
-
-class _Orion(msgspec.Struct, frozen=True):
-    version: str
-
-
-class _Version(msgspec.Struct, frozen=True):
-    orion: _Orion
-
-
-class _Number(msgspec.Struct, frozen=True):
-    value: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,18}$")]
-
-
-class _Entity(msgspec.Struct, frozen=True):
-    number: _Number
-
-    @property
-    def written(self) -> int:
-        return int(self.number.value)
 
 
 class Ngsiv2(Broker):
@@ -102,7 +54,7 @@ class Ngsiv2(Broker):
     def name(self, version: str) -> str:
         """Such as "Orion 4.7.0"; of another broker the beginning of what it says."""
         try:
-            return f"Orion {parse(version, _Version).orion.version}"
+            return f"Orion {parse(version, Version).orion.version}"
         except WrongShapeError:
             return version[:80]
 
@@ -140,7 +92,7 @@ class Ngsiv2(Broker):
         if answer.status != 200:
             return str(answer)
         try:
-            found = answer.parsed(list[_Entity])
+            found = answer.parsed(list[Entity])
         except WrongShapeError as error:
             return f"200 without what was written: {error}"
         if not number or any(entity.written >= number or entity.written in beside for entity in found):
@@ -160,7 +112,7 @@ class Ngsiv2(Broker):
         if answer.status != 200:
             raise BrokerError(str(answer))
         try:
-            block = answer.parsed(_Statistics).notif_queue
+            block = answer.parsed(Statistics).notif_queue
         except WrongShapeError as error:
             raise BrokerError(f"200 without statistics: {error}") from None
         if block is None:
@@ -195,11 +147,11 @@ class Ngsiv2(Broker):
             if entity.id.startswith(self._entity):
                 self._delete(ask, f"/v2/entities/{quote(entity.id, safe='')}")
 
-    def _page(self, ask: Callable[[Request], Answer], path: str, query: str) -> list[_Listed]:
+    def _page(self, ask: Callable[[Request], Answer], path: str, query: str) -> list[Listed]:
         answer = ask(Request("GET", f"{path}?limit={PAGE}&{query}", self._scope))
         try:
             if answer.status == 200:
-                return answer.parsed(list[_Listed])
+                return answer.parsed(list[Listed])
         except WrongShapeError:
             pass
         raise BrokerError(f"the broker answered GET {path} with {answer}")
@@ -225,7 +177,7 @@ class Ngsiv2(Broker):
     def cache(self) -> Cache | None:
         """GET /cache/statistics."""
         try:
-            told = self._ask(Request("GET", "/cache/statistics")).parsed(_CacheStatistics)
+            told = self._ask(Request("GET", "/cache/statistics")).parsed(CacheStatistics)
         except WrongShapeError:
             return None
         return Cache(told.refresh, told.items)

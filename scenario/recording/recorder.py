@@ -125,10 +125,12 @@ class Recorder:
 
     def _schedule(self, schedule: Schedule) -> None:
         step = len(self.steps) + 1
-        self.timeline = Timeline(self._hold().options, schedule, events.fire, step)
+        self.timeline = Timeline(self.hold.options, schedule, events.fire, step)
         self.last_sample = schedule.start  # silence counts from here
 
-    def _hold(self) -> Hold:
+    @property
+    def hold(self) -> Hold:
+        """What is held now, as far as it came."""
         assert self.found is not None
         options = replace(self.found.options, subscriptions=self.subscriptions)
         schedule = self.timeline.schedule if self.timeline is not None else None
@@ -148,7 +150,7 @@ class Recorder:
     def _judge_step(self, at: float) -> None:
         """Judge what was held since HoldBegan, and add it to the steps."""
         self._flush(at)
-        hold = self._hold()
+        hold = self.hold
         after = [row.version for row in hold.rows if row.since_trigger >= 0 and row.version]
         latencies = [sample.latency for sample in after if not sample.error and sample.latency is not None]
         step = Step(
@@ -172,7 +174,7 @@ class Recorder:
         if not self.began or self.found is None:
             self._conclude(verdict_of(endings(self.progress), bool(self.progress.interrupted)), at)
         else:
-            hold = replace(self._hold(), options=self.found.options)
+            hold = replace(self.hold, options=self.found.options)
             self._conclude(judge(hold, self.steps, self._rest()), at)
 
     def _trouble(self, text: str, at: float) -> None:

@@ -6,14 +6,13 @@ line is looked at only for what shows nowhere else.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, takewhile
 
 from scenario.peers.command_line import Pool
-from scenario.verdict.activity import Activity
+from scenario.verdict.clients import Clients
 from scenario.verdict.held import HELD_SHARE, held_per_row
 from scenario.verdict.resources import FEW_FREE
 
@@ -25,7 +24,7 @@ _MOST = 0.8  # of the rows
 
 
 @dataclass(frozen=True)
-class Symptoms(Activity):
+class Symptoms(Clients):
     """The symptoms of a run: some are just there or not, others are what was seen, or empty."""
 
     @property
@@ -139,13 +138,3 @@ class Symptoms(Activity):
         """What the inspector says when it may not look into the broker's process."""
         errors = [row.connections.error for row in self.hold.rows if row.connections]
         return [error for error in errors if "may not look into" in error]
-
-    @property
-    def database_trouble(self) -> str:
-        """What the broker, or the drop, says of the database when it fails."""
-        progress, found = self.hold.progress, self.hold.found
-        said = [*progress.failures, *progress.missing, progress.refusal]
-        said += [found.problems["database"]] if "database" in found.problems else []
-        found_there = (re.search("Database Error.*|the database at .*", text) for text in said)
-        trouble = next((words[0] for words in found_there if words), "")
-        return re.sub(r" \(configured.*|[()]", "", trouble)

@@ -6,6 +6,7 @@ error at once.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from rehearsal.subscriptions import PROJECTION, Document, Subscription
 
 PATIENCE_MS = 100  # for a database that is gone to come back
 DAY_MS = 86_400_000
+TRIES = 100  # one a second for a database to answer before the broker listens: RECONNECT_RETRIES in Orion 4.7.0
 BATCH = 200  # subscriptions read at a time: about 5 ms of work between two yields
 
 
@@ -83,11 +85,24 @@ class Database:
         if self._is_null:
             self._client.close()
             return
-        self._client.admin.command("ping")
+        self._wait()
         while self._opened.count < self._pool_size:
             commands = [gevent.spawn(self._client.admin.command, "ping") for _ in range(self._pool_size)]
             for command in commands:
                 command.get()
+
+    def _wait(self) -> None:
+        """Wait until it answers, as Orion does before it listens."""
+        for tries in reversed(range(TRIES)):
+            try:
+                self._client.admin.command("ping")
+            except PyMongoError as error:
+                if not tries:
+                    raise
+                print(f"no MongoDB yet: {error!s:.200}", file=sys.stderr, flush=True)
+                gevent.sleep(1)
+            else:
+                return
 
     def _collection(self, service: str, name: str) -> Collection[Document]:
         return self._client[database_name(service)][name]

@@ -65,7 +65,7 @@ def login_limits(text: str) -> set[tuple[str, ...]]:
 
 def service_limits(text: str) -> dict[str, str]:
     """Return the [Service] section of a unit or drop-in; fail on anything that is not strictly its format."""
-    unit = configparser.ConfigParser(strict=True, delimiters=("=",), comment_prefixes=("#",), interpolation=None)
+    unit = configparser.ConfigParser(strict=False, delimiters=("=",), comment_prefixes=("#",), interpolation=None)
     unit.optionxform = str  # type: ignore[assignment, method-assign]
     unit.read_string(text)
     return dict(unit["Service"])

@@ -95,14 +95,22 @@ class Processes:
             family = _family(process.pid)
             for member in family:
                 _send(member, signal.SIGTERM)
-            _, alive = psutil.wait_procs(family, timeout=10)
+            alive = still_there(family, 10)
             for member in alive:
                 stubborn.append(f"{member} of {process.command}")
                 _send(member, signal.SIGKILL)
-            psutil.wait_procs(alive, timeout=5)
+            still_there(alive, 5)
             if process.popen.poll() is None:
                 process.popen.wait(5)
         assert not stubborn, f"had to be killed: {stubborn}"
+
+
+def still_there(processes: list[psutil.Process], timeout: float) -> list[psutil.Process]:
+    """Return those that have not ended within `timeout` s."""
+    try:
+        return list(psutil.wait_procs(processes, timeout)[1])
+    except FileNotFoundError:  # pidfd_open(2) of one that is just ending, on Linux 6.18; psutil 7.2 expects ESRCH
+        return still_there([process for process in processes if process.is_running()], timeout)
 
 
 def _family(pid: int) -> list[psutil.Process]:

@@ -14,7 +14,7 @@ import psutil
 import requests
 
 from scenario.peers.ngsiv2 import DESCRIPTION
-from tests.support.processes import ROOT, Process, Processes
+from tests.support.processes import ROOT, Process, Processes, still_there
 
 SUBSCRIPTIONS, SPARE = 60, 20  # workers to spare: for the healthy subscribers
 LISTENING = r"listening on .*:(\d+)"
@@ -124,7 +124,7 @@ class Stack:
         theirs = ("in stats_writer", "in sig_term_handler")
         traces = run.output.split("Traceback")[1:]
         assert not [text for text in traces if not any(place in text for place in theirs)], run.output
-        _, alive = psutil.wait_procs(self.processes_of_runs(), timeout=3)
+        alive = still_there(self.processes_of_runs(), 3)
         assert not alive, f"left behind: {alive}"
         return self.complete_rows()
 

@@ -14,6 +14,17 @@ def _counted(errors: Counter[str]) -> str:
 
 PEERS = (
     Cause(
+        "database-hangs",
+        "the broker's database stands still: updates and queries wait for it, while GET /version is answered",
+        (lambda s: len(s.hanging) > 1,),
+        lambda s: (
+            f"no answer to the ordinary client in {len(s.hanging)} of {len(s.served)} rows, "
+            f"from second {s.hanging[0].since_trigger} to {s.hanging[-1].since_trigger}"
+        ),
+        "see the database's host, disk and locks; Orion itself sets such a query no limit of time",
+        (lambda s: s.database_trouble,),
+    ),
+    Cause(
         "database-down",
         "the broker's database does not answer",
         (lambda s: s.database_trouble,),

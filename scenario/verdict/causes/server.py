@@ -137,11 +137,23 @@ SERVER = (
     ),
 )  # fmt: skip
 
+
+def _slow_version(seen: Symptoms) -> str:
+    rows = f"{len(seen.slow)} of {len(seen.probed)} rows"
+    return f"GET /version took {seen.slowest:.0f} ms at worst in {rows}; none failed" if seen.slow else ""
+
+
+def _slow_client(seen: Symptoms) -> str:
+    if not seen.slow_client:
+        return ""
+    return f"the ordinary client's update or query took {max(seen.slow_client):.0f} ms at worst"
+
+
 SLOW = Cause(
     "slow",
     "the broker answers, but too slowly",
-    (lambda s: s.slow,),
-    lambda s: f"GET /version took {s.slowest:.0f} ms at worst in {len(s.slow)} of {len(s.probed)} rows; none failed",
+    (lambda s: s.slow or s.slow_client,),
+    lambda s: "; ".join(filter(None, (_slow_version(s), _slow_client(s)))),
     "give it more CPU, fewer other clients, a faster database; or a --version-slo that fits it",
-    (lambda s: s.nok, lambda s: bool(s.too_little_cpu)),
+    (lambda s: s.nok, lambda s: bool(s.too_little_cpu), lambda s: s.database_trouble or len(s.hanging) > 1),
 )

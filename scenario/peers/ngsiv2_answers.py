@@ -1,0 +1,69 @@
+"""The shapes of an NGSIv2 broker's answers, as far as the scenario reads them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from scenario.peers.answers import Count
+
+
+class Block(msgspec.Struct, frozen=True, rename="camel"):
+    """notifQueue of GET /statistics; `size` is its size when a worker last took something."""
+
+    entered: Count | None = msgspec.field(default=None, name="in")
+    left: Count | None = msgspec.field(default=None, name="out")
+    reject: Count | None = None
+    sent_ok: Count | None = None
+    sent_error: Count | None = None
+    size: Count | None = None
+
+
+class Statistics(msgspec.Struct, frozen=True, rename="camel"):
+    """GET /statistics."""
+
+    notif_queue: Block | None = None
+
+
+class CacheStatistics(msgspec.Struct, frozen=True):
+    """GET /cache/statistics."""
+
+    refresh: Count
+    items: Count
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A subscription or an entity."""
+
+    id: str
+    description: str = ""
+
+
+class Orion(msgspec.Struct, frozen=True):
+    """What Orion tells of itself."""
+
+    version: str
+
+
+class Version(msgspec.Struct, frozen=True):
+    """GET /version."""
+
+    orion: Orion
+
+
+class Number(msgspec.Struct, frozen=True):
+    """The attribute that tells an update's number."""
+
+    value: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,18}$")]
+
+
+class Entity(msgspec.Struct, frozen=True):
+    """The test's entity, as a query returns it."""
+
+    number: Number
+
+    @property
+    def written(self) -> int:
+        """The number of the update that it was last given."""
+        return int(self.number.value)
