@@ -8,7 +8,15 @@ import pytest
 
 from scenario.recording.timeline import PATIENCE, Timeline
 from scenario.run.results import Row
-from scenario.run.samples import ClientSample, ConnectionSample, ListenerSample, QueueSample, Sample, VersionSample
+from scenario.run.samples import (
+    ClientSample,
+    ConnectionSample,
+    HealthySample,
+    ListenerSample,
+    QueueSample,
+    Sample,
+    VersionSample,
+)
 from scenario.run.schedule import Schedule
 from tests.support.holds import options
 
@@ -18,6 +26,7 @@ OPTIONAL: dict[str, type[Sample]] = {
     "queue_size": QueueSample,
     "connection_info": ConnectionSample,
     "client": ClientSample,
+    "healthy": HealthySample,
 }
 
 
@@ -47,7 +56,9 @@ def test_row_is_handed_out_when_its_last_sample_comes() -> None:
     row, now = joined.out[0]
     assert now == 100.7
     assert (row.second, row.since_trigger, row.phase, row.step) == (START, -2, "baseline", 1)
-    assert [type(sample) for sample in (row.version, row.queue, row.connections, row.listener, row.client)] == [*KINDS]
+    assert [
+        type(sample) for sample in (row.version, row.queue, row.connections, row.listener, row.client, row.healthy)
+    ] == [*KINDS]
     assert joined.timeline.rows == [row]
 
 
