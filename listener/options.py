@@ -87,7 +87,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     flag("close", closes, type=_boolean, nargs="?", const=True, default=False)
     deaf = "one more port, whose listen queue is full: it takes no connection; 0 picks a free one (default: none)"
     flag("deaf", deaf, type=_port)
-    flag("host", "address or name to listen on (default: all addresses, IPv6 and IPv4)", default="")
+    hosts = "address, in brackets or not, or name to listen on (default: all addresses, IPv6 and IPv4)"
+    flag("host", hosts, type=lambda text: text.strip("[]"), default="")
     flag("processes", "number of processes that share the ports (default 1)", type=_processes, default=1)
     admins = "peers that may use what is below /-/: loopback (default) or any"
     flag("admin", admins, choices=("loopback", "any"), default="loopback")

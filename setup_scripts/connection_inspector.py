@@ -1015,7 +1015,8 @@ def parse_options() -> argparse.Namespace:
     if not options.process_name.strip():
         parser.error("--process-name must not be empty")
     try:
-        options.address = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0][4][0]
+        host = options.host.strip("[]")
+        options.address = socket.getaddrinfo(host, options.port, type=socket.SOCK_STREAM)[0][4][0]
         options.token = _token(options.token_file)
     except (OSError, ValueError) as error:
         parser.error(str(error))

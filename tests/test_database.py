@@ -196,6 +196,8 @@ def test_no_other_database_is_dropped(name: str) -> None:
         ("localhost", "localhost", {("localhost", 27017)}),
         ("127.0.0.1:27018", "localhost", {("localhost", 27018)}),
         ("[::1]:27018", "::1", {("localhost", 27018)}),
+        ("mongodb", "localhost", {("mongodb", 27017)}),  # as many a compose file names it
+        ("mongodb:27018", "localhost", {("mongodb", 27018)}),
         ("mongodb://u:p@127.0.0.1", "broker", {("broker", 27017)}),
         ("mongodb://a:1,B:2/db?replicaSet=r", "localhost", {("a", 1), ("b", 2)}),
         ("mongodb+srv://cluster.example", "localhost", set()),

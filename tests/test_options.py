@@ -62,7 +62,7 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
         },
     ),
     "--mongo": (
-        ["", "db", "db:27018", "[::1]:27017", "mongodb://me:secret@db:1,db2/?replicaSet=rs"],
+        ["", "db", "db:27018", "[::1]:27017", "mongodb", "mongodb:27018", "mongodb://me:secret@db:1,db2/?replicaSet=rs"],
         {
             "host:port": f"{ADDRESS}'host:port'",
             "db:0": f"{ADDRESS}'db:0'",

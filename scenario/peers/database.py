@@ -14,7 +14,7 @@ from pymongo.uri_parser import parse_uri
 
 from scenario.errors import DatabaseError
 from scenario.settings.secrets import redacted
-from scenario.settings.values import SERVICE_RULE, is_service
+from scenario.settings.values import MONGO_PORT, SERVICE_RULE, is_mongo_uri, is_service
 
 PING_TIMEOUT = 2.0  # s
 LOOK_TIMEOUT = 30.0  # s; after a run Orion writes the counters of its subscriptions: thousands of updates
@@ -79,14 +79,18 @@ def drop(mongo: str, name: str) -> None:
 
 def servers(mongo: str, host: str) -> frozenset[tuple[str, int]]:
     """Return the addresses in host, host:port or URI, as seen from `host`; none when only DNS or nobody knows."""
-    if mongo.startswith("mongodb+srv:"):
-        return frozenset()
-    try:
-        nodes = parse_uri(_uri(mongo))["nodelist"]
-    except (PyMongoError, ValueError):
-        return frozenset()
     here = LOOPBACK[0] if host in LOOPBACK else host
-    return frozenset((here if name in LOOPBACK else name, port) for name, port in nodes)
+    return frozenset((here if name in LOOPBACK else name, port) for name, port in addresses(mongo))
+
+
+def addresses(mongo: str) -> list[tuple[str, int]]:
+    """Return host and port of each server in host, host:port or URI; none when only DNS or nobody knows."""
+    if mongo.startswith("mongodb+srv:"):
+        return []
+    try:
+        return [(name, port or MONGO_PORT) for name, port in parse_uri(_uri(mongo))["nodelist"]]
+    except (PyMongoError, ValueError):
+        return []
 
 
 def _foreign(database: Database[_Documents], collection: str, own: Query | None) -> Foreign:
@@ -105,7 +109,7 @@ def _count(database: Database[_Documents], wanted: Queries) -> int:
 
 
 def _uri(mongo: str) -> str:
-    return mongo if mongo.startswith("mongodb") else f"mongodb://{mongo}"
+    return mongo if is_mongo_uri(mongo) else f"mongodb://{mongo}"
 
 
 def _client(mongo: str) -> pymongo.MongoClient[_Documents]:

@@ -15,6 +15,7 @@ from scenario.errors import PreflightError
 from scenario.peers import broker_of
 from scenario.preflight import database
 from scenario.preflight.client import client, healthy
+from scenario.preflight.names import check_names
 from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check
 from scenario.settings.options import Options
@@ -241,6 +242,6 @@ def _own_limits(found: Found) -> Checks:
 
 
 _TABLE = (
-    _users, _broker, _process, _notification_mode, _cycles, _http_timeout, _flags, _limits, _ports, _listeners,
-    database.check_database, _files, _own_limits, client, healthy,
+    _users, _broker, check_names, _process, _notification_mode, _cycles, _http_timeout, _flags, _limits, _ports,
+    _listeners, database.check_database, _files, _own_limits, client, healthy,
 )  # fmt: skip

@@ -17,6 +17,7 @@ from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import ListenerStats
 from scenario.preflight.checks import checks
 from scenario.preflight.client import without_healthy
+from scenario.preflight.names import localhost
 from scenario.run.found import Found
 from scenario.run.results import ERROR
 from scenario.settings.options import Options
@@ -48,7 +49,7 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     problems |= dict(_unwritable(options))
     told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
     absent = tuple(kind.__name__ for kind in absent_users)
-    found = Found(options, absent, version, process, told, problems)
+    found = Found(options, absent, version, process, told, problems, localhost=localhost(options))
     if options.reset:
         own = broker_of(options).own
         found = replace(found, contents=look("database", lambda: database.look(options.mongo, found.database, own)))

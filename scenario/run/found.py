@@ -26,6 +26,7 @@ class Found:
         default_factory=dict
     )  # by "broker", "process", "database", "client", address, flag
     contents: Contents | None = None  # of the database; None with --no-reset, too
+    localhost: dict[str, tuple[str, ...]] = field(default_factory=dict)  # where parts so named take connections
     client: float | None = None  # ms that its update, query and removal took; None: not tried, or in vain
 
     @property

@@ -214,10 +214,15 @@ def milliseconds(text: str) -> float:
     return number
 
 
+def is_mongo_uri(text: str) -> bool:
+    """Tell a URI from a host, which may be called mongodb, as it is in many a compose file."""
+    return text.startswith(("mongodb://", "mongodb+srv://"))
+
+
 def mongo(text: str) -> str:
     """Check the database server. What is wrong is not repeated where it may hold a password."""
     takes = "takes host, host:port or a mongodb:// URI"
-    if not text.startswith("mongodb"):
+    if not is_mongo_uri(text):
         if "@" in text:
             raise ArgumentTypeError(f"{takes}: user and password belong into the URI")
         return address(text)

@@ -14,6 +14,7 @@ import psutil
 import requests
 
 from scenario.peers.ngsiv2 import DESCRIPTION
+from scenario.settings.values import joined
 from tests.support.processes import ROOT, Process, Processes, still_there
 
 SUBSCRIPTIONS, SPARE = 60, 20  # workers to spare: for the healthy subscribers
@@ -21,10 +22,13 @@ LISTENING = r"listening on .*:(\d+)"
 
 
 class Stack:
-    """Starts the parts on request; each test has a service and a broker's process name of its own."""
+    """Starts the parts on request; each test has a service and a broker's process name of its own.
 
-    def __init__(self, processes: Processes, mongo: str, folder: Path) -> None:
-        self.processes, self.mongo, self.folder = processes, mongo, folder
+    All listen on the loopback address `host`.
+    """
+
+    def __init__(self, processes: Processes, mongo: str, folder: Path, host: str = "127.0.0.1") -> None:
+        self.processes, self.mongo, self.folder, self.host = processes, mongo, folder, host
         unique = uuid.uuid4().hex
         self.service = f"test_{unique[:12]}"
         self.broker_name = f"broker{unique[:8]}"  # at most 15 characters: the kernel's limit
@@ -51,22 +55,27 @@ class Stack:
         """Start the rehearsal broker; `self.broker_port` is its port."""
         self.broker = self.processes.start(
             *("python", "setup_scripts/rehearsal_broker.py", "--name", self.broker_name, "-port", port),
-            *("-dbhost", self.mongo, "-httpTimeout", 600000, "-subCacheIval", 1),
+            *("-localIp", self.host, "-dbhost", self.mongo, "-httpTimeout", 600000, "-subCacheIval", 1),
             *("-notificationMode", f"threadpool:60000:{workers}", *options),
             name="broker",
         )
         self.broker_port = self.broker.wait_for(LISTENING)[1]
         return self.broker
 
+    def local(self, port: str) -> str:
+        """Return host:port."""
+        return joined(self.host, int(port))
+
     @property
     def subscriptions_url(self) -> str:
         """The broker's subscriptions."""
-        return f"http://127.0.0.1:{self.broker_port}/v2/subscriptions"
+        return f"http://{self.local(self.broker_port)}/v2/subscriptions"
 
     def start_inspector(self, port: str = "0") -> Process:
         """Start the inspector; `self.inspector_port` is its port."""
         self.inspector = self.processes.start(
-            *("python", "setup_scripts/connection_inspector.py", "--port", port, "--process-name", self.broker_name),
+            *("python", "setup_scripts/connection_inspector.py", "--process-name", self.broker_name),
+            *("--host", self.host, "--port", port),
             name="inspector",
         )
         self.inspector_port = self.inspector.wait_for(LISTENING)[1]
@@ -75,7 +84,7 @@ class Stack:
     def start_listener(self, delay: str, idle: str = "1s") -> Process:
         """Start a slow listener; `self.listener_port` is its port."""
         self.listener = self.processes.start(
-            *("python", "-m", "listener", "-host", "127.0.0.1", "-port", 0, "-delay", delay, "-timeout", idle),
+            *("python", "-m", "listener", "-host", self.host, "-port", 0, "-delay", delay, "-timeout", idle),
             name="listener",
         )
         self.listener_port = self.listener.wait_for(LISTENING)[1]
@@ -84,9 +93,10 @@ class Stack:
     def options(self, *more: str | int | Path) -> list[str | int | Path]:
         """Return the scenario's options for this stack; later ones win."""
         return [
-            *("--host", f"http://127.0.0.1:{self.broker_port}", "--mongo", self.mongo, "--service", self.service),
-            *("--inspector", f"127.0.0.1:{self.inspector_port}"),
-            *("--notify-url", f"http://127.0.0.1:{self.listener_port}/notify"),
+            *("--host", f"http://{self.local(self.broker_port)}"),
+            *("--mongo", self.mongo, "--service", self.service),
+            *("--inspector", self.local(self.inspector_port)),
+            *("--notify-url", f"http://{self.local(self.listener_port)}/notify"),
             *("--subscriptions", SUBSCRIPTIONS, "--baseline", 1, "--duration", "8s"),
             *("--csv", self.prefix, "--report-log", self.report_log, *more),
         ]
@@ -163,15 +173,15 @@ class Stack:
 
     def received(self) -> int:
         """Return how many notifications the listener has received."""
-        stats = requests.get(f"http://127.0.0.1:{self.listener_port}/-/stats", timeout=5).json()
+        stats = requests.get(f"http://{self.local(self.listener_port)}/-/stats", timeout=5).json()
         return int(stats["received"])
 
 
-def start_mongo(processes: Processes) -> str:
+def start_mongo(processes: Processes, host: str = "127.0.0.1") -> str:
     """Start a SecantusDB on a free port; return host:port."""
     server = Path(sys.executable).with_name("secantusd-py")
-    database = processes.start(server, "--standalone", "--storage-path", ":memory:", "--port", 0, name="mongo")
-    return database.wait_for(r"listening on (127\.0\.0\.1:\d+)", 30)[1]
+    words = ("--standalone", "--storage-path", ":memory:", "--host", host, "--port", 0)
+    return joined(host, int(processes.start(server, *words, name="mongo").wait_for(LISTENING, 30)[1]))
 
 
 def steps(prefix: Path) -> list[dict[str, str]]:

@@ -1,0 +1,61 @@
+"""What `localhost` means: on many a machine ::1 and 127.0.0.1, and each part listens where it likes."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+from scenario.peers.database import addresses
+from scenario.run.found import Found
+from scenario.run.results import WARNING, Check
+from scenario.settings.options import Options
+from scenario.settings.values import host_and_port
+
+LOCALHOST = "localhost"
+PATIENCE = 1.0  # s to connect, to an address of this machine
+
+
+def localhost(options: Options) -> dict[str, tuple[str, ...]]:
+    """Return at which addresses each part that is named by `localhost` takes connections, by its option.
+
+    Nothing where the name has one address.
+    """
+    means = _means()
+    if len(means) < 2:
+        return {}
+    ports = {option: port for option, (host, port) in _parts(options) if host == LOCALHOST}
+    return {option: tuple(at for at in means if _takes(at, port)) for option, port in ports.items()}
+
+
+def check_names(found: Found) -> Iterator[Check]:
+    """Say which parts do not listen on one address of `localhost`."""
+    taking = {option: there for option, there in found.localhost.items() if there}
+    if taking and not set.intersection(*map(set, taking.values())):
+        shown = ", ".join(f"{option} is at {' and '.join(there)}" for option, there in taking.items())
+        remedy = "give addresses instead of the name, such as http://127.0.0.1:8090 or http://[::1]:8090"
+        yield Check(LOCALHOST, WARNING, shown, "one address for all parts", remedy)
+
+
+def _means() -> list[str]:
+    try:
+        found = socket.getaddrinfo(LOCALHOST, None, type=socket.SOCK_STREAM)
+    except OSError:  # whoever needs it will tell
+        return []
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def _parts(options: Options) -> Iterator[tuple[str, tuple[str, int]]]:
+    yield "--host", options.broker_address
+    yield from ((f"--notify-url {url}", host_and_port(url)) for url in options.notify_urls)
+    if options.connection_info:
+        yield "--inspector", options.inspector_address
+    if options.reset:
+        yield from (("--mongo", address) for address in addresses(options.mongo)[:1])
+
+
+def _takes(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), PATIENCE).close()
+    except OSError:
+        return False
+    return True
