@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 import requests
+from requests.structures import CaseInsensitiveDict
 
 PATIENCE = 10.0  # s to connect, and for each answer, over a kept-alive connection
 CALL_TIMEOUT = (2.0, 5.0)  # s to connect, s to answer, for everything that is asked outside the probes
@@ -32,6 +33,9 @@ class Answer:
     body: str = ""
 
     def __str__(self) -> str:
+        to = self.headers.get("Location")
+        if 300 <= self.status < 400 and to:
+            return f"HTTP {self.status}, a redirect to {to[:200]}, which is not followed"
         return f"HTTP {self.status} {self.body.strip()[:200]}".strip()
 
     def parsed(self, shape: type[_Shape]) -> _Shape:
@@ -54,7 +58,9 @@ def ask(method: str, url: str, headers: Mapping[str, str], body: str = "") -> An
     with requests.Session() as session:
         session.trust_env = False
         sent = {**headers, "Connection": "close"}
-        response = session.request(method, url, headers=sent, data=body or None, timeout=CALL_TIMEOUT)
+        response = session.request(
+            method, url, headers=sent, data=body or None, timeout=CALL_TIMEOUT, allow_redirects=False
+        )
         return Answer(response.status_code, response.headers, response.text)
 
 
@@ -83,7 +89,9 @@ class KeptAlive:
     def _ask(self, method: str, path: str, headers: Mapping[str, str]) -> Answer:
         self._connection.request(method, self._path + path, headers={**self._login, **headers})
         response = self._connection.getresponse()
-        return Answer(response.status, dict(response.headers), response.read().decode(errors="replace"))
+        return Answer(
+            response.status, CaseInsensitiveDict(response.headers.items()), response.read().decode(errors="replace")
+        )
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""

@@ -38,6 +38,7 @@ def attempt(
                 data=asked.body or None,
                 headers={**asked.headers, "Connection": "close"},
                 timeout=ATTEMPT_TIMEOUT,
+                allow_redirects=False,
                 name=name,
                 catch_response=True,
             ) as response,

@@ -53,7 +53,9 @@ class SubscriptionSeeder(RunUser, FastHttpUser):
     def _create(self, index: int) -> str:
         urls = self.of_run.options.notify_urls
         asked = self.broker.subscribe(urls[index % len(urls)])
-        with self.client.post(asked.path, data=asked.body, headers=asked.headers, catch_response=True) as response:
+        with self.client.post(
+            asked.path, data=asked.body, headers=asked.headers, allow_redirects=False, catch_response=True
+        ) as response:
             return problem_of(response, self.broker.subscribe_error)
 
     def on_stop(self) -> None:
@@ -76,6 +78,7 @@ class UpdateTrigger(RunUser, HttpUser):
             data=asked.body,
             headers={**asked.headers, "Connection": "close"},
             timeout=(CONNECT_TIMEOUT, UPDATE_TIMEOUT),
+            allow_redirects=False,
             catch_response=True,
         ) as response:
             error = problem_of(response, self.broker.update_error)

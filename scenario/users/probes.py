@@ -84,7 +84,7 @@ class QueueProbe(EachSecond, HttpUser):
             return ""
 
         path = self.broker.statistics().path
-        with self.client.get(path, timeout=ATTEMPT_TIMEOUT, catch_response=True) as response:
+        with self.client.get(path, timeout=ATTEMPT_TIMEOUT, allow_redirects=False, catch_response=True) as response:
             error = problem_of(response, look)
         figures = msgspec.to_builtins(queue) if queue else {}
         self.link.publish(QueueSample(second, at, **figures, error=error))
@@ -189,11 +189,11 @@ class ListenerProbe(EachSecond, User):
 
     def _get(self, url: str) -> requests.Response:
         try:
-            return self.client.get(url, timeout=ATTEMPT_TIMEOUT)
+            return self.client.get(url, timeout=ATTEMPT_TIMEOUT, allow_redirects=False)
         except requests.ConnectTimeout:
             raise
         except requests.ConnectionError:  # the listener may close an idle connection at the very moment it is asked
-            return self.client.get(url, timeout=ATTEMPT_TIMEOUT)
+            return self.client.get(url, timeout=ATTEMPT_TIMEOUT, allow_redirects=False)
 
     def on_stop(self) -> None:
         """Close the connections."""
