@@ -9,6 +9,7 @@ from dataclasses import replace
 from locust.argument_parser import LocustArgumentParser
 
 import pytest
+from certifi import where
 
 from scenario.errors import OptionError
 from scenario.settings.arguments import IN_FORM, add_arguments, check, with_form
@@ -20,6 +21,8 @@ URLS = "takes URLs such as http://localhost:8090/notify, not "
 ADDRESS = "takes host or host:port (an IPv6 address in brackets), not "
 DURATION = "takes a duration such as 60m, 90s or 1h30m, or a bare number of minutes, not "
 RAMP = "takes START:STOP:STEP, connections such as 1000:10000:1000, not "
+READ, HEADER = "takes a file that can be read", "takes 'Name: value', of printable ASCII"
+NO_PEM = ("/none", "/tmp", __file__)
 ENCODED = "takes host, host:port or a mongodb:// URI: user and password have to be percent-encoded"
 NO_PASSWORD = "takes URLs without user and password: pages show them, and workers are sent them"
 A_FILE = "takes a file, not "
@@ -126,6 +129,18 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
             "https://a/lt": "takes origins such as https://load.example.com, without a path, not 'https://a/lt'",
         },
     ),
+    "--ca-file": (["", where()], {text: f"takes a file of PEM certificates, not {text!r}" for text in NO_PEM}),
+    "--cert": (["", where()], {text: f"{READ}, not {text!r}: " for text in ("/none", "/tmp")}),
+    "--key": (["", where()], {text: f"{READ}, not {text!r}: " for text in ("/none", "/tmp")}),
+    "--header": (
+        ["", "X-Auth-Token: a, b"],
+        dict.fromkeys(("secret", ": secret", "A:", "A: b\nsecret", "A: sécret"), HEADER)
+        | {"Fiware-Service: secret": "takes no Fiware-Service, which the test itself sets"},
+    ),
+    "--header-file": (
+        ["", "/dev/null"],
+        {"/none": f"{READ}, not '/none': No such file or directory", __file__: HEADER},
+    ),
 }  # fmt: skip
 GOOD = [(option, text) for option, (good, _) in OPTIONS.items() for text in good]
 BAD = [(option, text, sentence) for option, (_, bad) in OPTIONS.items() for text, sentence in bad.items()]
@@ -212,7 +227,7 @@ def test_bad_host(text: str) -> None:
 def test_what_a_run_works_with(words: list[str], expected: Mapping[str, object]) -> None:
     options = Options.from_namespace(parsed(*words))
     assert {name: getattr(options, name) for name in expected} == expected
-    assert Options.from_message(options.to_message(), "") == replace(options, mongo="", restart_command="")
+    assert Options.from_message(options.to_message(), {}) == replace(options, mongo="", restart_command="")
 
 
 @pytest.mark.parametrize(
@@ -221,6 +236,9 @@ def test_what_a_run_works_with(words: list[str], expected: Mapping[str, object])
         (["--ramp=1:2:1", "--cycles=2"], "--cycles: takes no ramp beside it"),
         (["--restart-command=true"], "--restart-command: only a ramp restarts the broker"),
         (["--restart-command=true", "--cycles=2"], "--restart-command: only a ramp restarts the broker"),
+        ([f"--key={__file__}"], "--key: belongs to a certificate; --cert names it"),
+        (["--insecure", f"--ca-file={where()}"], "--insecure: nothing is verified, so leave out --ca-file"),
+        ([f"--cert={__file__}"], "--cert: takes a certificate and its key, without a passphrase: "),
     ],
 )
 def test_options_that_do_not_go_together(words: list[str], sentence: str) -> None:

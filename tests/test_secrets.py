@@ -58,7 +58,12 @@ def test_lines_stay_where_they_are_meant() -> None:
 
 
 def found() -> Found:
-    secret = options(mongo="mongodb://me:secret@db", inspector_token="t0ken", restart_command="sshpass -p secret ssh")
+    secret = options(
+        mongo="mongodb://me:secret@db",
+        inspector_token="t0ken",
+        restart_command="sshpass -p secret ssh",
+        header="X-Auth-Token: t0ken",
+    )
     return Found(secret, version="1\x1b[31m", problems={"database": "mongodb://me:secret@db\nfailed"})
 
 
@@ -67,7 +72,8 @@ def test_no_record_has_a_secret() -> None:
     events.on(Found, lambda record, **_: heard.append(record))
     events.fire(found(), 0)
     (record,) = heard
-    assert (record.options.inspector_token, record.options.restart_command) == ("***", "***")
+    hidden = record.options
+    assert (hidden.inspector_token, hidden.restart_command, hidden.header) == ("***", "***", "***")
     assert record.options.mongo == "mongodb://***@db"
     assert (record.version, record.problems["database"]) == ("1 [31m", "mongodb://***@db failed")
     assert not [word for word in ("secret", "t0ken") if word in encode(record, 0) + repr(record)]
@@ -95,8 +101,9 @@ def test_no_secret_is_in_a_repr_or_goes_to_a_worker() -> None:
 
 
 def test_secrets_are_taken_out_of_what_locust_sends_its_workers() -> None:
-    parsed = Namespace(host="h", mongo="m", inspector_token="t", restart_command="c")
-    assert taken_from(parsed) == {"mongo": "m", "inspector_token": "t", "restart_command": "c"}
+    parsed = Namespace(host="h", mongo="m", inspector_token="t", restart_command="c", header="A: b")
+    taken = {"mongo": "m", "inspector_token": "t", "restart_command": "c", "header": "A: b"}
+    assert taken_from(parsed) == taken
     assert vars(parsed) == {"host": "h"}
 
 

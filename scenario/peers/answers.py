@@ -14,6 +14,9 @@ import msgspec
 import requests
 from requests.structures import CaseInsensitiveDict
 
+from scenario.settings.access import OPEN, Access
+from scenario.settings.secrets import answered
+
 PATIENCE = 10.0  # s to connect, and for each answer, over a kept-alive connection
 CALL_TIMEOUT = (2.0, 5.0)  # s to connect, s to answer, for everything that is asked outside the probes
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -35,8 +38,8 @@ class Answer:
     def __str__(self) -> str:
         to = self.headers.get("Location")
         if 300 <= self.status < 400 and to:
-            return f"HTTP {self.status}, a redirect to {to[:200]}, which is not followed"
-        return f"HTTP {self.status} {self.body.strip()[:200]}".strip()
+            return f"HTTP {self.status}, a redirect to {answered(to)[:200]}, which is not followed"
+        return f"HTTP {self.status} {answered(self.body).strip()[:200]}".strip()
 
     def parsed(self, shape: type[_Shape]) -> _Shape:
         """Return the body, which is JSON, as `shape`. Raises WrongShapeError."""
@@ -53,10 +56,11 @@ def parse(text: str | bytes, shape: type[_Shape]) -> _Shape:
         raise WrongShapeError(str(error).replace("JSON is malformed", "no JSON")) from None
 
 
-def ask(method: str, url: str, headers: Mapping[str, str], body: str = "") -> Answer:
+def ask(method: str, url: str, headers: Mapping[str, str], body: str = "", access: Access = OPEN) -> Answer:
     """Send one request over a new connection, whatever proxy the environment names. Raises RequestException."""
     with requests.Session() as session:
         session.trust_env = False
+        access.let_in(session)
         sent = {**headers, "Connection": "close"}
         response = session.request(
             method, url, headers=sent, data=body or None, timeout=CALL_TIMEOUT, allow_redirects=False
@@ -67,10 +71,14 @@ def ask(method: str, url: str, headers: Mapping[str, str], body: str = "") -> An
 class KeptAlive:
     """One connection for many requests in a row: Orion took 3,000 DELETEs a second over it, 1,100 from `requests`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, access: Access) -> None:
         parts = urlsplit(url)
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._connection = kind(parts.hostname or "", parts.port, timeout=PATIENCE)
+        host, port = parts.hostname or "", parts.port
+        self._connection = (
+            HTTPSConnection(host, port, timeout=PATIENCE, context=access.context())
+            if parts.scheme == "https"
+            else HTTPConnection(host, port, timeout=PATIENCE)
+        )
         self._path = parts.path
         user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
         self._login = {"Authorization": f"Basic {b64encode(user.encode()).decode()}"} if user != ":" else {}
@@ -101,9 +109,14 @@ class KeptAlive:
 def reason(error: BaseException | None) -> str:
     """Say in a few words why a request got no answer."""
     text = repr(error)
+    if untrusted := re.search(r"certificate verify failed: ([^(\"']*)", text):
+        return f"its certificate is not trusted: {untrusted[1].strip()} (--ca-file)"
     for words, meaning in (
         ("ConnectTimeout", "no connection within the time limit"),
         ("ReadTimeout|Read timed out|timed out", "no answer within the time limit"),
+        ("SSLEOFError", "closed within TLS, as by a server that wants a certificate of us (--cert)"),
+        ("ALERT_CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE", "it wants another certificate of us (--cert)"),
+        ("WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE", "it does not speak TLS there (https://)"),
         ("RemoteDisconnected|without response", "closed without an answer"),
         ("ConnectionReset|reset by peer", "connection reset"),
         ("Connection refused|ConnectionRefused", "connection refused"),

@@ -17,7 +17,8 @@ import requests
 
 from scenario.errors import BrokerError
 from scenario.peers.answers import Answer, Count, KeptAlive, ask, reason
-from scenario.settings.secrets import redacted
+from scenario.settings.access import OPEN, Access
+from scenario.settings.secrets import answered, redacted
 
 AGAIN_AFTER = 0.3  # s, for a query: with -writeConcern 0 Orion answers an update before the database has stored it
 
@@ -64,6 +65,7 @@ class Broker(ABC):
     service: str
     service_path: str
     run: str = ""  # id of the run that subscriptions and entities are made for; empty: of any
+    access: Access = OPEN
 
     @abstractmethod
     def database(self, prefix: str | None) -> str:
@@ -149,6 +151,10 @@ class Broker(ABC):
     def cache(self) -> Cache | None:
         """Ask for the subscription cache; None when the broker does not tell of it. Raises BrokerError."""
 
+    def headers(self, request: Request) -> dict[str, str]:
+        """Return those that a request is sent with."""
+        return {**request.headers, **self.access.headers()}
+
     # What is asked besides the probes; every call raises BrokerError
 
     def ask_version(self) -> str:
@@ -156,7 +162,7 @@ class Broker(ABC):
         answer = self._ask(self.version())
         if error := self.version_error(answer):
             raise BrokerError(f"the broker at {self.host} answered GET /version with {error}")
-        return answer.body
+        return answered(answer.body)
 
     def ask_count(self) -> int:
         """Return how many subscriptions the service has."""
@@ -173,11 +179,11 @@ class Broker(ABC):
 
     def remove_all(self) -> Iterator[int]:
         """Remove what this run made, over one connection; as `remove`."""
-        connection = KeptAlive(self.host)
+        connection = KeptAlive(self.host, self.access)
 
         def over_it(request: Request) -> Answer:
             try:
-                return connection.ask(request.method, request.path, request.headers)
+                return connection.ask(request.method, request.path, self.headers(request))
             except (OSError, HTTPException) as error:
                 raise self._unanswered(request, error) from None
 
@@ -207,7 +213,7 @@ class Broker(ABC):
 
     def _ask(self, request: Request) -> Answer:
         try:
-            return ask(request.method, self.host + request.path, request.headers, request.body)
+            return ask(request.method, self.host + request.path, self.headers(request), request.body, self.access)
         except requests.RequestException as error:
             raise self._unanswered(request, error) from None
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from scenario.errors import PreflightError
 from scenario.peers import broker_of
-from scenario.preflight import database
+from scenario.preflight import access, database
 from scenario.preflight.client import client, healthy
 from scenario.preflight.names import check_names
 from scenario.run.found import Found
@@ -59,8 +59,7 @@ def _users(found: Found) -> Checks:
 def _broker(found: Found) -> Checks:
     options = found.options
     if found.version is None:
-        remedy = f"curl {options.host}/version has to answer; --host names the broker"
-        yield Check("broker", ERROR, found.problems["broker"], "GET /version answers", remedy)
+        yield Check("broker", ERROR, found.problems["broker"], "GET /version answers", access.remedy(found))
         return
     yield Check("broker", OK, f"{options.host}, {broker_of(options).name(found.version)}")
 
@@ -242,6 +241,6 @@ def _own_limits(found: Found) -> Checks:
 
 
 _TABLE = (
-    _users, _broker, check_names, _process, _notification_mode, _cycles, _http_timeout, _flags, _limits, _ports,
-    _listeners, database.check_database, _files, _own_limits, client, healthy,
+    _users, _broker, access.check_access, check_names, _process, _notification_mode, _cycles, _http_timeout, _flags,
+    _limits, _ports, _listeners, database.check_database, _files, _own_limits, client, healthy,
 )  # fmt: skip

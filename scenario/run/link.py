@@ -39,7 +39,7 @@ class Link:
         self._is_worker = isinstance(self.runner, WorkerRunner)
         if self._is_worker:
             assert environment.parsed_options is not None
-            self._token = environment.parsed_options.inspector_token
+            self._own = Options.own_of(environment.parsed_options)  # before the master's take their place
             self.runner.register_message(_RUN, self._join)
             self.runner.register_message(_SCHEDULE, self._take_schedule)
         else:
@@ -99,7 +99,7 @@ class Link:
 
     def _join(self, msg: Any, **_: Any) -> None:
         message = msg.data
-        options = Options.from_message(message["options"], self._token)
+        options = Options.from_message(message["options"], self._own)
         self.begin(Run(options, Clock.showing(message["now"]), message["run"]))
         self.quota = iter(range(*message["quota"]))
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from scenario.errors import OptionError
-from scenario.settings import values
+from scenario.settings import access, values
 from scenario.settings.secrets import CREDENTIALS
 
 DEFAULT_HOST, DEFAULT_SERVICE, DEFAULT_SERVICE_PATH = "http://localhost:1026", "stablished_connections", "/test"
@@ -102,6 +102,13 @@ _FLAGS = (
     ("--no-client", "no ordinary client that updates an entity of its own and reads it back, once per second"),
     ("--no-queue-size", "do not ask for the notification queue; the column shows N/A"),
 )
+_ACCESS = (
+    _Argument("--ca-file", "", access.ca_file, "CA certificates (PEM) by which the broker's is verified"),
+    _Argument("--cert", "", values.readable, "certificate (PEM) to show to the broker"),
+    _Argument("--key", "", values.readable, "its key; nothing: in the same file"),
+    _Argument("--header", "", access.header, "'Name: value' to send with every request to the broker; repeatable"),
+    _Argument("--header-file", "", access.header_file, "such headers, one a line; read again when it changes"),
+)
 _COMMAND_LINE_ONLY = {
     "--restart-command": "shell command, run here, that restarts the broker before each further step of a ramp",
     "--drop-foreign": "drop the database of this name although it holds what is not this test's",
@@ -141,11 +148,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--inspector-token", default="", help="the inspector's token; ps shows it, unless it is in the environment")
     for flag, text in _COMMAND_LINE_ONLY.items():
         add(flag, default="", metavar="TEXT", help=text)
+    add_access(add)
+
+
+def add_access(add: Callable[..., object]) -> None:
+    """Add what it takes to be let in by the broker; `add` takes what add_argument does."""
+    for argument in _ACCESS:
+        kind: dict[str, Any] = {"action": _JoinLines} if argument.flag == "--header" else {}
+        add(argument.flag, default="", type=argument.check, metavar="TEXT", help=argument.help, **kind)
+    add("--insecure", action="store_true", help="do not verify the broker's certificate")
 
 
 def check(texts: Mapping[str, Any]) -> None:
     """Check values by name, as the web form sends them. Raises OptionError: `--option: sentence`."""
-    for argument in _ARGUMENTS:
+    for argument in (*_ARGUMENTS, *_ACCESS):
         if argument.name in texts:
             try:
                 argument.check(str(texts[argument.name]))
@@ -187,8 +203,16 @@ class _WebLogin(_StoreTrueAction):
 class _Join(Action):
     """`--notify-url A --notify-url B,C` -> "A,B,C": one text, which the web form can show and msgpack carry."""
 
+    between = ","
+
     def __call__(
         self, parser: ArgumentParser, namespace: Namespace, text: Any, option_string: str | None = None
     ) -> None:
         before = getattr(namespace, self.dest)
-        setattr(namespace, self.dest, text if before == self.default else f"{before},{text}")
+        setattr(namespace, self.dest, text if before == self.default else f"{before}{self.between}{text}")
+
+
+class _JoinLines(_Join):
+    """The same with line feeds: a header may have commas."""
+
+    between = "\n"

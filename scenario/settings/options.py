@@ -12,6 +12,7 @@ from typing import Any
 
 from scenario.errors import OptionError
 from scenario.settings import values
+from scenario.settings.access import Access
 from scenario.settings.arguments import DEFAULT_HOST, check
 from scenario.settings.secrets import SECRETS
 
@@ -55,6 +56,12 @@ class Options:
     client: bool = False  # in runs that were recorded before there was one
     healthy: int = 0
     healthy_slo: float = 0  # 0: not given
+    ca_file: str = ""
+    insecure: bool = False
+    cert: str = ""
+    key: str = ""
+    header: str = field(default="", repr=False)
+    header_file: str = ""
 
     @property
     def broker_address(self) -> tuple[str, int]:
@@ -65,6 +72,11 @@ class Options:
     def inspector_address(self) -> tuple[str, int]:
         """Host and port of the inspector: by default the broker's host."""
         return values.parse_address(self.inspector, self.broker_address[0], values.INSPECTOR_PORT)
+
+    @property
+    def access(self) -> Access:
+        """What the broker wants of whoever asks it."""
+        return Access(**{name: getattr(self, name) for name in Access.__annotations__})
 
     @property
     def listener_addresses(self) -> tuple[str, ...]:
@@ -91,9 +103,14 @@ class Options:
         return {**asdict(self), "notify_urls": list(self.notify_urls), **dict.fromkeys(SECRETS, "")}
 
     @classmethod
-    def from_message(cls, message: Mapping[str, Any], token: str) -> Options:
-        """Rebuild what `to_message` made; the inspector's token is the worker's own."""
-        return cls(**{**message, "notify_urls": tuple(message["notify_urls"]), "inspector_token": token})
+    def from_message(cls, message: Mapping[str, Any], own: Mapping[str, Any]) -> Options:
+        """Rebuild what `to_message` made; the worker has of its `own` what `own_of` tells."""
+        return cls(**{**message, "notify_urls": tuple(message["notify_urls"]), **own})
+
+    @staticmethod
+    def own_of(parsed: Namespace) -> dict[str, Any]:
+        """Return what a worker takes from its own command line: token, certificates and headers."""
+        return {name: getattr(parsed, name) for name in ("inspector_token", *Access.__annotations__)}
 
     @classmethod
     def from_namespace(cls, parsed: Namespace, secrets: Mapping[str, str] | None = None) -> Options:
@@ -109,7 +126,7 @@ class Options:
             raise OptionError("--cycles: takes no ramp beside it; leave out --ramp or --cycles")
         if parsed.restart_command and not parsed.ramp:
             raise OptionError("--restart-command: only a ramp restarts the broker; --ramp START:STOP:STEP asks for one")
-        return cls(
+        options = cls(
             subscriptions=stop,
             host=values.broker_url(parsed.host or DEFAULT_HOST),
             notify_urls=tuple(values.urls(parsed.notify_url)),
@@ -125,3 +142,5 @@ class Options:
                 & vars(parsed).keys() - {"host", "duration", "subscriptions", "healthy"}
             },
         )
+        options.access.check()
+        return options

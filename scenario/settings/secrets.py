@@ -10,17 +10,31 @@ from typing import TypeVar, cast
 import msgspec
 
 HIDDEN = "***"
-SECRETS = ("inspector_token", "mongo", "restart_command")  # options that hold one, or may
+SECRETS = ("inspector_token", "mongo", "restart_command", "header")  # options that hold one, or may
 CREDENTIALS = ("LOCUST_WEB_USERNAME", "LOCUST_WEB_PASSWORD")  # of --web-login, in the environment
-_HIDDEN_WHOLLY = ("inspector_token", "restart_command")  # of a URI the rest may be seen
+_HIDDEN_WHOLLY = ("inspector_token", "restart_command", "header")  # of a URI the rest may be seen
 # C0, DEL and C1, which a terminal obeys; what turns the direction of writing; lone surrogates, which no file can hold
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 _T = TypeVar("_T")
+_values: set[str] = set()  # of headers
+_LEAST = 4  # characters of a word that a header's value may have for itself: the token in "Bearer token"
 
 
 def taken_from(parsed: Namespace) -> dict[str, str]:
     """Take the secrets out of Locust's parsed options, all of which a master sends to whoever says it is a worker."""
     return {name: vars(parsed).pop(name) for name in SECRETS}
+
+
+def hide(value: str) -> None:
+    """Let a header's value, and the words in it, be blotted out of what is answered: some servers repeat it."""
+    _values.update(word for word in (value, *value.split()) if len(word) >= _LEAST)
+
+
+def answered(text: str) -> str:
+    """Return the text of an answer without what was sent in headers."""
+    for value in sorted(_values, key=len, reverse=True):
+        text = text.replace(value, HIDDEN)
+    return text
 
 
 def redacted(text: str) -> str:

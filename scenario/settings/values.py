@@ -183,6 +183,16 @@ def written_by_locust(text: str) -> str:
     return writable(text)
 
 
+def readable(text: str) -> str:
+    """Check that a file can be read; nothing: none."""
+    try:
+        if text:
+            Path(text).read_bytes()
+    except OSError as error:
+        raise ArgumentTypeError(f"takes a file that can be read, not {text!r}: {error.strerror}") from None
+    return text
+
+
 def report(text: str) -> str:
     """Check that it names a file; nothing: none."""
     return text and report_log(text)

@@ -27,6 +27,7 @@ def attempt(
     # not FastHttpUser: it would try again on its own
     session = HttpSession(user.broker.host, user.environment.events.request, user)
     session.trust_env = False
+    user.broker.access.let_in(session)
     name = name or asked.path
     started = time.perf_counter()
     try:
@@ -36,7 +37,7 @@ def attempt(
                 asked.method,
                 asked.path,
                 data=asked.body or None,
-                headers={**asked.headers, "Connection": "close"},
+                headers={**user.broker.headers(asked), "Connection": "close"},
                 timeout=ATTEMPT_TIMEOUT,
                 allow_redirects=False,
                 name=name,

@@ -7,11 +7,11 @@ would be started again at the next change of phase.
 from __future__ import annotations
 
 import socket
-import ssl
 import time
 from http.client import HTTPConnection, HTTPException
 
 from locust import FastHttpUser, HttpUser, constant, task
+from locust.env import Environment
 
 import gevent
 from gevent.pool import Pool
@@ -31,6 +31,13 @@ class SubscriptionSeeder(RunUser, FastHttpUser):
 
     wait_time = constant(0)
     connection_timeout, network_timeout, concurrency = 5.0, 10.0, 1
+
+    def __init__(self, environment: Environment) -> None:
+        """Open nothing yet."""
+        access = self.broker.access
+        self.insecure = access.insecure
+        self.ssl_context_factory = lambda **_: access.context()
+        super().__init__(environment)
 
     @task
     def seed(self) -> None:
@@ -54,7 +61,7 @@ class SubscriptionSeeder(RunUser, FastHttpUser):
         urls = self.of_run.options.notify_urls
         asked = self.broker.subscribe(urls[index % len(urls)])
         with self.client.post(
-            asked.path, data=asked.body, headers=asked.headers, allow_redirects=False, catch_response=True
+            asked.path, data=asked.body, headers=self.broker.headers(asked), allow_redirects=False, catch_response=True
         ) as response:
             return problem_of(response, self.broker.subscribe_error)
 
@@ -66,6 +73,10 @@ class SubscriptionSeeder(RunUser, FastHttpUser):
 class UpdateTrigger(RunUser, HttpUser):
     """Sends the one update, when the schedule says so."""
 
+    def on_start(self) -> None:
+        """Be let in."""
+        self.broker.access.let_in(self.client)
+
     @task
     def trigger(self) -> None:
         """Wait for the second of the trigger, send, report."""
@@ -76,7 +87,7 @@ class UpdateTrigger(RunUser, HttpUser):
         with self.client.post(
             asked.path,
             data=asked.body,
-            headers={**asked.headers, "Connection": "close"},
+            headers={**self.broker.headers(asked), "Connection": "close"},
             timeout=(CONNECT_TIMEOUT, UPDATE_TIMEOUT),
             allow_redirects=False,
             catch_response=True,
@@ -140,9 +151,10 @@ class IdleClient(RunUser):
         try:
             connection.settimeout(IDLE_TIMEOUT)
             if self.of_run.options.host.startswith("https:"):
-                connection = ssl.create_default_context().wrap_socket(connection, server_hostname=host)
+                connection = self.broker.access.context().wrap_socket(connection, server_hostname=host)
             client.sock = connection
-            client.request("GET", "/version")
+            asked = self.broker.version()
+            client.request(asked.method, asked.path, headers=self.broker.headers(asked))
             return client.getresponse().status == 200
         except (OSError, HTTPException):
             return False

@@ -70,6 +70,10 @@ class VersionProbe(EachSecond, User):
 class QueueProbe(EachSecond, HttpUser):
     """GET /statistics, kept alive: it goes on telling the queue when new connections no longer get through."""
 
+    def on_start(self) -> None:
+        """Be let in."""
+        self.broker.access.let_in(self.client)
+
     def probe(self, second: int) -> None:
         """Ask once; the session opens another connection when the one before is still busy."""
         at = self.of_run.clock.now()
@@ -83,8 +87,14 @@ class QueueProbe(EachSecond, HttpUser):
                 return str(error)
             return ""
 
-        path = self.broker.statistics().path
-        with self.client.get(path, timeout=ATTEMPT_TIMEOUT, allow_redirects=False, catch_response=True) as response:
+        asked = self.broker.statistics()
+        with self.client.get(
+            asked.path,
+            headers=self.broker.headers(asked),
+            timeout=ATTEMPT_TIMEOUT,
+            allow_redirects=False,
+            catch_response=True,
+        ) as response:
             error = problem_of(response, look)
         figures = msgspec.to_builtins(queue) if queue else {}
         self.link.publish(QueueSample(second, at, **figures, error=error))

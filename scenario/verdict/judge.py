@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from scenario.run.results import Rest, Step, Verdict
+from scenario.settings.options import Options
 from scenario.verdict.cycles import judge_cycles
 from scenario.verdict.held import Hold
 from scenario.verdict.ramp import judge_ramp
@@ -14,7 +16,17 @@ from scenario.verdict.single import judge_hold
 def judge(hold: Hold, steps: Sequence[Step], rest: Rest) -> Verdict:
     """Judge a run by its steps, its last hold and the broker at rest after it; a plain run has no steps."""
     if hold.options.ramp:
-        return judge_ramp(hold, steps)
-    if hold.options.cycles:
-        return judge_cycles(hold, steps, rest)
-    return judge_hold(hold)
+        verdict = judge_ramp(hold, steps)
+    elif hold.options.cycles:
+        verdict = judge_cycles(hold, steps, rest)
+    else:
+        verdict = judge_hold(hold)
+    return replace(verdict, reasons=(*verdict.reasons, *_remarks(hold.options)))
+
+
+def _remarks(options: Options) -> Iterator[str]:
+    """Say what the figures are not of the broker alone."""
+    if options.insecure and options.host.startswith("https:"):
+        yield "TLS: NOT VERIFIED (--insecure); nothing shows that it was the broker which answered"
+    if options.header or options.header_file:
+        yield "headers: sent with every request; what checks them, a PEP proxy say, is measured with the broker"
