@@ -9,10 +9,11 @@ import argparse
 import re
 import sys
 
-from scenario.errors import BrokerError
+from scenario.errors import BrokerError, OptionError
 from scenario.peers.ngsiv2 import Ngsiv2
 from scenario.settings import values
-from scenario.settings.arguments import DEFAULT_HOST, DEFAULT_SERVICE, DEFAULT_SERVICE_PATH
+from scenario.settings.access import Access
+from scenario.settings.arguments import DEFAULT_HOST, DEFAULT_SERVICE, DEFAULT_SERVICE_PATH, add_access
 
 
 def main() -> int:
@@ -22,11 +23,17 @@ def main() -> int:
     parser.add_argument("--service", default=DEFAULT_SERVICE, type=values.service)
     parser.add_argument("--service-path", default=DEFAULT_SERVICE_PATH, type=values.service_path)
     parser.add_argument("--run", default="", type=_run, help="id of a run, as its subscriptions' description ends")
+    add_access(parser.add_argument)
     options = parser.parse_args()
+    access = Access(**{name: getattr(options, name) for name in Access.__annotations__})
+    try:
+        access.check()
+    except OptionError as error:
+        parser.error(str(error))
     removed = 0
     try:
         for path in (options.service_path, values.CLIENT_PATH):
-            for _ in Ngsiv2(options.host, options.service, path, options.run).remove_all():
+            for _ in Ngsiv2(options.host, options.service, path, options.run, access).remove_all():
                 removed += 1
                 if removed % 1000 == 0:
                     print(f"{removed} subscriptions removed so far", file=sys.stderr)

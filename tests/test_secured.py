@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import trustme
 
+from scenario.flow.cleanup import command
+from tests.support.holds import options as held_options
 from tests.support.proxy import Proxy, Rules, proxy
 from tests.support.stack import Stack, verdict
 
@@ -124,6 +126,26 @@ def test_no_certificate_to_show(stack: Stack, papers: Papers) -> None:
     finally:
         papers.server.verify_mode = ssl.CERT_OPTIONAL
     run.wait_for(r"error +broker .*\(--cert\)")
+
+
+def test_cleanup(stack: Stack, papers: Papers) -> None:
+    stack.start()
+    stack.subscribe(3)
+    with proxy(rules(stack, papers, TOKEN)) as server:
+        asked = ("python", "-m", "scenario.cleanup", "--host", server.url, "--service", stack.service)
+        shown = ("--ca-file", papers.ca_file, "--cert", papers.cert, "--key", papers.key)
+        refused = stack.processes.start(*asked, "--insecure", "--header", f"X-Auth-Token: {RENEWED}", name="refused")
+        assert refused.wait() == 1
+        done = stack.processes.start(*asked, *shown, "--header", f"X-Auth-Token: {TOKEN}", name="cleanup")
+        assert done.wait() == 0, done.output
+    assert "3 subscriptions removed" in done.output
+    assert "HTTP 401 the token *** is none of ours" in refused.output
+
+
+def test_command_of_the_cleanup() -> None:
+    asked = held_options(header=f"X-Auth-Token: {TOKEN}", ca_file="ca.pem", insecure=True)
+    told = command(asked, "0" * 32)
+    assert told.endswith(f"--run {'0' * 32} --ca-file ca.pem --header '***' --insecure")
 
 
 def test_wrong_token(stack: Stack) -> None:

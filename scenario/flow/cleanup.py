@@ -24,7 +24,7 @@ from scenario.run.link import Link
 from scenario.run.records import Phase, Said, Trouble, Unforeseen
 from scenario.run.run import Run
 from scenario.settings.options import Options
-from scenario.settings.secrets import redacted
+from scenario.settings.secrets import HIDDEN, redacted
 
 PHASE = "cleanup"
 LIMIT = 60.0  # s in all
@@ -111,5 +111,7 @@ class Cleanup:
 def command(options: Options, run: str) -> str:
     """Return the command that removes what a run made."""
     words = {"--host": redacted(options.host), "--service": options.service, "--service-path": options.service_path}
-    told = [word for pair in words.items() for word in pair]
-    return shlex.join(["python", "-m", "scenario.cleanup", *told, "--run", run])
+    words |= {"--run": run, "--ca-file": options.ca_file, "--cert": options.cert, "--key": options.key}
+    words |= {"--header-file": options.header_file, "--header": HIDDEN if options.header else ""}
+    told = [word for name, value in words.items() if value for word in (name, value)]
+    return shlex.join(["python", "-m", "scenario.cleanup", *told, *["--insecure"] * options.insecure])
