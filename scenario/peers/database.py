@@ -13,6 +13,7 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from scenario.errors import DatabaseError
+from scenario.peers.privileges import may_drop
 from scenario.settings.secrets import redacted
 from scenario.settings.values import MONGO_PORT, SERVICE_RULE, is_mongo_uri, is_service
 
@@ -43,10 +44,14 @@ class Foreign:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a database holds: the number of the test's own documents, and what is not the test's own."""
+    """What a database holds: the number of the test's own documents, and what is not the test's own.
+
+    `may_drop` is whether the user of --mongo may drop it, as far as the server tells.
+    """
 
     own: int
     foreign: tuple[Foreign, ...] = ()
+    may_drop: bool = True
 
 
 def look(mongo: str, name: str, own: Queries) -> Contents:
@@ -55,7 +60,8 @@ def look(mongo: str, name: str, own: Queries) -> Contents:
     def contents(database: Database[_Documents]) -> Contents:
         collections = sorted(each for each in database.list_collection_names() if not each.startswith("system."))
         others = [_foreign(database, collection, own.get(collection)) for collection in collections]
-        return Contents(_count(database, own), tuple(each for each in others if each.documents))
+        told = database.client.admin.command("connectionStatus", showPrivileges=True).get("authInfo")
+        return Contents(_count(database, own), tuple(each for each in others if each.documents), may_drop(told, name))
 
     with _client(mongo) as client:
         _run(mongo, PING_TIMEOUT, lambda: client.admin.command("ping"))
@@ -121,6 +127,5 @@ def _run(mongo: str, limit: float, operation: Callable[[], _T]) -> _T:
         with pymongo.timeout(limit):  # takes the place of every other limit, that on finding the server too
             return operation()
     except PyMongoError as problem:
-        raise DatabaseError(
-            f"the database at {redacted(mongo)} (--mongo) failed: {str(problem).split(', Timeout:')[0]}"
-        ) from None
+        told = re.split(", (?:Timeout|full error):", str(problem))[0]
+        raise DatabaseError(f"the database at {redacted(mongo)} (--mongo) failed: {told}") from None

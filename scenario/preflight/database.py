@@ -33,6 +33,9 @@ def check_database(found: Found) -> Iterator[Check]:
             f"--drop-foreign {name} drops it with all that is in it"
         )
         yield Check(CONTENTS, ERROR, f"{name} at {redacted(options.mongo)} holds {holds}", NEEDED, remedy)
+    elif not contents.may_drop:
+        remedy = f"give its user the role dbAdmin in {name}, or name another; --no-reset drops nothing"
+        yield Check("database", ERROR, f"the user of {redacted(options.mongo)} may not drop {name}", "it may", remedy)
     else:
         yield Check("database", OK, f"{redacted(options.mongo)}; {name} will be dropped ({describe(found)})")
 
