@@ -220,7 +220,7 @@ def test_addresses_of_a_database_server(mongo: str, host: str, addresses: set[tu
 def test_what_is_somebody_elses(
     stack: Stack, client: pymongo.MongoClient[Documents], collection: str, document: Documents
 ) -> None:
-    name = f"orion-{stack.service}"
+    name = f"look-{stack.service}"  # which no broker reads
     client[name]["csubs"].insert_many(
         [{"description": "connections stress test"}, {"description": f"connections stress test {'0a' * 16}"}]
     )
