@@ -31,6 +31,9 @@ def client(stack: Stack) -> Iterator[pymongo.MongoClient[Documents]]:
     """The database server that the stack uses."""
     with pymongo.MongoClient[Documents](f"mongodb://{stack.mongo}") as connected:
         yield connected
+        for name in connected.list_database_names():  # a broker of another test reads them all
+            if name.startswith("orion"):
+                connected.drop_database(name)
 
 
 def fill(client: pymongo.MongoClient[Documents], name: str) -> Documents:
