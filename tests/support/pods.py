@@ -29,7 +29,8 @@ class Pods:
     def start(self, pod: Manifest, container: Manifest, *more: str, pause: str = "") -> str:
         """Start a container with all that its manifest lets it do and no more; `pause`: in its process namespace."""
         allowed = {**pod.get("securityContext", {}), **container.get("securityContext", {})}
-        options = [f"--network=container:{self.started[0]}", f"--user={allowed['runAsUser']}:{allowed['runAsGroup']}"]
+        user = allowed["runAsUser"]
+        options = [f"--network=container:{self.started[0]}", f"--user={user}:{allowed['runAsGroup']}"]
         options += [f"--pid=container:{pause}"] * bool(pause)
         options += ["--read-only"] * allowed.get("readOnlyRootFilesystem", False)
         options += ["--security-opt=no-new-privileges"] * (allowed.get("allowPrivilegeEscalation") is False)
@@ -37,7 +38,9 @@ class Pods:
         secret = {volume["name"] for volume in pod.get("volumes", ()) if "secret" in volume}
         for mount in container.get("volumeMounts", ()):
             at = mount["mountPath"]
-            options.append(f"--volume={self.secrets}:{at}:ro" if mount["name"] in secret else f"--tmpfs={at}:mode=1777")
+            options.append(
+                f"--volume={self.secrets}:{at}:ro" if mount["name"] in secret else f"--tmpfs={at}:uid={user}"
+            )
         keys = {env["name"]: env["valueFrom"]["secretKeyRef"]["key"] for env in container.get("env", ())}
         options += [f"--env={name}={(self.secrets / key).read_text()}" for name, key in keys.items()]
         program, *words = container.get("command", [""])
