@@ -334,11 +334,12 @@ def _network_counters(pid: int) -> dict[str, int | None]:
 class Seen(NamedTuple):
     """What there is to see of the kernel's sockets."""
 
-    counted: Counter[tuple[int, int]]  # own ones by group and state
+    counted: Counter[tuple[int, int]]  # by group and state; without those OF_OTHERS
     ports: set[int]  # local ones that lead to the listeners, and all; in network order
     taken: set[int]
     at_port: list[Listening]
     sockets: list[Sockets]
+    groups: list[list[int]]
 
 
 class Broker:
@@ -488,11 +489,12 @@ class Broker:
         }
 
     def _by_kernel(self, listeners: frozenset[Address]) -> dict[str, Any]:
-        counted, ports, taken, at_port, _ = self._sockets(listeners)
+        counted, ports, taken, at_port, *_ = self._sockets(listeners)
         states, inbound, remotes = Counter(), Counter(), Counter()  # type: Counter[str], Counter[str], Counter[Remote]
         for (group, number), n in counted.items():
             state = STATES[number]
-            states[state] += n
+            if group != UNKNOWN:
+                states[state] += n
             if group == INBOUND and number != LISTEN:
                 inbound[state] += n
             elif group in self.remotes and number != LISTEN:
@@ -528,20 +530,19 @@ class Broker:
         seen = self._look(kernel_sockets(), listeners)
         unknown = sum(n for (group, _), n in seen.counted.items() if group == UNKNOWN)
         all_found = sum(map(_fds, self.folders)) == sum(seen.counted.values()) - unknown + len(self.elsewhere)
-        sockets = seen.sockets
         if not all_found or self.samples % self.READ_AGAIN == 0 or (unknown and not self._still_elsewhere()):
             sockets = list(kernel_sockets())
             self._read_links(sockets)
-        elif unknown:  # no descriptor is left that could lead to them
-            for some in sockets:
-                self.groups.update({inode: OF_OTHERS for inode in some.inodes if inode not in self.groups})
-        else:
-            return seen
-        return self._look(sockets, listeners)
+            return self._look(sockets, listeners)
+        if unknown:  # no descriptor is left that could lead to them
+            for some, group_of in zip(seen.sockets, seen.groups):
+                if UNKNOWN in group_of:
+                    self.groups.update({inode: OF_OTHERS for inode in some.inodes if inode not in self.groups})
+        return seen
 
     def _look(self, sockets: Iterable[Sockets], listeners: frozenset[Address]) -> Seen:
         """Look at some hundred at a time, all at once: later they are no longer in the processor's cache."""
-        seen = Seen(Counter(), set(), set(), [], [])
+        seen = Seen(Counter(), set(), set(), [], [], [])
         to_listeners = {group for group, remote in self.remotes.items() if remote in listeners}.__contains__
         for some in sockets:
             group_of = list(map(self.groups.get, some.inodes, repeat(UNKNOWN)))
@@ -550,6 +551,7 @@ class Broker:
             seen.taken.update(some.local_ports)
             seen.at_port.extend(some.listening(self.port))
             seen.sockets.append(some)
+            seen.groups.append(group_of)
         return seen
 
     def _still_elsewhere(self) -> bool:
