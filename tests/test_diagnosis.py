@@ -153,6 +153,7 @@ CASES: dict[str, list[Hold]] = {
         seen(after(12, queue={"sent_error": 100}, connections={"close_wait": 0})),
         seen(LISTENER_SILENT, after(5, queue={"sent_error": 100})),
     ],
+    "starved": [seen(after(1, healthy={"slowest": 9000.0}, queue={"backlog": 90}), mode="threadpool:60000:300")],
     "slow": [
         seen(after(2, version={"latency": 1500.0})),
         seen(after(2, client={"update_latency": 1500.0})),

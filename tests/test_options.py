@@ -103,6 +103,12 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
         | {text: f"{MS}, not {text!r}" for text in ("", "fast")},
     ),
     "--max-nok": whole(0, 1_000_000),
+    "--healthy": whole(0, 1000),
+    "--healthy-slo": (
+        ["0", "0.1", "1000", "60000"],
+        {text: f"{MS} above 0 and up to 60000, not {text}" for text in ("-1", "60000.1", "nan", "inf")}
+        | {text: f"{MS}, not {text!r}" for text in ("", "fast")},
+    ),
     "--report-log": (
         ["report.log", "/tmp/report.log"],
         {text: f"{A_FILE}{text!r}" for text in ("", "/tmp")},

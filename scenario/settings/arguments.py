@@ -90,7 +90,7 @@ _ARGUMENTS = (
         "--web-origin",
         "",
         values.origins,
-        "where a browser finds the web UI behind a proxy: https://load.example.com; several with commas",
+        "where else browsers find the web UI, behind a proxy say: https://load.example.com; several with commas",
     ),
 )
 _FLAGS = (
