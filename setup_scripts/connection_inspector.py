@@ -466,8 +466,10 @@ class Broker:
     def last_words(self) -> str:
         """Return what there is to say of its end: whether the kernel has killed for memory since the last sample."""
         now = self.cgroup.oom_kills(), _oom_kills_of_host()
-        killed = max((new or 0) - (old or 0) for old, new in zip(self.oom_kills, now))
-        return f"; since then the kernel has killed {killed} for lack of memory" if killed > 0 else ""
+        for old, new, where in zip(self.oom_kills, now, ("of its control group", "on this host")):
+            if new is not None and old is not None and new > old:
+                return f"; since then the kernel has killed {new - old} {where} for lack of memory"
+        return ""
 
     def _by_proc(self, listeners: frozenset[Address]) -> dict[str, Any]:
         tables = [connections(process) for process in self.family]
