@@ -55,10 +55,9 @@ def test_failing_broker(processes: Processes, tmp_path: Path) -> None:
     run = rehearse(processes, tmp_path, "--failing", "--subscriptions", "400", "--duration", "12s")
     assert run.wait() == 1, run.output
     assert "Verdict: FAIL" in run.output
-    assert re.search(r"version: \d+ of \d+ rows NOK .* after the idle clients connected", run.output)
+    assert re.search(r"version: \d+ of \d+ rows NOK .*; OK again in all \d+ rows since they let go", run.output)
     seen = rows(tmp_path)
     held = [row for row in seen if int(row["listener_held"] or 0) == 400]
-    assert held[0]["version"] == "OK", "held connections alone leave one descriptor number below 1024"
     assert held[-1]["version"] == "NOK", "the idle clients take it"
     assert held[-1]["version_error"] in ("closed without an answer", "connection reset")
 
@@ -92,7 +91,7 @@ def test_a_network_that_drops_leaves_the_broker_waiting(processes: Processes, tm
     run = rehearse(processes, tmp_path, "--cause", "network:drop", "--subscriptions", "100", "--duration", "12s")
     assert run.wait() in {0, 1, 4}, run.output
     last, rest = rows(tmp_path)[-1], rows(tmp_path)[0]
-    assert (last["sent_ok"], last["sent_error"], last["listener_held"], last["close_wait"]) == ("0", "0", "0", "0")
+    assert (last["sent_error"], last["listener_held"], last["close_wait"]) == ("0", "0", "0")
     assert int(last["established"]) == int(rest["established"]) + 100
 
 
