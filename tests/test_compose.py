@@ -95,12 +95,12 @@ def test_one_image_is_built_once_and_the_others_are_exact() -> None:
 @pytest.mark.parametrize("given", ["5000", "60"])
 def test_subscriptions_reach_orion_and_locust(given: str) -> None:
     found = services(SUBSCRIPTIONS=given)
-    assert f"threadpool:60000:{given}" in found["orion"]["command"]
+    assert found["orion"]["entrypoint"][-1] == given
     assert f"--subscriptions={given}" in found["locust"]["entrypoint"]
 
 
-def nofile(count: str, hard: int) -> str:
-    """Return the soft limit on open files with which Orion is started, where the engine allows `hard`."""
+def started(count: str, hard: int) -> str:
+    """Return Orion's soft limit on open files, where the engine allows `hard`, and the options that it is given."""
     script = services()["orion"]["entrypoint"][2].replace("exec /usr/bin/contextBroker", "ulimit -Sn; echo")
     done = subprocess.run(
         ["sh", "-c", f'ulimit -n {hard}; exec sh -c "$0" "$1" -fg', script, count],
@@ -114,8 +114,8 @@ def nofile(count: str, hard: int) -> str:
 
 
 def test_orions_descriptors_follow_the_subscriptions_as_far_as_the_engine_lets_them() -> None:
-    assert nofile("100", 1000) == "500 -fg"
-    assert nofile("300", 1000) == "1000 -fg"
+    assert started("100", 1000) == "500 -notificationMode threadpool:60000:300 -fg"
+    assert started("300", 1000) == "1000 -notificationMode threadpool:60000:500 -fg"
 
 
 def words(service: Service) -> list[str]:
@@ -145,8 +145,9 @@ def test_parts_fit_together(processes: Processes, mongo: str, tmp_path: Path) ->
     assert token_file.stat().st_mode & 0o777 == 0o600
     locust = start("locust", "--headless", "--preflight-only")
     assert locust.wait() == 0, locust.output
-    states = dict(re.findall(r"preflight: (\w+) +(.+?) {2,}", locust.output))
-    assert states.keys() == {"ok"}, locust.output
+    states = re.findall(r"preflight: (\w+) +(.+?) {2,}", locust.output)
+    elsewhere = ("warning", "broker's database")  # for here the broker and its database have different addresses
+    assert {state for state in states if state != elsewhere and state[0] != "ok"} == set(), locust.output
     assert re.search(r"inspector +process \d+ \(contextBroker\)", locust.output)
 
 
@@ -159,7 +160,8 @@ def test_web_ui_starts(processes: Processes, tmp_path: Path) -> None:
     session = requests.Session()
     session.mount("http://", HTTPAdapter(max_retries=Retry(connect=20, backoff_factor=0.1)))
     page = session.get(f"http://127.0.0.1:{port}/", timeout=10)
-    assert f"http://127.0.0.2:{host.ports['listener']}/notify" in page.text
+    assert page.status_code == 200
+    assert f"http://127.0.0.2:{port}" in page.text  # the broker's, as Locust shows it
 
 
 ON_LOOPBACK = """
@@ -185,10 +187,9 @@ services:  # all share one network namespace, which has nothing but a loopback i
 def test_all_of_it_on_an_engine(engine: Engine, compose: Path, tmp_path: Path) -> None:
     loopback = tmp_path / "loopback.yml"
     loopback.write_text(ON_LOOPBACK, encoding="utf-8")
-    env = {"SUBSCRIPTIONS": "200", "ORION_IMAGE": "orion"}
-    up, headless, results = re.findall(
-        r"^# +docker compose -f \S+ (.*)", FILE.read_text(encoding="utf-8"), re.MULTILINE
-    )
+    env = {"SUBSCRIPTIONS": "1000", "ORION_IMAGE": "orion"}
+    commands = FILE.read_text(encoding="utf-8").replace("\\\n#", "")
+    up, headless, results = re.findall(r"^# +docker compose -f \S+ (.*)", commands, re.MULTILINE)
 
     def run(words: str, timeout: float = 200) -> subprocess.CompletedProcess[str]:
         script = f"cd {tmp_path} && {compose} -f {FILE} -f {loopback} {words}"
@@ -197,7 +198,8 @@ def test_all_of_it_on_an_engine(engine: Engine, compose: Path, tmp_path: Path) -
     try:
         done = run(f"{headless} --baseline 2 --duration 12s")
         assert done.returncode == 0, done.stdout
-        assert "held: 200 of 200 at one time" in done.stdout
+        assert re.search("held: (99.|1000) of 1000 at one time", done.stdout)
+        assert "healthy subscribers: 10 of 10 notified each second" in done.stdout
         assert len(re.findall("Successfully built", done.stdout)) == 1
         failed = run(f"{headless} --baseline 2 --duration 12s --version-slo 0.1")
         assert failed.returncode == 1, failed.stdout

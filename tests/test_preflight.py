@@ -30,7 +30,7 @@ def test_all_holds(stack: Stack) -> None:
     assert code == 0
     assert {what: state for what, (state, _) in lines.items()} == dict.fromkeys(
         (
-            *("broker", "inspector", "connections at rest", "notification mode", "-httpTimeout"),
+            *("broker", "client", "inspector", "connections at rest", "notification mode", "-httpTimeout"),
             *("-multiservice", "-statNotifQueue", "-maxConnections"),
             *("broker's open files", "broker's threads", "ephemeral ports", "database", "Locust's open files"),
             f"listener 127.0.0.1:{stack.listener_port}",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 from locust import User
@@ -20,6 +21,7 @@ from scenario.run.found import Found
 from scenario.run.results import ERROR
 from scenario.settings.options import Options
 from scenario.settings.secrets import shown
+from scenario.settings.values import open_for_writing
 
 _T = TypeVar("_T")
 
@@ -43,6 +45,7 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
 
     version = look("broker", broker_of(options).ask_version)
     process = look("process", lambda: _process(options)) if options.connection_info else None
+    problems |= dict(_unwritable(options))
     told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
     absent = tuple(kind.__name__ for kind in absent_users)
     found = Found(options, absent, version, process, told, problems)
@@ -53,6 +56,16 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
         # last, for it writes: into a service that is known to be the test's own
         found = replace(found, client=look("client", lambda: _try_client(options)))
     return shown(without_healthy(found))
+
+
+def _unwritable(options: Options) -> Iterator[tuple[str, str]]:
+    """Open the run's files; yield those options whose file cannot be, and why."""
+    for flag, path in (("--report-log", options.report_log), ("--connections-report", options.connections_report)):
+        try:
+            if path:
+                open_for_writing(Path(path))
+        except OSError as error:
+            yield flag, f"{path}: {error.strerror}"
 
 
 def _try_client(options: Options) -> float:

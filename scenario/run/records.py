@@ -15,18 +15,12 @@ Row, Step, Verdict                  what comes of them (scenario.run.results)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 from scenario.peers.broker import update_number
 from scenario.run.found import Found
 from scenario.run.results import Step, Verdict
-from scenario.run.samples import (
-    ClientSample,
-    ConnectionSample,
-    HealthySample,
-    ListenerSample,
-    QueueSample,
-    VersionSample,
-)
+from scenario.run.samples import Sample
 from scenario.run.schedule import Schedule
 
 
@@ -164,7 +158,10 @@ KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Found, Began, Refused, Phase, Said, HoldBegan, Reset, Schedule, Seeded, Update, IdleClients),
-        *(VersionSample, QueueSample, ConnectionSample, ListenerSample, ClientSample, HealthySample),
+        *get_args(Sample),
         *(Ended, Unforeseen, Trouble, Interrupted, HoldEnded, RunEnded, Evidence, Step, Verdict),
     )
 }
+_OF_USERS = {Seeded, Update, IdleClients, *get_args(Sample), Unforeseen}
+# What a worker may send, which is whoever reaches the master's port: nothing that opens a file or ends a run
+KINDS_OF_WORKERS = {name: kind for name, kind in KINDS.items() if kind in _OF_USERS}

@@ -26,6 +26,7 @@ IN_FORM = frozenset(
         *("no_reset", "no_connection_info", "no_queue_size", "no_client"),
     )
 )
+_LOCUSTS_FILES = {"csv_prefix", "html_file", "json_file", "logfile"}  # it would end with 1 if one cannot be written
 _LOCUSTS_FIELDS = frozenset(("user_count", "spawn_rate", "run_time", "profile", "host"))
 
 
@@ -89,7 +90,7 @@ _ARGUMENTS = (
         "--web-origin",
         "",
         values.origins,
-        "where a browser finds the web UI behind a proxy: https://load.example.com; several with commas",
+        "where else browsers find the web UI, behind a proxy say: https://load.example.com; several with commas",
     ),
 )
 _FLAGS = (
@@ -113,6 +114,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     for action in parser._actions:  # Locust's own
         if action.dest == "host":
             action.type = values.host
+        elif action.dest in _LOCUSTS_FILES:
+            action.type = values.written_by_locust
         elif action.dest == "web_login":
             action.__class__ = _WebLogin
     group = parser.add_argument_group("connections stress test")
