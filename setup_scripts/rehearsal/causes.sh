@@ -94,7 +94,7 @@ produce() { # CAUSE: set what differs
             broker_options='-notifFlowControl 1:100:3000 --flow-control-always'
             ;;
         service-pool) mode=$mode,stablished_connections:60000:$((subscriptions / 3)) force=--force ;;
-        starved) mode=threadpool:60000:$subscriptions ;;
+        starved) mode=threadpool:60000:$subscriptions locust_options='--healthy-slo 1000' ;;
         *) die 2 "--cause takes one of these, not '$1':
 $(list_causes)" ;;
     esac
