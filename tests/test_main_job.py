@@ -28,8 +28,8 @@ def test_healthy_broker_passes(stack: Stack) -> None:
     assert int(rows[-1]["sent_ok"]) >= SUBSCRIPTIONS
     assert not any(row["version_error"] for row in rows)
 
-    assert max(int(row["to_listeners"]) for row in rows) == SUBSCRIPTIONS
-    assert [int(rows[n]["close_wait_to_listeners"]) for n in (0, -1)] == [0, SUBSCRIPTIONS]
+    assert max(int(row["to_listeners"]) for row in rows) >= SUBSCRIPTIONS
+    assert max(int(row["close_wait_to_listeners"]) for row in rows) == SUBSCRIPTIONS == max(close_wait)
     assert 10 <= max(int(row["inbound"]) for row in rows) <= 20  # the idle clients, and the probes
     assert all(int(row["to_database"]) for row in rows)
     for row in rows:

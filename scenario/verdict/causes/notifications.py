@@ -39,7 +39,7 @@ NOTIFICATIONS = (
         "queue",
         "the notification queue overflowed",
         (lambda s: s.rejected,),
-        lambda s: f"{s.rejected} of {s.expected} notifications rejected, {s.entered} queued",
+        lambda s: f"{s.rejected} notifications rejected, {s.entered} queued, for {s.expected} subscriptions",
         lambda s: _start_with(s, s.expected),
         (_own_pool,),
     ),
