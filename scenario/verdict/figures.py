@@ -184,8 +184,9 @@ class Figures:
         if not self.queue or len(self.listener) < 3:
             return 0
         answered = grown(self.listener[:-2], "received")
-        healthy = sum(row.healthy.arrived or 0 for row in self.hold.rows if row.healthy)
-        return max(0, answered - max(0, grown(self.queue, "sent_ok") - healthy) - self.sent_error)
+        healthy = sum(row.healthy.arrived or 0 for row in self.hold.rows[:-1] if row.healthy)
+        taken = max(0, grown(self.queue, "sent_ok") - healthy) + self.sent_error
+        return max(0, answered - taken - self.hold.options.healthy)  # those of a second may be in neither count yet
 
     @property
     def unanswered(self) -> int:
