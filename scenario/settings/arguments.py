@@ -116,7 +116,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         action.include_in_web_ui = action.dest in IN_FORM  # what Locust does for arguments without a group
 
     for argument in _ARGUMENTS:
-        kind: dict[str, Any] = {"action": _Join} if argument.flag == "--notify-url" else {}
+        kind: dict[str, Any] = {"action": Join} if argument.flag == "--notify-url" else {}
         metavar = {int: "N", float: "MS"}.get(type(argument.default), "TEXT")
         add(
             argument.flag,
@@ -174,11 +174,12 @@ class _WebLogin(_StoreTrueAction):
         super().__call__(parser, namespace, *rest)
 
 
-class _Join(Action):
+class Join(Action):
     """`--notify-url A --notify-url B,C` -> "A,B,C": one text, which the web form can show and msgpack carry."""
 
     def __call__(
         self, parser: ArgumentParser, namespace: Namespace, text: Any, option_string: str | None = None
     ) -> None:
+        """Add a text to those before it; the first takes the default's place."""
         before = getattr(namespace, self.dest)
         setattr(namespace, self.dest, text if before == self.default else f"{before},{text}")

@@ -52,6 +52,7 @@ class Options:
     keep: bool = False
     drop_foreign: str = ""
     client: bool = False  # in runs that were recorded before there was one
+    limit: str = ""  # limits of one's own, separated by commas
 
     @property
     def broker_address(self) -> tuple[str, int]:
