@@ -9,6 +9,7 @@
       Lost               the run can no longer judge                INCONCLUSIVE
         ListenerError    a listener did not answer, or not rightly
         DatabaseError    the database did not do what it was asked
+        OutputError      a file of the run could not be written
         InspectionError  nobody counts the broker's connections     in a row: not measured, and why
 
 Each text is one sentence. Whatever else is raised is unforeseen: INCONCLUSIVE, with its name in the verdict and its
@@ -52,6 +53,10 @@ class ListenerError(Lost):
 
 class DatabaseError(Lost):
     """The database did not do what it was asked."""
+
+
+class OutputError(Lost):
+    """A file of the run could not be written."""
 
 
 class InspectionError(Lost):

@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from scenario.errors import UnusableError
+from scenario.errors import OutputError, UnusableError
+from scenario.outputs.files import write
 from scenario.outputs.history import History
 from scenario.outputs.log import lines
 from scenario.outputs.recording import FORMAT
@@ -80,8 +81,8 @@ def main() -> int:
     try:
         verdict, history = replay(options.file)
         if options.connections_report:
-            Path(options.connections_report).write_text(render(history), encoding="utf-8")
-    except (UnusableError, OSError) as error:
+            write(options.connections_report, render(history))
+    except (UnusableError, OutputError) as error:
         print(error, file=sys.stderr)
         return 2
     print("\n".join(lines(verdict)))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import sys
 import time
+from types import TracebackType
 from typing import Any
 
+from locust import log
 from locust.env import Environment
 from locust.runners import STATE_INIT, WorkerRunner
 from locust.web import WebUI
@@ -25,7 +29,7 @@ from scenario.recording.first_nok import FirstNok
 from scenario.recording.recorder import Recorder
 from scenario.run import events
 from scenario.run.link import Link
-from scenario.run.records import Interrupted, Phase, RunEnded
+from scenario.run.records import Interrupted, Phase, RunEnded, Trouble
 from scenario.run.results import Verdict
 from scenario.settings.secrets import taken_from
 from scenario.users.run_user import RunUser
@@ -55,6 +59,7 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
     Shape.link, Shape.recorder, Shape.secrets = link, Recorder(), taken_from(parsed)
     Shape.cleanup = Cleanup(link, Shape.recorder)
     _join(environment, link, Shape.recorder, Shape.cleanup)
+    _end_without_1(environment, link)
     FirstNok(link)
     log = ReportLog(environment, console=parsed.headless)
     history = History()
@@ -82,12 +87,38 @@ def _join(environment: Environment, link: Link, recorder: Recorder, cleanup: Cle
             cleanup.run()
             link.publish(RunEnded())
 
+    def look_at_locust(**_: Any) -> None:
+        if log.unhandled_greenlet_exception:
+            link.publish(Trouble("Locust: something of its own failed, a file of --csv perhaps; its log tells"))
+
     events.on(Phase, begin)
     events.on(Verdict, conclude)
     assert environment.parsed_options is not None
     if not environment.parsed_options.headless:  # else a master's workers still run at this event
         environment.events.test_stop.add_listener(interrupt)
     environment.events.quitting.add_listener(interrupt)
+    environment.events.quitting.add_listener(look_at_locust)
+
+
+def _end_without_1(environment: Environment, link: Link) -> None:
+    """Let no error at Locust's own end become exit code 1, which says that the broker failed."""
+    told: list[int] = []
+
+    def end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not isinstance(error, OSError):
+            sys.__excepthook__(kind, error, trace)
+        text = f"Locust: it could not write what it was asked for: {error}"
+        if told:
+            print(text, file=sys.stderr)
+        else:
+            link.publish(Trouble(text))
+            environment.events.quit.fire(exit_code=environment.process_exit_code)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(environment.process_exit_code or EXIT_CODES[INCONCLUSIVE])
+
+    environment.events.quit.add_listener(lambda exit_code, **_: told.append(exit_code))
+    sys.excepthook = end
 
 
 def _end_on_signals(environment: Environment) -> None:

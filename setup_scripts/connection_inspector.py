@@ -25,6 +25,7 @@ import sys
 import threading
 import time
 import zlib
+from array import array
 from collections import Counter, OrderedDict
 from contextlib import suppress
 from functools import lru_cache
@@ -53,6 +54,7 @@ PASSWORD = re.compile("-+[^=]*(pwd|pass|secret|token)[^=]*", re.IGNORECASE)
 PASSWORD_GIVEN = re.compile("^(-+[^=]*(?:pwd|pass|secret|token)[^=]*=).*", re.IGNORECASE | re.DOTALL)
 MAX_LISTENERS, MAX_TEXT, MAX_REQUEST = 64, 300, 24_000  # host:port, characters of each, bytes of all
 UNKNOWN, OF_OTHERS, NOT_LISTED, INBOUND = range(-1, 3)  # groups of sockets; beyond, each remote address has its own
+NETWORK_ORDER = array("H", map(socket.htons, range(1 << 16)))  # of each port
 MOST_REMOTES = 8  # addresses that connections lead to, beside the listeners'
 MAX_FDS, AROUND = 60, 8  # lines of the descriptor table: from the first one on, and around the first free number
 LOW_FDS = 1024  # FD_SETSIZE, select(2)
@@ -98,41 +100,40 @@ class Sockets:
     """Some hundred sockets as the kernel gave them, `step` bytes each, read by column; ports in network order."""
 
     def __init__(self, messages: bytes, step: int) -> None:
-        octets = memoryview(messages)
-        words, halves = octets.cast("I"), octets.cast("H")
-        self.families, self.states = octets[16::step], bytes(octets[17::step])
-        self.local_ports, self.remote_ports = halves[10 :: step // 2], halves[11 :: step // 2]
-        self.remote_words = [words[n :: step // 4] for n in range(10, 14)]
-        self.queues, self.backlogs = words[18 :: step // 4], words[19 :: step // 4]  # of those that listen
-        self.inodes = words[21 :: step // 4]
         self.messages, self.step = messages, step
+        self.states = messages[17::step]
+        self.local_ports = memoryview(messages).cast("H")[10 :: step // 2]
+        self.inodes = self.words(21)
+
+    def words(self, number: int) -> memoryview:
+        """Return the column of 32 bits at a place."""
+        return memoryview(self.messages).cast("I")[number :: self.step // 4]
 
     def listening(self, port: int) -> Iterator[Listening]:
         """Yield the sockets that listen on a port."""
         place = self.states.find(LISTEN)
         while place >= 0:
             if self.local_ports[place] == socket.htons(port):
-                words = struct.unpack_from("=4I", self.messages, place * self.step + 24)
-                ip, _ = _address(self.families[place], 0, *words)
-                yield Listening(ip, self.queues[place], self.backlogs[place], self.inodes[place])
+                start = place * self.step
+                ip, _ = _address(self.messages[start + 16], 0, *struct.unpack_from("=4I", self.messages, start + 24))
+                yield Listening(ip, self.words(18)[place], self.words(19)[place], self.inodes[place])
             place = self.states.find(LISTEN, place + 1)
 
     def remotes(self) -> Iterator[tuple[int, ...]]:
         """Yield family, remote port and remote address in four words."""
-        return zip(self.families, self.remote_ports, *self.remote_words)
+        ports = memoryview(self.messages).cast("H")[11 :: self.step // 2]
+        return zip(self.messages[16 :: self.step], ports, *map(self.words, range(10, 14)))
 
 
-def kernel_sockets() -> list[Sockets]:
-    """Return the TCP sockets of this network namespace; OSError without sock_diag."""
-    body = struct.pack("=B51xII", socket.AF_INET, HELD_STATES, 0)
-    found, more = [], True
+def kernel_sockets() -> Iterator[Sockets]:
+    """Yield the TCP sockets of this network namespace; OSError without sock_diag."""
+    body, more = struct.pack("=B51xII", socket.AF_INET, HELD_STATES, 0), True
     with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_SOCK_DIAG) as kernel:
         kernel.settimeout(1)
         kernel.send(struct.pack("=IHHII", 16 + len(body), TCPDIAG_GETSOCK, NLM_F_REQUEST_DUMP, 0, 0) + body)
         while more:
             messages, step, more = _of_one_length(kernel.recv(1 << 16))
-            found.append(Sockets(messages, step))
-    return found
+            yield Sockets(messages, step)
 
 
 def _of_one_length(answer: bytes) -> tuple[bytes, int, bool]:
@@ -330,8 +331,14 @@ def _network_counters(pid: int) -> dict[str, int | None]:
 # --- The broker's process, and those that it started ---
 
 
-if TYPE_CHECKING:
-    Grouped = tuple[list[Sockets], list[list[int]], Counter[tuple[int, int]]]
+class Seen(NamedTuple):
+    """What there is to see of the kernel's sockets."""
+
+    counted: Counter[tuple[int, int]]  # own ones by group and state
+    ports: set[int]  # local ones that lead to the listeners, and all; in network order
+    taken: set[int]
+    at_port: list[Listening]
+    sockets: list[Sockets]
 
 
 class Broker:
@@ -363,7 +370,7 @@ class Broker:
         self.by_kernel = False
         if self.beside:
             with suppress(OSError):
-                self.by_kernel = bool(kernel_sockets())
+                self.by_kernel = bool(list(kernel_sockets()))
         self.groups: dict[int, int] = {}  # by inode
         self.remotes: dict[int, Address] = {}  # by group
         self.elsewhere: dict[str, str] = {}  # descriptors that lead to none of the listed sockets, and where to
@@ -396,9 +403,7 @@ class Broker:
             **self.cgroup.throttled(),
             "host_idle_seconds": _idle_seconds(),
             "threads": threads,
-            "threads_limits": _tightest_first(
-                [*self._threads_of_user(threads), *self.cgroup.threads(), *_threads_of_host()]
-            ),
+            "threads_limits": self.threads_limits(threads),
             "threads_refused": self.cgroup.threads_refused(),
             "rss": sum(stat.rss for stat in stats),
             "memory_limits": _tightest_first([*self.cgroup.memory(), *_memory_of_host()]),
@@ -436,6 +441,10 @@ class Broker:
             self.full = self.full or sum(each)
         return {"fds": sum(each), "nofile": self.full or soft}
 
+    def threads_limits(self, own: int) -> list[dict[str, Any]]:
+        """Return every limit on its threads, of which it has `own`, that with the fewest left first."""
+        return _tightest_first([*self._threads_of_user(own), *self.cgroup.threads(), *_threads_of_host()])
+
     def _threads_of_user(self, own: int) -> Iterator[Limit]:
         """Yield `ulimit -u`, where it holds: getrlimit(2)."""
         most = _limits(self.process.pid, "processes")[0]
@@ -470,20 +479,16 @@ class Broker:
             "states": Counter(c.status for c in listed),
             "inbound": Counter(c.status for c in listed if c.raddr[1] and c.laddr[1] == self.port),
             **_by_remote(away, listeners),
-            "listener_ports": _extent({c.laddr[1] for c in to_listeners}, {c.laddr[1] for c in listed}),
+            "listener_ports": _extent(
+                {socket.htons(c.laddr[1]) for c in to_listeners}, {socket.htons(c.laddr[1]) for c in listed}
+            ),
             **self._at_port(
                 [Listening(c.laddr[0], c.queue, None, c.inode) for c in at_port.values()], own.__contains__
             ),
         }
 
     def _by_kernel(self, listeners: frozenset[Address]) -> dict[str, Any]:
-        sockets, groups, counted = self._sockets()
-        to_listeners = {group for group, remote in self.remotes.items() if remote in listeners}.__contains__
-        ports: set[int] = set()
-        taken: set[int] = set()
-        for some, group_of in zip(sockets, groups):
-            ports.update(compress(some.local_ports, map(to_listeners, group_of)))
-            taken.update(some.local_ports)
+        counted, ports, taken, at_port, _ = self._sockets(listeners)
         states, inbound, remotes = Counter(), Counter(), Counter()  # type: Counter[str], Counter[str], Counter[Remote]
         for (group, number), n in counted.items():
             state = STATES[number]
@@ -496,8 +501,8 @@ class Broker:
             "states": states,
             "inbound": inbound,
             **_by_remote(remotes, listeners),
-            "listener_ports": _extent(set(map(socket.ntohs, ports)), map(socket.ntohs, taken)),
-            **self._at_port([one for some in sockets for one in some.listening(self.port)], self.groups.get),
+            "listener_ports": _extent(ports, taken),
+            **self._at_port(at_port, self.groups.get),
         }
 
     def _at_port(self, listening: list[Listening], is_own: Callable[[int], object]) -> dict[str, Any]:
@@ -518,28 +523,34 @@ class Broker:
             "also_listening": self.stranger_pids,
         }
 
-    def _sockets(self) -> Grouped:
-        """Return the kernel's sockets, the group of each, and how many of each own group are in which state."""
-        found = sockets, _, counted = self._grouped(kernel_sockets())
-        unknown = sum(n for (group, _), n in counted.items() if group == UNKNOWN)
-        all_found = sum(map(_fds, self.folders)) == sum(counted.values()) - unknown + len(self.elsewhere)
+    def _sockets(self, listeners: frozenset[Address]) -> Seen:
+        """Return what there is to see of the kernel's sockets."""
+        seen = self._look(kernel_sockets(), listeners)
+        unknown = sum(n for (group, _), n in seen.counted.items() if group == UNKNOWN)
+        all_found = sum(map(_fds, self.folders)) == sum(seen.counted.values()) - unknown + len(self.elsewhere)
+        sockets = seen.sockets
         if not all_found or self.samples % self.READ_AGAIN == 0 or (unknown and not self._still_elsewhere()):
-            sockets = kernel_sockets()
+            sockets = list(kernel_sockets())
             self._read_links(sockets)
         elif unknown:  # no descriptor is left that could lead to them
             for some in sockets:
                 self.groups.update({inode: OF_OTHERS for inode in some.inodes if inode not in self.groups})
         else:
-            return found
-        return self._grouped(sockets)
+            return seen
+        return self._look(sockets, listeners)
 
-    def _grouped(self, sockets: list[Sockets]) -> Grouped:
-        groups, counted = [], Counter()  # type: list[list[int]], Counter[tuple[int, int]]
+    def _look(self, sockets: Iterable[Sockets], listeners: frozenset[Address]) -> Seen:
+        """Look at some hundred at a time, all at once: later they are no longer in the processor's cache."""
+        seen = Seen(Counter(), set(), set(), [], [])
+        to_listeners = {group for group, remote in self.remotes.items() if remote in listeners}.__contains__
         for some in sockets:
             group_of = list(map(self.groups.get, some.inodes, repeat(UNKNOWN)))
-            counted.update(compress(zip(group_of, some.states), group_of))
-            groups.append(group_of)
-        return sockets, groups, counted
+            seen.counted.update(compress(zip(group_of, some.states), group_of))
+            seen.ports.update(compress(some.local_ports, map(to_listeners, group_of)))
+            seen.taken.update(some.local_ports)
+            seen.at_port.extend(some.listening(self.port))
+            seen.sockets.append(some)
+        return seen
 
     def _still_elsewhere(self) -> bool:
         try:
@@ -638,10 +649,15 @@ def _fds(folder: str) -> int:
     return os.stat(folder).st_size or len(os.listdir(folder))  # a size since Linux 6.2, proc_pid_fd(5)
 
 
-def _extent(ports: set[int], taken: Iterable[int]) -> dict[str, int]:
-    """Return how many ports there are, how many from the lowest to the highest, and how many of those are `taken`."""
-    low, high = min(ports, default=1), max(ports, default=0)
-    return {"count": len(ports), "span": high - low + 1, "taken": sum(low <= port <= high for port in taken)}
+def _extent(ports: set[int], taken: set[int]) -> dict[str, int]:
+    """Return how many ports there are, how many from the lowest to the highest, and how many of those are `taken`.
+
+    In network order, both: there may be tens of thousands.
+    """
+    numbers = array("H", map(NETWORK_ORDER.__getitem__, ports))
+    low, high = min(numbers, default=1), max(numbers, default=0)
+    span = NETWORK_ORDER[low : high + 1]
+    return {"count": len(ports), "span": len(span), "taken": sum(map(taken.__contains__, span))}
 
 
 def _address(family: int, port: int, *words: int) -> Address:
@@ -663,8 +679,12 @@ def _ephemeral_ports() -> list[int] | None:
     return [int(word) for word in text.split()]
 
 
-def descriptor_table(process: psutil.Process) -> str:
+def descriptor_table(broker: Broker) -> str:
     """Return the process's descriptors in the manner of lsof -p: how many of which kind, and some dozens of lines."""
+    process = broker.process
+    broker.cgroup.find()
+    threads = process.num_threads()
+    limits = [f"{one['used']} of {one['limit']} ({one['where']})" for one in broker.threads_limits(threads)]
     sockets = {c.fd: c for c in connections(process)}
     names, kinds = {}, Counter()  # type: dict[int, str], Counter[str]
     for number in sorted(map(int, os.listdir(f"/proc/{process.pid}/fd"))):
@@ -679,12 +699,12 @@ def descriptor_table(process: psutil.Process) -> str:
     for number in sorted(shown):
         lines += ["   ..."] * (number > before + 1) + [f"{number:>6}  {names.get(number, 'free')}"]
         before = number
-    nofile, nproc = _limits(process.pid, "open files"), _limits(process.pid, "processes")
+    soft, hard = ("unlimited" if limit is None else str(limit) for limit in _limits(process.pid, "open files"))
     return "\n".join(
         [
             f"{process.name()}, process {process.pid} of {process.username()}",
-            f"descriptors: {len(names)}; threads: {process.num_threads()}; resident: {process.memory_info().rss} bytes",
-            f"limits [soft, hard], null for none: open files {json.dumps(nofile)}, processes {json.dumps(nproc)}",
+            f"descriptors: {len(names)}; threads: {threads}; resident: {process.memory_info().rss} bytes",
+            f"limit on descriptors: {soft} (hard: {hard}); on threads: {', '.join(limits)}",
             f"kinds: {', '.join(f'{number} {kind}' for kind, number in kinds.most_common(12))}",
             f"free numbers below {LOW_FDS}: {LOW_FDS - sum(number < LOW_FDS for number in names)}; the first free one: "
             f"{first_free}",
@@ -732,8 +752,7 @@ def find_broker(process_name: str, port: int) -> Broker:
     denied = None
     for process in named:
         try:
-            listed = [] if len(named) == 1 else connections(process)
-            if len(named) == 1 or any(c.fd >= 0 and c.status == "LISTEN" and c.laddr[1] == port for c in listed):
+            if len(named) == 1 or _listens(process.pid, port):
                 return Broker(process, port)
         except PermissionError as error:
             denied = error
@@ -745,6 +764,26 @@ def find_broker(process_name: str, port: int) -> Broker:
     if all(process.info["ppid"] in pids for process in named[1:]):
         return Broker(named[0], port)
     raise InspectionFailed(f"{len(named)} processes are named {process_name}, none that I may see listens on {port}")
+
+
+def _listens(pid: int, port: int) -> bool:
+    """Tell whether a process listens on a port; nothing else is read, for it may have thousands of sockets."""
+    links = set()
+    for table in (Path(f"/proc/{pid}/net/tcp"), Path(f"/proc/{pid}/net/tcp6")):
+        with suppress(FileNotFoundError), table.open(encoding="ascii") as lines:
+            next(lines)
+            words = (line.split() for line in lines)
+            listening = takewhile(lambda each: int(each[3], 16) == LISTEN, words)  # the kernel lists those first
+            links |= {f"socket:[{each[9]}]" for each in listening if int(each[1].rpartition(":")[2], 16) == port}
+    with os.scandir(f"/proc/{pid}/fd") as descriptors:  # refused, where it may not be looked into
+        return bool(links) and any(_link(fd.path) in links for fd in descriptors)
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except FileNotFoundError:  # closed meanwhile
+        return ""
 
 
 @lru_cache(maxsize=8)
@@ -795,7 +834,7 @@ def inspect(
     try:
         _check(port, listeners, evidence)
         if evidence:
-            return json.dumps({"evidence": descriptor_table(find_broker(process_name, port).process)})
+            return json.dumps({"evidence": descriptor_table(find_broker(process_name, port))})
         addresses = resolve(listeners)
         with _lock:
             return json.dumps(_sample(process_name, port, addresses))
@@ -998,8 +1037,11 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))
     family = socket.AF_INET6 if ":" in options.address else socket.AF_INET
+    both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()  # :: is every address of either kind
     try:
-        listener = socket.create_server((options.address, options.port), family=family, backlog=BACKLOG)
+        listener = socket.create_server(
+            (options.address, options.port), family=family, backlog=BACKLOG, dualstack_ipv6=both
+        )
     except OSError as error:
         sys.exit(f"cannot listen on {options.host}:{options.port}: {os.strerror(error.errno or 0)}")
     print(f"connection inspector listening on {options.host}:{listener.getsockname()[1]}", flush=True)

@@ -53,7 +53,7 @@ def main() -> None:
         gevent.signal_handler(number, os._exit, 0)
     broker = Broker(options, senders)
     server = Server(options, broker)
-    broker.entities.at_first_update = partial(faults.begin, options, server)
+    broker.entities.at_trigger = partial(faults.begin, options, server)
     try:
         broker.open()
         server.start()

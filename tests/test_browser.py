@@ -6,13 +6,16 @@ import os
 import re
 import signal
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
 
 import pytest
 from selenium.webdriver.common.by import By
 
 from tests.support.browser import Page, texts
 from tests.support.stack import Stack
-from tests.support.web import EVIL, ROWS, start_web
+from tests.support.web import EVIL, LOGIN, ROWS, data, start_web
 
 pytestmark = pytest.mark.alone("a browser takes a core for seconds, and has 300 ms to draw an hour")
 
@@ -21,6 +24,7 @@ def test_from_the_form_to_the_verdict(page: Page, stack: Stack) -> None:
     url, _ = start_web(stack.start(delay="6s"), "--duration", "40s")
     page.driver.get(url)
     page.open_form()
+    page.wait(lambda: page.find("[name=host]").get_attribute("readonly"))
     page.fill("subscriptions", "many")
     assert page.refusal() == "--subscriptions: takes a whole number, not 'many'"
     page.fill("subscriptions", 1_000_000)
@@ -94,3 +98,61 @@ def test_chart_of_an_hour(page: Page, fed: Callable[..., str]) -> None:
         for _ in range(5)
     ]
     assert min(took) <= 300, took
+
+
+def test_logged_in(page: Page, stack: Stack) -> None:
+    url, _ = start_web(stack.start(), "--duration", "8s", "--web-login", env=LOGIN)
+    page.driver.get(f"{url}/?tab=connections")
+    page.wait(lambda: page.find("[name=password]"))
+    assert "/login" in page.driver.current_url
+    for password in ("wrong", LOGIN["LOCUST_WEB_PASSWORD"]):
+        page.fill("username", LOGIN["LOCUST_WEB_USERNAME"])
+        page.fill("password", password)
+        page.press("Login")
+        if password == "wrong":
+            page.wait(lambda: "Wrong user name or password" in page.find(".MuiAlert-colorError").text)
+    page.open_form()
+    page.press("Start")
+    page.press("Connections")
+    page.wait(lambda: page.state == "RUNNING" and page.points("established") > 3)
+    page.wait(lambda: page.state == "PASS", 30)
+
+
+def test_another_website(page: Page, stack: Stack) -> None:
+    """What a page on another port makes the browser send is refused, and what it would read is not to be had."""
+    stack.broker_port = stack.inspector_port = stack.listener_port = "9"
+    url, locust = start_web(stack)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Evil) as evil:
+        Thread(target=evil.serve_forever, daemon=True).start()
+        page.driver.get(f"http://127.0.0.1:{evil.server_port}")
+        for script, path in ((READ, "connections/data"), (SEND, "swarm")):
+            assert page.driver.execute_async_script(script, f"{url}/{path}") == "TypeError: Failed to fetch"
+        page.driver.execute_script(SUBMIT, f"{url}/swarm")
+        page.wait(lambda: "is not this page's" in page.find("body").text)
+        evil.shutdown()
+    page.driver.get_log("browser")  # type: ignore[no-untyped-call]  # of what was refused
+    assert data(url)["state"] == "READY"
+    assert "phase" not in locust.output
+
+
+READ = "const done = arguments[1]; fetch(arguments[0]).then((answer) => answer.text()).then(done, (e) => done(`${e}`));"
+SEND = """
+const done = arguments[1], body = new URLSearchParams({subscriptions: 7});
+fetch(arguments[0], {method: "POST", mode: "no-cors", body}).then((answer) => done(answer.type), (e) => done(`${e}`));
+"""
+SUBMIT = """
+document.body.innerHTML = "<form method=post><input name=subscriptions value=7></form>";
+document.forms[0].action = arguments[0];
+document.forms[0].submit();
+"""
+
+
+class _Evil(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><link rel=icon href='data:,'><title>Kittens</title><body>")
+
+    def log_message(self, *_: Any) -> None:
+        return

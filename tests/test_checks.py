@@ -51,7 +51,7 @@ def line(seen: Found, what: str) -> Check:
 
 
 def test_all_holds() -> None:
-    table = checks(found(NOTHING))
+    table = checks(found(NOTHING, process=mode("threadpool:60000:101")))
     assert {check.what: check.state for check in table} == dict.fromkeys(
         (
             *("broker", "inspector", "connections at rest", "notification mode", "-httpTimeout", "-multiservice"),
@@ -65,6 +65,7 @@ def test_all_holds() -> None:
                 "database",
             ),
             "Locust's open files",
+            "healthy subscribers",
         ),
         OK,
     )
@@ -127,6 +128,14 @@ CLIENTS_AND_CYCLES: list[Line] = [
     ("cycles", {"cycles": 4}, {"process": mode("threadpool:60000:200")}, OK, ""),
 ]
 UNIT, CONTAINER = "/sys/fs/cgroup/a.slice/orion.service/pids.max", "/sys/fs/cgroup/docker/4711/pids.max"
+HEALTHY: list[Line] = [
+    ("healthy subscribers", NOTHING, {"process": mode("threadpool:60000:101")}, OK, "101 workers for 100 slow"),
+    ("healthy subscribers", NOTHING, {}, WARNING, "threadpool:60000:300"),
+    ("healthy subscribers", NOTHING, {"process": None, "problems": {"process": "x", "healthy": "no"}}, WARNING, "no"),
+    ("client", NOTHING, {"client": 12.0}, OK, "an entity is stored, found and removed in 12 ms"),
+    ("client", NOTHING, {"problems": {"client": "HTTP 500 null DB connection"}}, ERROR, "then the broker anew"),
+    ("client", NOTHING, {"problems": {"client": "update: HTTP 500"}}, ERROR, "--no-client does without"),
+]
 LIMITS: list[Line] = [
     ("broker's open files", NOTHING, {"process": process(nofile=500)}, OK, "500: 100 notifications x 3 + 200"),
     ("broker's open files", NOTHING, {"process": process(nofile=499)}, ERROR, "after ulimit -n 500"),
@@ -205,7 +214,7 @@ PARTS: list[Line] = [
     ("broker's database", NOTHING, {"process": process(f"{COMMAND_LINE} -dbhost a:1")}, WARNING, "-dbhost a:1"),
     ("user classes", NOTHING, {"absent_users": ("VersionProbe",)}, ERROR, "start locust without class names"),
 ]
-TABLE = [*NOTIFICATION_MODE, *HTTP_TIMEOUT, *FLAGS, *CLIENTS_AND_CYCLES, *LIMITS, *PORTS, *LISTENERS, *PARTS]
+TABLE = [*NOTIFICATION_MODE, *HTTP_TIMEOUT, *FLAGS, *CLIENTS_AND_CYCLES, *HEALTHY, *LIMITS, *PORTS, *LISTENERS, *PARTS]
 
 
 @pytest.mark.parametrize(("what", "asked", "seen", "state", "words"), TABLE)
@@ -221,6 +230,9 @@ def test_check(what: str, asked: Asked, seen: dict[str, object], state: str, wor
     [
         ("user classes", {}, {}),
         ("cycles", {}, {}),
+        ("client", {}, {}),
+        ("healthy subscribers", {"healthy": 0}, {}),
+        ("healthy subscribers", {}, {"process": mode("transient")}),
         ("-reqPoolSize", {}, {}),
         ("-reqPoolSize", {}, {"process": process(f"{COMMAND_LINE} -reqPoolSize 0")}),
         ("-statNotifQueue", {"queue_size": False}, {}),

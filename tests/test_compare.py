@@ -30,7 +30,8 @@ def row(second: int, **changed: object) -> dict[str, object]:
         **{"version": "OK", "version_latency_ms": 5.0, "queue_backlog": 0},
         **{"sent_ok": 0, "sent_error": 0, "rejected": 0, "established": held + 12, "close_wait": 0, "sum": held + 12},
         **{"broker_fds": 3 * held + 18, "broker_threads": held + 10, "broker_rss_bytes": 40_000_000 + 20_000 * held},
-        **{"listener_held": held, **changed},
+        **{"listener_held": held, "update": "OK", "query": "OK", "broker_state": "S", "threads_limit_at": "ulimit -u"},
+        **changed,
     }
 
 
@@ -157,7 +158,7 @@ def test_options_that_cannot_be_used(tmp_path: Path) -> None:
     refused(compare(tmp_path, good, tmp_path), "Is a directory")
     for tolerance in ("10", "-1%", "x", "nan%", ""):
         refused(compare(tmp_path, good, good, f"--tolerance={tolerance}"), "--tolerance: takes a share with its sign")
-    refused(compare(tmp_path, good, good, "--chart", "none/c.html"), "--chart: takes a file in a folder that exists")
+    refused(compare(tmp_path, good, good, "--chart", "none/c.html"), "--chart: takes a file that can be written")
     refused(compare(tmp_path, good, good, "--chart", good), "--chart: .*good.csv is one of the runs")
 
 

@@ -145,8 +145,9 @@ def test_parts_fit_together(processes: Processes, mongo: str, tmp_path: Path) ->
     assert token_file.stat().st_mode & 0o777 == 0o600
     locust = start("locust", "--headless", "--preflight-only")
     assert locust.wait() == 0, locust.output
-    states = dict(re.findall(r"preflight: (\w+) +(.+?) {2,}", locust.output))
-    assert states.keys() == {"ok"}, locust.output
+    states = re.findall(r"preflight: (\w+) +(.+?) {2,}", locust.output)
+    elsewhere = ("warning", "broker's database")  # for here the broker and its database have different addresses
+    assert {state for state in states if state != elsewhere and state[0] != "ok"} == set(), locust.output
     assert re.search(r"inspector +process \d+ \(contextBroker\)", locust.output)
 
 
@@ -159,7 +160,8 @@ def test_web_ui_starts(processes: Processes, tmp_path: Path) -> None:
     session = requests.Session()
     session.mount("http://", HTTPAdapter(max_retries=Retry(connect=20, backoff_factor=0.1)))
     page = session.get(f"http://127.0.0.1:{port}/", timeout=10)
-    assert f"http://127.0.0.2:{host.ports['listener']}/notify" in page.text
+    assert page.status_code == 200
+    assert f"http://127.0.0.2:{port}" in page.text  # the broker's, as Locust shows it
 
 
 ON_LOOPBACK = """
@@ -186,9 +188,8 @@ def test_all_of_it_on_an_engine(engine: Engine, compose: Path, tmp_path: Path) -
     loopback = tmp_path / "loopback.yml"
     loopback.write_text(ON_LOOPBACK, encoding="utf-8")
     env = {"SUBSCRIPTIONS": "200", "ORION_IMAGE": "orion"}
-    up, headless, results = re.findall(
-        r"^# +docker compose -f \S+ (.*)", FILE.read_text(encoding="utf-8"), re.MULTILINE
-    )
+    commands = FILE.read_text(encoding="utf-8").replace("\\\n#", "")
+    up, headless, results = re.findall(r"^# +docker compose -f \S+ (.*)", commands, re.MULTILINE)
 
     def run(words: str, timeout: float = 200) -> subprocess.CompletedProcess[str]:
         script = f"cd {tmp_path} && {compose} -f {FILE} -f {loopback} {words}"

@@ -69,7 +69,10 @@ def with_progress(hold: Hold, **progress: Any) -> Hold:
 
 FEW = {"established": 32, "to_listeners": 20}
 UNTOLD = after(ALWAYS, queue=dict.fromkeys(("entered", "size", "backlog", "rejected")))
-LISTENER_SILENT = after(ALWAYS, listener={"error": "404", "held": None, "accepted": None, "abandoned": None})
+TWICE_AS_MANY = after(1, queue={"entered": 200}, listener={"notifications": 200, "notified": 200})
+LISTENER_SILENT = after(
+    ALWAYS, listener={"error": "404", "held": None, "accepted": None, "abandoned": None, "update": None}
+)
 WAITING = after(0, queue={"backlog": 80}, connections=FEW, listener={"held": 20, "accepted": 20})
 REFUSED_FOR_MEMORY = process_is(oom_kills=lambda row: int(row.since_trigger >= 5), process="1 started 1")
 OWN_POOL = "threadpool:60000:100,stablished_connections:10:20"
@@ -131,7 +134,7 @@ CASES: dict[str, list[Hold]] = {
         seen(nok(SILENT), process_is(5, listen_queue=7), process_is(cpu_seconds=per_second(0.3))),
         seen(nok(SILENT), process_is(listen_queue=0, listen_overflows=per_second(3), cpu_seconds=per_second(0.3))),
     ],
-    "stale-cache": [seen(after(0, queue={"entered": 200}))],
+    "stale-cache": [seen(TWICE_AS_MANY), seen(TWICE_AS_MANY, LISTENER_SILENT)],
     "queue": [
         seen(after(0, queue={"rejected": 70}, connections=FEW), mode="threadpool:10:100"),
         seen(after(0, queue={"rejected": 70, "backlog": 10}, connections=FEW), mode="threadpool:10:20"),
@@ -150,6 +153,7 @@ CASES: dict[str, list[Hold]] = {
         seen(after(12, queue={"sent_error": 100}, connections={"close_wait": 0})),
         seen(LISTENER_SILENT, after(5, queue={"sent_error": 100})),
     ],
+    "starved": [seen(after(1, healthy={"slowest": 9000.0}, queue={"backlog": 90}), mode="threadpool:60000:300")],
     "slow": [
         seen(after(2, version={"latency": 1500.0})),
         seen(after(2, client={"update_latency": 1500.0})),
@@ -201,4 +205,4 @@ def test_interrupted_run_need_not_have_a_cause() -> None:
 
 
 def test_subscriptions_that_were_there_before_are_no_stale_cache() -> None:
-    assert judge_hold(with_progress(seen(after(0, queue={"entered": 200})), existing=100)).outcome == "PASS"
+    assert judge_hold(with_progress(seen(TWICE_AS_MANY), existing=100)).outcome == "PASS"

@@ -20,7 +20,7 @@ PARTS = {
     "worker": ("--worker",),  # which has no port
 }
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.alone("one engine, not one in each of the workers"), pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")

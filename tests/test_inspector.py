@@ -258,7 +258,8 @@ def test_evidence_is_the_descriptor_table_and_bounded(puppet: Puppet) -> None:
     for words in (
         f"process {puppet.process.pid} of {puppet.process.username()}",
         f"descriptors: {count}; threads: 1;",
-        f"open files [{soft}, ",
+        f"limit on descriptors: {soft} (hard: ",
+        " (sysctl kernel.pid_max)",
         "299 TCP ESTABLISHED",
         f"free numbers below 1024: {1024 - low}; the first free one: 8",
         f"TCP 127.0.0.1:{own_port} (LISTEN)",

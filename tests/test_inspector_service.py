@@ -40,6 +40,16 @@ def test_only_the_right_token_opens(processes: Processes, target: Target, tmp_pa
         Inspector("127.0.0.1", port, target.port, token="open sesame").inspect()
 
 
+def test_every_address_is_either_kinds(processes: Processes, target: Target, tmp_path: Path) -> None:
+    secret = tmp_path / "token"
+    secret.write_text("open sesame\n")
+    _, port = start(processes, "--host", "::", "--token-file", secret, name=target.name)
+    for host in ("127.0.0.1", "::1"):
+        inspector = Inspector(host, port, target.port, token="open sesame")
+        assert inspector.inspect().pid == target.process.pid
+        inspector.close()
+
+
 def test_one_method_can_be_reached_and_nothing_else(processes: Processes) -> None:
     _, port = start(processes)
     connection = rpyc.connect("127.0.0.1", port, config={"sync_request_timeout": 5, "allow_pickle": True})

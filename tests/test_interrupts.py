@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from scenario.peers.answers import PATIENCE
 from tests.support.processes import Process
 from tests.support.stack import SUBSCRIPTIONS, Stack, moment, verdict
 
@@ -18,10 +19,10 @@ AT_ONCE = 8.0  # s for the end of an interrupted run: 1 to 2 on a machine at res
 both_signals = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 
 
-def interrupt(stack: Stack, run: Process, number: int, phase: str) -> list[dict[str, str]]:
+def interrupt(stack: Stack, run: Process, number: int, phase: str, within: float = AT_ONCE) -> list[dict[str, str]]:
     """Send the signal; check how the run ends; return its rows."""
     os.kill(run.pid, number)
-    rows = stack.ended(run, INTERRUPTED, AT_ONCE)
+    rows = stack.ended(run, INTERRUPTED, within)
     outcome, reasons = verdict(run)
     assert outcome == "INCONCLUSIVE"
     assert f"interrupted in phase {phase}" in reasons
@@ -67,7 +68,7 @@ def test_in_trigger(stack: Stack) -> None:
     try:
         run.wait_for("phase trigger")
         stack.wait_for_row(run, 3)
-        rows = interrupt(stack, run, signal.SIGINT, "trigger")
+        rows = interrupt(stack, run, signal.SIGINT, "trigger", AT_ONCE + PATIENCE)
     finally:
         os.kill(stack.broker.pid, signal.SIGCONT)
     assert [(row["phase"], row["version"]) for row in rows[:3]] == [("baseline", "OK")] * 2 + [("trigger", "NOK")]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import re
 import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from tests.support.containers import Host, image_says
+from tests.support.containers import DOCKERFILE, Host, image_says
+from tests.support.engine import Engine
+from tests.support.pods import PAUSE, Manifest, Pods
 from tests.support.processes import ROOT, Process, Processes
 
 FOLDER = ROOT / "setup_scripts" / "kubernetes"
+DOCS = ROOT / "docs" / "containers.md"
 SIDECAR = FOLDER / "sidecar" / "inspector.yaml"
 ORION = """
 apiVersion: apps/v1
@@ -32,8 +36,6 @@ spec:
       volumes: [{ name: theirs, emptyDir: {} }]
 """
 SHORT = ("--subscriptions", "60", "--baseline", "1", "--duration", "8s")
-
-Manifest = dict[str, Any]
 
 
 def kubectl(*words: str | Path) -> str:
@@ -113,8 +115,11 @@ def test_kubectl_patches_a_running_orion_to_the_same(tmp_path: Path) -> None:
 
 
 def test_the_token_is_a_secret(tmp_path: Path) -> None:
-    words = ("create", "secret", "generic", "inspector-token", "--from-literal=token=open sesame", "--dry-run=client")
-    secret = yaml.safe_load(kubectl(*words, "-o", "yaml"))
+    (create,) = re.findall(r"^ +kubectl (create secret .*)", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+    words = subprocess.run(
+        ["sh", "-c", f'printf "%s\\n" {create}'], capture_output=True, text=True, check=True, timeout=10
+    )
+    secret = yaml.safe_load(kubectl(*words.stdout.splitlines(), "--dry-run=client", "-o", "yaml"))
     run = only(everything(), "Job", "connections-stress-test")["spec"]["template"]["spec"]["containers"][0]
     (from_secret,) = run["env"]
     assert from_secret["name"] == "LOCUST_INSPECTOR_TOKEN"
@@ -123,6 +128,7 @@ def test_the_token_is_a_secret(tmp_path: Path) -> None:
     assert sidecar["volumes"] == [{"name": "inspector-token", "secret": {"secretName": secret["metadata"]["name"]}}]
     assert sidecar["containers"][0]["volumeMounts"][0]["mountPath"] == "/token"
     assert list(secret["data"]) == ["token"]
+    assert len(base64.b64decode(secret["data"]["token"])) == 32
     assert sidecar["containers"][0]["args"][-1] == "/token/token"
 
 
@@ -206,3 +212,41 @@ def test_the_run_waits_for_the_others(processes: Processes, tmp_path: Path) -> N
     assert waiting.wait(10) == 0
     for server in there:
         server.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_pods_on_an_engine(engine: Engine, tmp_path: Path) -> None:
+    engine.build("connections-stress-test", DOCKERFILE, ROOT)
+    orion = merged(tmp_path)["spec"]["template"]["spec"]
+    secrets = tmp_path / "secrets"
+    secrets.mkdir(mode=0o755)
+    (secrets / "token").write_text("open sesame", encoding="ascii")
+    pods = Pods(engine, secrets)
+    try:
+        listener, job = (found["spec"]["template"]["spec"] for found in everything() if "template" in found["spec"])
+        (wait,) = job["initContainers"]
+        assert engine.docker("wait", pods.start(job, {**wait, "args": ["mongo:27017"]}), timeout=150) == "0"
+        pause = pods.start({}, PAUSE)
+        broker = {**orion["containers"][1], "image": "orion", "command": ["contextBroker"]}
+        few = (
+            "-statNotifQueue",
+            "-httpTimeout",
+            "600000",
+            "-subCacheIval",
+            "1",
+            "-notificationMode",
+            "threadpool:60000:200",
+        )
+        assert [container["name"] for container in orion["containers"]] == ["inspector", "orion"]
+        pods.start(orion, broker, *few, "-dbhost", "mongo", pause=pause)
+        pods.start(orion, orion["containers"][0], pause=pause)
+        pods.start(listener, listener["containers"][0])
+        assert engine.docker("wait", pods.start(job, wait), timeout=150) == "0"
+        run = pods.start(job, job["containers"][0], "--subscriptions=200", "--baseline=2", "--duration=12s")
+        exit_code = engine.docker("wait", run, timeout=120)
+        told = engine.docker("logs", run)
+        assert exit_code == "0", "\n".join([told, *(engine.docker("logs", container) for container in pods.started)])
+        assert "held: 200 of 200 at one time" in told
+    finally:
+        pods.close()

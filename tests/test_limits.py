@@ -102,6 +102,8 @@ def refused(row: Row) -> Row:
         ("held >= 100", blind, "INCONCLUSIVE", "limit: held >= 100 notifications: not measured"),
         ("update_p99 < 4", None, "FAIL", "limit: update_p99 < 4 ms: 4 ms"),
         ("query_p99 < 4", None, "PASS", "limit: query_p99 < 4 ms: 3 ms"),
+        ("healthy_p99 < 500", None, "PASS", "limit: healthy_p99 < 500 ms: 14 ms"),
+        ("healthy_p50 < 8", None, "FAIL", "limit: healthy_p50 < 8 ms: 8 ms"),
         ("idle_answered == 10", None, "PASS", "limit: idle_answered == 10 clients: 10 clients"),
     ],
 )
@@ -129,7 +131,7 @@ def test_a_run_that_was_cut_short_may_not_have_seen_the_most() -> None:
 def test_figures_of_a_real_run() -> None:
     figures = replay(str(RECORDINGS / "healthy.jsonl"))[0].figures
     assert list(figures) == [measure.name for measure in MEASURES]
-    known = {name: value for name, value in figures.items() if not name.startswith(("update_", "query_"))}
+    known = {name: value for name, value in figures.items() if not name.startswith(("update_", "query_", "healthy_"))}
     assert None not in known.values()
     assert figures["update_p99"] is None, "there was no ordinary client then"
     assert (figures["held"], figures["held_share"], figures["close_wait"]) == (5000, 100, 5000)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from listener.arrivals import PAGE, ROWS, Arrivals
-from tests.support.listener import Listener, close_all, notification, read_answer, start
+from tests.support.listener import Listener, close_all, notification, read_all, start
 from tests.support.processes import Processes
 
 
@@ -20,10 +20,9 @@ def told(listener: Listener, position: str = "") -> Any:
 
 
 def arrive(listener: Listener, *notifications: bytes) -> None:
-    with listener.connect() as peer:
-        for data in notifications:
-            peer.sendall(data)
-            read_answer(peer)
+    for data in notifications:  # each connection is closed after its answer
+        with listener.connect(data) as peer:
+            assert b"Connection: close" in read_all(peer)
 
 
 def test_arrivals_are_told_once_with_their_latency(processes: Processes) -> None:

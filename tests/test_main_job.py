@@ -28,6 +28,18 @@ def test_healthy_broker_passes(stack: Stack) -> None:
     assert int(rows[-1]["sent_ok"]) == SUBSCRIPTIONS
     assert not any(row["version_error"] for row in rows)
 
+    assert max(int(row["to_listeners"]) for row in rows) == SUBSCRIPTIONS
+    assert [int(rows[n]["close_wait_to_listeners"]) for n in (0, -1)] == [0, SUBSCRIPTIONS]
+    assert 10 <= max(int(row["inbound"]) for row in rows) <= 20  # the idle clients, and the probes
+    assert all(int(row["to_database"]) for row in rows)
+    for row in rows:
+        assert row["broker_state"] in "RSD"
+        assert int(row["threads_used"]) < int(row["threads_limit"])
+        assert row["threads_limit_at"]
+        assert row["also_listening"] == "0"
+        assert 0 <= int(row["listen_queue"]) <= int(row["listen_backlog"])
+    assert float(rows[-1]["broker_cpu_seconds"]) > float(rows[0]["broker_cpu_seconds"])
+
     for line in (stack.folder / "report.log").read_text().splitlines():
         assert line.split(" | ", 1)[1] in run.output, "the console shows what the log has"
 

@@ -22,7 +22,7 @@ DURATION = "takes a duration such as 60m, 90s or 1h30m, or a bare number of minu
 RAMP = "takes START:STOP:STEP, connections such as 1000:10000:1000, not "
 ENCODED = "takes host, host:port or a mongodb:// URI: user and password have to be percent-encoded"
 NO_PASSWORD = "takes URLs without user and password: pages show them, and workers are sent them"
-FOLDER = "takes a file in a folder that exists, not "
+A_FILE = "takes a file, not "
 SERVICE = "takes 1 to 50 lower case letters, digits or _, not "
 PATH = "takes a path such as /test (letters, digits, _; at most 10 levels), not "
 MS = "takes milliseconds"
@@ -103,13 +103,19 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
         | {text: f"{MS}, not {text!r}" for text in ("", "fast")},
     ),
     "--max-nok": whole(0, 1_000_000),
+    "--healthy": whole(0, 1000),
+    "--healthy-slo": (
+        ["0", "0.1", "1000", "60000"],
+        {text: f"{MS} above 0 and up to 60000, not {text}" for text in ("-1", "60000.1", "nan", "inf")}
+        | {text: f"{MS}, not {text!r}" for text in ("", "fast")},
+    ),
     "--report-log": (
         ["report.log", "/tmp/report.log"],
-        {text: f"{FOLDER}{text!r}" for text in ("", "/nowhere/report.log", "/tmp")},
+        {text: f"{A_FILE}{text!r}" for text in ("", "/tmp")},
     ),
     "--connections-report": (
         ["", "report.html"],
-        {text: f"{FOLDER}{text!r}" for text in ("/nowhere/report.html", "/tmp")},
+        {text: f"{A_FILE}{text!r}" for text in ("/tmp",)},
     ),
     "--web-origin": (
         ["", "https://load.example.com", "http://a:8089,https://b/"],

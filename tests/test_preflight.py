@@ -30,7 +30,7 @@ def test_all_holds(stack: Stack) -> None:
     assert code == 0
     assert {what: state for what, (state, _) in lines.items()} == dict.fromkeys(
         (
-            *("broker", "inspector", "connections at rest", "notification mode", "-httpTimeout"),
+            *("broker", "client", "inspector", "connections at rest", "notification mode", "-httpTimeout"),
             *("-multiservice", "-statNotifQueue", "-maxConnections"),
             *("broker's open files", "broker's threads", "ephemeral ports", "database", "Locust's open files"),
             f"listener 127.0.0.1:{stack.listener_port}",
@@ -91,7 +91,7 @@ def test_receiver_that_is_not_ours(stack: Stack) -> None:
 def test_connections_left_by_a_run_before(stack: Stack) -> None:
     stack.start(idle="60s", delay="100ms")
     broker = Ngsiv2(f"http://127.0.0.1:{stack.broker_port}", stack.service, "/test")
-    for asked in (broker.subscribe(f"http://127.0.0.1:{stack.listener_port}/notify"), broker.update(1, 1.0)):
+    for asked in (broker.subscribe(f"http://127.0.0.1:{stack.listener_port}/notify"), broker.update(1.0)):
         answer = requests.post(broker.host + asked.path, data=asked.body, headers=asked.headers, timeout=5)
         answer.raise_for_status()
     code, lines = table(stack)

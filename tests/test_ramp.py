@@ -34,7 +34,8 @@ def test_finds_the_breaking_point_to_within_5_percent(
     assert outcome == "FAIL"
     assert f"ramp: {held} connections held within the SLO" in reasons
     assert f"cause: the broker ran out of file descriptors ({nofile} of {nofile} open" in reasons
-    assert len({step["rest_fds"] for step in taken}) == 1, "each step has a fresh broker"
+    at_rest = [int(step["rest_fds"]) for step in taken]
+    assert max(at_rest) - min(at_rest) < 10, "each step has a fresh broker; probes come and go"
     log = (tmp_path / "out" / "connections_stress_tests.log").read_text(encoding="utf-8")
     assert len([line for line in log.splitlines() if " | step " in line]) == len(taken)
     report = (tmp_path / "out" / "rehearsal.html").read_text(encoding="utf-8")

@@ -85,9 +85,3 @@ def test_refused_run_leaves_no_older_report(stack: Stack) -> None:
     text = text_of(report)
     assert "PREFLIGHT FAILED" in text
     assert "did not answer GET /version: connection refused" in text
-
-
-def test_folder_that_is_not_there(stack: Stack) -> None:
-    run = stack.locust_process("--headless", "--connections-report", "/nowhere/report.html")
-    assert run.wait() == 2
-    assert "--connections-report: takes a file in a folder that exists, not '/nowhere/report.html'" in run.output

@@ -8,7 +8,15 @@ import pytest
 
 from scenario.recording.timeline import PATIENCE, Timeline
 from scenario.run.results import Row
-from scenario.run.samples import ClientSample, ConnectionSample, ListenerSample, QueueSample, Sample, VersionSample
+from scenario.run.samples import (
+    ClientSample,
+    ConnectionSample,
+    HealthySample,
+    ListenerSample,
+    QueueSample,
+    Sample,
+    VersionSample,
+)
 from scenario.run.schedule import Schedule
 from tests.support.holds import options
 
@@ -18,6 +26,7 @@ OPTIONAL: dict[str, type[Sample]] = {
     "queue_size": QueueSample,
     "connection_info": ConnectionSample,
     "client": ClientSample,
+    "healthy": HealthySample,
 }
 
 
@@ -47,7 +56,8 @@ def test_row_is_handed_out_when_its_last_sample_comes() -> None:
     row, now = joined.out[0]
     assert now == 100.7
     assert (row.second, row.since_trigger, row.phase, row.step) == (START, -2, "baseline", 1)
-    assert [type(sample) for sample in (row.version, row.queue, row.connections, row.listener, row.client)] == [*KINDS]
+    measured = (row.version, row.queue, row.connections, row.listener, row.client, row.healthy)
+    assert [type(sample) for sample in measured] == [*KINDS]
     assert joined.timeline.rows == [row]
 
 
@@ -60,7 +70,7 @@ def test_rows_come_in_the_order_of_their_seconds() -> None:
 
 @pytest.mark.parametrize("without", [*([option] for option in OPTIONAL), list(OPTIONAL)])
 def test_what_nobody_measures_is_not_waited_for(without: list[str]) -> None:
-    joined = Joined(**dict.fromkeys(without, False))
+    joined = Joined(**dict.fromkeys(without, 0))
     first, *others = [kind for kind in KINDS if kind not in [OPTIONAL[option] for option in without]]
     assert joined.add(START, *others) == []
     assert joined.add(START, first) == [START]
@@ -76,7 +86,7 @@ def test_a_row_waits_for_what_is_missing_and_no_longer() -> None:
     assert joined.seconds == [START, START + 1], "the one after it was complete"
     row = joined.out[0][0]
     assert row.version is not None
-    assert (row.queue, row.connections, row.listener, row.client) == (None,) * 4
+    assert (row.queue, row.connections, row.listener, row.client, row.healthy) == (None,) * 5
 
 
 def test_second_without_a_sample_has_no_row() -> None:

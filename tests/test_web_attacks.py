@@ -163,8 +163,9 @@ def test_log_is_what_this_process_wrote(stack: Stack) -> None:
     """Not what the file of that name says: it could not be written, and is another's."""
     url, locust = start_web(stack.start(), "--report-log", "/proc/self/environ", "--inspector-token", "")
     assert requests.post(f"{url}/swarm", {"duration": "60s"}, timeout=20).json()["success"]
-    locust.wait_for("phase ", 20)
+    locust.wait_for("phase (seed|settle)", 20)
     text = requests.get(f"{url}/connections/log", timeout=5).text
+    assert "Test init: " in text
     assert "PATH=" not in text
     assert str(stack.prefix) not in text
     requests.post(f"{url}/stop", timeout=20)

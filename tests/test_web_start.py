@@ -131,7 +131,7 @@ def test_bad_values_start_nothing(stack: Stack) -> None:
 
 
 def test_started_stopped_and_started_again(stack: Stack) -> None:
-    page = Page(stack.start())
+    page = Page(stack.start(), "--keep")
     assert page.start(duration="60s")["success"] is True
     wait_for_rows(stack, 3)
     said = page.start(duration="1s", service="another")

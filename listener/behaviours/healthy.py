@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from listener.behaviours.behaviour import Behaviour
+from listener.behaviours.behaviour import Answering, Behaviour
+from listener.connections import Connection
+from listener.http import closing
 
 
 class Healthy(Behaviour):
-    """A healthy receiver; when each of its notifications arrived is noted (see listener.arrivals)."""
+    """A healthy receiver; when each of its notifications arrived is noted (see listener.arrivals).
+
+    Its connections are closed: kept alive, they would be counted among those that the slow receivers hold.
+    """
 
     path = "/healthy"
 
     def __init__(self, _: float, note: Callable[[bytes], bool]) -> None:
         super().__init__(0, note)
+
+    def finish(self, connection: Connection, server: Answering) -> None:
+        """Answer, and close."""
+        self.received += 1
+        server.answer(connection, closing(connection.reply))

@@ -14,8 +14,9 @@ from scenario import compare
 from scenario.compare import chart
 from scenario.compare.judgement import floors, judge, table
 from scenario.compare.rows import RunFile, read
-from scenario.errors import UnusableError
-from scenario.settings.values import report_log
+from scenario.errors import OutputError, UnusableError
+from scenario.outputs.files import write
+from scenario.settings.values import writable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         judgement = judge(a, b, options.tolerance / 100)
         if options.chart:
             _write(options.chart, chart.page(a, b, judgement, tolerance), a, b)
-    except UnusableError as problem:
+    except (UnusableError, OutputError) as problem:
         parser.exit(2, f"{parser.prog}: error: {problem}\n")
     print(f"A          {a.path}\nB          {b.path}\ntolerance  {tolerance}\n")
     print("\n".join(table(judgement)), end="\n\n")
@@ -72,17 +73,14 @@ def _percent(text: str) -> float:
 
 
 def _chart(text: str) -> str:
-    return text and report_log(text)
+    return text and writable(text)
 
 
 def _write(path: str, page: str, *runs: RunFile) -> None:
     file = Path(path)
     if any(file.resolve() == Path(run.path).resolve() for run in runs):
         raise UnusableError(f"--chart: {path} is one of the runs")
-    try:
-        file.write_text(page, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise UnusableError(f"--chart: {path}: {error.strerror}") from None
+    write(file, page.encode(errors="backslashreplace").decode())
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from scenario.errors import UnusableError
 from scenario.outputs.columns import COLUMNS, names
 
 _NAMES = names(COLUMNS)
-_TEXTS = ("time_utc", "phase", "version", "version_error")
+_TEXTS = {column.name for column in COLUMNS if not column.unit} - {"step"}
 
 
 @dataclass(frozen=True)

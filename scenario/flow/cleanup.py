@@ -8,6 +8,7 @@ the test's own is in it.
 
 from __future__ import annotations
 
+import logging
 import shlex
 import time
 from collections import deque
@@ -20,13 +21,14 @@ from scenario.peers import broker_of, client_of, database
 from scenario.recording.recorder import Recorder
 from scenario.run import events
 from scenario.run.link import Link
-from scenario.run.records import Phase, Said, Trouble
+from scenario.run.records import Phase, Said, Trouble, Unforeseen
 from scenario.run.run import Run
 from scenario.settings.options import Options
 from scenario.settings.secrets import redacted
 
 PHASE = "cleanup"
 LIMIT = 60.0  # s in all
+_log = logging.getLogger(__name__)
 
 
 class Cleanup:
@@ -60,6 +62,15 @@ class Cleanup:
             self._work.kill(block=False)
 
     def _clean(self, run: Run) -> None:
+        try:
+            self._remove(run)
+        except gevent.GreenletExit:
+            self._tell(run, "told to stop")
+        except Exception as error:
+            _log.exception("the cleanup failed")
+            self._link.publish(Unforeseen("the cleanup", repr(error)))
+
+    def _remove(self, run: Run) -> None:
         removed = 0
         started = said = time.monotonic()
         try:
@@ -72,8 +83,6 @@ class Cleanup:
                     deque(client_of(run.options, run.id).remove_all(), maxlen=0)
         except BrokerError as error:
             self._do_without(run, str(error))
-        except gevent.GreenletExit:
-            self._tell(run, f"told to stop after {removed}")
         else:
             self._say(f"removed {removed} subscriptions in {time.monotonic() - started:.1f} s, and the entity")
 

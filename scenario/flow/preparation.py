@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from scenario.errors import Failed, Lost
 from scenario.flow.phases import Phases, Tick
-from scenario.peers import database
+from scenario.peers import client_of, database
 from scenario.peers.broker import Cache
 from scenario.run.link import shares
 from scenario.run.records import Reset
@@ -75,6 +75,7 @@ class Preparation(Phases):
                 self.say(f"{created} of {wanted} subscriptions ({rate:.0f}/s)")
             elif now - at > SEED_PATIENCE:
                 raise Failed(f"subscriptions: {created} of {wanted} created, and none for {SEED_PATIENCE:.0f} s")
+        client_of(self.options, self.run.id).ensure_subscriptions(self.options.healthy_url, self.options.healthy)
         while self.link.runner.user_count or not self._is_seen():
             yield self.users(0)
         if self.progress.refused:

@@ -6,6 +6,7 @@ import logging
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from locust import LoadTestShape, User
@@ -84,6 +85,7 @@ class Shape(LoadTestShape):
         if options.preflight_only:
             self.link.publish(Refused(""))
             return None
+        options = replace(options, healthy=found.options.healthy)
         environment.host = options.host
         run = Run(options, Clock.showing(time.time()))
         self.link.begin(run)

@@ -51,6 +51,36 @@ def _ok(sample: str, error: str) -> Callable[[Row], str | None]:
 
 
 _CONNECTIONS, _NOTIFICATIONS = "connections", "notifications"
+# What tells one cause from another; counters run on, so what moves between two rows is what happened then
+_SURROUNDINGS = tuple(
+    Column[Row](name, unit, meaning, _of("connections", name.removeprefix("broker_").removesuffix("_bytes")))
+    for name, unit, meaning in (
+        ("inbound", _CONNECTIONS, "at the broker's own port, ESTABLISHED or CLOSE_WAIT"),
+        ("to_listeners", _CONNECTIONS, "ESTABLISHED ones to the listeners"),
+        ("close_wait_to_listeners", _CONNECTIONS, "CLOSE_WAIT ones to the listeners"),
+        ("to_database", _CONNECTIONS, "ESTABLISHED ones to the broker's database"),
+        ("listen_queue", _CONNECTIONS, "wait to be accepted at the broker's port"),
+        ("listen_backlog", _CONNECTIONS, "may wait there"),
+        ("listen_overflows", _CONNECTIONS, "found such a queue full, in the broker's network namespace"),
+        ("listen_drops", _CONNECTIONS, "were dropped there before they were accepted"),
+        ("retransmits", "segments", "sent again there"),
+        ("resets", _CONNECTIONS, "were reset there"),
+        ("also_listening", "processes", "others at the broker's port"),
+        ("broker_state", "", "of the broker's process as ps(1) has it: R, S, D, T (stopped)"),
+        ("broker_cpu_seconds", "s", "CPU that the broker's process has spent"),
+        ("throttled_seconds", "s", "for which a CPU quota kept it waiting"),
+        ("host_idle_seconds", "s", "of all CPUs of its host"),
+        ("threads_used", "threads", "of that limit on threads which leaves the fewest, by whomever it holds for"),
+        ("threads_limit", "threads", "that limit"),
+        ("threads_limit_at", "", "where it is set"),
+        ("threads_refused", "threads", "by a limit of its control group"),
+        ("memory_used_bytes", "bytes", "of that limit on memory which leaves the least, what is cached included"),
+        ("memory_limit_bytes", "bytes", "that limit"),
+        ("memory_limit_at", "", "where it is set"),
+        ("oom_kills", "processes", "of its control group, killed by the kernel for lack of memory"),
+        ("host_oom_kills", "processes", "of the whole host, killed so"),
+    )
+)
 COLUMNS: tuple[Column[Row], ...] = (
     Column("time_utc", "", "when the second's first probe was sent, ISO 8601, UTC, ms", lambda row: row.time),
     Column("second", "s", "whole seconds since the update was sent; negative before it", lambda row: row.since_trigger),
@@ -76,6 +106,7 @@ COLUMNS: tuple[Column[Row], ...] = (
     Column("broker_fds", "descriptors", "in use by the broker's process", _of("connections", "fds")),
     Column("broker_threads", "threads", "of the broker's process", _of("connections", "threads")),
     Column("broker_rss_bytes", "bytes", "resident memory of the broker's process", _of("connections", "rss")),
+    *_SURROUNDINGS,
     Column("listener_held", _NOTIFICATIONS, "held unanswered by the listeners", _of("listener", "held")),
     Column("update", "", "OK or NOK: an ordinary client's, over a new connection", _ok("client", "update_error")),
     Column("update_latency_ms", "ms", "as that of the version", _of("client", "update_latency", 1)),
@@ -83,6 +114,12 @@ COLUMNS: tuple[Column[Row], ...] = (
     Column("query", "", "OK or NOK: the client reads what it has written", _ok("client", "query_error")),
     Column("query_latency_ms", "ms", "as that of the version", _of("client", "query_latency", 1)),
     Column("query_error", "", "why it is NOK", _of("client", "query_error")),
+    Column("healthy_arrived", _NOTIFICATIONS, "at the healthy subscribers in this second", _of("healthy", "arrived")),
+    Column("healthy_waiting", _NOTIFICATIONS, "under way to healthy subscribers", _of("healthy", "waiting")),
+    Column("healthy_lost", _NOTIFICATIONS, "to healthy subscribers, in all: later ones came", _of("healthy", "lost")),
+    Column("healthy_p50_ms", "ms", "from the client's update to their arrival, median", _of("healthy", "p50", 1)),
+    Column("healthy_p99_ms", "ms", "the same, 99th percentile", _of("healthy", "p99", 1)),
+    Column("healthy_max_ms", "ms", "the slowest, or the longest that one is waiting", _of("healthy", "slowest", 1)),
     Column(
         "step",
         "",
@@ -92,7 +129,7 @@ COLUMNS: tuple[Column[Row], ...] = (
 )
 # What is drawn over time, and told as now, least and most
 SERIES = ("established", "close_wait", "sum", "listener_held", "queue_backlog", "version_latency_ms",
-          "update_latency_ms", "query_latency_ms")  # fmt: skip
+          "update_latency_ms", "query_latency_ms", "healthy_max_ms")  # fmt: skip
 
 
 def _causes(step: Step) -> str:

@@ -5,14 +5,17 @@ Of a ramp and of cycles `<--csv prefix>_steps.csv`, too: one row per step. scena
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from locust.env import Environment
 
+from scenario.errors import OutputError
 from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, cells, names
+from scenario.outputs.files import LineFile
 from scenario.run import events
 from scenario.run.found import Found
 from scenario.run.records import Began
@@ -27,18 +30,25 @@ def guarded(values: Sequence[object]) -> list[object]:
     return [f"'{value}" if risk else value for value, risk in zip(values, risky, strict=True)]
 
 
+def line(values: Sequence[object]) -> str:
+    """Return a line of the file."""
+    text = io.StringIO()
+    csv.writer(text).writerow(guarded(values))
+    return text.getvalue()
+
+
 class ConnectionsCsv:
     """Writes the files, line by line: what was written survives kill -9. A new run starts them anew."""
 
     def __init__(self, environment: Environment, prefix: str) -> None:
-        self._rows, self._steps = Path(f"{prefix}_connections.csv"), Path(f"{prefix}_steps.csv")
-        self._open: dict[Path, TextIO] = {}
+        self._rows, self._steps = LineFile(f"{prefix}_connections.csv"), LineFile(f"{prefix}_steps.csv")
         self._stepped = False
-        self._start(self._rows, names(COLUMNS))
+        with contextlib.suppress(OutputError):  # told when the run begins
+            self._rows.begin(line(names(COLUMNS)))
         events.on(Found, self._note)
         events.on(Began, self._restart)
-        events.on(Row, lambda row, **_: self._write(self._rows, cells(COLUMNS, row)))
-        events.on(Step, lambda step, **_: self._write(self._steps, cells(STEP_COLUMNS, step)))
+        events.on(Row, lambda row, **_: self._rows.write(line(cells(COLUMNS, row))))
+        events.on(Step, lambda step, **_: self._steps.write(line(cells(STEP_COLUMNS, step))))
         environment.events.quit.add_listener(self._close)
 
     def _note(self, found: Found, **_: Any) -> None:
@@ -46,19 +56,11 @@ class ConnectionsCsv:
 
     def _restart(self, _began: Began, **_: Any) -> None:
         self._close()
-        self._steps.unlink(missing_ok=True)
-        self._start(self._rows, names(COLUMNS))
+        self._steps.path.unlink(missing_ok=True)
+        self._rows.begin(line(names(COLUMNS)))
         if self._stepped:
-            self._start(self._steps, names(STEP_COLUMNS))
-
-    def _start(self, path: Path, columns: Sequence[str]) -> None:
-        self._open[path] = path.open("w", newline="", encoding="utf-8", buffering=1)
-        self._write(path, columns)
-
-    def _write(self, path: Path, values: Sequence[object]) -> None:
-        if path in self._open:
-            csv.writer(self._open[path]).writerow(guarded(values))
+            self._steps.begin(line(names(STEP_COLUMNS)))
 
     def _close(self, **_: Any) -> None:
-        while self._open:
-            self._open.popitem()[1].close()
+        self._rows.close()
+        self._steps.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from scenario.outputs.files import write
 from scenario.run import events
 from scenario.run.records import Began, Evidence
 
@@ -21,4 +22,4 @@ class EvidenceFile:
         self.path.unlink(missing_ok=True)
 
     def _write(self, evidence: Evidence, **_: Any) -> None:
-        self.path.write_text(evidence.text, encoding="utf-8")
+        write(self.path, evidence.text)

@@ -12,6 +12,7 @@ from typing import Any
 
 from locust.env import Environment
 
+from scenario.outputs.files import LineFile
 from scenario.preflight.checks import checks
 from scenario.run import events
 from scenario.run.found import Found
@@ -76,6 +77,13 @@ def harmless(record: logging.LogRecord) -> bool:
     return True
 
 
+class _File(logging.StreamHandler[LineFile]):
+    """Writes to the report log; its error is the listener's."""
+
+    def handleError(self, _record: logging.LogRecord) -> None:
+        raise  # noqa: PLE0704 - called while it is handled
+
+
 class ReportLog:
     """Writes each run's rows and verdict to the file; with `console` also to stderr, between the phases and progress.
 
@@ -94,6 +102,7 @@ class ReportLog:
             colours = sys.stderr.isatty() and "NO_COLOR" not in os.environ
             self._add(self._screen, logging.StreamHandler(sys.stderr), _Colours if colours else logging.Formatter)
         self._kept = StringIO()
+        self._on_disk: LineFile | None = None
         self._verdict: Verdict | None = None
         for kind, listener in (
             (Found, self._preflight),
@@ -133,10 +142,11 @@ class ReportLog:
         self._close()
         self._kept = StringIO()
         self._add(self._file, logging.StreamHandler(self._kept), logging.Formatter)
-        file = logging.FileHandler(self._options.report_log, mode="w", encoding="utf-8")
-        self._add(self._file, file, logging.Formatter)
         begin = datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat()
         self._both(f"Test init: {begin}Z")
+        self._on_disk = LineFile(self._options.report_log)
+        self._on_disk.begin(self.text)
+        self._add(self._file, _File(self._on_disk), logging.Formatter)
 
     def _both(self, text: str, colour: str = "") -> None:
         self._file.info(text)
@@ -144,6 +154,8 @@ class ReportLog:
             self._screen.info(text, extra={"colour": colour})
 
     def _enter(self, phase: Phase, **_: Any) -> None:
+        if phase.name == "preflight":
+            self._close()  # that of a run before
         self._screen.info(f"phase {phase.name}")
 
     def _progress(self, said: Said, **_: Any) -> None:
@@ -165,7 +177,6 @@ class ReportLog:
         self._verdict = verdict
         if self._file.handlers:  # else the run never began
             self._tell(self._file, verdict)
-            self._close()
         if not self._console:
             self._tell(self._screen, verdict)
         elif verdict.outcome in (PREFLIGHT, PREFLIGHT_OK):
@@ -188,4 +199,5 @@ class ReportLog:
     def _close(self) -> None:
         for handler in self._file.handlers[:]:
             self._file.removeHandler(handler)
-            handler.close()
+        if self._on_disk is not None:
+            self._on_disk.close()

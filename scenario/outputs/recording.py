@@ -6,13 +6,13 @@ which is killed can be read up to its last second.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from locust.env import Environment
 
 import msgspec
 
+from scenario.outputs.files import LineFile
 from scenario.run import events
 from scenario.run.found import Found
 from scenario.run.records import KINDS, Phase
@@ -32,19 +32,11 @@ class RunFile:
     """Writes the file; a new run starts it anew. It has to hear each record before anything that comes of it."""
 
     def __init__(self, environment: Environment, prefix: str) -> None:
-        self._path = Path(f"{prefix}_run.jsonl")
-        self._file: TextIO | None = None
+        self._file = LineFile(f"{prefix}_run.jsonl")
         events.on(object, self._write)
-        environment.events.quit.add_listener(self._close)
+        environment.events.quit.add_listener(lambda **_: self._file.close())
 
     def _write(self, record: Any, at: float) -> None:
-        if isinstance(record, Phase) and record.name == "preflight":
-            self._close()
-            self._file = self._path.open("w", encoding="utf-8", buffering=1)
-        if self._file is not None and type(record).__name__ in KINDS:
-            self._file.write(encode(record, at) + "\n")
-
-    def _close(self, **_: Any) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if type(record).__name__ in KINDS:
+            begins = isinstance(record, Phase) and record.name == "preflight"
+            (self._file.begin if begins else self._file.write)(encode(record, at) + "\n")

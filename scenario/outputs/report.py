@@ -6,7 +6,6 @@ Verdict and reasons, now/min/max, the two charts, the rows around each NOK, pref
 from __future__ import annotations
 
 import json
-import logging
 import resource
 import tomllib
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, cells, names
+from scenario.outputs.files import write
 from scenario.outputs.history import History
 from scenario.outputs.series import table
 from scenario.run import events
@@ -39,7 +39,6 @@ _AROUND_NOK = ("second", "time_utc", "phase", "version", "version_latency_ms", "
           "queue_backlog", "listener_held", "broker_fds", "update_latency_ms", "query_latency_ms", "version_error",
           "update_error", "query_error")  # fmt: skip
 _SHOWN = tuple(column for name in _AROUND_NOK for column in COLUMNS if column.name == name)
-_log = logging.getLogger(__name__)
 
 
 def _plotly_js() -> Path:
@@ -63,10 +62,7 @@ class ReportFile:
     def _write(self, _verdict: Verdict, **_: Any) -> None:
         assert self.environment.parsed_options is not None
         if path := self.environment.parsed_options.connections_report:
-            try:
-                Path(path).write_text(render(self.history), encoding="utf-8")
-            except OSError as error:
-                _log.error(f"--connections-report: {error}")
+            write(path, render(self.history))
 
 
 def render(history: History) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 import requests
 
-PATIENCE = 5.0  # s to connect, and for each answer, over a kept-alive connection
+PATIENCE = 10.0  # s to connect, and for each answer, over a kept-alive connection
 CALL_TIMEOUT = (2.0, 5.0)  # s to connect, s to answer, for everything that is asked outside the probes
 Count = Annotated[int, msgspec.Meta(ge=0)]
 _Shape = TypeVar("_Shape")

@@ -22,6 +22,11 @@ from scenario.settings.secrets import redacted
 AGAIN_AFTER = 0.3  # s, for a query: with -writeConcern 0 Orion answers an update before the database has stored it
 
 
+def update_number(sent: float) -> int:
+    """Return the number of an update that is sent at a moment, s since the epoch: ms, so that it grows for ever."""
+    return round(sent * 1000)
+
+
 @dataclass(frozen=True)
 class Request:
     """What is sent to the broker; `path` begins with a slash, an empty `body` is none."""
@@ -95,11 +100,8 @@ class Broker(ABC):
         """Judge the answer to `subscribe`."""
 
     @abstractmethod
-    def update(self, number: int, sent: float) -> Request:
-        """Give the test's entity a number, and the moment at which it was sent (s since the epoch).
-
-        The number has to be new, for only what changes is notified, and greater than those before.
-        """
+    def update(self, sent: float) -> Request:
+        """Give the test's entity a new number, and the moment at which it is sent (s since the epoch)."""
 
     @abstractmethod
     def update_error(self, answer: Answer) -> str:
@@ -184,13 +186,19 @@ class Broker(ABC):
         finally:
             connection.close()
 
-    def try_client(self, number: int, sent: float) -> None:
-        """Write an entity, read it back, and remove it again."""
-        self._ask_rightly(self.update(number, sent), self.update_error)
+    def try_client(self, now: float) -> None:
+        """Write an entity, read it back, and remove it again; `now` in s since the epoch."""
+        number = update_number(now)
+        self._ask_rightly(self.update(now), self.update_error)
         if self.query_error(self._ask(self.query()), number):
             time.sleep(AGAIN_AFTER)
             self._ask_rightly(self.query(), lambda answer: self.query_error(answer, number))
         self._ask_rightly(self.remove_entity(), self.update_error)
+
+    def ensure_subscriptions(self, notify_url: str, wanted: int) -> None:
+        """Subscribe a URL as often as is wanted, less the subscriptions that there are."""
+        for _ in range(wanted - self.ask_count() if wanted else 0):
+            self._ask_rightly(self.subscribe(notify_url), self.subscribe_error)
 
     def _ask_rightly(self, request: Request, error_of: Callable[[Answer], str]) -> None:
         if error := error_of(self._ask(request)):

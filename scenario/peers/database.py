@@ -17,8 +17,8 @@ from scenario.settings.secrets import redacted
 from scenario.settings.values import SERVICE_RULE, is_service
 
 PING_TIMEOUT = 2.0  # s
-LOOK_TIMEOUT = 10.0  # s
-DROP_TIMEOUT = 10.0  # s
+LOOK_TIMEOUT = 30.0  # s; after a run Orion writes the counters of its subscriptions: thousands of updates
+DROP_TIMEOUT = 30.0  # s
 SHOWN = 3  # ids of each collection
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 

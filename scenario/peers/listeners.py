@@ -20,6 +20,19 @@ class Limits(msgspec.Struct, frozen=True):
     nofile_soft: int
 
 
+class Notified(msgspec.Struct, frozen=True):
+    """The newest update that a listener was notified of: its number, and different subscriptions that it reached.
+
+    `doubled` of these were notified more than once. `forgotten` notifications were too many to tell.
+    """
+
+    update: Count
+    notifications: Count
+    subscriptions: Count
+    doubled: Count
+    forgotten: Count
+
+
 class ListenerStats(msgspec.Struct, frozen=True):
     """What GET /-/stats of a listener tells: counters since its start, what it holds now, how it was started (s)."""
 
@@ -31,6 +44,19 @@ class ListenerStats(msgspec.Struct, frozen=True):
     delay: Seconds
     timeout: Seconds
     limits: Limits
+    notified: Notified | msgspec.UnsetType | None = msgspec.UNSET  # None: of no update yet; unset: it never tells
+
+
+class News(msgspec.Struct, frozen=True):
+    """What arrived at a listener's /healthy after a position; `clock` is what the listener's shows (s).
+
+    An arrival is its update's number, a number for its subscription, when it was sent and how long it took (us).
+    """
+
+    arrivals: tuple[tuple[Count, int, Count, int], ...]
+    next: Annotated[str, msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)*$")]
+    left: Count  # arrivals that are there, too
+    clock: float
 
 
 class _Release(msgspec.Struct, frozen=True):
@@ -54,6 +80,15 @@ def read_stats(answer: Answer) -> ListenerStats:
     if answer.status != 200:
         raise WrongShapeError(str(answer))
     return parse(answer.body, ListenerStats)
+
+
+def arrivals(address: str, after: str) -> News:
+    """Return what arrived after a position, nothing: after now. Raises ListenerError."""
+    answer = _ask("GET", f"http://{address}/-/healthy{after and '?after=' + after}")
+    try:
+        return answer.parsed(News)
+    except WrongShapeError:
+        raise ListenerError(f"the listener at {address} does not tell of /healthy: {answer}") from None
 
 
 def release(address: str) -> int:

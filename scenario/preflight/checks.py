@@ -14,10 +14,11 @@ from collections.abc import Iterable, Iterator
 from scenario.errors import PreflightError
 from scenario.peers import broker_of
 from scenario.preflight import database
-from scenario.preflight.client import client
+from scenario.preflight.client import client, healthy
 from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check
 from scenario.settings.options import Options
+from scenario.settings.secrets import shown
 
 FDS_PER_NOTIFICATION = 3
 SPARE = 200  # descriptors or threads, for everything but the notifications
@@ -32,7 +33,7 @@ Checks = Iterator[Check]
 
 def checks(found: Found) -> list[Check]:
     """Return the table: broker, process and its command line, limits, listeners, database, this process."""
-    return [check for look in _TABLE for check in look(found)]
+    return shown([check for look in _TABLE for check in look(found)])  # what the JSON of an answer stood for, too
 
 
 def require(table: Iterable[Check], force: bool = False) -> None:
@@ -225,6 +226,12 @@ def _delay(options: Options, what: str, delay: float) -> Checks:
         yield Check(what, WARNING, f"{delay:g} s", "2 s, to hold all at one time", "start it with -delay 5m, say")
 
 
+def _files(found: Found) -> Checks:
+    for flag in ("--report-log", "--connections-report"):
+        if flag in found.problems:
+            yield Check(flag, ERROR, found.problems[flag], "it can be written", f"{flag} names another file")
+
+
 def _own_limits(found: Found) -> Checks:
     needed = found.options.idle_connections + found.options.seeders + SPARE
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -235,5 +242,5 @@ def _own_limits(found: Found) -> Checks:
 
 _TABLE = (
     _users, _broker, _process, _notification_mode, _cycles, _http_timeout, _flags, _limits, _ports, _listeners,
-    database.check_database, _own_limits, client,
+    database.check_database, _files, _own_limits, client, healthy,
 )  # fmt: skip

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+
+import msgspec
 
 from scenario.run.found import Found
-from scenario.run.results import ERROR, OK, Check
+from scenario.run.results import ERROR, OK, WARNING, Check
 
+_SPARE_WORKERS = 200
 _NEEDED = "an entity is stored, found and removed"
 # What Orion 4.7.0 says of an update, or a query, then; and what mends it
 _REMEDIES = (
@@ -24,3 +28,33 @@ def client(found: Found) -> Iterator[Check]:
         yield Check("client", ERROR, problem, _NEEDED, f"{remedy}; --no-client does without")
     elif found.client is not None:
         yield Check("client", OK, f"{_NEEDED} in {found.client:.0f} ms")
+
+
+def healthy(found: Found) -> Iterator[Check]:
+    """Yield the line on what the healthy subscribers need: a listener that tells of them, and a worker."""
+    options, what = found.options, "healthy subscribers"
+    if problem := found.problems.get("healthy"):
+        remedy = "python -m listener tells, from the same host or with -admin any; --healthy 0 does without"
+        yield Check(what, WARNING, problem, "it tells", remedy)
+    pool = found.command_line.pool(options.service)
+    if not options.healthy or pool is None:
+        return
+    slow = options.subscriptions
+    shown = f"{pool.workers} workers for {slow} slow receivers"
+    if pool.workers > slow:
+        yield Check(what, OK, shown)
+    else:
+        needed = f"more than {slow}: no worker is left for them, and so they are not judged"
+        remedy = f"-notificationMode threadpool:60000:{slow + _SPARE_WORKERS}, or a pool of the service's own"
+        yield Check(what, WARNING, shown, needed, remedy)
+
+
+def without_healthy(found: Found) -> Found:
+    """Return the same, without healthy subscribers where their listener could not tell when they are notified."""
+    address = found.options.listener_addresses[0]
+    stats = found.listeners.get(address)
+    if not found.options.healthy or (stats and stats.notified is not msgspec.UNSET):
+        return found
+    problem = f"none: the listener at {address} does not tell when they are notified"
+    options = replace(found.options, healthy=0)
+    return replace(found, options=options, problems={**found.problems, "healthy": problem})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 from locust import User
@@ -15,10 +16,12 @@ from scenario.peers.inspection import Inspection
 from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import ListenerStats
 from scenario.preflight.checks import checks
+from scenario.preflight.client import without_healthy
 from scenario.run.found import Found
 from scenario.run.results import ERROR
 from scenario.settings.options import Options
 from scenario.settings.secrets import shown
+from scenario.settings.values import open_for_writing
 
 _T = TypeVar("_T")
 
@@ -42,6 +45,7 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
 
     version = look("broker", broker_of(options).ask_version)
     process = look("process", lambda: _process(options)) if options.connection_info else None
+    problems |= dict(_unwritable(options))
     told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
     absent = tuple(kind.__name__ for kind in absent_users)
     found = Found(options, absent, version, process, told, problems)
@@ -51,13 +55,23 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     if options.client and not any(check.state == ERROR for check in checks(found)):
         # last, for it writes: into a service that is known to be the test's own
         found = replace(found, client=look("client", lambda: _try_client(options)))
-    return shown(found)
+    return shown(without_healthy(found))
+
+
+def _unwritable(options: Options) -> Iterator[tuple[str, str]]:
+    """Open the run's files; yield those options whose file cannot be, and why."""
+    for flag, path in (("--report-log", options.report_log), ("--connections-report", options.connections_report)):
+        try:
+            if path:
+                open_for_writing(Path(path))
+        except OSError as error:
+            yield flag, f"{path}: {error.strerror}"
 
 
 def _try_client(options: Options) -> float:
     """Return how long, in ms, the ordinary client's update, query and removal took."""
     started = time.time()
-    client_of(options).try_client(round(started * 1000), started)
+    client_of(options).try_client(started)
     return (time.time() - started) * 1000
 
 

@@ -27,7 +27,7 @@ from scenario.run.records import (
     Update,
 )
 from scenario.run.results import Criterion, Rest, Row, Step, Verdict
-from scenario.run.samples import ClientSample, ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.run.samples import Sample
 from scenario.run.schedule import Schedule
 from scenario.verdict.held import Hold, held_per_row
 from scenario.verdict.judge import judge
@@ -82,7 +82,7 @@ class Recorder:
                 self._begin_hold(record.subscriptions)
             case Schedule():
                 self._schedule(record)
-            case VersionSample() | QueueSample() | ConnectionSample() | ListenerSample() | ClientSample():
+            case _ if isinstance(record, Sample):
                 self.last_sample = at
                 if self.timeline is not None and self.verdict is None:
                     self.timeline.add(record, at)

@@ -6,11 +6,19 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from scenario.run.results import Row
-from scenario.run.samples import ClientSample, ConnectionSample, ListenerSample, QueueSample, Sample, VersionSample
+from scenario.run.samples import (
+    ClientSample,
+    ConnectionSample,
+    HealthySample,
+    ListenerSample,
+    QueueSample,
+    Sample,
+    VersionSample,
+)
 from scenario.run.schedule import Schedule
 from scenario.settings.options import Options
 
-_S = TypeVar("_S", VersionSample, QueueSample, ConnectionSample, ListenerSample, ClientSample)
+_S = TypeVar("_S", VersionSample, QueueSample, ConnectionSample, ListenerSample, ClientSample, HealthySample)
 PATIENCE = 6.0  # s: above the sum of a probe's limits; a row waits no longer for what has not come
 
 
@@ -28,6 +36,8 @@ class Timeline:
             self._expected.add(ConnectionSample)
         if options.client:
             self._expected.add(ClientSample)
+        if options.healthy:
+            self._expected.add(HealthySample)
         self._next = schedule.start
         self._waiting: dict[int, dict[type[Sample], Sample]] = {}
 
@@ -69,6 +79,7 @@ class Timeline:
             connections=_of(ConnectionSample, samples),
             listener=_of(ListenerSample, samples),
             client=_of(ClientSample, samples),
+            healthy=_of(HealthySample, samples),
             step=self._step,
         )
         self.rows.append(row)

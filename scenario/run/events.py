@@ -22,7 +22,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from scenario.run.records import Evidence, Refused, Unforeseen
+from scenario.errors import OutputError
+from scenario.run.records import Evidence, Refused, Trouble, Unforeseen
 from scenario.settings.secrets import shown
 
 Listener = Callable[..., object]
@@ -43,10 +44,12 @@ def forget() -> None:
 def fire(record: Any, at: float) -> None:
     """Call the listeners, in the order in which they came; then tell of those that failed."""
     record = shown(record, lines=isinstance(record, Evidence | Refused))
-    failures = []
+    failures: list[Trouble | Unforeseen] = []
     for listener in [*_listeners.get(object, ()), *_listeners.get(type(record), ())]:
         try:
             listener(record, at=at)
+        except OutputError as error:
+            failures.append(Trouble(str(error)))
         except Exception as error:
             _log.exception("a listener to %s failed", type(record).__name__)
             failures.append(Unforeseen(f"a listener to {type(record).__name__}", repr(error)))

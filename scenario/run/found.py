@@ -22,7 +22,9 @@ class Found:
     version: str | None = None
     process: Inspection | None = None
     listeners: dict[str, ListenerStats | None] = field(default_factory=dict)  # by host:port; None: another receiver
-    problems: dict[str, str] = field(default_factory=dict)  # by "broker", "process", "database", host:port, "client"
+    problems: dict[str, str] = field(
+        default_factory=dict
+    )  # by "broker", "process", "database", "client", address, flag
     contents: Contents | None = None  # of the database; None with --no-reset, too
     client: float | None = None  # ms that its update, query and removal took; None: not tried, or in vain
 

@@ -13,12 +13,18 @@ from locust.runners import MasterRunner, WorkerRunner
 import msgspec
 
 from scenario.run import events
-from scenario.run.records import KINDS, Unforeseen
+from scenario.run.records import KINDS_OF_WORKERS, Unforeseen
 from scenario.run.run import Run
 from scenario.run.schedule import Clock, Schedule
 from scenario.settings.options import Options
 
 _RUN, _SCHEDULE, _RECORD = "connections_run", "connections_schedule", "connections_record"
+
+
+class _Message(msgspec.Struct, frozen=True):
+    run: str
+    kind: str
+    record: dict[str, Any]
 
 
 class Link:
@@ -80,10 +86,13 @@ class Link:
         return [node.id for node in clients.ready + clients.spawning + clients.running]
 
     def _receive(self, msg: Any, **_: Any) -> None:
-        if self.run is None or msg.data["run"] != self.run.id:
-            return  # a straggler of an earlier run
+        if self.run is None:
+            return
         try:
-            record: object = msgspec.convert(msg.data["record"], KINDS[msg.data["kind"]])
+            message = msgspec.convert(msg.data, _Message)
+            if message.run != self.run.id:
+                return  # a straggler of an earlier run
+            record: object = msgspec.convert(message.record, KINDS_OF_WORKERS[message.kind])
         except (KeyError, msgspec.ValidationError) as error:
             record = Unforeseen("a worker's message", repr(error))
         self.publish(record)

@@ -4,7 +4,7 @@ Found, then Began or Refused        what the run is (scenario.run.found), and th
 Phase, Said                         where it is, and how it goes
 HoldBegan, Reset, Schedule          the connections are to be held: what follows belongs to that
 Seeded, Update, IdleClients         what those users did that load the broker
-VersionSample ... ClientSample      what those found that measure (scenario.run.samples)
+VersionSample ... HealthySample     what those found that measure (scenario.run.samples)
 Ended, Unforeseen, Interrupted      why it did not go on
 Trouble                             what went wrong beside the broker: the run does not pass
 HoldEnded, RunEnded                 judge
@@ -15,10 +15,12 @@ Row, Step, Verdict                  what comes of them (scenario.run.results)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
+from scenario.peers.broker import update_number
 from scenario.run.found import Found
 from scenario.run.results import Step, Verdict
-from scenario.run.samples import ClientSample, ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.run.samples import Sample
 from scenario.run.schedule import Schedule
 
 
@@ -86,6 +88,11 @@ class Update:
         """When the answer was there, s since the epoch."""
         return self.at + self.latency / 1000
 
+    @property
+    def number(self) -> int:
+        """What its notifications tell it by."""
+        return update_number(self.at)
+
 
 @dataclass(frozen=True)
 class IdleClients:
@@ -151,7 +158,10 @@ KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Found, Began, Refused, Phase, Said, HoldBegan, Reset, Schedule, Seeded, Update, IdleClients),
-        *(VersionSample, QueueSample, ConnectionSample, ListenerSample, ClientSample),
+        *get_args(Sample),
         *(Ended, Unforeseen, Trouble, Interrupted, HoldEnded, RunEnded, Evidence, Step, Verdict),
     )
 }
+_OF_USERS = {Seeded, Update, IdleClients, *get_args(Sample), Unforeseen}
+# What a worker may send, which is whoever reaches the master's port: nothing that opens a file or ends a run
+KINDS_OF_WORKERS = {name: kind for name, kind in KINDS.items() if kind in _OF_USERS}

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from scenario.run.samples import ClientSample, ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.run.samples import (
+    ClientSample,
+    ConnectionSample,
+    HealthySample,
+    ListenerSample,
+    QueueSample,
+    VersionSample,
+)
 
 
 @dataclass(frozen=True)
@@ -20,6 +27,7 @@ class Row:
     connections: ConnectionSample | None
     listener: ListenerSample | None
     client: ClientSample | None = None
+    healthy: HealthySample | None = None
     step: int = 1  # of a ramp; which one of the cycles
 
     @property

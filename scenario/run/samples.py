@@ -94,6 +94,10 @@ class ListenerSample:
     received: int | None = None
     out_of_descriptors: int | None = None
     abandoned: int | None = None  # requests whose sender left before their answer
+    update: int | None = None  # the newest one that they were notified of: its number
+    notifications: int | None = None  # of that update
+    notified: int | None = None  # subscriptions that had one of these, or more
+    doubled: int | None = None  # of these, those that had more
     error: str = ""
 
 
@@ -109,4 +113,24 @@ class ClientSample:
     query_error: str = ""
 
 
-Sample = VersionSample | QueueSample | ConnectionSample | ListenerSample | ClientSample
+@dataclass(frozen=True)
+class HealthySample:
+    """What came to the healthy subscribers since the row before; latencies in ms, from when the update was sent.
+
+    They are on the run's clock: the listener's is compared with it through its answers.
+    """
+
+    second: int
+    at: float
+    arrived: int | None = None
+    waiting: int | None = None  # under way: of updates that the broker has taken
+    lost: int | None = None  # since the first row, as `doubled`: later ones have overtaken them
+    doubled: int | None = None
+    p50: float | None = None  # of those that arrived
+    p99: float | None = None
+    slowest: float | None = None  # of those, or the longest that one is waiting
+    clock_error: float | None = None  # half the round trip of the best comparison
+    error: str = ""
+
+
+Sample = VersionSample | QueueSample | ConnectionSample | ListenerSample | ClientSample | HealthySample

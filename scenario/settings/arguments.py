@@ -22,10 +22,11 @@ DEFAULT_WEB_HOST = "127.0.0.1"
 IN_FORM = frozenset(
     (
         *("subscriptions", "seeders", "service", "service_path", "duration", "baseline", "ramp", "cycles", "hold"),
-        *("idle_connections", "idle_release", "cache_limit", "version_slo", "max_nok"),
+        *("idle_connections", "idle_release", "cache_limit", "version_slo", "max_nok", "healthy", "healthy_slo"),
         *("no_reset", "no_connection_info", "no_queue_size", "no_client"),
     )
 )
+_LOCUSTS_FILES = {"csv_prefix", "html_file", "json_file", "logfile"}  # it would end with 1 if one cannot be written
 _LOCUSTS_FIELDS = frozenset(("user_count", "spawn_rate", "run_time", "profile", "host"))
 
 
@@ -72,6 +73,13 @@ _ARGUMENTS = (
         values.whole(0, 1_000_000),
         "rows of version, of update, of query that may each be NOK",
     ),
+    _Argument("--healthy", 10, values.whole(0, 1000), "healthy subscribers that the client's updates notify; 0: none"),
+    _Argument(
+        "--healthy-slo",
+        0.0,
+        lambda text: 0.0 if text in ("0", "0.0") else values.milliseconds(text),
+        "they have to be notified within this many milliseconds; 0: 1000, and where no worker is left it is not judged",
+    ),
     _Argument(
         "--report-log", "connections_stress_tests.log", values.report_log, "the report, in the original test's columns"
     ),
@@ -82,7 +90,7 @@ _ARGUMENTS = (
         "--web-origin",
         "",
         values.origins,
-        "where a browser finds the web UI behind a proxy: https://load.example.com; several with commas",
+        "where else browsers find the web UI, behind a proxy say: https://load.example.com; several with commas",
     ),
 )
 _FLAGS = (
@@ -106,6 +114,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     for action in parser._actions:  # Locust's own
         if action.dest == "host":
             action.type = values.host
+        elif action.dest in _LOCUSTS_FILES:
+            action.type = values.written_by_locust
         elif action.dest == "web_login":
             action.__class__ = _WebLogin
     group = parser.add_argument_group("connections stress test")

@@ -15,6 +15,7 @@ from scenario.settings import values
 from scenario.settings.arguments import DEFAULT_HOST, check
 from scenario.settings.secrets import SECRETS
 
+HEALTHY_SLO = 1000.0  # ms
 LET_GO = 5  # s of rows after the listeners were told to answer, in each step of a ramp and each cycle
 
 
@@ -53,6 +54,8 @@ class Options:
     drop_foreign: str = ""
     client: bool = False  # in runs that were recorded before there was one
     limit: str = ""  # limits of one's own, separated by commas
+    healthy: int = 0
+    healthy_slo: float = 0  # 0: not given
 
     @property
     def broker_address(self) -> tuple[str, int]:
@@ -68,6 +71,16 @@ class Options:
     def listener_addresses(self) -> tuple[str, ...]:
         """host:port of every listener, an IPv6 address in brackets."""
         return tuple(values.joined(*values.host_and_port(url)) for url in self.notify_urls)
+
+    @property
+    def healthy_url(self) -> str:
+        """Where the healthy subscribers are notified: at the first of the listeners."""
+        return f"http://{self.listener_addresses[0]}/healthy"
+
+    @property
+    def healthy_limit(self) -> float:
+        """Milliseconds within which a healthy subscriber has to be notified."""
+        return self.healthy_slo or HEALTHY_SLO
 
     @property
     def stepped(self) -> bool:
@@ -106,8 +119,10 @@ class Options:
             connection_info=not parsed.no_connection_info,
             queue_size=not parsed.no_queue_size,
             client=not parsed.no_client,
+            healthy=0 if parsed.no_client else parsed.healthy,
             **{
                 name: getattr(parsed, name)
-                for name in cls.__annotations__.keys() & vars(parsed).keys() - {"host", "duration", "subscriptions"}
+                for name in cls.__annotations__.keys()
+                & vars(parsed).keys() - {"host", "duration", "subscriptions", "healthy"}
             },
         )

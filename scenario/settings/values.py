@@ -145,15 +145,46 @@ def address(text: str) -> str:
 
 
 def report_log(text: str) -> str:
-    """Check that the file can be written."""
-    path = Path(text)
-    if not text or path.is_dir() or not path.parent.is_dir():
-        raise ArgumentTypeError(f"takes a file in a folder that exists, not {text!r}")
+    """Check that it names a file; whether it can be written the preflight tells."""
+    if not text or Path(text).is_dir():
+        raise ArgumentTypeError(f"takes a file, not {text!r}")
     return text
 
 
+def beside(path: Path) -> Path:
+    """Return where a file is written before it is renamed; a device, or a pipe, itself."""
+    return path if path.exists() and not path.is_file() else path.with_name(f"{path.name}.new")
+
+
+def open_for_writing(path: Path) -> None:
+    """Open a file as a run will, leaving everything as it is. Raises OSError."""
+    written = beside(path)
+    with written.open("a", encoding="utf-8"):
+        pass
+    if written != path:
+        written.unlink()
+
+
+def writable(text: str) -> str:
+    """Check a file by opening it as a run will."""
+    try:
+        open_for_writing(Path(report_log(text)))
+    except OSError as error:
+        raise ArgumentTypeError(f"takes a file that can be written, not {text!r}: {error.strerror}") from None
+    return text
+
+
+def written_by_locust(text: str) -> str:
+    """Check a file, or the prefix of several, that Locust opens at its start, or its end; it makes the folder, too."""
+    try:
+        Path(text).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArgumentTypeError(f"takes a file that can be written, not {text!r}: {error.strerror}") from None
+    return writable(text)
+
+
 def report(text: str) -> str:
-    """Check that the file can be written; nothing: none."""
+    """Check that it names a file; nothing: none."""
     return text and report_log(text)
 
 

@@ -70,7 +70,7 @@ class UpdateTrigger(RunUser, HttpUser):
         run = self.of_run
         run.clock.sleep_until(self.schedule.trigger)
         at = run.clock.now()
-        asked = self.broker.update(round(at * 1000), at)
+        asked = self.broker.update(at)
         with self.client.post(
             asked.path,
             data=asked.body,

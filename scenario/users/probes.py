@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from locust import HttpUser, User, task
@@ -15,7 +16,7 @@ from scenario.peers.answers import Answer, WrongShapeError, reason
 from scenario.peers.broker import NotificationQueue
 from scenario.peers.inspection import Limit
 from scenario.peers.inspector import Inspector
-from scenario.peers.listeners import read_stats
+from scenario.peers.listeners import ListenerStats, Notified, read_stats
 from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
 from scenario.users.attempts import ATTEMPT_TIMEOUT, attempt
 from scenario.users.run_user import RunUser, park, problem_of
@@ -173,18 +174,18 @@ class ListenerProbe(EachSecond, User):
         answers = self.in_flight.map(self._ask, addresses)  # all at once: each may take as long as it is given
         errors = [error for _, error in answers if error]
         names = () if errors else LISTENER_FIGURES
-        sums = {name: sum(figures[name] for figures, _ in answers) for name in names}
+        sums = {name: sum(getattr(stats, name) for stats, _ in answers if stats) for name in names}
+        sums |= notified_of([stats.notified for stats, _ in answers if stats])
         sample = ListenerSample(second, at, **sums, error="; ".join(errors))
         self.link.publish(sample)
 
-    def _ask(self, address: str) -> tuple[dict[str, int], str]:
-        """Return a listener's figures, or why there are none."""
+    def _ask(self, address: str) -> tuple[ListenerStats | None, str]:
+        """Return a listener's stats, or why there are none."""
         try:
             response = self._get(f"http://{address}/-/stats")
-            stats = read_stats(Answer(response.status_code, response.headers, response.text))
-            return {name: getattr(stats, name) for name in LISTENER_FIGURES}, ""
+            return read_stats(Answer(response.status_code, response.headers, response.text)), ""
         except (requests.RequestException, WrongShapeError) as error:
-            return {}, f"{address}: {reason(error)}"
+            return None, f"{address}: {reason(error)}"
 
     def _get(self, url: str) -> requests.Response:
         try:
@@ -198,3 +199,21 @@ class ListenerProbe(EachSecond, User):
         """Close the connections."""
         super().on_stop()
         self.client.close()
+
+
+def notified_of(told: Sequence[Notified | msgspec.UnsetType | None]) -> dict[str, int]:
+    """Return what listeners together were notified of: the newest update that one of them knows; 0: of none yet.
+
+    Nothing when one of them does not tell.
+    """
+    known = [of for of in told if isinstance(of, Notified)]
+    if not told or msgspec.UNSET in told or any(of.forgotten for of in known):
+        return {}
+    newest = max((of.update for of in known), default=0)
+    of_newest = [of for of in known if of.update == newest]
+    return {
+        "update": newest,
+        "notifications": sum(of.notifications for of in of_newest),
+        "notified": sum(of.subscriptions for of in of_newest),
+        "doubled": sum(of.doubled for of in of_newest),
+    }

@@ -124,8 +124,12 @@ class Figures:
 
     @property
     def notified(self) -> int:
-        """Notifications that the update triggered, as far as the queue or the listeners tell."""
-        return max(self.entered, max((sample.held or 0 for sample in self.listener), default=0))
+        """Subscriptions that the update notified, as the listeners know, or as far as queue or connections tell."""
+        update = self.hold.progress.update
+        known = [s.notified for s in self.listener if update and s.update == update.number and s.notified]
+        return (
+            max(known) if known else max(self.entered, max((sample.held or 0 for sample in self.listener), default=0))
+        )
 
     @property
     def rejected(self) -> int:

@@ -71,6 +71,16 @@ def _values(rows: Sequence[Row], sample: str, figure: str) -> list[float]:
     return [value for value in found if value is not None]
 
 
+def _healthy(figure: str, share: float) -> _Value:
+    """Return what gets a percentile of what the seconds' healthy subscribers came to."""
+
+    def value(seen: Figures) -> float | None:
+        rows = [row for row in seen.hold.rows if row.since_trigger >= 0]
+        return percentile(_values(rows, "healthy", figure), share)
+
+    return value
+
+
 def _most(sample: str, figure: str, unit: float = 1) -> _Value:
     """Return what gets the most of a sample's figure since the update."""
 
@@ -147,6 +157,10 @@ MEASURES = (
     *_of_client("version", "`GET /version`"),
     *_of_client("update", "an ordinary client's update"),
     *_of_client("query", "an ordinary client's query"),
+    Measure("healthy_p50", "ms", "healthy subscribers notified, median of each second's median", _healthy("p50", 0.5)),
+    Measure("healthy_p99", "ms", "the same: in 99 % of the seconds none took longer", _healthy("slowest", 0.99)),
+    Measure("healthy_max", "ms", "the same: the slowest, or the longest that one waited", _healthy("slowest", 1.0)),
+    Measure("healthy_lost", "notifications", "to them: later ones came", _counted("healthy", "lost")),
     Measure("idle_answered", "clients", "idle clients that were still answered before they let go", _idle),
     Measure("queue_backlog", "notifications", "the most that waited for a worker", _most("queue", "backlog")),
     Measure("rejected", "notifications", "found the queue full", _counted("queue", "rejected")),

@@ -34,10 +34,20 @@ def recovery(hold: Hold) -> Iterator[str]:
         return
     second, first = after[0]
     last = after[-1][1]
-    kept = f", {last.close_wait} CLOSE_WAIT kept: libcurl closes them at a worker's next use" if last.close_wait else ""
+    kept = "".join(f", {text}" for text in _kept(last))
     yield f"recovery: back at rest at second {second}, {count(rows[second])} established ({rest} before){kept}"
     if len(after) > 1:
         yield f"recovery: {'; '.join(_growth(first, last))} in the {after[-1][0] - second} s since"
+
+
+def _kept(last: ConnectionSample) -> Iterator[str]:
+    """Say which CLOSE_WAIT connections are kept: those to the listeners, and those that somebody else closed."""
+    in_all = last.close_wait or 0
+    to_listeners = in_all if last.close_wait_to_listeners is None else last.close_wait_to_listeners
+    if to_listeners:
+        yield f"{to_listeners} CLOSE_WAIT kept: libcurl closes them at a worker's next use"
+    if in_all > to_listeners:
+        yield f"{in_all - to_listeners} CLOSE_WAIT that lead elsewhere: its database closes idle ones, say"
 
 
 def _growth(first: ConnectionSample, last: ConnectionSample) -> Iterator[str]:

@@ -14,9 +14,11 @@ from dataclasses import replace
 from scenario.run.results import Verdict
 from scenario.verdict.answers import Reasons, answers
 from scenario.verdict.diagnosis import UNKNOWN, diagnose
+from scenario.verdict.healthy import healthy
 from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
 from scenario.verdict.limits import limits
 from scenario.verdict.measures import measured
+from scenario.verdict.notified import notified
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, endings, verdict_of
 from scenario.verdict.recovery import recovery
 from scenario.verdict.symptoms import Symptoms
@@ -55,7 +57,7 @@ def _held(hold: Hold) -> Reasons:
     if not per_row:
         yield INCONCLUSIVE, "held: nobody counted the connections that were held"
         return
-    most, since_trigger = max(per_row, key=lambda held: held[0])
+    most, since_trigger = max(per_row, key=lambda held: min(held[0], hold.options.subscriptions))
     wanted = hold.options.subscriptions
     at = f" (at second {since_trigger})" if most > 0 else ""
     text = f"held: {min(max(most, 0), wanted)} of {wanted} at one time{at}"
@@ -117,4 +119,4 @@ def _idle(hold: Hold) -> Reasons:
     )
 
 
-_CHECKS = (_ended, _seeding, _held, answers, _idle, _process, _load, _gaps, _recovery)
+_CHECKS = (_ended, _seeding, _held, notified, answers, healthy, _idle, _process, _load, _gaps, _recovery)

@@ -46,10 +46,10 @@ class Symptoms(Clients):
 
     @property
     def restarted(self) -> bool:
-        """Tell whether the process was replaced, or its counters began anew; and it answers again."""
+        """Tell whether the process was replaced, or, when nobody looks into it, its counters began anew; it answers."""
         entered = [sample.entered or 0 for sample in self.queue]
         began_anew = any(now < before for before, now in pairwise(entered))
-        return self.gone_since is None and (len(self.pids) > 1 or began_anew)
+        return self.gone_since is None and (len(self.pids) > 1 or (began_anew and not self.pids))
 
     @cached_property
     def gone_since(self) -> int | None:

@@ -69,14 +69,14 @@ class Guard:
     def _problem(self, request: Request) -> str:
         host = request.headers.get("Host", "")
         if not self._is_own(host):
-            return f"Host {host!r} is none of this host's names; --web-origin names a proxy's"
+            return f"Host {host!r} is none of this page's names; --web-origin adds one"
         origin = request.headers.get("Origin")
         if origin is None:
             site = request.headers.get("Sec-Fetch-Site", "none")
             foreign = request.method != "GET" and site not in _OF_PAGE
             return f"Sec-Fetch-Site {site!r}: another website made this request" if foreign else ""
         own = _normal(origin) in {_normal(f"{request.scheme}://{host}"), *self.origins}
-        return "" if own else f"Origin {origin!r} is not this page's; --web-origin names a proxy's"
+        return "" if own else f"Origin {origin!r} is not this page's; --web-origin adds one"
 
     def _is_own(self, host: str) -> bool:
         """Tell whether it names this host; an address cannot be made to lead elsewhere, as a name can."""

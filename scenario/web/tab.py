@@ -68,6 +68,7 @@ def _amend(response: Response) -> Response:
     """Have Locust's page load our script, for it has no place for a chart; and have it ask on until a run is STOPPED.
 
     It asks while a run is spawning or running; one look in between, and it would neither show the end nor offer NEW.
+    What it knows is React's own, which no script of ours can set: so it is told otherwise, and nobody else is.
     """
     if request.endpoint == "locust.index" and response.status_code == 200:
         page = response.get_data(as_text=True)

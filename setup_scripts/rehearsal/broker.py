@@ -120,7 +120,7 @@ class Broker:
         return handler(request)
 
     def _version(self, _: Request) -> Answer:
-        if self.entities.updates:
+        if self.entities.is_triggered:
             gevent.sleep(self._options.slow)
         libraries = {"libcurl": f"libcurl/{LIBCURL}", "libmicrohttpd": "0.9.75", "mongoc": "1.23.1"}
         minutes, seconds = divmod(int(time.monotonic() - self._started), 60)

@@ -21,6 +21,8 @@ _IGNORED_VALUES = (
     "logInfoPayloadMaxSize connectionMemory inReqPayloadMaxSize outReqMsgMaxSize corsOrigin corsMaxAge "
     "pidpath cprForwardLimit"
 )
+_DESCRIPTION = """A stand-in for Orion. Its faults begin with the trigger: the first update that notifies half of its
+service's subscriptions, or more."""
 _ERRORS = {str(status.value) for status in HTTPStatus if status >= 400}
 
 
@@ -66,7 +68,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="rehearsal_broker.py", description=__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="rehearsal_broker.py", description=_DESCRIPTION, allow_abbrev=False)
     add = parser.add_argument
     add("-port", type=_Whole(0, 65535), default=1026, help="0: a free one (default: 1026)")
     add("-localIp", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
@@ -118,15 +120,15 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
         "--slow",
         type=_Whole(0, 60000),
         default=0,
-        help="ms that GET /version waits from the first update on (default: 0)",
+        help="ms that GET /version waits from the trigger on (default: 0)",
     )
-    add("--burn", action="store_true", help="from the first update on all of a processor is spent, on nothing")
-    add("--deaf", action="store_true", help="from the first update on no connection is accepted any more")
+    add("--burn", action="store_true", help="from the trigger on all of a processor is spent, on nothing")
+    add("--deaf", action="store_true", help="from the trigger on no connection is accepted any more")
     add("--null-connection", action="store_true", help="never connect to MongoDB, as when it was started too early")
     add("--backlog", type=_Whole(0, 65535), default=socket.SOMAXCONN, help="length of the listen queue")
     add("--max-fails", type=_Whole(1, 2**31), default=-1, help="maxFailsLimit of subscriptions that name none")
     add("--flow-control-always", action="store_true", help="as if each update had ?options=flowControl")
-    add("--crash-after", type=_Whole(0, 3600), help="s after the first update at which the process is killed")
+    add("--crash-after", type=_Whole(0, 3600), help="s after the trigger at which the process is killed")
     add("--restart", action="store_true", help="start again after a crash, and on SIGHUP, on the same port")
     add(
         "--leak",

@@ -29,8 +29,10 @@ class Entities:
 
     def __init__(self, options: Options, senders: Senders, cache: Cache, database: Database) -> None:
         self._options, self._senders, self._cache, self._database = options, senders, cache, database
-        self.updates = 0
-        self.at_first_update: Callable[[], None] = lambda: None
+        self.is_triggered = False
+        self.at_trigger: Callable[[], None] = lambda: (
+            None
+        )  # the first update that notifies half of its service, or more
 
     def list(self, request: Request) -> Answer:
         """GET /v2/entities. With its database gone Orion 4.7.0 says that there are none."""
@@ -77,9 +79,9 @@ class Entities:
                 self._database.delete_entity(request.service, {"_id": key})
             else:
                 sent += self._store(request, key, attributes)
-        self.updates += 1
-        if self.updates == 1:
-            self.at_first_update()
+        if sent and not self.is_triggered and 2 * sent >= self._cache.count(request.service):
+            self.is_triggered = True
+            self.at_trigger()
         if self._options.flow_control and (self._options.flow_control_always or request.has("flowControl")):
             hold_back(self._options.flow_control, self._senders, request.service, queued, sent)
         return Answer(204)

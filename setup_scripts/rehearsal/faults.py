@@ -1,4 +1,4 @@
-"""What goes wrong with the broker itself from the first update on, when it was asked to."""
+"""What goes wrong with the broker itself from the trigger on, when it was asked to."""
 
 from __future__ import annotations
 
@@ -29,4 +29,4 @@ def _burn() -> None:
         gevent.sleep(0.05)
         end = time.process_time() + SPELL
         while time.process_time() < end:
-            pass
+            sum(range(10_000))

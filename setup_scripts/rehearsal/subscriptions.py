@@ -137,6 +137,10 @@ class Cache:
         """Return a subscription; None when it is not cached."""
         return self._items.get(subscription_id)
 
+    def count(self, service: str) -> int:
+        """Count the subscriptions of a service."""
+        return sum(item.service == service for item in self._items.values())
+
     def put(self, item: Subscription) -> None:
         """Add or replace a subscription."""
         before = self._items.get(item.id)

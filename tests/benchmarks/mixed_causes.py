@@ -79,7 +79,8 @@ def rehearse(faults: tuple[str, str]) -> Rehearsed | None:
     if run.returncode == 2 and "cannot both be had" in run.stderr:
         return None
     named = tuple(name for sentence in told for name in _named(sentence, faults))
-    return Rehearsed(faults, run.returncode, named, run.stderr.strip().rpartition("\n")[2])
+    words = re.findall(r"Verdict: .*\n.*?\|   (.*)", run.stdout + run.stderr) or run.stderr.splitlines()[-1:]
+    return Rehearsed(faults, run.returncode, named, " ".join(words))
 
 
 def _named(sentence: str, faults: tuple[str, str]) -> list[str]:

@@ -94,7 +94,7 @@ class Deployment(Stack):
         bound = self._local("--master-bind-host", at, "--master-bind-port", port)
         self.master = self.run("master", "export", "--master", more=[*self._smaller(), *more, *bound])
         joined = ("--report-log", self.report_log, *self._local("--master-host", at, "--master-port", port))
-        self.workers = [self.run(name, "--worker", more=joined) for name in WORKERS]
+        self.workers = [self.run(name, "export", "--worker", more=joined) for name in WORKERS]
         return self.master
 
     def _smaller(self) -> list[object]:

@@ -26,7 +26,7 @@ from tests.support.processes import ROOT, Processes
 COMPOSE = "2.26.1"
 HERE, THERE = str(Path(sys.prefix).resolve()), "/usr/venv"  # of this Python; a container's /tmp is its own
 # For the images' commands and Dockerfiles
-PROGRAMS = ["sh", "bash", "env", "cat", "tr", "sed", "dirname", "tar", "curl", "chmod", "install"]
+PROGRAMS = ["sh", "bash", "env", "cat", "tr", "sed", "dirname", "sleep", "tar", "curl", "chmod", "install"]
 ACCOUNTS = {
     "etc/passwd": "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/nonexistent:/bin/false\n",
     "etc/group": "root:x:0:\nnogroup:x:65534:\n",

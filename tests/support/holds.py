@@ -12,7 +12,14 @@ from scenario.run.found import Found
 from scenario.run.progress import Progress
 from scenario.run.records import IdleClients, Update
 from scenario.run.results import Row
-from scenario.run.samples import ClientSample, ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.run.samples import (
+    ClientSample,
+    ConnectionSample,
+    HealthySample,
+    ListenerSample,
+    QueueSample,
+    VersionSample,
+)
 from scenario.run.schedule import Schedule
 from scenario.settings.arguments import add_arguments
 from scenario.settings.options import Options
@@ -41,9 +48,18 @@ def row(second: int) -> Row:
         ConnectionSample(
             *(second, second + 0.001, 12 + held + idle, 100 if second >= 1015 else 0, 300, 1, 10**8), to_listeners=held
         ),
-        ListenerSample(second, second + 0.001, held, 100 if second > TRIGGER else 0, 0, 0, 0),
+        listened(second, held),
         ClientSample(second, second + 0.001, 4.0, "", 3.0, ""),
+        HealthySample(second, second + 0.8, 10, 0, 0, 0, p50=8.0, p99=14.0, slowest=14.0, clock_error=0.4),
     )
+
+
+def listened(second: int, held: int) -> ListenerSample:
+    """Return what the listeners tell: after the update it was all of it."""
+    all_of_it = 100 if second > TRIGGER else 0
+    number = TRIGGER * 1000 if second > TRIGGER else 0
+    told = (number, all_of_it, all_of_it, 0)
+    return ListenerSample(second, second + 0.001, held, all_of_it, 0, 0, 0, *told)
 
 
 def healthy() -> Hold:

@@ -16,7 +16,7 @@ import requests
 from scenario.peers.ngsiv2 import DESCRIPTION
 from tests.support.processes import ROOT, Process, Processes, still_there
 
-SUBSCRIPTIONS = 60
+SUBSCRIPTIONS, SPARE = 60, 20  # workers to spare: for the healthy subscribers
 LISTENING = r"listening on .*:(\d+)"
 
 
@@ -36,7 +36,7 @@ class Stack:
         *broker_options: str | int,
         delay: str = "3s",
         idle: str = "1s",
-        workers: int = SUBSCRIPTIONS,
+        workers: int = SUBSCRIPTIONS + SPARE,
         multiservice: bool = True,
         show_queue: bool = True,
     ) -> Stack:
@@ -47,7 +47,7 @@ class Stack:
         self.start_listener(delay, idle)
         return self
 
-    def start_broker(self, *options: str | int, workers: int = SUBSCRIPTIONS, port: str = "0") -> Process:
+    def start_broker(self, *options: str | int, workers: int = SUBSCRIPTIONS + SPARE, port: str = "0") -> Process:
         """Start the rehearsal broker; `self.broker_port` is its port."""
         self.broker = self.processes.start(
             *("python", "setup_scripts/rehearsal_broker.py", "--name", self.broker_name, "-port", port),

@@ -125,10 +125,10 @@ def data(url: str, since: object = 0) -> dict[str, Any]:
     return dict(requests.get(f"{url}/connections/data", {"since": str(since)}, timeout=5).json())
 
 
-def start_web(stack: Stack, *more: str | int) -> tuple[str, Process]:
+def start_web(stack: Stack, *more: str | int, env: dict[str, str] | None = None) -> tuple[str, Process]:
     """Start the web UI for a stack that runs; return its URL and its process."""
     port = free_port()
-    process = stack.locust_process(*stack.options("--web-host", "127.0.0.1", "--web-port", port, *more))
+    process = stack.locust_process(*stack.options("--web-host", "127.0.0.1", "--web-port", port, *more), env=env)
     url = f"http://127.0.0.1:{port}"
     wait_for_web(process, url)
     return url, process

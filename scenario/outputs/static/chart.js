@@ -50,6 +50,8 @@ function latencies(column, trigger, slo) {
   const asked = Object.entries(CLIENTS).filter(([name]) => column[`${name}_latency_ms`].some((value) => value !== null));
   const lines = asked.map(([name, color]) =>
     trace(column, `${name}_latency_ms`, `${name} latency`, {color, width: 1.5}, trigger));
+  if (column.healthy_max_ms.some((value) => value !== null))
+    lines.push(trace(column, "healthy_max_ms", "healthy subscribers, the slowest", {color: "#2f9e55", width: 1.5}, trigger));
   const nok = asked.flatMap(([name]) => [...seconds.keys()].filter((i) => column[`${name}_error`][i]).map((i) => ({
     x: seconds[i], y: column[`${name}_latency_ms`][i], text: `${name}: ${escaped(column[`${name}_error`][i])}`,
   })));

@@ -15,6 +15,7 @@
   let last = {run: null, rows: []}, busy = false, theme = "", plotly = null;
 
   async function look() {
+    for (const field of document.querySelectorAll("input[name=host]")) field.readOnly = true; // as the command line has it
     const tab = document.querySelector("#root [role=tab][aria-selected=true]");
     const shown = tab !== null && tab.textContent.trim() === "Connections";
     box.hidden = !shown;

@@ -1,0 +1,75 @@
+"""Files of a run: each begins beside the earlier one and is renamed then, so that no empty one ever replaces it.
+
+What cannot be written (a full disk, say) raises OutputError, once per file; a run goes on without it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TextIO
+
+from scenario.errors import OutputError
+from scenario.settings.values import beside
+
+
+def write(path: str | Path, text: str) -> None:
+    """Write a file whole. Raises OutputError; an earlier one is still there then."""
+    _begun(Path(path), text).close()
+
+
+class LineFile:
+    """A file that grows line by line, whose lines survive kill -9. Each method raises OutputError, but only once."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._file: TextIO | None = None
+
+    def begin(self, text: str) -> None:
+        """Put a new file, which begins with `text`, in the place of an earlier one."""
+        self.close()
+        self._file = _begun(self.path, text)
+
+    def write(self, text: str) -> None:
+        """Add whole lines; nothing before `begin`, and after an error."""
+        if self._file is not None:
+            try:
+                self._file.write(text)
+                self._file.flush()
+            except OSError as error:
+                self.close()
+                raise _told(self.path, error) from None
+
+    def flush(self) -> None:
+        """Do nothing: `write` has done it."""
+
+    def close(self) -> None:
+        """Write no more."""
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):  # what is left in the buffer after an error
+                file.close()
+
+
+def _begun(path: Path, text: str) -> TextIO:
+    written = beside(path)
+    file: TextIO | None = None
+    try:
+        file = written.open("w", encoding="utf-8", newline="")
+        file.write(text)
+        file.flush()
+        if written != path:
+            written.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            if file is not None:
+                file.close()
+        with contextlib.suppress(OSError):
+            if written != path:
+                written.unlink(missing_ok=True)
+        raise _told(path, error) from None
+    return file
+
+
+def _told(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"files: {path} could not be written: {error.strerror or error}")

@@ -1,0 +1,101 @@
+"""The ordinary client's healthy subscribers: when the notifications of its updates arrived, as their listener tells."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from scenario.peers.listeners import News, arrivals
+from scenario.run.samples import HealthySample
+
+LOOKS = 30  # of which the best comparison of the clocks counts: they hardly drift apart meanwhile
+OVERTAKEN_AFTER = 2.0  # s after which what a later update has overtaken does not come any more
+MOST_PAGES = 100  # of arrivals, in one look
+
+
+@dataclass
+class Sent:
+    """An update: when it was sent (s since the epoch), whether the broker took it, which subscriptions it reached."""
+
+    at: float
+    taken: bool = False
+    reached: set[int] = field(default_factory=set)
+
+
+class Subscribers:
+    """`count` of them at the listener `address`; `now` tells the time, in s since the epoch, on the run's clock."""
+
+    def __init__(self, count: int, address: str, now: Callable[[], float]) -> None:
+        self.count, self.address, self.now = count, address, now
+        self.updates: dict[int, Sent] = {}  # by number; those that reached all were taken out
+        self.doubled = self.lost = 0
+        self.complete = -math.inf  # when the newest one of those was sent
+        self._clocks: deque[tuple[float, float]] = deque(maxlen=LOOKS)  # half a round trip, how far theirs is ahead (s)
+        self._position = ""
+
+    def begin(self) -> None:
+        """Leave out what arrived before now. Raises ListenerError."""
+        self._position = self._ask().next
+
+    def look(self, second: int) -> HealthySample:
+        """Tell what arrived since the look before. Raises ListenerError."""
+        came: list[tuple[int, ...]] = []
+        for _ in range(MOST_PAGES):
+            news = self._ask()
+            self._position = news.next
+            came += news.arrivals
+            if not news.left:
+                break
+        error, ahead = min(self._clocks)
+        now = self.now()
+        latencies = sorted(latency for arrival in came if (latency := self._note(arrival, ahead)) is not None)
+        waiting = self._missing(now)
+        oldest = max(((now - sent.at) * 1000 for sent in waiting), default=None)
+        measured = [value for value in (*latencies[-1:], oldest) if value is not None]
+        return HealthySample(
+            second,
+            now,
+            arrived=len(latencies),
+            waiting=sum(self.count - len(sent.reached) for sent in waiting),
+            lost=self.lost,
+            doubled=self.doubled,
+            p50=quantile(latencies, 0.5),
+            p99=quantile(latencies, 0.99),
+            slowest=max(measured, default=None),
+            clock_error=error * 1000,
+        )
+
+    def _ask(self) -> News:
+        asked = self.now()
+        news = arrivals(self.address, self._position)
+        answered = self.now()
+        self._clocks.append(((answered - asked) / 2, news.clock - (asked + answered) / 2))
+        return news
+
+    def _note(self, arrival: Sequence[int], ahead: float) -> float | None:
+        """Return the latency in ms, on the run's clock; None of another's update, and of what had come before."""
+        number, subscription, _, latency = arrival
+        sent = self.updates.get(number)
+        if sent is None or subscription in sent.reached:
+            self.doubled += sent is not None
+            return None
+        sent.reached.add(subscription)
+        return max(0.0, latency / 1000 - ahead * 1000)
+
+    def _missing(self, now: float) -> list[Sent]:
+        """Return the updates whose notifications are under way; those that others have overtaken are lost."""
+        full = [sent for sent in self.updates.values() if len(sent.reached) >= self.count]
+        self.complete = max([self.complete, *(sent.at for sent in full)])
+        old = [number for number, sent in self.updates.items() if now - sent.at > 2 * OVERTAKEN_AFTER]
+        self.updates = {n: sent for n, sent in self.updates.items() if n not in old or len(sent.reached) < self.count}
+        missing = [sent for sent in self.updates.values() if sent.taken and len(sent.reached) < self.count]
+        overtaken = [sent for sent in missing if sent.at + OVERTAKEN_AFTER < self.complete]
+        self.lost = sum(self.count - len(sent.reached) for sent in overtaken)
+        return [sent for sent in missing if sent not in overtaken]
+
+
+def quantile(ordered: Sequence[float], share: float) -> float | None:
+    """Return the value that a share of them does not exceed (nearest rank); None of none."""
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None

@@ -1,0 +1,260 @@
+"""Healthy subscribers: when they were notified, on one clock; what the verdict makes of it; and real runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scenario.peers.command_line import Pool
+from scenario.preflight.client import healthy as checked
+from scenario.preflight.client import without_healthy
+from scenario.run.results import Row
+from scenario.run.samples import HealthySample
+from scenario.users.healthy import Sent, Subscribers, quantile
+from scenario.verdict.held import Hold
+from scenario.verdict.single import judge_hold
+from tests.support.holds import changed, healthy, options
+from tests.support.listener import Listener, notification, start
+from tests.support.processes import Processes
+from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, verdict
+from tests.support.surroundings import ADDRESS, COMMAND_LINE, found, process
+
+AHEAD = 3600.0  # s by which the run's clock is ahead of the listener's
+
+
+@pytest.fixture
+def listener(processes: Processes) -> Listener:
+    return start(processes, "-delay", "1h")
+
+
+def now() -> float:
+    return time.time() + AHEAD
+
+
+@pytest.fixture
+def subscribers(listener: Listener) -> Callable[..., HealthySample]:
+    """Three of them: note updates as {number: age in s}, notify (number, subscription) pairs, and look."""
+    three = Subscribers(3, f"127.0.0.1:{listener.ports[0]}", now)
+    three.begin()
+
+    def look(updates: dict[int, float], *arrivals: tuple[int, int], taken: bool = True) -> HealthySample:
+        for number, age in updates.items():
+            three.updates[number] = Sent(now() - age, taken)
+        for number, subscription in arrivals:
+            sent = three.updates[number].at if number in three.updates else now()
+            with listener.connect(notification(subscription, number, "/healthy", round(sent * 1e6))) as peer:
+                assert peer.recv(100).startswith(b"HTTP/1.1 200 OK")
+        return three.look(7)
+
+    return look
+
+
+Look = Callable[..., HealthySample]
+ALL = [(1, 1), (1, 2), (1, 3)]
+
+
+def test_latency_is_on_one_clock(subscribers: Look) -> None:
+    seen = subscribers({1: 0.0}, *ALL)
+    assert (seen.second, seen.arrived, seen.waiting, seen.lost, seen.doubled) == (7, 3, 0, 0, 0)
+    assert seen.p50 is not None
+    assert seen.slowest is not None
+    assert 0 <= seen.p50 <= seen.slowest < 1000, "an hour lies between the clocks"
+    assert seen.clock_error is not None
+    assert 0 < seen.clock_error < 200
+    late = subscribers({2: 5.0}, (2, 1), (2, 2), (2, 3))
+    assert late.p50 is not None
+    assert 5000 <= late.p50 < 6000
+
+
+def test_what_has_not_come_is_waiting_and_shows_for_how_long(subscribers: Look) -> None:
+    seen = subscribers({1: 3.0}, (1, 1))
+    assert (seen.arrived, seen.waiting, seen.lost) == (1, 2, 0)
+    assert seen.slowest is not None
+    assert 3000 <= seen.slowest < 4000
+    seen = subscribers({2: 0.1}, (2, 1), (2, 2), (2, 3))
+    assert (seen.waiting, seen.lost) == (0, 2), "a later one has overtaken them"
+    assert subscribers({}, (1, 2)).lost == 1, "it came after all"
+
+
+def test_a_moment_is_no_reason_to_call_them_lost(subscribers: Look) -> None:
+    seen = subscribers({1: 1.0, 2: 0.1}, (1, 1), (2, 1), (2, 2), (2, 3))
+    assert (seen.waiting, seen.lost) == (2, 0)
+
+
+def test_doubled(subscribers: Look) -> None:
+    seen = subscribers({1: 0.0}, *ALL, (1, 2))
+    assert (seen.arrived, seen.doubled) == (3, 1)
+
+
+def test_an_update_that_was_refused_notifies_nobody(subscribers: Look) -> None:
+    seen = subscribers({1: 9.0}, taken=False)
+    assert (seen.arrived, seen.waiting, seen.slowest, seen.p50) == (0, 0, None, None)
+
+
+def test_updates_of_others_do_not_count(subscribers: Look) -> None:
+    assert subscribers({}, (99, 1)).arrived == 0
+
+
+def test_more_than_a_page(subscribers: Look) -> None:
+    numbers = range(1, 201)
+    seen = subscribers(dict.fromkeys(numbers, 0.0), *((n, s) for n in numbers for s in (1, 2, 3)))
+    assert (seen.arrived, seen.waiting) == (600, 0)
+
+
+@pytest.mark.parametrize(
+    ("values", "share", "value"),
+    [([], 0.5, None), ([1], 0.5, 1), ([1, 2], 0.5, 1), ([1, 2, 3], 0.5, 2), ([1, 2], 0.99, 2)],
+)
+def test_quantile(values: list[float], share: float, value: float | None) -> None:
+    assert quantile(values, share) == value
+
+
+MODE = "-notificationMode threadpool:60000:100"
+
+
+def told(workers: int = 300, more: dict[str, object] | None = None, late: int = 0, **figures: Any) -> Hold:
+    """Return a hold with healthy subscribers; `late` rows from second 5 on have the `figures`, none: all."""
+
+    def change(row: Row) -> Row:
+        spoilt = row.healthy is not None and (not late or 5 <= row.since_trigger < 5 + late)
+        return replace(row, healthy=replace(row.healthy, **figures)) if spoilt and row.healthy else row
+
+    hold = replace(changed(healthy(), change), options=options(healthy=10, **more or {}))
+    command_line = COMMAND_LINE.replace(MODE, f"-notificationMode threadpool:60000:{workers}")
+    return replace(hold, found=found({}, process=process(command_line)))
+
+
+def queued(hold: Hold) -> Hold:
+    return changed(hold, lambda row: replace(row, queue=replace(row.queue, backlog=90)) if row.queue else row)
+
+
+LATE = "healthy subscribers: 9 of 21 rows later than 1000 ms, the slowest after 9.1 s (± 1 ms)"
+
+
+@pytest.mark.parametrize(
+    ("hold", "outcome", "reason", "cause"),
+    [
+        (
+            told(),
+            "PASS",
+            "healthy subscribers: 10 of 10 notified each second, the slowest after 14 ms (± 1 ms)",
+            None,
+        ),
+        (told(slowest=1000.0), "PASS", "the slowest after 1.0 s (± 1 ms)", None),
+        (told(slowest=9100.0, late=9), "FAIL", LATE, "unknown"),
+        (queued(told(slowest=9100.0, late=9)), "FAIL", LATE, "starved"),
+        (queued(told(slowest=9100.0, late=9, more={"max_nok": 9})), "PASS", LATE, None),
+        (queued(told(slowest=200.0, late=9, more={"healthy_slo": 100.0})), "FAIL", "later than 100 ms", "starved"),
+        (
+            queued(told(slowest=9100.0, late=9, workers=100)),
+            "PASS",
+            "not judged, for no worker was left for them (100 workers, 100 slow receivers): they waited 9.1 s",
+            None,
+        ),
+        (
+            queued(told(slowest=9100.0, late=9, workers=100, more={"healthy_slo": 1000.0})),
+            "FAIL",
+            LATE,
+            "starved",
+        ),
+        (told(waiting=7), "PASS", "healthy subscribers: 7 notifications were still under way at the end", None),
+        (told(lost=3), "FAIL", "healthy subscribers: 3 notifications were lost", "unknown"),
+        (told(doubled=2), "FAIL", "healthy subscribers: 2 notifications came more than once", "unknown"),
+        (told(error="no"), "INCONCLUSIVE", "healthy subscribers: nobody told when they were notified", "unknown"),
+    ],
+)
+def test_row_of_the_verdict(hold: Hold, outcome: str, reason: str, cause: str | None) -> None:
+    judged = judge_hold(hold)
+    assert judged.outcome == outcome, judged.reasons
+    assert any(reason in text for text in judged.reasons), judged.reasons
+    assert next((each.cause for each in judged.causes), None) == cause
+
+
+def test_none_was_asked_for() -> None:
+    judged = judge_hold(replace(changed(healthy(), lambda row: replace(row, healthy=None)), options=options(healthy=0)))
+    assert judged.outcome == "PASS"
+    assert not any("healthy" in text for text in judged.reasons)
+
+
+@pytest.mark.parametrize(
+    ("workers", "asked", "state", "words"),
+    [
+        (101, {"healthy": 10}, "ok", "101 workers for 100 slow receivers"),
+        (100, {"healthy": 10}, "warning", "no worker is left for them, and so they are not judged"),
+        (100, {"healthy": 0}, "", ""),
+    ],
+)
+def test_preflight(workers: int, asked: dict[str, object], state: str, words: str) -> None:
+    command_line = COMMAND_LINE.replace(MODE, f"-notificationMode threadpool:60000:{workers}")
+    seen = list(checked(found(asked, process=process(command_line))))
+    assert [check.state for check in seen] == [state] * bool(state)
+    assert all(words in f"{check.found} {check.needed}" for check in seen)
+    assert Pool(60000, workers) == found(asked, process=process(command_line)).command_line.pool("x")
+
+
+def test_another_receiver_is_no_healthy_one() -> None:
+    seen = without_healthy(found({"healthy": 10}, listeners={ADDRESS: None}))
+    assert seen.options.healthy == 0
+    lines = list(checked(seen))
+    assert [(line.state, line.found) for line in lines[:1]] == [
+        ("warning", f"none: the listener at {ADDRESS} does not tell when they are notified")
+    ]
+
+
+COLUMNS = ("healthy_arrived", "healthy_waiting", "healthy_lost")
+
+
+def test_healthy_beside_slow_ones(stack: Stack) -> None:
+    run = stack.start().locust()
+    rows = stack.ended(run, 0)
+    assert {tuple(row[name] for name in COLUMNS) for row in rows} == {("10", "0", "0")}
+    assert "healthy subscribers: 10 of 10 notified each second, the slowest after " in verdict(run)[1]
+    assert max(float(row["healthy_max_ms"]) for row in rows) < 1000
+    assert stack.received() == SUBSCRIPTIONS
+
+
+@pytest.mark.parametrize(("slo", "code"), [((), 0), (("--healthy-slo", 500), 1)])
+def test_no_worker_is_left_for_them(stack: Stack, slo: tuple[str | int, ...], code: int) -> None:
+    run = stack.start(workers=SUBSCRIPTIONS).locust("--duration", "10s", *slo)
+    rows = stack.ended(run, code)
+    assert "60 workers for 60 slow receivers" in run.output, "the preflight says so before"
+    waited = [float(row["healthy_max_ms"]) for row in rows if int(row["second"]) > 0]
+    assert max(waited) > 1500
+    assert rows[-1]["healthy_waiting"] == "0"
+    told_of = (
+        "cause: healthy subscribers wait for a notification worker" if code else "not judged, for no worker was left"
+    )
+    assert told_of in verdict(run)[1]
+
+
+def test_without_them(stack: Stack) -> None:
+    run = stack.start(workers=SUBSCRIPTIONS).locust("--duration", "5s", "--healthy", 0)
+    rows = stack.ended(run, 0)
+    assert {row[name] for row in rows for name in COLUMNS} == {""}
+    assert "healthy" not in verdict(run)[1]
+
+
+def test_receiver_that_does_not_tell(stack: Stack) -> None:
+    """The original's listener holds whatever it is sent: it must not be sent ten more each second."""
+    stack.start()
+    stack.listener_port = str(free_port())
+    stack.processes.start("python", "-c", SILENT, stack.listener_port, name="silent").wait_for("ready")
+    run = stack.locust("--preflight-only")
+    assert run.wait() == 0, run.output
+    assert f"none: the listener at 127.0.0.1:{stack.listener_port} does not tell when they are notified" in run.output
+
+
+SILENT = """
+import http.server, sys
+class Silent(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(404)
+        self.end_headers()
+server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Silent)
+print("ready", flush=True)
+server.serve_forever()
+"""

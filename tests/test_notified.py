@@ -1,0 +1,126 @@
+"""Did every notification go out once: what the listeners told of the update, and counts that fit no single broker."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scenario.peers.listeners import ListenerStats, Notified
+from scenario.run.results import Row
+from scenario.users.probes import notified_of
+from scenario.verdict.held import Hold
+from scenario.verdict.single import judge_hold
+from tests.support.holds import TRIGGER, changed, healthy, options
+from tests.support.stack import SUBSCRIPTIONS, Stack, verdict
+
+UNTOLD: dict[str, Any] = {"update": None, "notifications": None, "notified": None, "doubled": None}
+
+
+def told(**figures: Any) -> Hold:
+    """Return a healthy hold whose listeners told something else from the update on."""
+
+    def change(row: Row) -> Row:
+        after = row.listener is not None and row.second > TRIGGER
+        return replace(row, listener=replace(row.listener, **figures)) if after and row.listener else row
+
+    return changed(healthy(), change)
+
+
+def queued(hold: Hold, **figures: Any) -> Hold:
+    return changed(hold, lambda row: replace(row, queue=replace(row.queue, **figures)) if _late(row) else row)  # type: ignore[type-var]
+
+
+def _late(row: Row) -> bool:
+    return row.queue is not None and row.second > TRIGGER
+
+
+@pytest.mark.parametrize(
+    ("hold", "outcome", "reason"),
+    [
+        (healthy(), "PASS", "notified: 100 of 100 subscriptions were notified once"),
+        (
+            told(notified=99, notifications=99),
+            "FAIL",
+            "notified: 99 of 100 subscriptions were notified once, 1 were not",
+        ),
+        (
+            queued(told(notified=100, notifications=102, doubled=2), entered=102),
+            "FAIL",
+            "notified: 98 of 100 subscriptions were notified once, 2 more than once",
+        ),
+        (
+            queued(told(notified=90, notifications=90), backlog=7, entered=97),
+            "FAIL",
+            "notified: 90 of 100 subscriptions were notified once, 7 still waited for a worker at the end, 3 were not",
+        ),
+        (told(update=7), "FAIL", "notified: 0 of 100 subscriptions were notified once, 100 were not"),
+        (
+            queued(healthy(), entered=345),  # 21 updates of a client with 10 healthy subscribers are among them
+            "INCONCLUSIVE",
+            "counts: the broker says that it queued 345 notifications, and the listeners had 100",
+        ),
+        (
+            queued(healthy(), entered=0),
+            "INCONCLUSIVE",
+            "counts: the broker says that it queued 0 notifications, and the listeners had 100",
+        ),
+    ],
+)
+def test_row_of_the_verdict(hold: Hold, outcome: str, reason: str) -> None:
+    judged = judge_hold(hold)
+    assert judged.outcome == outcome, judged.reasons
+    assert reason in judged.reasons
+    assert "stale-cache" not in {cause.cause for cause in judged.causes}
+
+
+def test_listeners_that_never_tell_are_not_judged() -> None:
+    hold = changed(healthy(), lambda row: replace(row, listener=replace(row.listener, **UNTOLD)))  # type: ignore[type-var]
+    judged = judge_hold(hold)
+    assert judged.outcome == "PASS"
+    assert not any(text.startswith("notified") for text in judged.reasons)
+
+
+def test_another_process_at_the_port() -> None:
+    hold = changed(healthy(), lambda row: replace(row, connections=replace(row.connections, also_listening=1)))  # type: ignore[type-var]
+    judged = judge_hold(hold)
+    assert judged.outcome == "INCONCLUSIVE"
+    assert "counts: 2 processes listen at the broker's port" in judged.reasons
+
+
+def test_notifications_of_deleted_subscriptions_are_a_stale_cache() -> None:
+    hold = queued(told(notified=200, notifications=200), entered=200)
+    judged = judge_hold(hold)
+    assert judged.outcome == "INCONCLUSIVE"
+    assert judged.causes[0].cause == "stale-cache"
+
+
+def test_those_of_a_client_are_not_counted() -> None:
+    hold = queued(healthy(), entered=100 + 21 * 10)
+    assert judge_hold(replace(hold, options=options(healthy=10))).outcome == "PASS"
+
+
+FIRST, SECOND = Notified(7, 10, 9, 1, 0), Notified(8, 5, 5, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("answers", "sums"),
+    [
+        ([], {}),
+        ([None], {"update": 0, "notifications": 0, "notified": 0, "doubled": 0}),
+        ([FIRST, None], {"update": 7, "notifications": 10, "notified": 9, "doubled": 1}),
+        ([SECOND, SECOND], {"update": 8, "notifications": 10, "notified": 10, "doubled": 0}),
+        ([FIRST, SECOND], {"update": 8, "notifications": 5, "notified": 5, "doubled": 0}),
+        ([FIRST, ListenerStats.__struct_defaults__[0]], {}),  # one of them does not tell
+        ([Notified(8, 5, 4, 0, 1)], {}),  # there were too many
+    ],
+)
+def test_sums_over_listeners(answers: list[Any], sums: dict[str, int]) -> None:
+    assert notified_of(answers) == sums
+
+
+def test_run(stack: Stack) -> None:
+    run = stack.start().locust("--duration", "5s")
+    stack.ended(run, 0)
+    assert f"notified: {SUBSCRIPTIONS} of {SUBSCRIPTIONS} subscriptions were notified once" in verdict(run)[1]
