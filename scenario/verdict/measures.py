@@ -16,17 +16,29 @@ from scenario.verdict.figures import Figures, grown
 from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
 
 _Value = Callable[[Figures], float | None]
+MORE, LESS = "more", "less"
 _DIGITS = 3  # after the point, of every figure: what is shown is what is compared
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure: its name, its unit, what it means, how to get it."""
+    """A figure: its name, its unit, what it means, how to get it.
+
+    `worse` is "more" or "less"; empty: runs are not compared by it. `floor` is what two runs of the same broker may
+    differ by: the floors are above what they differed by on two busy cores.
+    """
 
     name: str
     unit: str
     meaning: str
     value: _Value
+    worse: str = ""
+    floor: float = 0
+
+    @property
+    def title(self) -> str:
+        """Name and unit."""
+        return f"{self.name} ({self.unit})"
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
@@ -53,16 +65,24 @@ def _nok(client: str) -> _Value:
     return value
 
 
+_LATENCIES = {  # share, floor
+    "p50": (0.5, "the median", 20),
+    "p95": (0.95, "the 95th percentile", 50),
+    "p99": (0.99, "the 99th percentile", 100),
+    "max": (1.0, "the slowest", 100),
+}
+
+
 def _of_client(client: str, what: str) -> list[Measure]:
     """Return the figures of what a client asked each second."""
-    shares = {"p50": (0.5, "the median"), "p95": (0.95, "the 95th percentile"), "p99": (0.99, "the 99th percentile")}
-    latencies = {**shares, "max": (1.0, "the slowest")}
     return [
         *(
-            Measure(f"{client}_{name}", "ms", f"{what}: {told} of its right answers", _latency(client, share))
-            for name, (share, told) in latencies.items()
+            Measure(
+                f"{client}_{name}", "ms", f"{what}: {told} of its right answers", _latency(client, share), MORE, floor
+            )
+            for name, (share, told, floor) in _LATENCIES.items()
         ),
-        Measure(f"{client}_nok", "rows", f"{what}: rows without a right answer", _nok(client)),
+        Measure(f"{client}_nok", "rows", f"{what}: rows without a right answer", _nok(client), MORE),
     ]
 
 
@@ -107,7 +127,7 @@ def _held(seen: Figures) -> float | None:
 
 def _held_share(seen: Figures) -> float | None:
     held = _held(seen)
-    return None if held is None else 100 * held / seen.wanted
+    return 100 * held / seen.wanted if held is not None and seen.wanted else None
 
 
 def _held_since(seen: Figures) -> float | None:
@@ -140,6 +160,21 @@ def _each(figure: str, unit: float = 1) -> _Value:
     return value
 
 
+def _threads_each(seen: Figures) -> float | None:
+    threads, held = _most("connections", "threads")(seen), _held(seen)
+    return threads / held if threads is not None and held else None
+
+
+def _version_rows(seen: Figures) -> float:
+    return len(_answers(seen, "version"))
+
+
+def _queue_empty_since(seen: Figures) -> float | None:
+    rows = [row for row in seen.hold.rows if row.since_trigger >= 0 and _values([row], "queue", "backlog")]
+    waiting = [row.since_trigger for row in rows if row.queue and row.queue.backlog]
+    return max(waiting, default=-1) + 1 if rows else None
+
+
 def _rss_growth(seen: Figures) -> float | None:
     risen = _above_rest(seen, "rss")
     return 100 * risen[0] / risen[1] if risen and risen[1] else None
@@ -150,28 +185,38 @@ def _close_wait(seen: Figures) -> float | None:
 
 
 MEASURES = (
-    Measure("held", "notifications", "connections to the listeners, the most at one time above rest", _held),
+    Measure("held", "notifications", "connections to the listeners, the most at one time above rest", _held, LESS, 5),
     Measure("held_share", "%", "held, of the subscriptions", _held_share),
-    Measure("held_since", "s", "when 99 % of the most were held", _held_since),
+    Measure("held_since", "s", "when 99 % of the most were held", _held_since, MORE, 2),
+    Measure("listener_held", "notifications", "the most that the listeners held", _most("listener", "held"), LESS, 5),
     Measure("trigger_latency", "ms", "until the update that triggers the notifications was answered", _trigger),
+    Measure("version_rows", "rows", "`GET /version`: rows in which it was asked", _version_rows, LESS, 2),
     *_of_client("version", "`GET /version`"),
     *_of_client("update", "an ordinary client's update"),
     *_of_client("query", "an ordinary client's query"),
-    Measure("healthy_p50", "ms", "healthy subscribers notified, median of each second's median", _healthy("p50", 0.5)),
-    Measure("healthy_p99", "ms", "the same: in 99 % of the seconds none took longer", _healthy("slowest", 0.99)),
+    Measure(
+        *("healthy_p50", "ms", "healthy subscribers notified, median of each second's median"),
+        *(_healthy("p50", 0.5), MORE, 20),
+    ),
+    Measure(
+        *("healthy_p99", "ms", "the same: in 99 % of the seconds none took longer"),
+        *(_healthy("slowest", 0.99), MORE, 100),
+    ),
     Measure("healthy_max", "ms", "the same: the slowest, or the longest that one waited", _healthy("slowest", 1.0)),
-    Measure("healthy_lost", "notifications", "to them: later ones came", _counted("healthy", "lost")),
+    Measure("healthy_lost", "notifications", "to them: later ones came", _counted("healthy", "lost"), MORE),
     Measure("idle_answered", "clients", "idle clients that were still answered before they let go", _idle),
     Measure("queue_backlog", "notifications", "the most that waited for a worker", _most("queue", "backlog")),
-    Measure("rejected", "notifications", "found the queue full", _counted("queue", "rejected")),
-    Measure("sent_error", "notifications", "failed, as the broker counts", _counted("queue", "sent_error")),
+    Measure("queue_empty_since", "s", "from when on none waited to the end", _queue_empty_since, MORE, 2),
+    Measure("rejected", "notifications", "found the queue full", _counted("queue", "rejected"), MORE, 5),
+    Measure("sent_error", "notifications", "failed, as the broker counts", _counted("queue", "sent_error"), MORE, 5),
     Measure("abandoned", "notifications", "given up while listeners held them", _counted("listener", "abandoned")),
     Measure("fds", "descriptors", "in use by the broker's process, the most", _most("connections", "fds")),
-    Measure("fds_each", "descriptors", "above rest, for each held notification", _each("fds")),
+    Measure("fds_each", "descriptors", "above rest, for each held notification", _each("fds"), MORE, 0.2),
     Measure("threads", "threads", "of the broker's process, the most", _most("connections", "threads")),
+    Measure("threads_each", "threads", "the same, for each held notification", _threads_each, MORE, 0.1),
     Measure("rss", "MB", "resident memory of the broker's process, the most", _most("connections", "rss", 1e6)),
     Measure("rss_growth", "%", "how far that rose above rest, of what it was there", _rss_growth),
-    Measure("rss_each", "kB", "above rest, for each held notification", _each("rss", 1e3)),
+    Measure("rss_each", "kB", "above rest, for each held notification", _each("rss", 1e3), MORE, 10),
     Measure("close_wait", "connections", "CLOSE_WAIT ones of the broker's process, at the end", _close_wait),
 )
 
