@@ -54,7 +54,6 @@ PASSWORD = re.compile("-+[^=]*(pwd|pass|secret|token)[^=]*", re.IGNORECASE)
 PASSWORD_GIVEN = re.compile("^(-+[^=]*(?:pwd|pass|secret|token)[^=]*=).*", re.IGNORECASE | re.DOTALL)
 MAX_LISTENERS, MAX_TEXT, MAX_REQUEST = 64, 300, 24_000  # host:port, characters of each, bytes of all
 UNKNOWN, OF_OTHERS, NOT_LISTED, INBOUND = range(-1, 3)  # groups of sockets; beyond, each remote address has its own
-NETWORK_ORDER = array("H", map(socket.htons, range(1 << 16)))  # of each port
 MOST_REMOTES = 8  # addresses that connections lead to, beside the listeners'
 MAX_FDS, AROUND = 60, 8  # lines of the descriptor table: from the first one on, and around the first free number
 LOW_FDS = 1024  # FD_SETSIZE, select(2)
@@ -129,7 +128,7 @@ def kernel_sockets() -> Iterator[Sockets]:
     """Yield the TCP sockets of this network namespace; OSError without sock_diag."""
     body, more = struct.pack("=B51xII", socket.AF_INET, HELD_STATES, 0), True
     with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, NETLINK_SOCK_DIAG) as kernel:
-        kernel.settimeout(1)
+        kernel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 1, 0))
         kernel.send(struct.pack("=IHHII", 16 + len(body), TCPDIAG_GETSOCK, NLM_F_REQUEST_DUMP, 0, 0) + body)
         while more:
             messages, step, more = _of_one_length(kernel.recv(1 << 16))
@@ -141,8 +140,8 @@ def _of_one_length(answer: bytes) -> tuple[bytes, int, bool]:
     length, kind = struct.unpack_from("=IH", answer)
     if kind == NLMSG_ERROR:
         raise OSError("the kernel does not list its sockets")
-    lengths = memoryview(answer).cast("I")[:: length // 4].tolist()
-    if lengths.count(length) * length == len(answer) and kind != NLMSG_DONE:
+    number, rest = divmod(len(answer), length)  # below 64 kB, so two bytes of each length tell
+    if not rest and all(answer[n::length].count(answer[n]) == number for n in (0, 1)) and kind != NLMSG_DONE:
         return answer, length, True
     start, messages = 0, []
     while start < len(answer) and kind != NLMSG_DONE:
@@ -334,11 +333,12 @@ def _network_counters(pid: int) -> dict[str, int | None]:
 class Seen(NamedTuple):
     """What there is to see of the kernel's sockets."""
 
-    counted: Counter[tuple[int, int]]  # own ones by group and state
+    counted: Counter[tuple[int, int]]  # by group and state; without those OF_OTHERS
     ports: set[int]  # local ones that lead to the listeners, and all; in network order
     taken: set[int]
     at_port: list[Listening]
     sockets: list[Sockets]
+    groups: list[list[int]]
 
 
 class Broker:
@@ -465,8 +465,10 @@ class Broker:
     def last_words(self) -> str:
         """Return what there is to say of its end: whether the kernel has killed for memory since the last sample."""
         now = self.cgroup.oom_kills(), _oom_kills_of_host()
-        killed = max((new or 0) - (old or 0) for old, new in zip(self.oom_kills, now))
-        return f"; since then the kernel has killed {killed} for lack of memory" if killed > 0 else ""
+        for old, new, where in zip(self.oom_kills, now, ("of its control group", "on this host")):
+            if new is not None and old is not None and new > old:
+                return f"; since then the kernel has killed {new - old} {where} for lack of memory"
+        return ""
 
     def _by_proc(self, listeners: frozenset[Address]) -> dict[str, Any]:
         tables = [connections(process) for process in self.family]
@@ -488,11 +490,12 @@ class Broker:
         }
 
     def _by_kernel(self, listeners: frozenset[Address]) -> dict[str, Any]:
-        counted, ports, taken, at_port, _ = self._sockets(listeners)
+        counted, ports, taken, at_port, *_ = self._sockets(listeners)
         states, inbound, remotes = Counter(), Counter(), Counter()  # type: Counter[str], Counter[str], Counter[Remote]
         for (group, number), n in counted.items():
             state = STATES[number]
-            states[state] += n
+            if group != UNKNOWN:
+                states[state] += n
             if group == INBOUND and number != LISTEN:
                 inbound[state] += n
             elif group in self.remotes and number != LISTEN:
@@ -528,20 +531,19 @@ class Broker:
         seen = self._look(kernel_sockets(), listeners)
         unknown = sum(n for (group, _), n in seen.counted.items() if group == UNKNOWN)
         all_found = sum(map(_fds, self.folders)) == sum(seen.counted.values()) - unknown + len(self.elsewhere)
-        sockets = seen.sockets
         if not all_found or self.samples % self.READ_AGAIN == 0 or (unknown and not self._still_elsewhere()):
             sockets = list(kernel_sockets())
             self._read_links(sockets)
-        elif unknown:  # no descriptor is left that could lead to them
-            for some in sockets:
-                self.groups.update({inode: OF_OTHERS for inode in some.inodes if inode not in self.groups})
-        else:
-            return seen
-        return self._look(sockets, listeners)
+            return self._look(sockets, listeners)
+        if unknown:  # no descriptor is left that could lead to them
+            for some, group_of in zip(seen.sockets, seen.groups):
+                if UNKNOWN in group_of:
+                    self.groups.update({inode: OF_OTHERS for inode in some.inodes if inode not in self.groups})
+        return seen
 
     def _look(self, sockets: Iterable[Sockets], listeners: frozenset[Address]) -> Seen:
         """Look at some hundred at a time, all at once: later they are no longer in the processor's cache."""
-        seen = Seen(Counter(), set(), set(), [], [])
+        seen = Seen(Counter(), set(), set(), [], [], [])
         to_listeners = {group for group, remote in self.remotes.items() if remote in listeners}.__contains__
         for some in sockets:
             group_of = list(map(self.groups.get, some.inodes, repeat(UNKNOWN)))
@@ -550,6 +552,7 @@ class Broker:
             seen.taken.update(some.local_ports)
             seen.at_port.extend(some.listening(self.port))
             seen.sockets.append(some)
+            seen.groups.append(group_of)
         return seen
 
     def _still_elsewhere(self) -> bool:
@@ -654,10 +657,12 @@ def _extent(ports: set[int], taken: set[int]) -> dict[str, int]:
 
     In network order, both: there may be tens of thousands.
     """
-    numbers = array("H", map(NETWORK_ORDER.__getitem__, ports))
-    low, high = min(numbers, default=1), max(numbers, default=0)
-    span = NETWORK_ORDER[low : high + 1]
-    return {"count": len(ports), "span": len(span), "taken": sum(map(taken.__contains__, span))}
+    numbers, all_taken = array("H", ports), array("H", taken)
+    if sys.byteorder == "little":
+        numbers.byteswap()
+        all_taken.byteswap()
+    span = range(min(numbers, default=1), max(numbers, default=0) + 1)
+    return {"count": len(ports), "span": len(span), "taken": sum(map(span.__contains__, all_taken))}
 
 
 def _address(family: int, port: int, *words: int) -> Address:
@@ -952,6 +957,7 @@ class Server:
     def __init__(self, listener: socket.socket, service: InspectorService, token: str) -> None:
         self.listener, self.service, self.token = listener, service, token.encode()
         self.entering, self.inside = Clients(MAX_ENTERING), Clients(MAX_CLIENTS)
+        self.quiet_until = 0.0
 
     def serve(self) -> None:
         """Accept clients; without descriptors or threads left, wait for some."""
@@ -959,22 +965,29 @@ class Server:
             try:
                 client, _ = self.listener.accept()
             except OSError as error:
-                print(f"cannot accept a connection: {error.strerror}", file=sys.stderr, flush=True)
-                time.sleep(PAUSE)
+                self._pause(f"cannot accept a connection: {error.strerror}")
                 continue
+            self.entering.heard(client)
             try:
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
             except RuntimeError as error:
-                print(f"cannot serve a connection: {error}", file=sys.stderr, flush=True)
+                self.entering.forget(client)
                 client.close()
-                time.sleep(PAUSE)
+                self._pause(f"cannot serve a connection: {error}")
+
+    def _pause(self, why: str) -> None:
+        """Wait a moment; say why, once per minute, to whoever listens."""
+        if time.monotonic() > self.quiet_until:
+            self.quiet_until = time.monotonic() + 60
+            with suppress(OSError):
+                print(why, file=sys.stderr, flush=True)
+        time.sleep(PAUSE)
 
     def _serve(self, client: socket.socket) -> None:
         try:
             limit = struct.pack("ll", CALL_SECONDS, 0)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-            self.entering.heard(client)
             if self.token and not self._knows_token(client):
                 return
             self.entering.forget(client)

@@ -79,7 +79,7 @@ NOTIFICATION_MODE: list[Line] = [
     ("notification mode", NOTHING, {"process": mode("threadpool:60000:101")}, OK, ""),
     ("notification mode", NOTHING, {"process": mode("threadpool:0:100")}, OK, ""),
     ("notification mode", NOTHING, {"process": mode("threadpool:60000:100:15")}, OK, ""),
-    ("notification mode", NOTHING, {"process": mode("threadpool:60000:99")}, ERROR, "Mode threadpool:60000:100"),
+    ("notification mode", NOTHING, {"process": mode("threadpool:60000:99")}, ERROR, "Mode threadpool:60000:150"),
     ("notification mode", RAMP, {"process": mode("threadpool:60000:99")}, WARNING, ""),
     ("notification mode", CYCLES, {"process": mode("threadpool:60000:99")}, ERROR, ""),
     ("notification mode", NOTHING, {"process": mode("persistent")}, ERROR, "persistent: one connection for all"),
@@ -113,9 +113,6 @@ FLAGS: list[Line] = [
     ("-multiservice", NOTHING, {}, OK, "given"),
     ("-multiservice", NOTHING, {"process": process(without("-multiservice"))}, ERROR, "not on the command line"),
     ("-statNotifQueue", NOTHING, {"process": process(without("-statNotifQueue"))}, WARNING, "columns stay empty"),
-    ("-reqPoolSize", NOTHING, {"process": process(f"{COMMAND_LINE} -reqPoolSize 15")}, OK, "15"),
-    ("-reqPoolSize", NOTHING, {"process": process(f"{COMMAND_LINE} -reqPoolSize 14")}, WARNING, "15: each idle client"),
-    ("-reqPoolSize", {"idle_connections": 0}, {"process": process(f"{COMMAND_LINE} -reqPoolSize 5")}, OK, ""),
 ]
 CLIENTS_AND_CYCLES: list[Line] = [
     ("-maxConnections", NOTHING, {}, OK, "1020"),
@@ -233,8 +230,6 @@ def test_check(what: str, asked: Asked, seen: dict[str, object], state: str, wor
         ("client", {}, {}),
         ("healthy subscribers", {"healthy": 0}, {}),
         ("healthy subscribers", {}, {"process": mode("transient")}),
-        ("-reqPoolSize", {}, {}),
-        ("-reqPoolSize", {}, {"process": process(f"{COMMAND_LINE} -reqPoolSize 0")}),
         ("-statNotifQueue", {"queue_size": False}, {}),
         ("inspector", {"connection_info": False}, {"process": None}),
         *((what, {"reset": False}, NOBODY_LOOKED) for what in ("database", "database contents", "broker's database")),

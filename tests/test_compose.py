@@ -95,12 +95,12 @@ def test_one_image_is_built_once_and_the_others_are_exact() -> None:
 @pytest.mark.parametrize("given", ["5000", "60"])
 def test_subscriptions_reach_orion_and_locust(given: str) -> None:
     found = services(SUBSCRIPTIONS=given)
-    assert f"threadpool:60000:{given}" in found["orion"]["command"]
+    assert found["orion"]["entrypoint"][-1] == given
     assert f"--subscriptions={given}" in found["locust"]["entrypoint"]
 
 
-def nofile(count: str, hard: int) -> str:
-    """Return the soft limit on open files with which Orion is started, where the engine allows `hard`."""
+def started(count: str, hard: int) -> str:
+    """Return Orion's soft limit on open files, where the engine allows `hard`, and the options that it is given."""
     script = services()["orion"]["entrypoint"][2].replace("exec /usr/bin/contextBroker", "ulimit -Sn; echo")
     done = subprocess.run(
         ["sh", "-c", f'ulimit -n {hard}; exec sh -c "$0" "$1" -fg', script, count],
@@ -114,8 +114,8 @@ def nofile(count: str, hard: int) -> str:
 
 
 def test_orions_descriptors_follow_the_subscriptions_as_far_as_the_engine_lets_them() -> None:
-    assert nofile("100", 1000) == "500 -fg"
-    assert nofile("300", 1000) == "1000 -fg"
+    assert started("100", 1000) == "500 -notificationMode threadpool:60000:300 -fg"
+    assert started("300", 1000) == "1000 -notificationMode threadpool:60000:500 -fg"
 
 
 def words(service: Service) -> list[str]:
@@ -187,7 +187,7 @@ services:  # all share one network namespace, which has nothing but a loopback i
 def test_all_of_it_on_an_engine(engine: Engine, compose: Path, tmp_path: Path) -> None:
     loopback = tmp_path / "loopback.yml"
     loopback.write_text(ON_LOOPBACK, encoding="utf-8")
-    env = {"SUBSCRIPTIONS": "200", "ORION_IMAGE": "orion"}
+    env = {"SUBSCRIPTIONS": "1000", "ORION_IMAGE": "orion"}
     commands = FILE.read_text(encoding="utf-8").replace("\\\n#", "")
     up, headless, results = re.findall(r"^# +docker compose -f \S+ (.*)", commands, re.MULTILINE)
 
@@ -198,7 +198,8 @@ def test_all_of_it_on_an_engine(engine: Engine, compose: Path, tmp_path: Path) -
     try:
         done = run(f"{headless} --baseline 2 --duration 12s")
         assert done.returncode == 0, done.stdout
-        assert "held: 200 of 200 at one time" in done.stdout
+        assert re.search("held: (99.|1000) of 1000 at one time", done.stdout)
+        assert "healthy subscribers: 10 of 10 notified each second" in done.stdout
         assert len(re.findall("Successfully built", done.stdout)) == 1
         failed = run(f"{headless} --baseline 2 --duration 12s --version-slo 0.1")
         assert failed.returncode == 1, failed.stdout

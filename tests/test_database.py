@@ -17,6 +17,7 @@ import pytest
 from scenario.errors import DatabaseError
 from scenario.peers import database
 from scenario.peers.ngsiv2 import Ngsiv2
+from tests.support.fleet import start_fleet
 from tests.support.processes import Process
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, start_mongo, verdict
 
@@ -111,12 +112,10 @@ def test_without_reset_only_what_the_run_made_is_removed(stack: Stack, client: p
     before = fill(client, name)
     stack.start().subscribe(3, "somebody else's")
     stack.subscribe(2)
-    stack.ended(stack.locust("--no-reset", "--keep", "--no-client", "--duration", "5s", "--force"), INCONCLUSIVE)
+    stack.locust("--no-reset", "--keep", "--no-client", "--duration", "5s", "--force").wait()
     kept = held(client, name)
     assert kept == {**before, "entities": 1001, "csubs": 5 + SUBSCRIPTIONS}
-    stack.ended(
-        stack.locust("--no-reset", "--no-client", "--duration", "5s", "--force"), INCONCLUSIVE
-    )  # too many are notified
+    stack.locust("--no-reset", "--no-client", "--duration", "5s", "--force").wait()
     assert held(client, name) == kept
     cleanup = cleanup_command(stack)
     assert cleanup.wait() == 0, cleanup.output
@@ -140,6 +139,18 @@ def test_nothing_is_left_after_ctrl_c(stack: Stack, client: pymongo.MongoClient[
     stack.ended(run, INCONCLUSIVE, 30)
     assert f"interrupted in phase {phase}" in verdict(run)[1]
     assert "cleanup: removed" in run.output
+    assert held(client, f"orion-{stack.service}") == {}
+
+
+@pytest.mark.parametrize("way", ["processes", "workers"])
+def test_nothing_is_left_of_several_processes_after_ctrl_c(
+    stack: Stack, client: pymongo.MongoClient[Documents], way: str
+) -> None:
+    fleet = start_fleet(stack.start(), way, "--subscriptions", 3000, "--force", "--no-client")
+    fleet.master.wait_for(r"seed: \d+ of 3000 subscriptions", 60)
+    os.kill(fleet.master.pid, signal.SIGINT)
+    stack.ended(fleet.master, INCONCLUSIVE, 40)
+    assert "interrupted in phase seed" in verdict(fleet.master)[1]
     assert held(client, f"orion-{stack.service}") == {}
 
 

@@ -6,6 +6,7 @@ import hmac
 import random
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -92,8 +93,26 @@ def test_without_descriptors_left_it_waits_for_some(processes: Processes, tmp_pa
         spent = sum(guarded.counted.cpu_times()[:2])
         time.sleep(1)
         assert sum(guarded.counted.cpu_times()[:2]) - spent < 0.3, "it pauses"
+        assert guarded.process.output.count("Too many open files") == 1
     assert guarded.at_rest() == before
     guarded.answers()
+
+
+def test_a_closed_stderr_does_not_end_it(tmp_path: Path) -> None:
+    code = f"import sys; sys.path.insert(0, {str(SCRIPT.parent)!r}); import connection_inspector as inspector; "
+    code += "inspector.main()"
+    command = ["prlimit", "--nofile=12", sys.executable, "-c", code, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path) as inspector:
+        assert inspector.stdout is not None
+        assert inspector.stderr is not None
+        port = int(inspector.stdout.readline().rpartition(b":")[2])
+        inspector.stderr.close()
+        with ExitStack() as crowd:
+            for _ in range(30):
+                crowd.enter_context(socket.create_connection(("127.0.0.1", port)))
+            time.sleep(1)
+        assert inspector.poll() is None
+        inspector.terminate()
 
 
 def test_there_are_only_so_many_clients(processes: Processes, tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_a_kill_for_memory_is_told(busy: Busy, cgroup: Callable[..., Path]) -> N
     os.kill(busy.process.pid, signal.SIGUSR2)
     assert busy.process.wait(30) == -signal.SIGKILL
     gone = until(lambda: busy.inspect().get("error"))
-    assert gone.endswith("; since then the kernel has killed 1 for lack of memory")
+    assert gone.endswith("; since then the kernel has killed 1 of its control group for lack of memory")
 
 
 def test_the_listen_queue_is_told(busy: Busy) -> None:

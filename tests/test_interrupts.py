@@ -85,7 +85,7 @@ def test_in_observe(stack: Stack, number: int) -> None:
 
 def test_in_settle_the_verdict_stands(stack: Stack) -> None:
     run = stack.start().locust("--duration", "5s")
-    run.wait_for("phase settle")
+    run.wait_for("phase settle", 60)
     os.kill(run.pid, signal.SIGTERM)
     assert len(stack.ended(run, 0, AT_ONCE)) == 7
     assert verdict(run)[0] == "PASS"

@@ -20,16 +20,16 @@ def test_healthy_broker_passes(stack: Stack) -> None:
     rest = int(rows[0]["established"])
     established = [int(row["established"]) - rest for row in rows]
     close_wait = [int(row["close_wait"]) for row in rows]
-    assert 10 <= max(established) - SUBSCRIPTIONS <= 12  # the idle clients; the probes come and go
+    assert 10 <= max(established) - SUBSCRIPTIONS <= 24  # the idle clients; probes and healthy ones come and go
     assert max(int(row["listener_held"]) for row in rows) == SUBSCRIPTIONS
     assert close_wait[0] == 0
-    assert close_wait[-1] == SUBSCRIPTIONS
+    assert SUBSCRIPTIONS / 2 < max(close_wait) <= SUBSCRIPTIONS  # healthy notifications use some of the workers again
     assert all(int(row["sum"]) == int(row["established"]) + int(row["close_wait"]) for row in rows)
-    assert int(rows[-1]["sent_ok"]) == SUBSCRIPTIONS
+    assert int(rows[-1]["sent_ok"]) >= SUBSCRIPTIONS
     assert not any(row["version_error"] for row in rows)
 
-    assert max(int(row["to_listeners"]) for row in rows) == SUBSCRIPTIONS
-    assert [int(rows[n]["close_wait_to_listeners"]) for n in (0, -1)] == [0, SUBSCRIPTIONS]
+    assert max(int(row["to_listeners"]) for row in rows) >= SUBSCRIPTIONS
+    assert max(int(row["close_wait_to_listeners"]) for row in rows) == SUBSCRIPTIONS == max(close_wait)
     assert 10 <= max(int(row["inbound"]) for row in rows) <= 20  # the idle clients, and the probes
     assert all(int(row["to_database"]) for row in rows)
     for row in rows:

@@ -33,6 +33,7 @@ def test_all_holds(stack: Stack) -> None:
             *("broker", "client", "inspector", "connections at rest", "notification mode", "-httpTimeout"),
             *("-multiservice", "-statNotifQueue", "-maxConnections"),
             *("broker's open files", "broker's threads", "ephemeral ports", "database", "Locust's open files"),
+            "healthy subscribers",
             f"listener 127.0.0.1:{stack.listener_port}",
         ),
         "ok",
@@ -42,7 +43,7 @@ def test_all_holds(stack: Stack) -> None:
 
 
 def test_broker_started_wrongly(stack: Stack) -> None:
-    small = ("-notificationMode", "threadpool:60000:59", "-httpTimeout", 2000, "-reqPoolSize", 10, "--nofile", 300)
+    small = ("-notificationMode", "threadpool:60000:59", "-httpTimeout", 2000, "--nofile", 300)
     code, lines = table(stack.start(*small, multiservice=False, show_queue=False, delay="2500ms"))
     assert code == 3
     assert {what: state for what, (state, _) in lines.items() if state != "ok"} == {
@@ -50,7 +51,7 @@ def test_broker_started_wrongly(stack: Stack) -> None:
         "-httpTimeout": "error",
         "-multiservice": "error",
         "-statNotifQueue": "warning",
-        "-reqPoolSize": "warning",
+        "healthy subscribers": "warning",
         "broker's open files": "error",
     }
     assert "threadpool:60000:60" in lines["notification mode"][1]

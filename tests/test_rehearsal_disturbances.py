@@ -31,9 +31,7 @@ def test_signals_come_after_the_first_notification(processes: Processes) -> None
     listener = start(processes, "-delay", "1m")
     victim = processes.start("sleep", "60")
     process = psutil.Process(victim.pid)
-    signals = send_signals(
-        processes, listener, f"0.5:STOP:{victim.pid}", f"1.5:CONT:{victim.pid}", f"2:KILL:{victim.pid}"
-    )
+    signals = send_signals(processes, listener, f"1:STOP:{victim.pid}", f"2:CONT:{victim.pid}", f"3:KILL:{victim.pid}")
     time.sleep(1.5)
     assert process.status() == psutil.STATUS_SLEEPING
     (held,) = listener.hold(1)

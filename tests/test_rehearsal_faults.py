@@ -162,25 +162,6 @@ def test_the_healthy_wait_behind_the_slow(processes: Processes, mongo: str, list
         eventually(lambda: len(healthy.requests) == 2)
 
 
-@pytest.mark.parametrize(
-    ("options", "query", "is_held_back"),
-    [
-        (["1:100:1000"], "?options=flowControl", True),
-        (["0:100:1000"], "?options=flowControl", False),
-        (["1:100:1000"], "", False),
-        (["1:100:1000", "--flow-control-always"], "", True),
-    ],
-)
-def test_flow_control(
-    processes: Processes, mongo: str, listener: Listener, options: list[str], query: str, *, is_held_back: bool
-) -> None:
-    broker = Broker(processes, mongo, *QUEUE, "threadpool:600:5", "-notifFlowControl", *options)
-    broker.subscribe(listener.url, 20)
-    begin = time.monotonic()
-    broker.update(1, query=query)
-    assert (time.monotonic() - begin >= 1) == is_held_back
-
-
 def test_a_broker_that_no_longer_accepts(processes: Processes, mongo: str, listener: Listener) -> None:
     broker = Broker(processes, mongo, *QUEUE, "threadpool:60:20", "--deaf", "--backlog", 2)
     broker.subscribe(listener.url, 10)
@@ -219,8 +200,6 @@ def test_a_broker_that_burns_its_cpu(processes: Processes, mongo: str) -> None:
     [
         (["-notificationMode", "threadpool:9:9,svc:9"], "'threadpool:9:9,svc:9' is not transient, persistent or"),
         (["-notificationMode", "threadpool:9:9,svc:0:9"], "is not transient, persistent or"),
-        (["-notifFlowControl", "2:1:1"], "'2:1:1' is not GAUGE:STEP:LONGEST"),
-        (["-notifFlowControl", "1:1:1"], "argument -notifFlowControl: needs -notificationMode threadpool"),
     ],
 )
 def test_wrong_options_are_named(processes: Processes, options: list[str], complaint: str) -> None:

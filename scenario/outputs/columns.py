@@ -128,8 +128,10 @@ COLUMNS: tuple[Column[Row], ...] = (
     ),
 )
 # What is drawn over time, and told as now, least and most
-SERIES = ("established", "close_wait", "sum", "listener_held", "queue_backlog", "version_latency_ms",
-          "update_latency_ms", "query_latency_ms", "healthy_max_ms")  # fmt: skip
+SERIES = (
+    *("established", "close_wait", "sum", "inbound", "listen_queue", "broker_fds", "broker_threads", "listener_held"),
+    *("queue_backlog", "version_latency_ms", "update_latency_ms", "query_latency_ms", "healthy_max_ms"),
+)
 
 
 def _causes(step: Step) -> str:

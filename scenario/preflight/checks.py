@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from scenario.errors import PreflightError
 from scenario.peers import broker_of
+from scenario.peers.command_line import SPARE_WORKERS
 from scenario.preflight import database
 from scenario.preflight.client import client, healthy
 from scenario.run.found import Found
@@ -89,7 +90,7 @@ def _notification_mode(found: Found) -> Checks:
         return
     wanted, line = found.options.subscriptions, found.command_line
     needed = f"threadpool:60000:{wanted}"
-    remedy = f"start the broker with -notificationMode {needed} {IN_ENVIRONMENT}"
+    remedy = f"start the broker with -notificationMode threadpool:60000:{wanted + SPARE_WORKERS} {IN_ENVIRONMENT}"
     mode, pool = line.argument("-notificationMode"), line.pool(found.options.service)
     if line.mode == "persistent":
         yield Check("notification mode", ERROR, "persistent: one connection for all", needed, remedy)
@@ -99,7 +100,8 @@ def _notification_mode(found: Found) -> Checks:
         enough = pool.workers >= wanted and pool.queue + pool.workers >= wanted
         if pool.own:
             needed = f"{found.options.service}:60000:{wanted}"
-            remedy = f"the service has a pool of its own: start the broker with -notificationMode ...,{needed}"
+            own = f"...,{found.options.service}:60000:{wanted + SPARE_WORKERS}"
+            remedy = f"the service has a pool of its own: start the broker with -notificationMode {own}"
         yield _judged("notification mode", enough, mode, needed, remedy, _too_small(found))
 
 
@@ -139,11 +141,6 @@ def _flags(found: Found) -> Checks:
         there = flag in words
         remedy = f"start the broker with {flag} {IN_ENVIRONMENT}"
         yield _judged(flag, there, "given" if there else "not on the command line", why, remedy, state)
-    pool = found.command_line.request_pool
-    if pool:
-        least = found.options.idle_connections + 5
-        remedy = f"start the broker with -reqPoolSize {least} or more, or use fewer --idle-connections"
-        yield _judged("-reqPoolSize", pool >= least, pool, f"{least}: each idle client takes one", remedy, WARNING)
     clients, least = found.command_line.max_connections, found.options.idle_connections + CLIENTS
     remedy = f"start the broker with -maxConnections {least} or more, or use fewer --idle-connections"
     needed_clients = f"{least}: --idle-connections, and the test's own"

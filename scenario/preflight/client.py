@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import msgspec
 
+from scenario.peers.command_line import SPARE_WORKERS
 from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check
 
-_SPARE_WORKERS = 200
 _NEEDED = "an entity is stored, found and removed"
 # What Orion 4.7.0 says of an update, or a query, then; and what mends it
 _REMEDIES = (
@@ -45,7 +45,7 @@ def healthy(found: Found) -> Iterator[Check]:
         yield Check(what, OK, shown)
     else:
         needed = f"more than {slow}: no worker is left for them, and so they are not judged"
-        remedy = f"-notificationMode threadpool:60000:{slow + _SPARE_WORKERS}, or a pool of the service's own"
+        remedy = f"-notificationMode threadpool:60000:{slow + SPARE_WORKERS}, or a pool of the service's own"
         yield Check(what, WARNING, shown, needed, remedy)
 
 

@@ -112,13 +112,23 @@ class IdleClient(RunUser):
         error = "" if accepted == wanted else error
         self.link.publish(IdleClients(at, accepted, error=error))
         let_go = self.schedule.end - self.of_run.options.idle_release
-        clock.sleep_until(let_go - IDLE_CHECK)
+        while clock.now() < let_go - IDLE_CHECK:
+            clock.sleep_until(min(clock.now() + 1, let_go - IDLE_CHECK))
+            self._connect_again(crew)
         answered = sum(crew.map(self._is_served, self.held))
         self.link.publish(IdleClients(at, accepted, answered, error=error))
         clock.sleep_until(let_go)
         self.on_stop()
         self.link.publish(IdleClients(at, accepted, answered, clock.now(), error))
         park()
+
+    def _connect_again(self, crew: Pool) -> None:
+        """Connect in the place of what the broker closed, as somebody with a telnet would: it may have a place now."""
+        still = [connection for connection in self.held if is_open(connection)]
+        for connection in {*self.held} - {*still}:
+            connection.close()
+        again = crew.map(self._connect, range(self.of_run.options.idle_connections - len(still)))
+        self.held = still + [connection for connection in again if connection is not None]
 
     def on_stop(self) -> None:
         """Close the connections."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from locust import HttpUser, User, task
 
@@ -30,12 +30,13 @@ TOLD_AS_SEEN = (  # figures of a ConnectionSample that are called as the inspect
 
 
 class EachSecond(RunUser):
-    """Starts `probe(second)` on every whole second of the schedule, each in a greenlet of its own.
+    """Starts `probe(second)` in every second of the schedule, each in a greenlet of its own.
 
     So a probe that hangs never delays the next one, and every second has its own answer.
     """
 
     abstract = True
+    begins: ClassVar[float] = 0.0  # s after the whole second
 
     def probe(self, second: int) -> None:
         """Measure once, and fire the record."""
@@ -47,7 +48,7 @@ class EachSecond(RunUser):
         clock, schedule = self.of_run.clock, self.schedule
         self.in_flight = Group()
         for second in range(schedule.start, schedule.end + 1):
-            clock.sleep_until(second)
+            clock.sleep_until(second + self.begins)
             if clock.now() < second + 1:  # else: this process was stopped for a while, and the second is lost
                 self.in_flight.spawn(self.probe, second)
         park()

@@ -38,7 +38,7 @@ def no_worker_left(hold: Hold) -> bool:
     """Tell whether the slow receivers took all workers: by the command line, else by a queue behind all of them."""
     seen = Symptoms(hold)
     if seen.pool:
-        return seen.workers <= seen.expected
+        return seen.workers <= max(seen.expected, seen.notified)
     return seen.held >= HELD_SHARE * seen.wanted and seen.backlog > 0
 
 

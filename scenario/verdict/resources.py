@@ -147,11 +147,13 @@ class Resources(Figures):
         return grown(self.process, "threads_refused")
 
     @property
-    def killed_for_memory(self) -> bool:
-        """Tell whether the kernel killed a process of the broker's control group, or of its host, for memory."""
-        last_words = [row.connections.error for row in self.hold.rows if row.connections]
-        told = any("the kernel has killed" in error for error in last_words)  # the inspector, of a process that is gone
-        return told or bool(grown(self.process, "oom_kills") or grown(self.process, "host_oom_kills"))
+    def killed_for_memory(self) -> bool | None:
+        """Tell whether the kernel killed a process of the broker's control group for memory; None: one of its host."""
+        told = [row.connections.error for row in self.hold.rows if row.connections]  # of a process that is gone
+        if grown(self.process, "oom_kills") or any("of its control group for lack of memory" in text for text in told):
+            return True
+        elsewhere = any("on this host for lack of memory" in text for text in told)
+        return None if elsewhere or grown(self.process, "host_oom_kills") else False
 
 
 def measured(rows: Sequence[Row]) -> list[ConnectionSample]:

@@ -23,15 +23,13 @@ http-timeout     -httpTimeout is half of the listener's delay
 listener-closes  the listener closes after its delay, without an answer
 slow             GET /version takes 1.5 s from the update on
 max-connections  -maxConnections 30, and 60 idle clients
-threads          the broker's control group leaves it 8 threads for clients (needs root)
+threads          the broker's control group leaves it 25 threads for 40 idle clients (needs root)
 frozen           the broker is stopped (SIGSTOP) for a third of the time
 overloaded       the broker spends its processor on something else
 out-of-memory    the broker leaks memory until its control group's is spent, and the kernel kills it (needs root)
 database-hangs   the database is stopped (SIGSTOP) for a third of the time
 listen-queue     the broker no longer accepts connections, and its listen queue holds 5
 network          the network resets all connections to the listener in mid-run
-auto-disabled    maxFailsLimit is 1, and the network to the listener is out for a quarter of the time
-flow-control     the update is held back by -notifFlowControl, for as long as too few workers are busy
 service-pool     the test's service has a pool of its own, with a third of the workers
 starved          as many workers as slow receivers, and none for the healthy ones
 
@@ -40,7 +38,7 @@ database-down:mid-run  the database is killed in mid-run
 database-down:null     the broker never connected to it
 network:drop           the network drops what is sent over the connections to the listener, from mid-run on
 overloaded:throttled   the broker's control group gives it half of a processor, which it spends (needs root)
-threads:nproc          ulimit -u leaves the broker 8 threads for clients (needs root)
+threads:nproc          ulimit -u leaves the broker 25 threads for 40 idle clients (needs root)
 threads:transient      notification mode transient, and six threads for seven notifications (needs root)
 END
 }
@@ -71,15 +69,16 @@ produce() { # CAUSE: set what differs
         listener-closes) slow_path=/hangup ;;
         slow) broker_options='--slow 1500' ;;
         max-connections) broker_options='-maxConnections 30' locust_options='--idle-connections 60' force=--force ;;
-        threads) limit='threads 8' ;;
+        threads) limit='threads 25' locust_options='--idle-connections 40' ;;
         threads:nproc)
             [ "$(id -u)" = 0 ] || die 3 "--cause $1 runs the broker as another user, so it needs root"
             number=$((60000 + $$ % 5000)) # a user whose only processes these are
-            as_broker="setpriv --reuid $number --regid $number --clear-groups --pdeathsig TERM" limit='nproc 8'
+            as_broker="setpriv --reuid $number --regid $number --clear-groups --pdeathsig TERM"
+            limit='nproc 25' locust_options='--idle-connections 40'
             ;;
         threads:transient) limit="threads $((subscriptions * 6 / 7))" mode=transient force=--force ;;
         frozen) signals="$early:STOP:broker $((early + seconds / 3)):CONT:broker" ;;
-        overloaded) broker_options=--burn ;;
+        overloaded) broker_options=--burn as_broker='taskset -c 0' ;;
         overloaded:throttled) broker_options=--burn limit='percent 50' ;;
         out-of-memory) limit="bytes $((subscriptions * 49152))" broker_options='--leak memory' ;; # 65536 each
         database-hangs) signals="$early:STOP:database $((early + seconds / 3)):CONT:database" ;;
@@ -88,13 +87,8 @@ produce() { # CAUSE: set what differs
         listen-queue) broker_options='--deaf --backlog 5' ;;
         network) relay="reset $((seconds / 4))" ;;
         network:drop) relay="drop $((seconds / 4))" ;;
-        auto-disabled) broker_options='--max-fails 1' relay="outage $((seconds / 4))" ;;
-        flow-control)
-            mode=threadpool:60000:$((subscriptions / 3)) force=--force
-            broker_options='-notifFlowControl 1:100:3000 --flow-control-always'
-            ;;
         service-pool) mode=$mode,stablished_connections:60000:$((subscriptions / 3)) force=--force ;;
-        starved) mode=threadpool:60000:$subscriptions ;;
+        starved) mode=threadpool:60000:$subscriptions locust_options='--healthy-slo 1000' ;;
         *) die 2 "--cause takes one of these, not '$1':
 $(list_causes)" ;;
     esac

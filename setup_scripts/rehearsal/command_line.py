@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 import socket
 from collections.abc import Sequence
 from http import HTTPStatus
 
 from rehearsal.leaks import KINDS
-from rehearsal.options import FailEvery, FlowControl, NotificationMode, Options, PoolSize
+from rehearsal.options import FailEvery, NotificationMode, Options, PoolSize
 
 # Flags of Orion's manual that change nothing here: accepted, ignored.
 _IGNORED_FLAGS = (
@@ -30,8 +29,6 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     """Read the command line (None: the process's own); a wrong one ends the process with code 2 and one sentence."""
     parser = _parser()
     given = parser.parse_args(arguments)
-    if given.notifFlowControl and given.notificationMode.name != "threadpool":
-        parser.error("argument -notifFlowControl: needs -notificationMode threadpool")
     if given.sender_processes > 1 and given.notificationMode.name != "threadpool":
         parser.error("argument --sender-processes: needs -notificationMode threadpool")
     return Options(
@@ -43,7 +40,6 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         max_connections=given.maxConnections,
         request_pool=given.reqPoolSize,
         mode=given.notificationMode,
-        flow_control=given.notifFlowControl,
         sender_processes=given.sender_processes,
         notify_timeout=given.httpTimeout / 1000,
         refresh_interval=given.subCacheIval,
@@ -61,7 +57,6 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         deaf=given.deaf,
         null_connection=given.null_connection,
         max_fails=given.max_fails,
-        flow_control_always=given.flow_control_always,
         restart=given.restart,
         leak=given.leak,
     )
@@ -83,7 +78,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MODE",
         help="transient (default), persistent or threadpool[:QUEUE:WORKERS[,SERVICE:QUEUE:WORKERS...]]",
     )
-    add("-notifFlowControl", type=_flow_control, metavar="GAUGE:STEP:LONGEST", help="as Orion's; times in ms")
     add("-maxConnections", type=_Whole(1, 2**31), default=1020, help="of clients at one time (default: 1020)")
     add("-reqPoolSize", type=_Whole(0, 1000), default=0, help="threads for all clients (default 0: one for each)")
     add("-httpTimeout", type=_Whole(1, 2**31), default=5000, help="ms a listener has for its answer (default: 5000)")
@@ -127,7 +121,6 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
     add("--null-connection", action="store_true", help="never connect to MongoDB, as when it was started too early")
     add("--backlog", type=_Whole(0, 65535), default=socket.SOMAXCONN, help="length of the listen queue")
     add("--max-fails", type=_Whole(1, 2**31), default=-1, help="maxFailsLimit of subscriptions that name none")
-    add("--flow-control-always", action="store_true", help="as if each update had ?options=flowControl")
     add("--crash-after", type=_Whole(0, 3600), help="s after the trigger at which the process is killed")
     add("--restart", action="store_true", help="start again after a crash, and on SIGHUP, on the same port")
     add(
@@ -173,14 +166,6 @@ def _pool(text: str) -> tuple[str, PoolSize]:
     if not (name and int(queue) > 0 and int(workers) > 0):
         raise ValueError
     return name, PoolSize(int(queue), int(workers))
-
-
-def _flow_control(text: str) -> FlowControl:
-    if found := re.fullmatch(r"(0|1|[01]?\.\d+):([1-9]\d*):([1-9]\d*)", text):
-        gauge, step, longest = map(float, found.groups())
-        if gauge <= 1:
-            return FlowControl(gauge, step / 1000, longest / 1000)
-    raise argparse.ArgumentTypeError(f"{text!r} is not GAUGE:STEP:LONGEST with a gauge from 0 to 1 and times in ms")
 
 
 def _fail(text: str) -> FailEvery:

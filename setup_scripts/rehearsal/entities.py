@@ -17,7 +17,7 @@ from rehearsal.database import Database
 from rehearsal.messages import Answer, Request, counted
 from rehearsal.notifications import Notification, look_up
 from rehearsal.options import Options
-from rehearsal.pools import Senders, hold_back
+from rehearsal.pools import Senders
 from rehearsal.subscriptions import Cache, Document, Subscription
 
 PUSHES = 20  # notifications pushed before the workers run: they connect while the update is still under way
@@ -72,7 +72,7 @@ class Entities:
         """POST /v2/op/update."""
         body = request.json()
         action, path = ngsi.update_action(body), request.service_path or "/"
-        queued, sent = self._senders.queued(request.service), 0
+        sent = 0
         for entity_id, entity_type, attributes in ngsi.entities(body):
             key = {"id": entity_id, "type": entity_type, "servicePath": path}
             if action == "delete":
@@ -82,8 +82,6 @@ class Entities:
         if sent and not self.is_triggered and 2 * sent >= self._cache.count(request.service):
             self.is_triggered = True
             self.at_trigger()
-        if self._options.flow_control and (self._options.flow_control_always or request.has("flowControl")):
-            hold_back(self._options.flow_control, self._senders, request.service, queued, sent)
         return Answer(204)
 
     def _store(self, request: Request, key: dict[str, str], given: dict[str, Document]) -> int:

@@ -23,15 +23,6 @@ class NotificationMode:
 
 
 @dataclass(frozen=True)
-class FlowControl:
-    """What an update with `?options=flowControl` waits for: the queue, looked at every `step` s for `longest` s."""
-
-    gauge: float
-    step: float
-    longest: float
-
-
-@dataclass(frozen=True)
 class FailEvery:
     """Every `nth` creation of a subscription is answered with `status`, and stores nothing."""
 
@@ -51,7 +42,6 @@ class Options:
     max_connections: int
     request_pool: int
     mode: NotificationMode
-    flow_control: FlowControl | None
     sender_processes: int
     notify_timeout: float
     refresh_interval: float
@@ -69,6 +59,5 @@ class Options:
     deaf: bool
     null_connection: bool
     max_fails: int
-    flow_control_always: bool
     restart: bool
     leak: str | None

@@ -1,4 +1,4 @@
-"""What Orion has between an update and its notifications' workers: queues, pools of workers, counters, flow control."""
+"""What Orion has between an update and its notifications' workers: queues, pools of workers, counters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import gevent
 from gevent.queue import Full, Queue
 
 from rehearsal.notifications import Notification, Sender, Worker
-from rehearsal.options import FlowControl, NotificationMode, PoolSize
+from rehearsal.options import NotificationMode, PoolSize
 
 Told = Callable[[bool], None]  # whether a notification was answered
 
@@ -21,10 +21,6 @@ class Senders(Protocol):
 
     def push(self, notification: Notification, told: Told) -> None:
         """Send it some time, and tell whether there was an answer."""
-        ...
-
-    def queued(self, service: str) -> int:
-        """Return how many wait where a service's notifications do."""
         ...
 
 
@@ -41,10 +37,6 @@ class Transient:
         except RuntimeError:
             return
         gevent.spawn(self._work, worker, notification, told)
-
-    def queued(self, service: str) -> int:
-        """Nothing waits."""
-        return 0
 
     def _work(self, worker: Worker, notification: Notification, told: Told) -> None:
         told(worker.send(notification))
@@ -132,10 +124,6 @@ class ThreadPools:
         """Queue a notification where its service has its workers."""
         self._of(notification.service).push(notification, told)
 
-    def queued(self, service: str) -> int:
-        """Return how many wait where a service's notifications do."""
-        return len(self._of(service))
-
     def _of(self, service: str) -> ThreadPool:
         return self.by_service.get(service, self.usual)
 
@@ -143,12 +131,3 @@ class ThreadPools:
 def make_senders(mode: NotificationMode, new_worker: Callable[[], Worker]) -> Senders:
     """Make the senders of a notification mode."""
     return Transient(new_worker) if mode.name == "transient" else ThreadPools.make(mode, new_worker)
-
-
-def hold_back(control: FlowControl, senders: Senders, service: str, queued_before: int, sent: int) -> None:
-    """Wait as Orion's flow control does: until the queue is near what it was before the update, or for too long."""
-    target = queued_before + int((1 - control.gauge) * sent)
-    waited = 0.0
-    while senders.queued(service) > target and waited <= control.longest:
-        gevent.sleep(control.step)
-        waited += control.step

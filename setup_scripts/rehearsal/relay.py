@@ -1,8 +1,8 @@
 """python relay.py PORT reset|drop|outage SECONDS: the network between broker and listener, and its faults.
 
 Takes connections on a port of its own and passes on what comes to PORT of this host, both ways. So many seconds after
-the first notification has come it resets all connections, as a failing firewall does; or drops what is sent over them
-from then on and tells nobody; or resets, for as many seconds again, all there are and all that come.
+the first notification that is held it resets all connections, as a failing firewall does; or drops what is sent over
+them from then on and tells nobody; or resets, for as many seconds again, all there are and all that come.
 Prints one line when it is ready, `relay listening on 127.0.0.1:PORT`.
 """
 
@@ -22,6 +22,7 @@ from typing import Any  # noqa: E402
 import gevent  # noqa: E402
 from gevent.server import StreamServer  # noqa: E402
 
+HELD = 1.0  # s without an answer: healthy subscribers answer at once
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close at once, with RST
 
 
@@ -31,6 +32,7 @@ class Relay:
     def __init__(self, port: int, fault: str, after: float) -> None:
         self._port, self._fault, self._after = port, fault, after
         self._open: set[socket.socket] = set()
+        self._waiting: set[socket.socket] = set()  # for the answer to a notification
         self._dropped: set[socket.socket] = set()
         self._has_begun = self._is_out = False
 
@@ -46,25 +48,33 @@ class Relay:
             back.join()
             self._open -= {near, far}
             self._dropped -= {near, far}
+            self._waiting.discard(near)
 
     def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                self._waiting.discard(target)
                 if not self._has_begun and data.startswith(b"POST ") and not data.startswith(b"POST /-/"):
-                    self._has_begun = True
-                    gevent.spawn_later(self._after, self._fail)
+                    self._waiting.add(source)
+                    gevent.spawn_later(HELD, self._look, source)
                 if source not in self._dropped:
                     target.sendall(data)
         if source not in self._dropped:
             with contextlib.suppress(OSError):
                 target.shutdown(socket.SHUT_WR)
 
+    def _look(self, end: socket.socket) -> None:
+        """Begin when a notification is held."""
+        if end in self._waiting and not self._has_begun:
+            self._has_begun = True
+            gevent.spawn_later(max(0.0, self._after - HELD), self._fail)
+
     def _fail(self) -> None:
         print(f"{self._fault}: {len(self._open) // 2} connections", flush=True)
         if self._fault == "drop":
             self._dropped |= self._open
             return
-        for end in self._open:
+        for end in list(self._open):
             _reset(end)
         if self._fault == "outage":
             self._is_out = True

@@ -1,6 +1,7 @@
 """python signals.py LISTENER_URL SECONDS:SIGNAL:PID...
 
-Waits until the listener holds a notification, and sends each signal (STOP, CONT, KILL, ...) so many seconds later.
+Waits until the listener holds a notification, longer than it does a healthy subscriber's, and sends each signal (STOP,
+CONT, KILL, ...) so many seconds later.
 What it has stopped goes on when this ends before its time.
 """
 
@@ -15,7 +16,7 @@ import time
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
-POLL = 0.1  # s
+POLL, HELD = 0.1, 0.5  # s
 
 
 def main() -> None:
@@ -25,9 +26,11 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     try:
-        while not _holds(url):
-            time.sleep(POLL)
         begin = time.monotonic()
+        while time.monotonic() - begin < HELD:
+            time.sleep(POLL)
+            if not _holds(url):
+                begin = time.monotonic()
         for after, number, pid in steps:
             time.sleep(max(0.0, begin + after - time.monotonic()))
             os.kill(pid, number)

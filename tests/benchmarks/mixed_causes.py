@@ -25,11 +25,8 @@ SCRIPT = str(ROOT / "setup_scripts" / "rehearse.sh")
 SIZES = ("--subscriptions", "350", "--duration", "12s")  # 1,050 descriptors: more than select() can watch
 IMPLIED = {  # what a fault brings about besides: no wrong name
     "out-of-memory": {"broker-dies", "broker-restarts"},
-    "auto-disabled": {"network"},
-    "flow-control": {"workers"},
     "threads": {"transient"},  # threads:transient
     "overloaded": {"slow"},
-    "queue": {"workers"},
 }
 _NAMES = {cause.sentence: cause.name for cause in CAUSES}
 _ENVIRONMENT = {**os.environ, "LOCUST_SKIP_MONKEY_PATCH": ""}  # which tests/__init__.py sets for this process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scenario.peers.command_line import SPARE_WORKERS
 from scenario.verdict.causes.cause import Cause, stopped_answering
 from scenario.verdict.symptoms import Symptoms
 
@@ -18,7 +19,8 @@ def _delay(seen: Symptoms) -> str:
     return "not told" if seen.delay is None else f"{seen.delay:g} s"
 
 
-def _start_with(seen: Symptoms, workers: int) -> str:
+def _start_with(seen: Symptoms, needed: int) -> str:
+    workers = needed + SPARE_WORKERS
     mode = f"...,{seen.hold.options.service}:60000:{workers}" if _own_pool(seen) else f"threadpool:60000:{workers}"
     return f"start the broker with -notificationMode {mode}"
 
@@ -39,7 +41,7 @@ NOTIFICATIONS = (
         "queue",
         "the notification queue overflowed",
         (lambda s: s.rejected,),
-        lambda s: f"{s.rejected} of {s.expected} notifications rejected, {s.entered} queued",
+        lambda s: f"{s.rejected} notifications rejected, {s.entered} queued, for {s.expected} subscriptions",
         lambda s: _start_with(s, s.expected),
         (_own_pool,),
     ),
@@ -92,11 +94,13 @@ NOTIFICATIONS = (
     ),
     Cause(
         "network",
-        "the way to the listeners failed: connections that were held ended, though neither side had closed them",
-        (lambda s: s.listener, lambda s: s.broker_gave_up),
+        "the way to the listeners failed: what was held was lost on it, though neither side had closed it",
+        (lambda s: s.listener, lambda s: s.broker_gave_up or s.answers_lost > s.few),
         lambda s: (
-            f"{s.abandoned} notifications had lost their sender by second {s.ended_at}, {s.sent_error} failed for the "
-            f"broker, whose -httpTimeout is {s.http_timeout:g} s; {_resets(s)}"
+            f"{s.answers_lost} notifications were answered, and their answers never reached the broker"
+            if s.answers_lost > s.few
+            else f"{s.abandoned} had lost their sender by second {s.ended_at}, {s.sent_error} failed for the broker, "
+            f"whose -httpTimeout is {s.http_timeout:g} s; {_resets(s)}"
         ),
         "see firewalls, NAT and proxies between them: their limits on connections that are silent, and their tables",
         (stopped_answering, lambda s: s.timed_out, lambda s: s.unreachable),

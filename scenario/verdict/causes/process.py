@@ -31,7 +31,7 @@ PROCESS = (
         (lambda s: s.restarted,),
         lambda s: f"its process was {', then '.join(s.pids) or 'another'}; what the first one held is lost",
         "its log and dmesg tell why it ended",
-        (lambda s: s.killed_for_memory,),
+        (lambda s: s.killed_for_memory is True,),
     ),
     Cause(
         "broker-dies",
@@ -39,6 +39,6 @@ PROCESS = (
         (lambda s: s.died,),
         lambda s: f"connections are refused from second {s.gone_since} on, with {min(s.held, s.expected)} held before",
         "its log and dmesg (out of memory?) tell why it ended",
-        (lambda s: s.killed_for_memory,),
+        (lambda s: s.killed_for_memory is True,),
     ),
 )
