@@ -179,12 +179,13 @@ class Figures:
     def answers_lost(self) -> int:
         """Notifications that the listeners answered, and whose answers never reached the broker; 0 where nobody tells.
 
-        The broker has two seconds to take the last of them. What it counts of the healthy subscribers is left out.
+        The broker has two seconds to take the last of them. What it counts of the healthy subscribers is left out, but
+        for the last seconds', which come after the last count.
         """
         if not self.queue or len(self.listener) < 3:
             return 0
         answered = grown(self.listener[:-2], "received")
-        healthy = sum(row.healthy.arrived or 0 for row in self.hold.rows if row.healthy)
+        healthy = sum(row.healthy.arrived or 0 for row in self.hold.rows[:-2] if row.healthy)
         return max(0, answered - max(0, grown(self.queue, "sent_ok") - healthy) - self.sent_error)
 
     @property
