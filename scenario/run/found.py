@@ -27,6 +27,7 @@ class Found:
     )  # by "broker", "process", "database", "client", address, flag
     contents: Contents | None = None  # of the database; None with --no-reset, too
     client: float | None = None  # ms that its update, query and removal took; None: not tried, or in vain
+    libraries: dict[str, str] = field(default_factory=dict)  # of the broker: their versions, as far as it tells
 
     @property
     def database(self) -> str:

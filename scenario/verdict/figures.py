@@ -179,7 +179,8 @@ class Figures:
     def answers_lost(self) -> int:
         """Notifications that the listeners answered, and whose answers never reached the broker; 0 where nobody tells.
 
-        The broker has two seconds to take the last of them. What it counts of the healthy subscribers is left out.
+        The broker has two seconds to take the last of them. What it counts of the healthy subscribers is left out, but
+        for the last seconds', which come after the last count.
         """
         if not self.queue or len(self.listener) < 3:
             return 0
