@@ -14,6 +14,7 @@ from scenario.settings.arguments import add_arguments
 from scenario.users.client import ClientProbe
 from scenario.users.load import IdleClient, SubscriptionSeeder, UpdateTrigger
 from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
+from scenario.verdict.limits import add_limit
 from scenario.wiring import connect
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
 ]
 
 events.init_command_line_parser.add_listener(add_arguments)
+events.init_command_line_parser.add_listener(add_limit)
 events.init.add_listener(connect)

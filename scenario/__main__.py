@@ -1,16 +1,30 @@
-"""`python -m scenario` lists the scenario's options: `locust --help` ends before it has read a locustfile."""
+"""`python -m scenario` lists the scenario's options, with `--figures` what `--limit` and `--json` know of a run.
+
+`locust --help` ends before it has read a locustfile.
+"""
 
 from __future__ import annotations
+
+import argparse
 
 from locust.argument_parser import LocustArgumentParser
 
 from scenario.settings.arguments import add_arguments
+from scenario.verdict.limits import add_limit
+from scenario.verdict.measures import MEASURES
 
 
 def main() -> None:
-    """Print the options that the scenario adds to Locust's."""
+    """Print the options that the scenario adds to Locust's, or the figures."""
+    asked = argparse.ArgumentParser(prog="python -m scenario", add_help=False)
+    asked.add_argument("--figures", action="store_true")
+    if asked.parse_known_args()[0].figures:
+        for measure in MEASURES:
+            print(f"{measure.name:<16} {measure.unit:<14} {measure.meaning}")
+        return
     parser = LocustArgumentParser(prog="locust", usage="locust [options]", add_env_var_help=True)
     add_arguments(parser)
+    add_limit(parser)
     parser.print_help()
 
 

@@ -17,6 +17,7 @@ from scenario.errors import OutputError, UnusableError
 from scenario.outputs.files import write
 from scenario.outputs.history import History
 from scenario.outputs.log import lines
+from scenario.outputs.pipeline import write_results
 from scenario.outputs.recording import FORMAT
 from scenario.outputs.report import render
 from scenario.recording.recorder import Recorder
@@ -77,9 +78,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scenario.replay", description=__doc__.partition(":")[0])
     parser.add_argument("file", help="<--csv prefix>_run.jsonl")
     parser.add_argument("--connections-report", metavar="FILE", help="write the run as one HTML page to this file")
+    parser.add_argument("--json", metavar="FILE", default="", help="write what the run came to as JSON to this file")
+    parser.add_argument("--junit", metavar="FILE", default="", help="write the verdict as JUnit XML to this file")
     options = parser.parse_args()
     try:
         verdict, history = replay(options.file)
+        write_results(history, options.json, options.junit)
         if options.connections_report:
             write(options.connections_report, render(history))
     except (UnusableError, OutputError) as error:

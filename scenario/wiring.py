@@ -23,6 +23,7 @@ from scenario.outputs.csv import ConnectionsCsv
 from scenario.outputs.evidence import EvidenceFile
 from scenario.outputs.history import History
 from scenario.outputs.log import ReportLog, harmless
+from scenario.outputs.pipeline import PipelineFiles
 from scenario.outputs.recording import RunFile
 from scenario.outputs.report import ReportFile
 from scenario.recording.first_nok import FirstNok
@@ -64,6 +65,7 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
     log = ReportLog(environment, console=parsed.headless)
     history = History()
     ReportFile(environment, history)
+    PipelineFiles(environment, history)
     if web_ui is not None:
         protect(web_ui, parsed)
         check_start_form(environment, web_ui, history, Shape.secrets)

@@ -82,7 +82,7 @@ def test_failing_broker_answers_again_once_the_idle_clients_let_go(processes: Pr
     report = (tmp_path / "out" / "rehearsal.html").read_text(encoding="utf-8")
     assert "free numbers below 1024: 0" in report
     assert "server uses select()" in report
-    assert re.search(r'^listener \S+: \{"held":350,"accepted":3\d\d,"received":0', evidence, re.MULTILINE)
+    assert re.search(r'^listener \S+: \{.*"held":350\b.*"received":0\b', evidence, re.MULTILINE)
 
 
 def test_list_has_every_cause() -> None:

@@ -127,7 +127,7 @@ CLIENTS_AND_CYCLES: list[Line] = [
 UNIT, CONTAINER = "/sys/fs/cgroup/a.slice/orion.service/pids.max", "/sys/fs/cgroup/docker/4711/pids.max"
 HEALTHY: list[Line] = [
     ("healthy subscribers", NOTHING, {"process": mode("threadpool:60000:101")}, OK, "101 workers for 100 slow"),
-    ("healthy subscribers", NOTHING, {}, WARNING, "threadpool:60000:300"),
+    ("healthy subscribers", NOTHING, {}, WARNING, "threadpool:60000:150"),
     ("healthy subscribers", NOTHING, {"process": None, "problems": {"process": "x", "healthy": "no"}}, WARNING, "no"),
     ("client", NOTHING, {"client": 12.0}, OK, "an entity is stored, found and removed in 12 ms"),
     ("client", NOTHING, {"problems": {"client": "HTTP 500 null DB connection"}}, ERROR, "then the broker anew"),

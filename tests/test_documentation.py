@@ -14,12 +14,14 @@ from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, Column
 from scenario.run.records import KINDS
 from scenario.settings.arguments import add_arguments
 from scenario.verdict.causes import CAUSES
+from scenario.verdict.limits import add_limit
+from scenario.verdict.measures import MEASURES
 from scenario.verdict.outcomes import EXIT_CODES, FAIL, INCONCLUSIVE, PASS, PREFLIGHT
 from scenario.verdict.single import ROWS_SHARE
 from tests.support.processes import ROOT
 
 DOCS = ROOT / "docs"
-LOCUSTS = {"--host", "--run-time", "--loglevel", "--web-host", "--web-login"}
+LOCUSTS = {"--host", "--json", "--run-time", "--loglevel", "--web-host", "--web-login"}
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 
 
@@ -38,6 +40,11 @@ def test_columns(table: tuple[Column, ...]) -> None:  # type: ignore[type-arg]
     assert columns(table) in text(DOCS / "files.md")
 
 
+def test_figures() -> None:
+    rows = [f"| `{measure.name}` | {measure.unit} | {measure.meaning} |" for measure in MEASURES]
+    assert "\n".join(["| figure | unit | |", "| --- | --- | --- |", *rows]) in text(DOCS / "pipeline.md")
+
+
 def test_kinds_of_records() -> None:
     told = re.findall(r"`(\w+)`", text(DOCS / "files.md").partition("The kinds: ")[2].partition("\n\n")[0])
     assert told == list(KINDS)
@@ -47,6 +54,7 @@ def _options() -> list[Action]:
     parser = LocustArgumentParser()
     before = {action.dest for action in parser._actions}
     add_arguments(parser)
+    add_limit(parser)
     return [action for action in parser._actions if action.dest not in before]
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from scenario import compare
 from scenario.compare import chart
-from scenario.compare.judgement import floors, judge, table
-from scenario.compare.rows import RunFile, read
+from scenario.compare.judgement import floors, judge, letters, table
+from scenario.compare.runs import Run, read
 from scenario.errors import OutputError, UnusableError
 from scenario.outputs.files import write
 from scenario.settings.values import writable
@@ -26,15 +26,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a file's name may be what the terminal cannot show
     parser = _parser()
     options = parser.parse_args(arguments)
-    tolerance = f"{options.tolerance:g} % of A's figure, or the figure's floor (--help) where that is more"
+    if len(options.runs) < 2:
+        parser.error("takes two runs, or more")
+    tolerance = f"{options.tolerance:g} %, or the figure's floor (--help) where that is more"
     try:
-        a, b = read(options.a), read(options.b)
-        judgement = judge(a, b, options.tolerance / 100)
+        runs = [read(path) for path in options.runs]
+        judgement = judge(runs, options.tolerance / 100)
         if options.chart:
-            _write(options.chart, chart.page(a, b, judgement, tolerance), a, b)
+            _write(options.chart, chart.page(runs, judgement, tolerance), runs)
     except (UnusableError, OutputError) as problem:
         parser.exit(2, f"{parser.prog}: error: {problem}\n")
-    print(f"A          {a.path}\nB          {b.path}\ntolerance  {tolerance}\n")
+    for letter, run in zip(letters(len(runs)), runs, strict=True):
+        print(f"{letter:<11}{run.path}{f', {run.broker}' if run.broker else ''}")
+    print(f"tolerance  {tolerance}\n")
     print("\n".join(table(judgement)), end="\n\n")
     print("\n".join(judgement.sentences))
     if options.chart:
@@ -45,16 +49,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m scenario.compare",
-        usage="%(prog)s [--tolerance SHARE] [--chart FILE] A_connections.csv B_connections.csv",
+        usage="%(prog)s [--tolerance SHARE] [--chart FILE] A B [C ...]",
         description=compare.__doc__,
         epilog="\n".join(floors()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("a", metavar="A_connections.csv", help="the run to be measured by")
-    parser.add_argument("b", metavar="B_connections.csv", help="the run that is judged")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="a _connections.csv, a --json file or a _run.jsonl")
     parser.add_argument(
-        "--tolerance", type=_percent, default=10.0, metavar="SHARE", help="of A's figure, as 10%% (default: 10%%)"
+        "--tolerance",
+        type=_percent,
+        default=10.0,
+        metavar="SHARE",
+        help="of the figure before, as 10%% (default: 10%%)",
     )
     parser.add_argument(
         "--chart",
@@ -76,7 +83,7 @@ def _chart(text: str) -> str:
     return text and writable(text)
 
 
-def _write(path: str, page: str, *runs: RunFile) -> None:
+def _write(path: str, page: str, runs: Sequence[Run]) -> None:
     file = Path(path)
     if any(file.resolve() == Path(run.path).resolve() for run in runs):
         raise UnusableError(f"--chart: {path} is one of the runs")

@@ -1,51 +1,70 @@
-"""The comparison as one HTML page, to be mailed: the table, and both runs over the seconds since the update."""
+"""The comparison as one HTML page, to be mailed: the table; two runs over the seconds since the update, or each figure
+by run."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
-from scenario.compare.judgement import HEADER, Judgement
-from scenario.compare.rows import RunFile
+from scenario.compare.judgement import Judgement, letters
+from scenario.compare.runs import Run
 from scenario.outputs import report
 
 _LEAST = 0.1  # ms: the CSV's precision; a logarithmic axis has no place for 0
 _LONG = 50  # characters of a name that the legend has room for; the page's head has them all
 
 
-def page(a: RunFile, b: RunFile, judgement: Judgement, tolerance: str) -> str:
+def page(runs: Sequence[Run], judgement: Judgement, tolerance: str) -> str:
     """Return the page. What came from the files is escaped: by the template in the text, by the script in the chart."""
-    names = (_name("A", a, b), _name("B", b, a))
-    data = [{"name": name, "points": list(_points(run))} for name, run in zip(names, (a, b), strict=True)]
+    by_second = len(runs) == 2 and all(run.rows for run in runs)
+    data = _by_second(runs) if by_second else _by_run(runs, judgement)
     return report.template("comparison.html").render(
-        runs={"A": a, "B": b},
+        runs=dict(zip(letters(len(runs)), runs, strict=True)),
         judgement=judgement,
-        header=HEADER,
         tolerance=tolerance,
+        draw="drawComparison" if by_second else "drawTrend",
         css=report.inline("connections.css"),
         plotly=Markup(report.PLOTLY_JS.read_text(encoding="utf-8")),
-        scripts=report.inline("chart.js") + report.inline("comparison.js"),
+        scripts=report.inline("chart.js") + report.inline("comparison.js") + report.inline("trend.js"),
         data=Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")),
     )
 
 
-def _name(letter: str, run: RunFile, other: RunFile) -> str:
+def _by_second(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    a, b = runs
+    return [
+        {"name": _name("A", a, b), "points": list(_points(a))},
+        {"name": _name("B", b, a), "points": list(_points(b))},
+    ]
+
+
+def _by_run(runs: Sequence[Run], judgement: Judgement) -> dict[str, Any]:
+    """Return the judged figures by run; `worse` is the number of the first that is, from 0."""
+    names = [f"{letter} {run.broker}".strip() for letter, run in zip(letters(len(runs)), runs, strict=True)]
+    judged = [line for line in judgement.lines if line.judged]
+    lines = [{"title": each.measure.title, "values": each.values, "worse": each.worse_at} for each in judged]
+    return {"runs": names, "lines": lines}
+
+
+def _name(letter: str, run: Run, other: Run) -> str:
     names = Path(run.path).name, Path(other.path).name
     name = run.path if names[0] == names[1] else names[0]
     return f"{letter}  {name if len(name) <= _LONG else '…' + name[-_LONG:]}"
 
 
-def _points(run: RunFile) -> Iterator[list[float | str | None]]:
+def _points(run: Run) -> Iterator[list[float | str | None]]:
     """Yield second, established, close wait, latency when OK, latency when NOK, error; a gap where rows are missing."""
-    last = run.rows[0].second
+    last = run.rows[0].since_trigger
     for row in run.rows:
-        if row.second > last + 1:
+        if row.since_trigger > last + 1:
             yield [last + 1, None, None, None, None, ""]
-        last = row.second
-        latency = row.numbers["version_latency_ms"]
+        last = row.since_trigger
+        latency = row.version.latency if row.version else None
         ok = None if latency is None else max(latency, _LEAST)
-        pair = (None, ok or _LEAST) if row.version == "NOK" else (ok, None)
-        yield [row.second, row.numbers["established"], row.numbers["close_wait"], *pair, row.error]
+        error = row.version.error if row.version else ""
+        pair = (None, ok or _LEAST) if error else (ok, None)
+        yield [last, row.established, row.connections.close_wait if row.connections else None, *pair, error]

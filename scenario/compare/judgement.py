@@ -1,80 +1,91 @@
-"""Run A against run B, figure by figure, and what it comes to."""
+"""Runs one after the other, figure by figure: each against the median of those before it, and what it comes to."""
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 
-from scenario.compare.measures import FIGURES, HELD, Figure, held, held_by_listeners
-from scenario.compare.rows import RunFile
+from scenario.compare.runs import COMPARED, HELD, Run
+from scenario.verdict.measures import MORE, Measure
 
 NOT_WORSE, WORSE, CANNOT_TELL = 0, 1, 4  # exit codes; 2: cannot be used
-HEADER = ("", "A", "B", "change", "allowed", "")
 _NONE = "\N{EN DASH}"
+
+
+def letters(count: int) -> list[str]:
+    """Return how runs are called: A and B; more than two by their numbers."""
+    return ["A", "B"] if count == 2 else [str(number) for number in range(1, count + 1)]
 
 
 @dataclass(frozen=True)
 class Line:
-    """A figure of both runs; each with its detail. `allowed` is how far B may be off to the bad side, in its unit."""
+    """A figure of all runs. `tolerance` is a share, 0.1 for 10 %."""
 
-    figure: Figure
-    a: float | None
-    b: float | None
-    details: tuple[float | None, float | None]
-    allowed: float
+    measure: Measure
+    values: Sequence[float | None]
+    tolerance: float
 
     @property
-    def missing(self) -> str:
-        """Which run has not measured it: A, B or both; empty: neither."""
-        if self.a is None:
-            return "both" if self.b is None else "A"
-        return "B" if self.b is None else ""
+    def missing(self) -> list[str]:
+        """The runs that have not measured it."""
+        names = letters(len(self.values))
+        return [name for name, value in zip(names, self.values, strict=True) if value is None]
 
     @property
     def judged(self) -> bool:
-        """Tell whether the figure counts."""
-        return bool(self.figure.worse) and not self.missing
+        """Tell whether the figure counts: one run at least can be measured by another."""
+        return bool(self.measure.worse) and len(self.values) - len(self.missing) > 1
+
+    def before(self, run: int) -> float | None:
+        """Return the median of the runs before one; None: none of them has it."""
+        known = [value for value in self.values[:run] if value is not None]
+        return median(known) if known else None
+
+    def allowed(self, run: int) -> float:
+        """Return how far a run may be off to the bad side, in the figure's unit."""
+        return max(abs(self.before(run) or 0) * self.tolerance, self.measure.floor)
 
     @property
-    def worse(self) -> bool:
-        """Tell whether B is worse beyond what is allowed."""
-        if not self.figure.worse or self.a is None or self.b is None:
+    def worse_at(self) -> int | None:
+        """The first run that is worse than those before it, beyond what is allowed; None: none is."""
+        return next((run for run in range(1, len(self.values)) if self._worse(run)), None)
+
+    def _worse(self, run: int) -> bool:
+        value, before = self.values[run], self.before(run)
+        if not self.measure.worse or value is None or before is None:
             return False
-        off = self.b - self.a if self.figure.worse == "more" else self.a - self.b
-        return off > self.allowed + 1e-9  # never and never: nan, which is above nothing
-
-    @property
-    def short(self) -> str:
-        """The figure's name without units."""
-        return re.split(r" [(\[]", self.figure.name)[0]
+        off = value - before if self.measure.worse == MORE else before - value
+        return off > self.allowed(run) + 1e-9
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The line as text, in the order of HEADER."""
-        mark = "worse" if self.worse else f"not measured in {self.missing}" if self.missing else ""
-        values = (self._value(*pair) for pair in zip((self.a, self.b), self.details, strict=True))
-        return (self.figure.name, *values, self._change(), self._allowance(), mark)
+        """The line as text, in the order of `header`."""
+        names, at = letters(len(self.values)), self.worse_at
+        values = [_NONE if value is None else f"{value:,.{self._digits}f}" for value in self.values]
+        missing = f"not measured in {'both' if len(self.missing) == 2 == len(names) else ', '.join(self.missing)}"
+        if len(names) == 2:
+            mark = "worse" if at else missing if self.missing else ""
+            return (self.measure.title, *values, self._change(), self._allowance(), mark)
+        mark = f"{names[at]} is worse than {self.before(at):,.{self._digits}f}" if at else ""
+        return (self.measure.title, *values, mark)
 
-    def _value(self, value: float | None, detail: float | None) -> str:
-        text = _NONE if value is None else "never" if math.isinf(value) else f"{value:,.{self.figure.digits}f}"
-        return text if detail is None else f"{text} [{detail:,.0f}]"
+    @property
+    def _digits(self) -> int:
+        known = [value for value in self.values if value is not None]
+        return 0 if all(value == int(value) for value in known) else 1 if max(map(abs, known)) >= 10 else 2
 
     def _change(self) -> str:
-        if self.a is None or self.b is None or not math.isfinite(self.b - self.a):
+        a, b = self.values
+        if a is None or b is None:
             return _NONE
-        change = self.b - self.a
-        if not change:
-            return "0"
-        share = 100 * change / abs(self.a) if self.a else 0
+        share = 100 * (b - a) / abs(a) if a else 0
         beside = f" ({share:+,.{0 if abs(share) >= 1 else 1}f} %)" if share else ""
-        return f"{change:+z,.{self.figure.digits}f}{beside}"
+        return f"{b - a:+z,.{self._digits}f}{beside}" if b != a else "0"
 
     def _allowance(self) -> str:
-        if not self.judged or math.isinf(self.allowed):
-            return _NONE
-        return f"{'+' if self.figure.worse == 'more' else '-'}{self.allowed:,.{max(1, self.figure.digits)}f}"
+        sign = "+" if self.measure.worse == MORE else "-"
+        return f"{sign}{self.allowed(1):,.{max(1, self._digits)}f}" if self.judged else _NONE
 
 
 @dataclass(frozen=True)
@@ -85,56 +96,62 @@ class Judgement:
     exit_code: int
     sentences: Sequence[str]
 
-
-def judge(a: RunFile, b: RunFile, tolerance: float) -> Judgement:
-    """Judge B by A; `tolerance` is a share, 0.1 for 10 %."""
-    lines = [_line(figure, a, b, tolerance) for figure in FIGURES]
-    exit_code, sentence = _outcome(lines, a)
-    return Judgement(lines, exit_code, [sentence, *_not_judged(lines)])
-
-
-def _line(figure: Figure, a: RunFile, b: RunFile, tolerance: float) -> Line:
-    value = figure.value(a)
-    details = (figure.detail(a), figure.detail(b)) if figure.detail else (None, None)
-    return Line(figure, value, figure.value(b), details, max(abs(value or 0) * tolerance, figure.floor))
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The names of the lines' cells."""
+        names = letters(len(self.lines[0].values))
+        return ("", *names, *(["change", "allowed"] if len(names) == 2 else []), "")
 
 
-def _outcome(lines: Sequence[Line], a: RunFile) -> tuple[int, str]:
-    judged, worse = [line for line in lines if line.judged], [line.short for line in lines if line.worse]
-    load = next((load for load in (held_by_listeners(a), held(a)) if load is not None), None)
-    if load is not None and load <= 0:
-        return CANNOT_TELL, "cannot tell: A held no notification, so B cannot be measured by it"
+def judge(runs: Sequence[Run], tolerance: float) -> Judgement:
+    """Judge each run by those before it; `tolerance` is a share. What no run has is left out."""
+    made = [Line(measure, [run.figures.get(measure.name) for run in runs], tolerance) for measure in COMPARED]
+    lines = [line for line in made if len(line.missing) < len(runs)]
+    exit_code, sentences = _outcome(lines, runs)
+    return Judgement(lines, exit_code, [*sentences, *_not_judged(lines)])
+
+
+def _outcome(lines: Sequence[Line], runs: Sequence[Run]) -> tuple[int, list[str]]:
+    names, judged = letters(len(runs)), sum(line.judged for line in lines)
+    if runs[0].held is not None and runs[0].held <= 0:
+        return CANNOT_TELL, [f"cannot tell: {names[0]} held no notification, so the others cannot be measured by it"]
+    worse = [
+        (run, [line.measure.name for line in lines if line.worse_at == run])
+        for run in sorted({line.worse_at for line in lines if line.worse_at})
+    ]
     if worse:
-        return WORSE, f"B is worse than A in {len(worse)} of {len(judged)} figures judged: {', '.join(worse)}"
-    if not any(line.judged for line in lines if line.figure in HELD):
-        return CANNOT_TELL, "cannot tell: what they held was not measured in both runs, so they need not be alike"
-    return NOT_WORSE, f"B is not worse than A: {len(judged)} figures judged, none off by more than is allowed"
+        than = "A" if len(runs) == 2 else "the median of those before it"
+        return WORSE, [
+            f"{names[run]} is worse than {than} in {len(which)} of {judged} figures judged: {', '.join(which)}"
+            for run, which in worse
+        ]
+    if not any(line.judged and not line.missing for line in lines if line.measure.name in HELD):
+        return CANNOT_TELL, ["cannot tell: what they held was not measured in all of them, so they need not be alike"]
+    none = "B is not worse than A" if len(runs) == 2 else "none is worse than those before it"
+    return NOT_WORSE, [f"{none}: {judged} figures judged, none off by more than is allowed"]
 
 
 def _not_judged(lines: Sequence[Line]) -> Iterator[str]:
-    missing = [f"{line.short} ({line.missing})" for line in lines if line.figure.worse and line.missing]
+    missing = [
+        f"{line.measure.name} ({', '.join(line.missing)})" for line in lines if line.measure.worse and line.missing
+    ]
     if missing:
-        yield f"not judged, for it was not measured (in A, B or both): {', '.join(missing)}"
+        yield f"not judged where it was not measured: {', '.join(missing)}"
 
 
 def table(judgement: Judgement) -> Iterator[str]:
     """Yield the lines: the figures' names to the left, what is counted to the right."""
-    yield from _aligned([HEADER, *(line.cells for line in judgement.lines)])
+    yield from _aligned([judgement.header, *(line.cells for line in judgement.lines)])
 
 
 def floors() -> Iterator[str]:
-    """Yield what makes B worse in each figure, for --help."""
-    rows = [
-        (figure.name, figure.worse or "not judged", f"{figure.floor:g}" if figure.worse else "") for figure in FIGURES
-    ]
-    yield from _aligned([("figure [detail]", "worse if", "floor"), *rows])
+    """Yield what makes a run worse in each figure, for --help."""
+    judged = [(each.title, each.worse, f"{each.floor:g}", "") for each in COMPARED if each.worse]
+    yield from _aligned([("figure", "worse if", "floor", ""), *judged])
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for first, *others in rows:
-        cells = [
-            first.ljust(widths[0]),
-            *(cell.rjust(width) for cell, width in zip(others[:4], widths[1:], strict=False)),
-        ]
-        yield "  ".join([*cells, *others[4:]]).rstrip()
+        cells = [cell.rjust(width) for cell, width in zip(others[:-1], widths[1:-1], strict=True)]
+        yield "  ".join([first.ljust(widths[0]), *cells, others[-1]]).rstrip()

@@ -1,57 +1,45 @@
-"""A run, read back from its connections CSV. An empty cell is None: not measured, never 0."""
+"""The rows of a connections CSV, read back. An empty cell is None: not measured, never 0."""
 
 from __future__ import annotations
 
 import csv
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, fields
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
+from typing import Any
 
 from scenario.errors import UnusableError
 from scenario.outputs.columns import COLUMNS, names
+from scenario.run.found import Found
+from scenario.run.progress import Progress
+from scenario.run.results import Row
+from scenario.run.samples import (
+    ClientSample,
+    ConnectionSample,
+    HealthySample,
+    ListenerSample,
+    QueueSample,
+    VersionSample,
+)
+from scenario.settings.options import Options
+from scenario.verdict.held import Hold
+from scenario.verdict.measures import measured
 
 _NAMES = names(COLUMNS)
+_ANSWERS = ("version", "update", "query")  # OK, NOK or empty
 _TEXTS = {column.name for column in COLUMNS if not column.unit} - {"step"}
 
 
-@dataclass(frozen=True)
-class Row:
-    """A second of a run; `numbers` has the columns that are numbers, with their units."""
-
-    second: int
-    version: str
-    error: str
-    numbers: Mapping[str, float | None]
+def figures(rows: Sequence[Row]) -> dict[str, float | None]:
+    """Return what the rows come to. Where `to_listeners` is empty, idle clients count as held."""
+    untold: dict[str, Any] = {option.name: 0 for option in fields(Options) if option.default is MISSING}
+    options = Options(**{**untold, "connection_info": True})
+    return measured(Hold(options, Progress(), None, rows, Found(options)))
 
 
-@dataclass(frozen=True)
-class RunFile:
-    """The rows of one file, in their order: each second is above the one before it."""
-
-    path: str
-    rows: Sequence[Row]
-
-    @property
-    def probed(self) -> list[Row]:
-        """The rows since the update that have an answer, or none, to GET /version."""
-        return [row for row in self.rows if row.second >= 0 and row.version]
-
-    def since_update(self, column: str) -> list[tuple[int, float]]:
-        """Return (second, value) of every row since the update that has the value."""
-        return [
-            (row.second, value) for row in self.rows if row.second >= 0 and (value := row.numbers[column]) is not None
-        ]
-
-    def at_rest(self, column: str) -> float | None:
-        """Return the column's median before the update; None when nobody measured then."""
-        values = [value for row in self.rows if row.second < 0 and (value := row.numbers[column]) is not None]
-        return median(values) if values else None
-
-
-def read(path: str) -> RunFile:
+def read(path: str) -> list[Row]:
     """Read a run's connections CSV. Raises UnusableError."""
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:  # a spreadsheet may have put its mark before it
@@ -63,30 +51,61 @@ def read(path: str) -> RunFile:
         raise UnusableError(f"{path}: {error.strerror}") from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise UnusableError(f"{path}: no connections CSV: {error}") from None
-    run = RunFile(path, rows)
-    if len({row.numbers["step"] for row in rows}) > 1:
-        raise UnusableError(f"{path}: has several steps (a ramp, or cycles), and only single runs can be compared")
+    if len({row.step for row in rows}) > 1:
+        raise UnusableError(
+            f"{path}: has several steps (a ramp, or cycles): of a ramp its _run.jsonl or --json file can be compared"
+        )
     for before, row in pairwise(rows):
         if row.second <= before.second:
             raise UnusableError(f"{path}: second {row.second} comes after second {before.second}: more than one run?")
     if not rows or rows[-1].second < 0:
         raise UnusableError(f"{path}: no row since the update{'' if rows else ', nor any other'}: nothing to compare")
-    if not run.probed:
+    if not any(row.version for row in rows if row.second >= 0):
         raise UnusableError(f"{path}: no row since the update has a version: nothing to compare")
-    return run
+    return rows
 
 
 def _row(cells: list[str], where: str) -> Row:
     if len(cells) != len(_NAMES):
         raise UnusableError(f"{where} has {len(cells)} cells instead of {len(_NAMES)}")
-    named = dict(zip(_NAMES, cells, strict=True))
-    if named["version"] not in ("OK", "NOK", ""):
-        raise UnusableError(f"{where}: version is OK, NOK or empty, not {named['version']!r}")
-    numbers = {name: _number(text, f"{where}: {name}") for name, text in named.items() if name not in _TEXTS}
+    told = dict(zip(_NAMES, cells, strict=True))
+    for name in _ANSWERS:
+        if told[name] not in ("OK", "NOK", ""):
+            raise UnusableError(f"{where}: {name} is OK, NOK or empty, not {told[name]!r}")
+    numbers = {name: _number(text, f"{where}: {name}") for name, text in told.items() if name not in _TEXTS}
     second = numbers["second"]
     if second is None or second != int(second):
-        raise UnusableError(f"{where}: second is a whole number, not {named['second']!r}")
-    return Row(int(second), named["version"], named["version_error"], numbers)
+        raise UnusableError(f"{where}: second is a whole number, not {told['second']!r}")
+    return _made(int(second), told, numbers)
+
+
+def _made(second: int, told: Mapping[str, str], numbers: Mapping[str, Any]) -> Row:
+    """Return the row; its second counts from the update."""
+
+    def error(name: str) -> str:
+        return (told[f"{name}_error"] or "NOK") if told[name] == "NOK" else ""
+
+    def named(*columns: str, **others: str) -> dict[str, Any]:
+        return {**{name: numbers[name] for name in columns}, **{name: numbers[of] for name, of in others.items()}}
+
+    process = named(
+        "established", "close_wait", "to_listeners", fds="broker_fds", threads="broker_threads", rss="broker_rss_bytes"
+    )
+    queue = named("sent_ok", "sent_error", "rejected", size="queue_size", backlog="queue_backlog")
+    asked = (numbers["update_latency_ms"], error("update"), numbers["query_latency_ms"], error("query"))
+    waited = named(lost="healthy_lost", p50="healthy_p50_ms", p99="healthy_p99_ms", slowest="healthy_max_ms")
+    return Row(
+        second,
+        second,
+        told["phase"],
+        VersionSample(second, second, numbers["version_latency_ms"], error("version")) if told["version"] else None,
+        QueueSample(second, second, **queue),
+        ConnectionSample(second, second, **process),
+        ListenerSample(second, second, numbers["listener_held"]),
+        ClientSample(second, second, *asked) if told["update"] or told["query"] else None,
+        HealthySample(second, second, **waited),
+        step=int(numbers["step"] or 1),
+    )
 
 
 def _number(text: str, where: str) -> float | None:

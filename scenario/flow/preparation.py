@@ -75,12 +75,12 @@ class Preparation(Phases):
                 self.say(f"{created} of {wanted} subscriptions ({rate:.0f}/s)")
             elif now - at > SEED_PATIENCE:
                 raise Failed(f"subscriptions: {created} of {wanted} created, and none for {SEED_PATIENCE:.0f} s")
-        client_of(self.options, self.run.id).ensure_subscriptions(self.options.healthy_url, self.options.healthy)
         while self.link.runner.user_count or not self._is_seen():
             yield self.users(0)
         if self.progress.refused:
             refused = f"{self.progress.refused} refused, the first with: {self.progress.refusal}"
             raise Failed(f"subscriptions: {self.progress.created} of {wanted} created, {refused}")
+        client_of(self.options, self.run.id).ensure_subscriptions(self.options.healthy_url, self.options.healthy)
         counted, expected = self.broker.ask_count(), self.progress.existing + wanted
         if counted != expected:
             raise Failed(f"subscriptions: the broker counts {counted} in the service instead of {expected}")

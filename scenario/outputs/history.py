@@ -53,6 +53,7 @@ class History:
         self.verdict: Verdict | None = None
         self.evidence = ""  # taken at the first NOK
         self.broker_version = ""  # text of GET /version before the run
+        self.libraries: dict[str, str] = {}  # of the broker: their versions
         self.checks: list[Check] = []  # what the preflight found
 
     @property
@@ -107,6 +108,7 @@ class History:
     def _look(self, found: Found, **_: Any) -> None:
         self.options = found.options
         self.broker_version = found.version or found.problems.get("broker", "")
+        self.libraries = found.libraries
         self.checks = checks(found)
 
     def _hold(self, hold: HoldBegan, **_: Any) -> None:

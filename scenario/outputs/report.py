@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import resource
-import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from markupsafe import Markup
 from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, cells, names
 from scenario.outputs.files import write
 from scenario.outputs.history import History
+from scenario.outputs.result import own_version
 from scenario.outputs.series import table
 from scenario.run import events
 from scenario.run.results import Row, Verdict
@@ -33,7 +33,6 @@ from scenario.verdict.held import HELD_SHARE
 from scenario.verdict.single import ROWS_SHARE
 
 _STATIC = Path(__file__).with_name("static")
-_PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 _AROUND, _MOST = 2, 200  # rows shown before and after a NOK; rows shown in all
 _AROUND_NOK = ("second", "time_utc", "phase", "version", "version_latency_ms", "established", "close_wait", "sum",
           "queue_backlog", "listener_held", "broker_fds", "update_latency_ms", "query_latency_ms", "version_error",
@@ -154,8 +153,5 @@ def _limits(options: Options | None) -> dict[str, str]:
 
 
 def _versions(history: History) -> dict[str, str]:
-    try:
-        own = tomllib.loads(_PROJECT.read_text(encoding="utf-8"))["project"]["version"]
-    except (OSError, ValueError, KeyError):
-        own = "unknown"
+    own = own_version()
     return {"broker": history.broker_version, "Locust": locust.__version__, "connections stress test": own}

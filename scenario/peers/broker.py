@@ -90,6 +90,14 @@ class Broker(ABC):
         """Judge the answer to `version`."""
 
     @abstractmethod
+    def libraries(self) -> Request:
+        """Ask for the versions of the libraries that it is built with."""
+
+    @abstractmethod
+    def libraries_of(self, answer: Answer) -> dict[str, str]:
+        """Return them by name; none where the broker does not tell."""
+
+    @abstractmethod
     def name(self, version: str) -> str:
         """Return what the text of an answer to `version` comes to: product and version."""
 
@@ -163,6 +171,13 @@ class Broker(ABC):
         if error := self.version_error(answer):
             raise BrokerError(f"the broker at {self.host} answered GET /version with {error}")
         return answered(answer.body)
+
+    def ask_libraries(self) -> dict[str, str]:
+        """Return its libraries' versions; none, instead of an error, where it does not answer."""
+        try:
+            return self.libraries_of(self._ask(self.libraries()))
+        except BrokerError:
+            return {}
 
     def ask_count(self) -> int:
         """Return how many subscriptions the service has."""

@@ -51,6 +51,18 @@ class Ngsiv2(Broker):
             return "200 without a JSON object"
         return ""
 
+    def libraries(self) -> Request:
+        """GET /version with options=libVersions."""
+        return Request("GET", "/version?options=libVersions")
+
+    def libraries_of(self, answer: Answer) -> dict[str, str]:
+        """Its block libversions, as far as it is name and version."""
+        try:
+            told = answer.parsed(Version).orion.libversions if answer.status == 200 else None
+        except WrongShapeError:
+            return {}
+        return {name: text for name, text in told.items() if isinstance(text, str)} if isinstance(told, dict) else {}
+
     def name(self, version: str) -> str:
         """Such as "Orion 4.7.0"; of another broker the beginning of what it says."""
         try:

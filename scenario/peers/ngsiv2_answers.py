@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -44,6 +44,7 @@ class Orion(msgspec.Struct, frozen=True):
     """What Orion tells of itself."""
 
     version: str
+    libversions: Any = None  # with options=libVersions: an object, name to version
 
 
 class Version(msgspec.Struct, frozen=True):

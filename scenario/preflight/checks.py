@@ -224,7 +224,7 @@ def _delay(options: Options, what: str, delay: float) -> Checks:
 
 
 def _files(found: Found) -> Checks:
-    for flag in ("--report-log", "--connections-report"):
+    for flag in ("--report-log", "--connections-report", "--json", "--junit"):
         if flag in found.problems:
             yield Check(flag, ERROR, found.problems[flag], "it can be written", f"{flag} names another file")
 

@@ -50,6 +50,8 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
     absent = tuple(kind.__name__ for kind in absent_users)
     found = Found(options, absent, version, process, told, problems, localhost=localhost(options))
+    if version is not None:
+        found = replace(found, libraries=broker_of(options).ask_libraries())
     if options.reset:
         own = broker_of(options).own
         found = replace(found, contents=look("database", lambda: database.look(options.mongo, found.database, own)))
@@ -61,7 +63,13 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
 
 def _unwritable(options: Options) -> Iterator[tuple[str, str]]:
     """Open the run's files; yield those options whose file cannot be, and why."""
-    for flag, path in (("--report-log", options.report_log), ("--connections-report", options.connections_report)):
+    files = {
+        "--report-log": options.report_log,
+        "--connections-report": options.connections_report,
+        "--json": options.result,
+        "--junit": options.junit,
+    }
+    for flag, path in files.items():
         try:
             if path:
                 open_for_writing(Path(path))

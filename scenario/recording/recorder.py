@@ -26,12 +26,12 @@ from scenario.run.records import (
     Unforeseen,
     Update,
 )
-from scenario.run.results import Rest, Row, Step, Verdict
+from scenario.run.results import Criterion, Rest, Row, Step, Verdict
 from scenario.run.samples import Sample
 from scenario.run.schedule import Schedule
 from scenario.verdict.held import Hold, held_per_row
 from scenario.verdict.judge import judge
-from scenario.verdict.outcomes import EXIT_CODES, INCONCLUSIVE, PASS, PREFLIGHT, PREFLIGHT_OK, endings, verdict_of
+from scenario.verdict.outcomes import PREFLIGHT, PREFLIGHT_OK, concluded, endings, troubled, verdict_of
 from scenario.verdict.single import judge_hold
 
 
@@ -145,7 +145,7 @@ class Recorder:
 
     def _refuse(self, problem: str, at: float) -> None:
         outcome = PREFLIGHT if problem else PREFLIGHT_OK
-        self._conclude(Verdict(outcome, tuple(problem.splitlines()), EXIT_CODES[outcome]), at)
+        self._conclude(concluded(outcome, [Criterion(outcome, line) for line in problem.splitlines()]), at)
 
     def _judge_step(self, at: float) -> None:
         """Judge what was held since HoldBegan, and add it to the steps."""
@@ -190,10 +190,5 @@ class Recorder:
 
     def _conclude(self, verdict: Verdict, at: float) -> None:
         """Fire the verdict; with trouble it is not green."""
-        told = tuple(text for text in self.troubles if text not in verdict.reasons)
-        if told and verdict.outcome == PASS:
-            verdict = Verdict(INCONCLUSIVE, (*told, *verdict.reasons), EXIT_CODES[INCONCLUSIVE])
-        elif told:
-            verdict = replace(verdict, reasons=(*verdict.reasons, *told))
-        self.verdict = verdict
-        events.fire(verdict, at)
+        self.verdict = troubled(verdict, self.troubles)
+        events.fire(self.verdict, at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from scenario.run.samples import (
@@ -93,13 +93,35 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
+class Criterion:
+    """What was judged by itself: PASS, FAIL or INCONCLUSIVE, and the sentence that says why."""
+
+    outcome: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        """What was judged, the same in each run: "version", "limit: held >= 5000 notifications"."""
+        if self.outcome == "PREFLIGHT FAILED":
+            return "preflight"
+        parts = self.text.split(": ")
+        return ": ".join(parts[: 2 if parts[0] == "limit" else 1]) if len(parts) > 1 else "run"
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """PASS, FAIL or INCONCLUSIVE, with its reasons and the process's exit code."""
+    """PASS, FAIL or INCONCLUSIVE, with its reasons and the process's exit code.
+
+    `criteria` are the reasons, each with its own outcome. `figures` has what the hold came to, by the names of
+    scenario.verdict.measures; none: a ramp's, or cycles', whose steps have theirs.
+    """
 
     outcome: str
     reasons: tuple[str, ...]
     exit_code: int
     causes: tuple[Diagnosis, ...] = ()
+    criteria: tuple[Criterion, ...] = ()
+    figures: dict[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,7 @@ _ARGUMENTS = (
     _Argument(
         "--connections-report", "", values.report, "write the run as one HTML page to this file; nothing: no page"
     ),
+    _Argument("--junit", "", values.report, "write the verdict as JUnit XML to this file; nothing: none"),
     _Argument(
         "--web-origin",
         "",
@@ -117,10 +118,12 @@ _COMMAND_LINE_ONLY = {
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options to Locust's parser (listener of `init_command_line_parser`)."""
-    parser.set_defaults(host=DEFAULT_HOST, web_host=DEFAULT_WEB_HOST)
+    parser.set_defaults(host=DEFAULT_HOST, web_host=DEFAULT_WEB_HOST, result="")
     for action in parser._actions:  # Locust's own
         if action.dest == "host":
             action.type = values.host
+        elif action.dest == "json":
+            _with_file(action)
         elif action.dest in _LOCUSTS_FILES:
             action.type = values.written_by_locust
         elif action.dest == "web_login":
@@ -133,7 +136,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         action.include_in_web_ui = action.dest in IN_FORM  # what Locust does for arguments without a group
 
     for argument in _ARGUMENTS:
-        kind: dict[str, Any] = {"action": _Join} if argument.flag == "--notify-url" else {}
+        kind: dict[str, Any] = {"action": Join} if argument.flag == "--notify-url" else {}
         metavar = {int: "N", float: "MS"}.get(type(argument.default), "TEXT")
         add(
             argument.flag,
@@ -189,6 +192,23 @@ def with_form(parsed: Namespace, texts: Mapping[str, str]) -> Namespace:
     return Namespace(**{**vars(parsed), **asked})
 
 
+def _with_file(action: Any) -> None:
+    """Let Locust's `--json`, which prints its own statistics, take a file: that one gets the run's result."""
+    action.__class__ = _Json
+    action.nargs, action.const, action.type, action.metavar = "?", "", values.report, "FILE"
+    action.help = f"with FILE: write what the run came to as JSON to it. Without: {action.help}"
+
+
+class _Json(Action):
+    """`--json` is Locust's flag, `--json FILE` an option of ours."""
+
+    def __call__(self, _parser: ArgumentParser, namespace: Namespace, text: Any, *_: Any) -> None:
+        if text:
+            namespace.result = text
+        else:
+            namespace.json = True
+
+
 class _WebLogin(_StoreTrueAction):
     """`--web-login`, which needs to know who may log in; Locust leaves that to its users."""
 
@@ -200,7 +220,7 @@ class _WebLogin(_StoreTrueAction):
         super().__call__(parser, namespace, *rest)
 
 
-class _Join(Action):
+class Join(Action):
     """`--notify-url A --notify-url B,C` -> "A,B,C": one text, which the web form can show and msgpack carry."""
 
     between = ","
@@ -208,11 +228,12 @@ class _Join(Action):
     def __call__(
         self, parser: ArgumentParser, namespace: Namespace, text: Any, option_string: str | None = None
     ) -> None:
+        """Add a text to those before it; the first takes the default's place."""
         before = getattr(namespace, self.dest)
         setattr(namespace, self.dest, text if before == self.default else f"{before}{self.between}{text}")
 
 
-class _JoinLines(_Join):
+class _JoinLines(Join):
     """The same with line feeds: a header may have commas."""
 
     between = "\n"

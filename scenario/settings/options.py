@@ -54,6 +54,9 @@ class Options:
     keep: bool = False
     drop_foreign: str = ""
     client: bool = False  # in runs that were recorded before there was one
+    result: str = ""  # --json
+    junit: str = ""
+    limit: str = ""  # limits of one's own, separated by commas
     healthy: int = 0
     healthy_slo: float = 0  # 0: not given
     ca_file: str = ""

@@ -179,13 +179,15 @@ class Figures:
     def answers_lost(self) -> int:
         """Notifications that the listeners answered, and whose answers never reached the broker; 0 where nobody tells.
 
-        The broker has two seconds to take the last of them. What it counts of the healthy subscribers is left out.
+        The broker has two seconds to take the last of them. What it counts of the healthy subscribers is left out, but
+        for the last seconds', which come after the last count.
         """
         if not self.queue or len(self.listener) < 3:
             return 0
         answered = grown(self.listener[:-2], "received")
-        healthy = sum(row.healthy.arrived or 0 for row in self.hold.rows if row.healthy)
-        return max(0, answered - max(0, grown(self.queue, "sent_ok") - healthy) - self.sent_error)
+        healthy = sum(row.healthy.arrived or 0 for row in self.hold.rows[:-1] if row.healthy)
+        taken = max(0, grown(self.queue, "sent_ok") - healthy) + self.sent_error
+        return max(0, answered - taken - self.hold.options.healthy)  # those of a second may be in neither count yet
 
     @property
     def unanswered(self) -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from scenario.run.progress import Progress
-from scenario.run.results import Verdict
+from scenario.run.results import Criterion, Verdict
 
 PASS, FAIL, PREFLIGHT, INCONCLUSIVE = "PASS", "FAIL", "PREFLIGHT FAILED", "INCONCLUSIVE"
 PREFLIGHT_OK = "PREFLIGHT OK"
@@ -19,8 +20,22 @@ def verdict_of(reasons: Sequence[tuple[str, str]], interrupted: bool = False) ->
     """
     kinds = {kind for kind, _ in reasons}
     outcome = INCONCLUSIVE if interrupted else next((kind for kind in (FAIL, INCONCLUSIVE) if kind in kinds), PASS)
-    texts = [text for kind in (FAIL, INCONCLUSIVE, PASS) for kind_, text in reasons if kind_ == kind]
-    return Verdict(outcome, tuple(texts), EXIT_CODES[outcome])
+    criteria = [Criterion(kind, text) for kind in (FAIL, INCONCLUSIVE, PASS) for of, text in reasons if of == kind]
+    return concluded(outcome, criteria)
+
+
+def concluded(outcome: str, criteria: Sequence[Criterion]) -> Verdict:
+    """Return the verdict whose reasons are those of the criteria, in their order."""
+    return Verdict(outcome, tuple(each.text for each in criteria), EXIT_CODES[outcome], criteria=tuple(criteria))
+
+
+def troubled(verdict: Verdict, troubles: Sequence[str]) -> Verdict:
+    """Return the verdict after trouble beside the broker: it is told, and the verdict is not green."""
+    told = tuple(Criterion(INCONCLUSIVE, text) for text in troubles if text not in verdict.reasons)
+    passed = verdict.outcome == PASS and told
+    criteria = (*told, *verdict.criteria) if passed else (*verdict.criteria, *told)
+    new = concluded(INCONCLUSIVE if passed else verdict.outcome, criteria)
+    return replace(new, causes=verdict.causes, figures=verdict.figures)
 
 
 def endings(progress: Progress) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 PASS needs: every subscription created, 99 % of them held at one time, every row of version, update and query OK within
 the SLO (less --max-nok), rows for 95 % of the seconds (or all but one), all idle clients accepted and answered before
-they let go.
+they let go, and every --limit kept.
 What was seen to fail is a FAIL. What could not be seen, a load that was not the one asked for, or a run that was cut
 short, is INCONCLUSIVE. Nothing missing ever makes a PASS.
 """
@@ -16,6 +16,8 @@ from scenario.verdict.answers import Reasons, answers
 from scenario.verdict.diagnosis import UNKNOWN, diagnose
 from scenario.verdict.healthy import healthy
 from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
+from scenario.verdict.limits import limits
+from scenario.verdict.measures import measured
 from scenario.verdict.notified import notified
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, endings, verdict_of
 from scenario.verdict.recovery import recovery
@@ -27,12 +29,14 @@ ROWS_SHARE = 0.95
 def judge_hold(hold: Hold) -> Verdict:
     """Judge what was held once, whether it came to its end or not."""
     reasons = [reason for check in _CHECKS for reason in check(hold)]
+    figures = measured(hold)
+    own = list(limits(hold, figures))
     progress = hold.progress
-    verdict = verdict_of(reasons, interrupted=bool(progress.interrupted))
+    verdict = replace(verdict_of([*reasons, *own], interrupted=bool(progress.interrupted)), figures=figures)
     if verdict.outcome == PASS:
         return verdict
     causes = diagnose(Symptoms(hold))
-    if progress.interrupted or progress.missing:  # then there need not be one
+    if progress.interrupted or progress.missing or verdict_of(reasons).outcome == PASS:  # then there need not be one
         causes = tuple(cause for cause in causes if cause.cause != UNKNOWN)
     return replace(verdict, causes=causes)
 

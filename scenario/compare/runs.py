@@ -1,0 +1,75 @@
+"""A run read back to be compared: a connections CSV, a `--json` file or a recorded run, told by how they begin."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from scenario.compare import rows
+from scenario.errors import UnusableError
+from scenario.outputs.result import FORMAT, Result, result
+from scenario.replay import replay
+from scenario.run.results import Row
+from scenario.verdict.measures import LESS, MEASURES, Measure
+from scenario.verdict.outcomes import PASS
+
+RAMP = Measure("ramp_held", "connections", "the most held within SLO and limits", lambda _: None, LESS, 5)
+COMPARED = (RAMP, *MEASURES)  # a ramp has the first, other runs have the rest
+HELD = ("ramp_held", "held", "listener_held")  # what tells that a run was under load
+_BEGINS = 200  # characters
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a file tells: figures by name; the broker's version, empty: it does not; its rows, if it has them."""
+
+    path: str
+    figures: Mapping[str, float | None]
+    broker: str = ""
+    rows: Sequence[Row] = ()
+
+    @property
+    def held(self) -> float | None:
+        """The most that it held, by the listeners' count where there is one; None: nobody counted."""
+        known = [self.figures.get(name) for name in ("ramp_held", "listener_held", "held")]
+        return next((value for value in known if value is not None), None)
+
+
+def read(path: str) -> Run:
+    """Read a run back. Raises UnusableError."""
+    try:
+        with Path(path).open(encoding="utf-8-sig", errors="replace") as file:
+            begin = file.read(_BEGINS)
+    except OSError as error:
+        raise UnusableError(f"{path}: {error.strerror}") from None
+    if not begin.startswith("{"):
+        return Run(path, rows.figures(read := rows.read(path)), rows=read)
+    if re.match(r'{\s*"at"\s*:', begin):
+        history = replay(path)[1]
+        return _of_result(path, result(history), history.rows)
+    return _of_result(path, _decoded(path))
+
+
+def _decoded(path: str) -> Result:
+    try:
+        told = msgspec.json.decode(Path(path).read_bytes(), type=Result)
+    except (OSError, msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        raise UnusableError(f"{path}: is no result of --json: {error}") from None
+    if told.format != FORMAT:
+        raise UnusableError(f"{path}: has format {told.format}, and this version reads format {FORMAT}")
+    return told
+
+
+def _of_result(path: str, told: Result, seen: Sequence[Row] = ()) -> Run:
+    if (told.options or {}).get("cycles"):
+        raise UnusableError(f"{path}: has cycles, and only single runs and ramps can be compared")
+    if (told.options or {}).get("ramp"):
+        good = [step.subscriptions for step in told.steps if step.verdict == PASS]
+        return Run(path, {RAMP.name: max(good, default=0)}, told.versions.broker)
+    if not told.figures.get("version_rows"):
+        raise UnusableError(f"{path}: no row since the update has a version: nothing to compare")
+    return Run(path, told.figures, told.versions.broker, seen)

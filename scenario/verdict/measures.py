@@ -1,0 +1,228 @@
+"""What a hold comes to in figures, each written down once: limits, the JSON and the documentation take it from here.
+
+A figure counts from the update on; "at rest" is the median of the rows before it. None: nobody measured it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from statistics import median
+
+from scenario.run.results import Row
+from scenario.verdict.answers import Answer, clients
+from scenario.verdict.figures import Figures, grown
+from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
+
+_Value = Callable[[Figures], float | None]
+MORE, LESS = "more", "less"
+_DIGITS = 3  # after the point, of every figure: what is shown is what is compared
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure: its name, its unit, what it means, how to get it.
+
+    `worse` is "more" or "less"; empty: runs are not compared by it. `floor` is what two runs of the same broker may
+    differ by: the floors are above what they differed by on two busy cores.
+    """
+
+    name: str
+    unit: str
+    meaning: str
+    value: _Value
+    worse: str = ""
+    floor: float = 0
+
+    @property
+    def title(self) -> str:
+        """Name and unit."""
+        return f"{self.name} ({self.unit})"
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """Return the value that `share` of them do not exceed (nearest rank); None when there is none."""
+    return sorted(values)[max(0, ceil(share * len(values)) - 1)] if values else None
+
+
+def _answers(seen: Figures, client: str) -> list[Answer]:
+    return [answer for answer in clients(seen.hold)[client] if answer.row.since_trigger >= 0]
+
+
+def _latency(client: str, share: float) -> _Value:
+    def value(seen: Figures) -> float | None:
+        return percentile([answer.latency for answer in _answers(seen, client) if not answer.error], share)
+
+    return value
+
+
+def _nok(client: str) -> _Value:
+    def value(seen: Figures) -> float | None:
+        answers = _answers(seen, client)
+        return sum(bool(answer.error) for answer in answers) if answers else None
+
+    return value
+
+
+_LATENCIES = {  # share, floor
+    "p50": (0.5, "the median", 20),
+    "p95": (0.95, "the 95th percentile", 50),
+    "p99": (0.99, "the 99th percentile", 100),
+    "max": (1.0, "the slowest", 100),
+}
+
+
+def _of_client(client: str, what: str) -> list[Measure]:
+    """Return the figures of what a client asked each second."""
+    return [
+        *(
+            Measure(
+                f"{client}_{name}", "ms", f"{what}: {told} of its right answers", _latency(client, share), MORE, floor
+            )
+            for name, (share, told, floor) in _LATENCIES.items()
+        ),
+        Measure(f"{client}_nok", "rows", f"{what}: rows without a right answer", _nok(client), MORE),
+    ]
+
+
+def _values(rows: Sequence[Row], sample: str, figure: str) -> list[float]:
+    found = (getattr(getattr(row, sample), figure, None) for row in rows)
+    return [value for value in found if value is not None]
+
+
+def _healthy(figure: str, share: float) -> _Value:
+    """Return what gets a percentile of what the seconds' healthy subscribers came to."""
+
+    def value(seen: Figures) -> float | None:
+        rows = [row for row in seen.hold.rows if row.since_trigger >= 0]
+        return percentile(_values(rows, "healthy", figure), share)
+
+    return value
+
+
+def _most(sample: str, figure: str, unit: float = 1) -> _Value:
+    """Return what gets the most of a sample's figure since the update."""
+
+    def value(seen: Figures) -> float | None:
+        rows = [row for row in seen.hold.rows if row.since_trigger >= 0]
+        return max((value / unit for value in _values(rows, sample, figure)), default=None)
+
+    return value
+
+
+def _counted(sample: str, counter: str) -> _Value:
+    """Return what gets by how much a counter of the samples grew."""
+
+    def value(seen: Figures) -> float | None:
+        samples = [found for row in seen.hold.rows if (found := getattr(row, sample))]
+        return grown(samples, counter) if _values(seen.hold.rows, sample, counter) else None
+
+    return value
+
+
+def _held(seen: Figures) -> float | None:
+    return seen.held if held_per_row(seen.hold) else None
+
+
+def _held_share(seen: Figures) -> float | None:
+    held = _held(seen)
+    return 100 * held / seen.wanted if held is not None and seen.wanted else None
+
+
+def _held_since(seen: Figures) -> float | None:
+    per_row = [(held, second) for held, second in held_per_row(seen.hold) if held > 0]
+    return next((second for held, second in per_row if held >= HELD_SHARE * seen.held), None)
+
+
+def _trigger(seen: Figures) -> float | None:
+    update = seen.hold.progress.update
+    return None if update is None or update.error else update.latency
+
+
+def _idle(seen: Figures) -> float | None:
+    idle = seen.hold.progress.idle
+    return idle.answered if idle else None
+
+
+def _above_rest(seen: Figures, figure: str) -> tuple[float, float] | None:
+    """Return how far the process's figure rose above its level at rest, and that level."""
+    rest = _values([row for row in seen.hold.rows if row.since_trigger < 0], "connections", figure)
+    most = _most("connections", figure)(seen)
+    return (most - median(rest), median(rest)) if rest and most is not None else None
+
+
+def _each(figure: str, unit: float = 1) -> _Value:
+    def value(seen: Figures) -> float | None:
+        risen, held = _above_rest(seen, figure), _held(seen)
+        return risen[0] / unit / held if risen and held else None
+
+    return value
+
+
+def _threads_each(seen: Figures) -> float | None:
+    threads, held = _most("connections", "threads")(seen), _held(seen)
+    return threads / held if threads is not None and held else None
+
+
+def _version_rows(seen: Figures) -> float:
+    return len(_answers(seen, "version"))
+
+
+def _queue_empty_since(seen: Figures) -> float | None:
+    rows = [row for row in seen.hold.rows if row.since_trigger >= 0 and _values([row], "queue", "backlog")]
+    waiting = [row.since_trigger for row in rows if row.queue and row.queue.backlog]
+    return max(waiting, default=-1) + 1 if rows else None
+
+
+def _rss_growth(seen: Figures) -> float | None:
+    risen = _above_rest(seen, "rss")
+    return 100 * risen[0] / risen[1] if risen and risen[1] else None
+
+
+def _close_wait(seen: Figures) -> float | None:
+    return next(iter(_values([*reversed(seen.hold.rows)], "connections", "close_wait")), None)
+
+
+MEASURES = (
+    Measure("held", "notifications", "connections to the listeners, the most at one time above rest", _held, LESS, 5),
+    Measure("held_share", "%", "held, of the subscriptions", _held_share),
+    Measure("held_since", "s", "when 99 % of the most were held", _held_since, MORE, 2),
+    Measure("listener_held", "notifications", "the most that the listeners held", _most("listener", "held"), LESS, 5),
+    Measure("trigger_latency", "ms", "until the update that triggers the notifications was answered", _trigger),
+    Measure("version_rows", "rows", "`GET /version`: rows in which it was asked", _version_rows, LESS, 2),
+    *_of_client("version", "`GET /version`"),
+    *_of_client("update", "an ordinary client's update"),
+    *_of_client("query", "an ordinary client's query"),
+    Measure(
+        *("healthy_p50", "ms", "healthy subscribers notified, median of each second's median"),
+        *(_healthy("p50", 0.5), MORE, 20),
+    ),
+    Measure(
+        *("healthy_p99", "ms", "the same: in 99 % of the seconds none took longer"),
+        *(_healthy("slowest", 0.99), MORE, 100),
+    ),
+    Measure("healthy_max", "ms", "the same: the slowest, or the longest that one waited", _healthy("slowest", 1.0)),
+    Measure("healthy_lost", "notifications", "to them: later ones came", _counted("healthy", "lost"), MORE),
+    Measure("idle_answered", "clients", "idle clients that were still answered before they let go", _idle),
+    Measure("queue_backlog", "notifications", "the most that waited for a worker", _most("queue", "backlog")),
+    Measure("queue_empty_since", "s", "from when on none waited to the end", _queue_empty_since, MORE, 2),
+    Measure("rejected", "notifications", "found the queue full", _counted("queue", "rejected"), MORE, 5),
+    Measure("sent_error", "notifications", "failed, as the broker counts", _counted("queue", "sent_error"), MORE, 5),
+    Measure("abandoned", "notifications", "given up while listeners held them", _counted("listener", "abandoned")),
+    Measure("fds", "descriptors", "in use by the broker's process, the most", _most("connections", "fds")),
+    Measure("fds_each", "descriptors", "above rest, for each held notification", _each("fds"), MORE, 0.2),
+    Measure("threads", "threads", "of the broker's process, the most", _most("connections", "threads")),
+    Measure("threads_each", "threads", "the same, for each held notification", _threads_each, MORE, 0.1),
+    Measure("rss", "MB", "resident memory of the broker's process, the most", _most("connections", "rss", 1e6)),
+    Measure("rss_growth", "%", "how far that rose above rest, of what it was there", _rss_growth),
+    Measure("rss_each", "kB", "above rest, for each held notification", _each("rss", 1e3), MORE, 10),
+    Measure("close_wait", "connections", "CLOSE_WAIT ones of the broker's process, at the end", _close_wait),
+)
+
+
+def measured(hold: Hold) -> dict[str, float | None]:
+    """Return all figures of a hold, by name."""
+    seen = Figures(hold)
+    figures = ((measure.name, measure.value(seen)) for measure in MEASURES)
+    return {name: None if value is None else round(float(value), _DIGITS) for name, value in figures}
