@@ -144,7 +144,7 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
 }  # fmt: skip
 GOOD = [(option, text) for option, (good, _) in OPTIONS.items() for text in good]
 BAD = [(option, text, sentence) for option, (_, bad) in OPTIONS.items() for text, sentence in bad.items()]
-FREE = {"--inspector-token", "--restart-command", "--drop-foreign"}  # take any text
+FREE = {"--inspector-token", "--restart-command", "--drop-foreign", "--junit"}  # take any text
 
 
 def parser() -> LocustArgumentParser:

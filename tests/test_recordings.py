@@ -1,4 +1,8 @@
-"""Runs of a real Orion 4.7.0 (select: 3.10.1 with a select() server), 5,000 subscriptions: what is said of each."""
+"""Runs of a real Orion 4.7.0, 5,000 subscriptions, and newer ones of 1,000: what is said of each.
+
+The older ones lack what the inspector and the ordinary client tell since. Those called select had a select() server (3.10.1,
+and 4.7.0 started when nobody could look at its command line).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from scenario.replay import replay
 from tests.support.processes import ROOT
 
 FOLDER = Path(__file__).with_name("recordings")
-ALSO = {"threads": {"transient"}}  # its mode was transient, too
+ALSO = {"threads": {"transient"}, "threads-1000": {"transient"}}  # its mode was transient, too
 # recording: outcome, first cause
 RUNS = {
     "healthy": ("PASS", None),
@@ -29,7 +33,13 @@ RUNS = {
     "max-connections": ("FAIL", "max-connections"),
     "threads": ("FAIL", "unknown"),  # its rows lack the limit: perhaps threads, it says
     "frozen": ("FAIL", "frozen"),
-    "database-frozen": ("PASS", None),
+    "database-frozen": ("PASS", None),  # nobody had asked it anything
+    "max-connections-1000": ("FAIL", "max-connections"),
+    "threads-1000": ("FAIL", "threads"),
+    "frozen-1000": ("FAIL", "frozen"),
+    "database-frozen-1000": ("FAIL", "database-hangs"),
+    "database-killed-1000": ("FAIL", "database-down"),
+    "select-1000": ("FAIL", "unknown"),  # perhaps select, it says
 }
 
 
