@@ -1,7 +1,7 @@
 """Runs of a real Orion 4.7.0, 5,000 subscriptions, and newer ones of 1,000: what is said of each.
 
-The older ones lack what the inspector and the ordinary client tell since. Those called select had a select() server (3.10.1,
-and 4.7.0 started when nobody could look at its command line).
+The older ones lack what the inspector and the ordinary client tell since. Those called select had a select() server
+(3.10.1, and 4.7.0 started when nobody could look at its command line).
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ SERVER = (
         "the broker has too little CPU",
         (lambda s: s.silent or s.slow, lambda s: s.too_little_cpu),
         lambda s: f"{_cpu(s)} in the {len(s.suffering)} rows that were NOK or slow",
-        "give it more CPU, or a larger quota (cpu.max); or fewer clients",
+        "give it more CPU, or a larger quota in cpu.max, or fewer clients",
         (stopped_answering, _full, lambda s: s.out_of_descriptors, lambda s: bool(s.silent) and s.stands_still),
         "its CPU time and quota",
     ),
