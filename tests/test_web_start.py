@@ -192,4 +192,4 @@ def test_ramp_from_the_form_and_a_plain_run_after_it(stack: Stack) -> None:
     assert page.start(ramp="", subscriptions=20)["success"]
     assert page.wait_for_verdict(2) == "PASS"
     assert page.data()["steps"] == []
-    assert list(page.data()["marks"]) == ["baseline", "trigger", "observe", "idle clients"]
+    assert set(page.data()["marks"]) == {"baseline", "trigger", "observe", "idle clients"}
