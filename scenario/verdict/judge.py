@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from scenario.run.results import Rest, Step, Verdict
+from scenario.run.results import Criterion, Rest, Step, Verdict
 from scenario.settings.options import Options
 from scenario.verdict.cycles import judge_cycles
 from scenario.verdict.held import Hold
+from scenario.verdict.outcomes import PASS
 from scenario.verdict.ramp import judge_ramp
 from scenario.verdict.single import judge_hold
 
@@ -21,7 +22,9 @@ def judge(hold: Hold, steps: Sequence[Step], rest: Rest) -> Verdict:
         verdict = judge_cycles(hold, steps, rest)
     else:
         verdict = judge_hold(hold)
-    return replace(verdict, reasons=(*verdict.reasons, *_remarks(hold.options)))
+    remarks = [Criterion(PASS, text) for text in _remarks(hold.options)]
+    reasons = (*verdict.reasons, *(remark.text for remark in remarks))
+    return replace(verdict, reasons=reasons, criteria=(*verdict.criteria, *remarks))
 
 
 def _remarks(options: Options) -> Iterator[str]:
