@@ -63,6 +63,7 @@ def test_failing_broker(processes: Processes, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make control groups and be another user")
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["threads:nproc", "threads:transient"])
 def test_another_way_to_a_cause(processes: Processes, tmp_path: Path, way: str) -> None:
     run = rehearse(processes, tmp_path, "--cause", way, "--subscriptions", "350", "--duration", "12s")
@@ -71,6 +72,7 @@ def test_another_way_to_a_cause(processes: Processes, tmp_path: Path, way: str) 
     assert not [*Path("/sys/fs/cgroup").glob(f"**/rehearsal-{run.pid}")]
 
 
+@pytest.mark.slow
 def test_two_causes_at_a_time(processes: Processes, tmp_path: Path) -> None:
     run = rehearse(
         processes,
