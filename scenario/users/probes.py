@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 from locust import HttpUser, User, task
@@ -38,6 +39,11 @@ class EachSecond(RunUser):
     abstract = True
     begins: ClassVar[float] = 0.0  # s after the whole second
 
+    @cached_property
+    def in_flight(self) -> Group:
+        """The probes that have not ended; a user may be stopped before its first one."""
+        return Group()
+
     def probe(self, second: int) -> None:
         """Measure once, and fire the record."""
         raise NotImplementedError
@@ -46,7 +52,6 @@ class EachSecond(RunUser):
     def probe_each_second(self) -> None:
         """Run the schedule, then park."""
         clock, schedule = self.of_run.clock, self.schedule
-        self.in_flight = Group()
         for second in range(schedule.start, schedule.end + 1):
             clock.sleep_until(second + self.begins)
             if clock.now() < second + 1:  # else: this process was stopped for a while, and the second is lost
