@@ -134,6 +134,7 @@ def refused(run: subprocess.CompletedProcess[str], sentence: str) -> None:
     assert re.search(sentence, run.stderr.splitlines()[-1]), run.stderr
 
 
+@pytest.mark.slow
 def test_real_runs(stack: Stack) -> None:
     stack.start()
     stack.ended(stack.locust(), 0)
