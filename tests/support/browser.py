@@ -35,8 +35,8 @@ class Page:
 
     def press(self, text: str) -> None:
         """Click what carries this text (tabs and buttons are shown in capitals, and are not)."""
-        self.wait(lambda: self.driver.find_elements(By.XPATH, f"//*[self::button or self::a or self::p][.='{text}']"))
-        self.driver.find_element(By.XPATH, f"//*[self::button or self::a or self::p][.='{text}']").click()
+        carrier = f"//*[self::button or self::a or self::p][.='{text}']"
+        self.wait(lambda: not self.driver.find_element(By.XPATH, carrier).click())  # the page may draw it anew meanwhile
 
     def fill(self, name: str, value: object) -> None:
         """Replace the text of a field of the start form."""
