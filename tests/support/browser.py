@@ -36,7 +36,12 @@ class Page:
     def press(self, text: str) -> None:
         """Click what carries this text (tabs and buttons are shown in capitals, and are not)."""
         carrier = f"//*[self::button or self::a or self::p][.='{text}']"
-        self.wait(lambda: not self.driver.find_element(By.XPATH, carrier).click())  # the page may draw it anew meanwhile
+
+        def click() -> bool:
+            self.driver.find_element(By.XPATH, carrier).click()
+            return True
+
+        self.wait(click)  # the page may draw it anew between the two
 
     def fill(self, name: str, value: object) -> None:
         """Replace the text of a field of the start form."""
