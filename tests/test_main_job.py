@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pymongo
+
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, verdict
 
 
@@ -27,6 +29,21 @@ def test_healthy_broker_passes(stack: Stack) -> None:
     assert all(int(row["sum"]) == int(row["established"]) + int(row["close_wait"]) for row in rows)
     assert int(rows[-1]["sent_ok"]) >= SUBSCRIPTIONS
     assert not any(row["version_error"] for row in rows)
+
+    for figure in ("update", "query"):
+        assert {(row[figure], row[f"{figure}_error"]) for row in rows} == {("OK", "")}
+        assert all(float(row[f"{figure}_latency_ms"]) > 0 for row in rows)
+        assert f"{figure}: {len(rows)} of {len(rows)} rows OK" in reasons
+    healthy = ("healthy_arrived", "healthy_waiting", "healthy_lost")
+    assert {tuple(row[name] for name in healthy) for row in rows} == {("10", "0", "0")}
+    assert "healthy subscribers: 10 of 10 notified each second, the slowest after " in reasons
+    assert max(float(row["healthy_max_ms"]) for row in rows) < 1000
+    assert stack.received() == SUBSCRIPTIONS, "the client's updates notify nobody of the test's"
+
+    assert f"cleanup: removed {SUBSCRIPTIONS} subscriptions" in run.output
+    with pymongo.MongoClient[dict[str, object]](f"mongodb://{stack.mongo}") as client:
+        left = client[f"orion-{stack.service}"]
+        assert sum(left[name].count_documents({}) for name in left.list_collection_names()) == 0
 
     assert max(int(row["to_listeners"]) for row in rows) >= SUBSCRIPTIONS
     assert max(int(row["close_wait_to_listeners"]) for row in rows) == SUBSCRIPTIONS == max(close_wait)

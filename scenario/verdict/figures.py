@@ -110,7 +110,7 @@ class Figures:
     @property
     def fds_each(self) -> float:
         """Descriptors that a held notification costs the broker; what Orion was measured to take, if nobody knows."""
-        return fds_per_notification(self.hold.rows) or FDS_PER_NOTIFICATION
+        return fds_per_notification(self.hold.rows, self.wanted) or FDS_PER_NOTIFICATION
 
     @property
     def fds_needed(self) -> int:
