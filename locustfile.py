@@ -11,6 +11,7 @@ from locust import events
 
 from scenario.flow.shape import Shape
 from scenario.settings.arguments import add_arguments
+from scenario.settings.config_file import add_config_file
 from scenario.users.client import ClientProbe
 from scenario.users.load import IdleClient, SubscriptionSeeder, UpdateTrigger
 from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
@@ -31,4 +32,5 @@ __all__ = [
 
 events.init_command_line_parser.add_listener(add_arguments)
 events.init_command_line_parser.add_listener(add_limit)
+events.init_command_line_parser.add_listener(add_config_file)
 events.init.add_listener(connect)

@@ -21,7 +21,7 @@ from scenario.verdict.single import ROWS_SHARE
 from tests.support.processes import ROOT
 
 DOCS = ROOT / "docs"
-LOCUSTS = {"--host", "--json", "--run-time", "--loglevel", "--web-host", "--web-login"}
+LOCUSTS = {"--config", "--config-file", "--host", "--json", "--run-time", "--loglevel", "--web-host", "--web-login"}
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 
 
