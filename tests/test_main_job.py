@@ -5,11 +5,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.support.metrics import scraped
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, verdict
 
 
 def test_healthy_broker_passes(stack: Stack) -> None:
-    run = stack.start().locust()
+    port = free_port()
+    run = stack.start().locust("--metrics-port", port)
+    stack.wait_for_row(run, 5)
+    metrics = scraped(port)
     rows = stack.ended(run, 0)
     outcome, reasons = verdict(run)
     assert outcome == "PASS"
@@ -39,6 +45,13 @@ def test_healthy_broker_passes(stack: Stack) -> None:
         assert row["also_listening"] == "0"
         assert 0 <= int(row["listen_queue"]) <= int(row["listen_backlog"])
     assert float(rows[-1]["broker_cpu_seconds"]) > float(rows[0]["broker_cpu_seconds"])
+
+    scraped_row = rows[int(metrics["connections_rows_total"]) - 1]
+    assert metrics["connections_listener_held"] == int(scraped_row["listener_held"]) == SUBSCRIPTIONS
+    assert metrics["connections_broker_cpu_seconds_total"] == float(scraped_row["broker_cpu_seconds"])
+    assert metrics["connections_version_latency_seconds"] == pytest.approx(
+        float(scraped_row["version_latency_ms"]) / 1000
+    )
 
     for line in (stack.folder / "report.log").read_text().splitlines():
         assert line.split(" | ", 1)[1] in run.output, "the console shows what the log has"
