@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.metrics import scraped
+from tests.support.metrics import dashboard, names_in, scraped
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, verdict
 
 
@@ -46,6 +46,7 @@ def test_healthy_broker_passes(stack: Stack) -> None:
         assert 0 <= int(row["listen_queue"]) <= int(row["listen_backlog"])
     assert float(rows[-1]["broker_cpu_seconds"]) > float(rows[0]["broker_cpu_seconds"])
 
+    assert not [expression for expression in dashboard() if not names_in(expression) <= metrics.keys()]
     scraped_row = rows[int(metrics["connections_rows_total"]) - 1]
     assert metrics["connections_listener_held"] == int(scraped_row["listener_held"]) == SUBSCRIPTIONS
     assert metrics["connections_broker_cpu_seconds_total"] == float(scraped_row["broker_cpu_seconds"])

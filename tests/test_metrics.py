@@ -1,4 +1,4 @@
-"""The metrics, read back by prometheus_client's own parsers and by promtool where it is installed; their port."""
+"""The metrics, read back by prometheus_client's own parsers and by promtool where it is installed; port, dashboard."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 from locust.argument_parser import LocustArgumentParser, get_empty_argument_parser
 
 import pytest
+import yaml
 from prometheus_client import Metric, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -24,6 +25,7 @@ from scenario.outputs.history import History
 from scenario.outputs.metrics import COUNTERS, registry
 from scenario.replay import replay
 from scenario.web.metrics import add_metrics_port
+from tests.support.metrics import dashboard, names_in
 from tests.support.stack import Stack, free_port
 
 RECORDINGS = sorted(Path(__file__).with_name("recordings").glob("*.jsonl"))
@@ -199,3 +201,23 @@ def test_taken_port_starts_nothing(stack: Stack, taken: int) -> None:
         f"locust: error: argument --metrics-port: cannot listen on 127.0.0.1:{taken}: Address already in use"
     )
     assert "Starting Locust" not in run.output
+
+
+def test_the_dashboard_asks_for_counters_as_rates() -> None:
+    known = {metric.name + "_total" * (metric.type == "counter") for metric in families(History())}
+    for expression in dashboard():
+        names = names_in(expression)
+        assert names
+        assert names <= known, expression
+        assert (
+            expression.startswith("rate(") == expression.startswith(f"rate({min(names)}") == ("_total{" in expression)
+        )
+
+
+@pytest.mark.skipif(not PROMTOOL, reason="promtool is not installed (Debian: apt-get install prometheus)")
+def test_the_dashboards_queries_are_promql(tmp_path: Path) -> None:
+    rules = [{"record": f"query:{number}", "expr": expression} for number, expression in enumerate(dashboard())]
+    file = tmp_path / "rules.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}), encoding="utf-8")
+    done = subprocess.run([str(PROMTOOL), "check", "rules", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
