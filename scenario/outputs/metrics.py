@@ -61,7 +61,8 @@ def _metric(column: Column[Row], row: Row | None) -> Metric:
     value = None if row is None else column.value(row)
     if column.name in ANSWERS:
         ok = None if value is None else float(value == "OK")
-        return GaugeMetricFamily(f"connections_{column.name}_ok", f"1: OK, 0: NOK; {column.meaning}", ok)
+        meaning = column.meaning.removeprefix("OK or NOK: ")
+        return GaugeMetricFamily(f"connections_{column.name}_ok", f"1: OK, 0: NOK: {meaning}", ok)
     unit = _BASE.get(column.unit, "")
     name = f"connections_{column.name.removesuffix('_ms')}"
     meaning = f"{unit or column.unit}: {column.meaning}" if column.unit else column.meaning

@@ -86,7 +86,8 @@ def serve_metrics(history: History, parsed: Namespace) -> None:
         host, server = address[0], _taken[address]
         application = make_wsgi_app(registry(history))
         # A website in a browser of this host reaches its loopback addresses; elsewhere whoever reaches it may read.
-        server.application = Guard(application, host, ()) if is_loopback(host) else application
+        guard = Guard(application, host, values.urls(parsed.web_origin))
+        server.application = guard if is_loopback(host) else application
         server.start()
         _log.info(f"metrics at http://{values.joined(*address)}/metrics")
 
