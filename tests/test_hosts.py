@@ -90,6 +90,7 @@ def test_rows_are_on_the_masters_clock_whatever_the_workers_show(tmp_path: Path)
             assert abs(off - 3600 * hours) < 60
 
 
+@pytest.mark.slow
 def test_inspector_outside_the_brokers_network_namespace_counts_right(tmp_path: Path) -> None:
     with deployed(tmp_path, "outside") as deployment:
         needs_links(deployment)
@@ -110,6 +111,7 @@ def test_listeners_host_that_vanishes_is_named(linked: Deployment) -> None:
     assert "listener1:8090: " not in verdict(run)[1]
 
 
+@pytest.mark.slow
 def test_workers_host_that_vanishes_is_named(linked: Deployment) -> None:
     run = linked.start_parts(delay="30s").start_run("--duration", "60s")
     linked.wait_for_row(run, 5)

@@ -144,16 +144,6 @@ def test_nothing_measured_is_no_figure() -> None:
     assert {name for name, value in nothing.items() if value} == {"trigger_latency"}
 
 
-def test_broken_limit_is_exit_code_1(stack: Stack) -> None:
-    run = stack.start().locust("--limit", "held >= 60", "--limit", "version_p99 < 0.001ms")
-    stack.ended(run, 1)
-    assert "  limit: held >= 60 notifications: 60 notifications\n" in run.output
-    assert "  limit: version_p99 < 0.001 ms: " in run.output
-    verdict = replay(f"{stack.prefix}_run.jsonl")[0]
-    assert verdict.outcome == "FAIL"
-    assert verdict.reasons[0].startswith("limit: version_p99 < 0.001 ms: ")
-
-
 @pytest.mark.parametrize("given", ["command line", "environment"])
 def test_wrong_name_is_exit_code_2(stack: Stack, given: str) -> None:
     wrong = "verson_p99 < 200"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pymongo
 import pytest
 
 from tests.support.metrics import dashboard, names_in, scraped
@@ -14,7 +15,7 @@ from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, verdict
 def test_healthy_broker_passes(stack: Stack) -> None:
     port = free_port()
     run = stack.start().locust("--metrics-port", port)
-    stack.wait_for_row(run, 5)
+    stack.wait_for_row(run, 4)  # all are held
     metrics = scraped(port)
     rows = stack.ended(run, 0)
     outcome, reasons = verdict(run)
@@ -34,6 +35,21 @@ def test_healthy_broker_passes(stack: Stack) -> None:
     assert int(rows[-1]["sent_ok"]) >= SUBSCRIPTIONS
     assert not any(row["version_error"] for row in rows)
 
+    for figure in ("update", "query"):
+        assert {(row[figure], row[f"{figure}_error"]) for row in rows} == {("OK", "")}
+        assert all(float(row[f"{figure}_latency_ms"]) > 0 for row in rows)
+        assert f"{figure}: {len(rows)} of {len(rows)} rows OK" in reasons
+    healthy = ("healthy_arrived", "healthy_waiting", "healthy_lost")
+    assert {tuple(row[name] for name in healthy) for row in rows} == {("10", "0", "0")}
+    assert "healthy subscribers: 10 of 10 notified each second, the slowest after " in reasons
+    assert max(float(row["healthy_max_ms"]) for row in rows) < 1000
+    assert stack.received() == SUBSCRIPTIONS, "the client's updates notify nobody of the test's"
+
+    assert f"cleanup: removed {SUBSCRIPTIONS} subscriptions" in run.output
+    with pymongo.MongoClient[dict[str, object]](f"mongodb://{stack.mongo}") as client:
+        left = client[f"orion-{stack.service}"]
+        assert sum(left[name].count_documents({}) for name in left.list_collection_names()) == 0
+
     assert max(int(row["to_listeners"]) for row in rows) >= SUBSCRIPTIONS
     assert max(int(row["close_wait_to_listeners"]) for row in rows) == SUBSCRIPTIONS == max(close_wait)
     assert 10 <= max(int(row["inbound"]) for row in rows) <= 20  # the idle clients, and the probes
@@ -48,7 +64,8 @@ def test_healthy_broker_passes(stack: Stack) -> None:
 
     assert not [expression for expression in dashboard() if not names_in(expression) <= metrics.keys()]
     scraped_row = rows[int(metrics["connections_rows_total"]) - 1]
-    assert metrics["connections_listener_held"] == int(scraped_row["listener_held"]) == SUBSCRIPTIONS
+    for name in ("listener_held", "established", "broker_fds"):
+        assert metrics[f"connections_{name}"] == int(scraped_row[name]) > 0
     assert metrics["connections_broker_cpu_seconds_total"] == float(scraped_row["broker_cpu_seconds"])
     assert metrics["connections_version_latency_seconds"] == pytest.approx(
         float(scraped_row["version_latency_ms"]) / 1000

@@ -61,6 +61,7 @@ def test_all_held_passes(stack: Stack) -> None:
     assert stack.received() == 80
 
 
+@pytest.mark.slow
 def test_ramp_over_several_processes(stack: Stack) -> None:
     fleet = start_fleet(stack.start("-httpTimeout", 7200000, delay="30m"), "processes", "--ramp", "20:60:40", *QUICK)
     assert fleet.master.wait(90) == 0, fleet.master.output
