@@ -24,10 +24,10 @@ def requests_made(stack: Stack) -> dict[str, int]:
         return {row["Name"]: int(row["Request Count"]) for row in csv.DictReader(file)}
 
 
-def listeners(port: int) -> list[int | None]:
-    """Return the ids of the processes that listen on a port."""
+def listeners(port: int) -> list[tuple[int, str]]:
+    """Return who listens on a port, and at which address."""
     connections: Any = psutil.net_connections("tcp")
-    return [each.pid for each in connections if each.status == "LISTEN" and each.laddr.port == port]
+    return [(each.pid, each.laddr.ip) for each in connections if each.status == "LISTEN" and each.laddr.port == port]
 
 
 @pytest.mark.parametrize("way", ["processes", "workers"])
@@ -36,7 +36,7 @@ def test_passes_with_everything_once(stack: Stack, way: str) -> None:
     fleet = start_fleet(stack.start(), way, "--metrics-port", port)
     stack.wait_for_row(fleet.master, 4)
     assert scraped(port)["connections_rows_total"] >= 4
-    assert listeners(port) == [fleet.master.pid]
+    assert listeners(port) == [(fleet.master.pid, "127.0.0.1")]
     rows = stack.ended(fleet.master, 0)
     outcome, reasons = verdict(fleet.master)
     assert outcome == "PASS"
