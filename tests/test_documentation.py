@@ -18,6 +18,7 @@ from scenario.verdict.limits import add_limit
 from scenario.verdict.measures import MEASURES
 from scenario.verdict.outcomes import EXIT_CODES, FAIL, INCONCLUSIVE, PASS, PREFLIGHT
 from scenario.verdict.single import ROWS_SHARE
+from scenario.web.metrics import add_metrics_port
 from tests.support.processes import ROOT
 
 DOCS = ROOT / "docs"
@@ -55,6 +56,7 @@ def _options() -> list[Action]:
     before = {action.dest for action in parser._actions}
     add_arguments(parser)
     add_limit(parser)
+    add_metrics_port(parser)
     return [action for action in parser._actions if action.dest not in before]
 
 

@@ -6,12 +6,22 @@ import sys
 from pathlib import Path
 
 import pymongo
+import pytest
+import requests
 
+from tests.support.metrics import dashboard, names_in, scraped
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, verdict
 
 
 def test_healthy_broker_passes(stack: Stack) -> None:
-    run = stack.start().locust()
+    port = free_port()
+    run = stack.start().locust("--metrics-port", port)
+    stack.wait_for_row(run, 3)
+    told = scraped(port).keys()
+    stack.wait_for_row(run, 4)  # all are held
+    metrics = scraped(port)
+    rebound = requests.get(f"http://127.0.0.1:{port}/metrics", headers={"Host": "evil.example"}, timeout=5)
+    assert rebound.status_code == 403
     rows = stack.ended(run, 0)
     outcome, reasons = verdict(run)
     assert outcome == "PASS"
@@ -56,6 +66,15 @@ def test_healthy_broker_passes(stack: Stack) -> None:
         assert row["also_listening"] == "0"
         assert 0 <= int(row["listen_queue"]) <= int(row["listen_backlog"])
     assert float(rows[-1]["broker_cpu_seconds"]) > float(rows[0]["broker_cpu_seconds"])
+
+    assert not [expression for expression in dashboard() if not names_in(expression) <= told | metrics.keys()]
+    scraped_row = rows[int(metrics["connections_rows_total"]) - 1]
+    for name in ("listener_held", "established", "broker_fds"):
+        assert metrics[f"connections_{name}"] == int(scraped_row[name]) > 0
+    assert metrics["connections_broker_cpu_seconds_total"] == float(scraped_row["broker_cpu_seconds"])
+    assert metrics["connections_version_latency_seconds"] == pytest.approx(
+        float(scraped_row["version_latency_ms"]) / 1000
+    )
 
     for line in (stack.folder / "report.log").read_text().splitlines():
         assert line.split(" | ", 1)[1] in run.output, "the console shows what the log has"

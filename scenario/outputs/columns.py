@@ -127,6 +127,7 @@ COLUMNS: tuple[Column[Row], ...] = (
         lambda row: row.step,
     ),
 )
+ANSWERS = ("version", "update", "query")  # those that are OK or NOK
 # What is drawn over time, and told as now, least and most
 SERIES = (
     *("established", "close_wait", "sum", "inbound", "listen_queue", "broker_fds", "broker_threads", "listener_held"),
