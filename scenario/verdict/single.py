@@ -20,6 +20,7 @@ from scenario.verdict.limits import limits
 from scenario.verdict.measures import measured
 from scenario.verdict.notified import notified
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, endings, verdict_of
+from scenario.verdict.rate import rate
 from scenario.verdict.recovery import recovery
 from scenario.verdict.symptoms import Symptoms
 
@@ -121,4 +122,4 @@ def _idle(hold: Hold) -> Reasons:
     )
 
 
-_CHECKS = (_ended, _seeding, _held, notified, answers, healthy, _idle, _process, _load, _gaps, _recovery)
+_CHECKS = (_ended, _seeding, _held, notified, answers, healthy, rate, _idle, _process, _load, _gaps, _recovery)
