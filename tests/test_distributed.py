@@ -21,9 +21,9 @@ def requests_made(stack: Stack) -> dict[str, int]:
         return {row["Name"]: int(row["Request Count"]) for row in csv.DictReader(file)}
 
 
-@pytest.mark.parametrize("way", ["processes", "workers"])
-def test_passes_with_everything_once(stack: Stack, way: str) -> None:
-    fleet = start_fleet(stack.start(), way)
+@pytest.mark.parametrize(("way", "rate"), [("processes", 1), ("workers", 5)])
+def test_passes_with_everything_once(stack: Stack, way: str, rate: int) -> None:
+    fleet = start_fleet(stack.start(), way, "--rate", rate)
     rows = stack.ended(fleet.master, 0)
     outcome, reasons = verdict(fleet.master)
     assert outcome == "PASS"
@@ -32,7 +32,9 @@ def test_passes_with_everything_once(stack: Stack, way: str) -> None:
     probed = ("version", "update", "query", "queue_size", "established", "listener_held", "healthy_arrived")
     assert not any(row[name] == "" for row in rows for name in probed), "no probe missed"
     made = requests_made(stack)
-    assert made["/version"] == made["/statistics"] == made["inspect"] == len(rows)
+    assert made["/statistics"] == made["inspect"] == len(rows)
+    assert made["/version"] == made["client: update"] == rate * len(rows)
+    assert sum(int(row.get("version_tries", 1)) for row in rows) == rate * len(rows)
     assert made["/v2/op/update"] == 1
     assert made["/v2/subscriptions"] == stack.received() == SUBSCRIPTIONS
 
