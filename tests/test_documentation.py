@@ -10,7 +10,7 @@ from locust.argument_parser import LocustArgumentParser
 
 import pytest
 
-from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, Column
+from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, TRIES_COLUMNS, Column
 from scenario.run.records import KINDS
 from scenario.settings.arguments import add_arguments
 from scenario.verdict.causes import CAUSES
@@ -36,7 +36,7 @@ def columns(table: tuple[Column, ...]) -> str:  # type: ignore[type-arg]
     return "\n".join(["| column | unit | |", "| --- | --- | --- |", *rows])
 
 
-@pytest.mark.parametrize("table", [COLUMNS, STEP_COLUMNS], ids=["rows", "steps"])
+@pytest.mark.parametrize("table", [COLUMNS, TRIES_COLUMNS, STEP_COLUMNS], ids=["rows", "tries", "steps"])
 def test_columns(table: tuple[Column, ...]) -> None:  # type: ignore[type-arg]
     assert columns(table) in text(DOCS / "files.md")
 

@@ -14,7 +14,7 @@ from scenario.preflight.client import healthy as checked
 from scenario.preflight.client import without_healthy
 from scenario.run.results import Row
 from scenario.run.samples import HealthySample
-from scenario.users.healthy import Sent, Subscribers, quantile
+from scenario.users.healthy import Sent, Subscribers
 from scenario.verdict.held import Hold
 from scenario.verdict.single import judge_hold
 from tests.support.holds import changed, healthy, options
@@ -103,14 +103,6 @@ def test_more_than_a_page(subscribers: Look) -> None:
     numbers = range(1, 201)
     seen = subscribers(dict.fromkeys(numbers, 0.0), *((n, s) for n in numbers for s in (1, 2, 3)))
     assert (seen.arrived, seen.waiting) == (600, 0)
-
-
-@pytest.mark.parametrize(
-    ("values", "share", "value"),
-    [([], 0.5, None), ([1], 0.5, 1), ([1, 2], 0.5, 1), ([1, 2, 3], 0.5, 2), ([1, 2], 0.99, 2)],
-)
-def test_quantile(values: list[float], share: float, value: float | None) -> None:
-    assert quantile(values, share) == value
 
 
 MODE = "-notificationMode threadpool:60000:100"

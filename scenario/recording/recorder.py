@@ -29,6 +29,7 @@ from scenario.run.records import (
 from scenario.run.results import Criterion, Rest, Row, Step, Verdict
 from scenario.run.samples import Sample
 from scenario.run.schedule import Schedule
+from scenario.verdict.answers import clients, tries
 from scenario.verdict.held import Hold, held_per_row
 from scenario.verdict.judge import judge
 from scenario.verdict.outcomes import PREFLIGHT, PREFLIGHT_OK, concluded, endings, troubled, verdict_of
@@ -152,7 +153,8 @@ class Recorder:
         self._flush(at)
         hold = self.hold
         after = [row.version for row in hold.rows if row.since_trigger >= 0 and row.version]
-        latencies = [sample.latency for sample in after if not sample.error and sample.latency is not None]
+        answers = [each for each in tries(clients(hold)["version"]) if each.row.since_trigger >= 0]
+        latencies = [each.latency for each in answers if not each.error]
         step = Step(
             number=len(self.steps) + 1,
             subscriptions=hold.options.subscriptions,

@@ -24,7 +24,7 @@ from locust.web import WebUI
 from flask import Blueprint, Response, request, send_file
 from prometheus_client import make_wsgi_app
 
-from scenario.outputs.columns import COLUMNS, cells, names
+from scenario.outputs.columns import COLUMNS, cells, columns_of, names
 from scenario.outputs.csv import guarded
 from scenario.outputs.history import History
 from scenario.outputs.log import ReportLog
@@ -103,7 +103,8 @@ class _Pages:
 
     def csv(self) -> Response:
         text = io.StringIO()
-        csv.writer(text).writerows([names(COLUMNS), *(guarded(cells(COLUMNS, row)) for row in self.history.rows)])
+        columns = columns_of(self.history.options) if self.history.options else COLUMNS
+        csv.writer(text).writerows([names(columns), *(guarded(cells(columns, row)) for row in self.history.rows)])
         return _download(text.getvalue(), "connections.csv", "text/csv")
 
     def log(self) -> Response:
