@@ -94,6 +94,7 @@ class History:
             "trigger": self.origin,
             "end": self.schedule and self.origin and self.schedule.end - self.origin,
             "slo": self.options and self.options.version_slo,
+            "healthy_slo": self.options and self.options.healthy_limit,
             "columns": NAMES,
             "since": since,
             "rows": self.figures[since:],
