@@ -22,10 +22,11 @@ from scenario.flow.shape import Shape
 from scenario.outputs.csv import ConnectionsCsv
 from scenario.outputs.evidence import EvidenceFile
 from scenario.outputs.history import History
-from scenario.outputs.log import ReportLog, harmless
+from scenario.outputs.log import ReportLog, RunLog, harmless
 from scenario.outputs.pipeline import PipelineFiles
 from scenario.outputs.recording import RunFile
 from scenario.outputs.report import ReportFile
+from scenario.outputs.terminal import Terminal, on_a_terminal
 from scenario.recording.first_nok import FirstNok
 from scenario.recording.recorder import Recorder
 from scenario.run import events
@@ -61,11 +62,16 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
         EvidenceFile(parsed.csv_prefix)
     Shape.link, Shape.recorder, Shape.secrets = link, Recorder(), taken_from(parsed)
     Shape.cleanup = Cleanup(link, Shape.recorder)
+    history = History()
+    terminal = on_a_terminal() if parsed.headless else None
+    if terminal is not None:
+        Terminal(environment, history, terminal)
+    else:
+        RunLog(environment, console=parsed.headless)
     _join(environment, link, Shape.recorder, Shape.cleanup)
     _end_without_1(environment, link)
     FirstNok(link)
-    log = ReportLog(environment, console=parsed.headless)
-    history = History()
+    log = ReportLog(environment)
     ReportFile(environment, history)
     PipelineFiles(environment, history)
     serve_metrics(history, parsed)

@@ -106,7 +106,7 @@ class History:
     def _enter(self, phase: Phase, at: float) -> None:
         if phase.name == "preflight":
             self._forget(at)
-        self.phase = phase.name
+        self.phase, self.progress = phase.name, ""
 
     def _look(self, found: Found, **_: Any) -> None:
         self.options = found.options
