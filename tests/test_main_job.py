@@ -13,6 +13,13 @@ from tests.support.metrics import dashboard, names_in, scraped
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, verdict
 
 
+def tells_the_row(metrics: dict[str, float], row: dict[str, str]) -> None:
+    for name in ("listener_held", "established", "broker_fds"):
+        assert metrics[f"connections_{name}"] == int(row[name]) > 0
+    assert metrics["connections_broker_cpu_seconds_total"] == float(row["broker_cpu_seconds"])
+    assert metrics["connections_version_latency_seconds"] == pytest.approx(float(row["version_latency_ms"]) / 1000)
+
+
 def test_healthy_broker_passes(stack: Stack) -> None:
     port = free_port()
     run = stack.start().locust("--metrics-port", port)
@@ -68,13 +75,7 @@ def test_healthy_broker_passes(stack: Stack) -> None:
     assert float(rows[-1]["broker_cpu_seconds"]) > float(rows[0]["broker_cpu_seconds"])
 
     assert not [expression for expression in dashboard() if not names_in(expression) <= told | metrics.keys()]
-    scraped_row = rows[int(metrics["connections_rows_total"]) - 1]
-    for name in ("listener_held", "established", "broker_fds"):
-        assert metrics[f"connections_{name}"] == int(scraped_row[name]) > 0
-    assert metrics["connections_broker_cpu_seconds_total"] == float(scraped_row["broker_cpu_seconds"])
-    assert metrics["connections_version_latency_seconds"] == pytest.approx(
-        float(scraped_row["version_latency_ms"]) / 1000
-    )
+    tells_the_row(metrics, rows[int(metrics["connections_rows_total"]) - 1])
 
     for line in (stack.folder / "report.log").read_text().splitlines():
         assert line.split(" | ", 1)[1] in run.output, "the console shows what the log has"
