@@ -42,7 +42,7 @@ def test_from_the_form_to_the_verdict(page: Page, stack: Stack) -> None:
         page.wait(lambda: page.points("NOK") >= 2)
     finally:
         os.kill(stack.broker.pid, signal.SIGCONT)
-    assert re.search(r"version: \d+ NOK in \d+ rows so far", page.find(".reasons").text)
+    page.wait(lambda: re.search(r"version: \d+ NOK in \d+ rows so far", page.find(".reasons").text))
     page.press("Stop")
     page.wait(lambda: page.state == "INCONCLUSIVE")
     reasons = page.find(".reasons").text

@@ -6,10 +6,13 @@ import csv
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from tests.support.fleet import start_fleet
+from tests.support.metrics import scraped
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, verdict
 
 INCONCLUSIVE = 4
@@ -21,9 +24,19 @@ def requests_made(stack: Stack) -> dict[str, int]:
         return {row["Name"]: int(row["Request Count"]) for row in csv.DictReader(file)}
 
 
+def listeners(port: int) -> list[tuple[int, str]]:
+    """Return who listens on a port, and at which address."""
+    connections: Any = psutil.net_connections("tcp")
+    return [(each.pid, each.laddr.ip) for each in connections if each.status == "LISTEN" and each.laddr.port == port]
+
+
 @pytest.mark.parametrize(("way", "rate"), [("processes", 1), ("workers", 5)])
 def test_passes_with_everything_once(stack: Stack, way: str, rate: int) -> None:
-    fleet = start_fleet(stack.start(), way, "--rate", rate)
+    port = free_port()
+    fleet = start_fleet(stack.start(), way, "--metrics-port", port, "--rate", rate)
+    stack.wait_for_row(fleet.master, 4)
+    assert scraped(port)["connections_rows_total"] >= 4
+    assert listeners(port) == [(fleet.master.pid, "127.0.0.1")]
     rows = stack.ended(fleet.master, 0)
     outcome, reasons = verdict(fleet.master)
     assert outcome == "PASS"

@@ -18,10 +18,11 @@ from scenario.verdict.limits import add_limit
 from scenario.verdict.measures import MEASURES
 from scenario.verdict.outcomes import EXIT_CODES, FAIL, INCONCLUSIVE, PASS, PREFLIGHT
 from scenario.verdict.single import ROWS_SHARE
+from scenario.web.metrics import add_metrics_port
 from tests.support.processes import ROOT
 
 DOCS = ROOT / "docs"
-LOCUSTS = {"--host", "--json", "--run-time", "--loglevel", "--web-host", "--web-login"}
+LOCUSTS = {"--config", "--config-file", "--host", "--json", "--run-time", "--loglevel", "--web-host", "--web-login"}
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 
 
@@ -55,6 +56,7 @@ def _options() -> list[Action]:
     before = {action.dest for action in parser._actions}
     add_arguments(parser)
     add_limit(parser)
+    add_metrics_port(parser)
     return [action for action in parser._actions if action.dest not in before]
 
 

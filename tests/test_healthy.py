@@ -153,6 +153,18 @@ LATE = "healthy subscribers: 9 of 21 rows later than 1000 ms, the slowest after 
             LATE,
             "starved",
         ),
+        (
+            queued(told(slowest=9100.0, late=9, workers=100, more={"ramp": "10:100:10"})),
+            "FAIL",
+            LATE,
+            "starved",
+        ),
+        (
+            queued(told(slowest=9100.0, late=9, workers=100, more={"ramp": "10:100:10", "max_nok": 9})),
+            "PASS",
+            LATE,
+            None,
+        ),
         (told(waiting=7), "PASS", "healthy subscribers: 7 notifications were still under way at the end", None),
         (told(lost=3), "FAIL", "healthy subscribers: 3 notifications were lost", "unknown"),
         (told(doubled=2), "FAIL", "healthy subscribers: 2 notifications came more than once", "unknown"),
@@ -177,6 +189,7 @@ def test_none_was_asked_for() -> None:
     [
         (101, {"healthy": 10}, "ok", "101 workers for 100 slow receivers"),
         (100, {"healthy": 10}, "warning", "no worker is left for them, and so they are not judged"),
+        (100, {"healthy": 10, "ramp": "10:100:10"}, "warning", "no worker is left for them, judged all the same"),
         (100, {"healthy": 0}, "", ""),
     ],
 )

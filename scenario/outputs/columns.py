@@ -138,6 +138,7 @@ COLUMNS: tuple[Column[Row], ...] = (
         lambda row: row.step,
     ),
 )
+ANSWERS = ("version", "update", "query")  # those that are OK or NOK
 TRIES_COLUMNS: tuple[Column[Row], ...] = tuple(
     Column[Row](f"{client}_{name}", unit, f"{what}, of the second's tries: {meaning}", _tries(sample, tries, figure))
     for client, what, sample, tries in (
@@ -171,6 +172,16 @@ def _causes(step: Step) -> str:
     return " ".join(cause.cause for cause in step.verdict.causes)
 
 
+def _figure(name: str) -> Callable[[Step], float | None]:
+    """Return what gets a figure of scenario.verdict.measures, in tenths."""
+
+    def value(step: Step) -> float | None:
+        figure = step.verdict.figures.get(name)
+        return None if figure is None else round(figure, 1)
+
+    return value
+
+
 STEP_COLUMNS: tuple[Column[Step], ...] = (
     Column("step", "", "of a ramp, or which of the cycles, from 1", lambda step: step.number),
     Column("subscriptions", _CONNECTIONS, "to be held", lambda step: step.subscriptions),
@@ -178,18 +189,17 @@ STEP_COLUMNS: tuple[Column[Step], ...] = (
     Column("held", _CONNECTIONS, "the most at one time", lambda step: step.held),
     Column("rows", "s", "since its update", lambda step: step.rows),
     Column("nok", "s", "rows whose `GET /version` failed", lambda step: step.nok),
-    Column("latency_median_ms", "ms", "`GET /version`, OK rows", lambda step: _tenth(step.latency_median)),
-    Column("latency_max_ms", "ms", "`GET /version`, OK rows", lambda step: _tenth(step.latency_max)),
+    Column("latency_median_ms", "ms", "`GET /version`, OK rows", _figure("version_p50")),
+    Column("latency_max_ms", "ms", "`GET /version`, OK rows", _figure("version_max")),
+    Column("update_max_ms", "ms", "an ordinary client's update, OK rows", _figure("update_max")),
+    Column("healthy_p50_ms", "ms", "healthy subscribers, median of each second's median", _figure("healthy_p50")),
+    Column("healthy_max_ms", "ms", "the slowest, or the longest that one waited", _figure("healthy_max")),
     Column("rest_connections", _CONNECTIONS, "of the broker before its update", lambda step: step.rest.connections),
     Column("rest_fds", "descriptors", "of the broker before its update", lambda step: step.rest.fds),
     Column("rest_threads", "threads", "of the broker before its update", lambda step: step.rest.threads),
     Column("rest_rss_bytes", "bytes", "of the broker before its update", lambda step: step.rest.rss),
     Column("cause", "", "what it failed of", _causes),
 )
-
-
-def _tenth(latency: float | None) -> float | None:
-    return None if latency is None else round(latency, 1)
 
 
 def names(columns: tuple[Column[_R], ...]) -> list[str]:

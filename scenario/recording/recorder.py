@@ -29,7 +29,6 @@ from scenario.run.records import (
 from scenario.run.results import Criterion, Rest, Row, Step, Verdict
 from scenario.run.samples import Sample
 from scenario.run.schedule import Schedule
-from scenario.verdict.answers import clients, tries
 from scenario.verdict.held import Hold, held_per_row
 from scenario.verdict.judge import judge
 from scenario.verdict.outcomes import PREFLIGHT, PREFLIGHT_OK, concluded, endings, troubled, verdict_of
@@ -153,16 +152,12 @@ class Recorder:
         self._flush(at)
         hold = self.hold
         after = [row.version for row in hold.rows if row.since_trigger >= 0 and row.version]
-        answers = [each for each in tries(clients(hold)["version"]) if each.row.since_trigger >= 0]
-        latencies = [each.latency for each in answers if not each.error]
         step = Step(
             number=len(self.steps) + 1,
             subscriptions=hold.options.subscriptions,
             held=max((held for held, _ in held_per_row(hold)), default=None),
             rows=len(after),
             nok=sum(bool(sample.error) for sample in after),
-            latency_median=median(latencies) if latencies else None,
-            latency_max=max(latencies, default=None),
             rest=self._rest(),
             verdict=judge_hold(hold),
         )

@@ -8,7 +8,15 @@ value it replaces.
 from __future__ import annotations
 
 import os
-from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace, _StoreTrueAction
+from argparse import (
+    Action,
+    ArgumentError,
+    ArgumentParser,
+    ArgumentTypeError,
+    Namespace,
+    _AppendAction,
+    _StoreTrueAction,
+)
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -205,10 +213,10 @@ class _Json(Action):
     """`--json` is Locust's flag, `--json FILE` an option of ours."""
 
     def __call__(self, _parser: ArgumentParser, namespace: Namespace, text: Any, *_: Any) -> None:
-        if text:
-            namespace.result = text
+        if text.lower() in ("", "true", "false"):  # as a file has flags
+            namespace.json = text.lower() != "false"
         else:
-            namespace.json = True
+            namespace.result = text
 
 
 class _WebLogin(_StoreTrueAction):
@@ -222,7 +230,7 @@ class _WebLogin(_StoreTrueAction):
         super().__call__(parser, namespace, *rest)
 
 
-class Join(Action):
+class Join(_AppendAction):
     """`--notify-url A --notify-url B,C` -> "A,B,C": one text, which the web form can show and msgpack carry."""
 
     between = ","
@@ -232,7 +240,7 @@ class Join(Action):
     ) -> None:
         """Add a text to those before it; the first takes the default's place."""
         before = getattr(namespace, self.dest)
-        setattr(namespace, self.dest, text if before == self.default else f"{before}{self.between}{text}")
+        setattr(namespace, self.dest, text if before is self.default else f"{before}{self.between}{text}")
 
 
 class _JoinLines(Join):

@@ -98,6 +98,14 @@ class Options:
         return self.healthy_slo or HEALTHY_SLO
 
     @property
+    def judges_starved(self) -> bool:
+        """Tell whether healthy subscribers are judged though the slow receivers leave no worker for them.
+
+        That is where a ramp breaks, and what --healthy-slo asks for; the original's own start leaves none.
+        """
+        return bool(self.healthy_slo or self.ramp)
+
+    @property
     def stepped(self) -> bool:
         """Tell whether the connections are held several times: a ramp or cycles."""
         return bool(self.ramp or self.cycles)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from scenario.preflight.checks import FDS_PER_NOTIFICATION, SPARE
+from scenario.preflight.limits import FDS_PER_NOTIFICATION, SPARE
 from scenario.run.results import Row
 from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample
 from scenario.verdict.held import HELD_SHARE, Hold, fds_per_notification, held_per_row

@@ -14,6 +14,7 @@ from scenario.run.tries import percentile
 from scenario.verdict.answers import Answer, clients, tries
 from scenario.verdict.figures import Figures, grown
 from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
+from scenario.verdict.liveness import liveness
 
 _Value = Callable[[Figures], float | None]
 MORE, LESS = "more", "less"
@@ -164,6 +165,10 @@ def _version_rows(seen: Figures) -> float:
     return len(_answers(seen, "version"))
 
 
+def _liveness(seen: Figures) -> float | None:
+    return liveness(seen.hold.rows).failed if any(row.version for row in seen.hold.rows) else None
+
+
 def _queue_empty_since(seen: Figures) -> float | None:
     rows = [row for row in seen.hold.rows if row.since_trigger >= 0 and _values([row], "queue", "backlog")]
     waiting = [row.since_trigger for row in rows if row.queue and row.queue.backlog]
@@ -187,6 +192,12 @@ MEASURES = (
     Measure("trigger_latency", "ms", "until the update that triggers the notifications was answered", _trigger),
     Measure("version_rows", "rows", "`GET /version`: rows in which it was asked", _version_rows, LESS, 2),
     *_of_client("version", "`GET /version`"),
+    Measure(
+        "liveness_failed",
+        "probes",
+        "of a Kubernetes liveness probe, in a row, at most: 3 restart the broker",
+        _liveness,
+    ),
     *_of_client("update", "an ordinary client's update"),
     *_of_client("query", "an ordinary client's query"),
     Measure(
