@@ -58,9 +58,9 @@ class Tries:
         return [Tried(*both) for both in zip(self.latencies, self.errors or [""] * self.count, strict=True)]
 
     @property
-    def right(self) -> list[float]:
+    def right(self) -> Sequence[float]:
         """The latencies of the right answers."""
-        return [each.latency for each in self.each if not each.error]
+        return [each.latency for each in self.each if not each.error] if self.errors else self.latencies
 
     @property
     def count(self) -> int:

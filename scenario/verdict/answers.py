@@ -28,6 +28,11 @@ class Answer:
     error: str
     tries: Tries | None = None
 
+    @property
+    def right(self) -> Sequence[float]:
+        """The latencies of its right answers: several with --rate."""
+        return self.tries.right if self.tries else () if self.error else (self.latency,)
+
 
 def clients(hold: Hold) -> dict[str, list[Answer]]:
     """Return the answers of each client, by its name, in the order of the rows."""
@@ -38,17 +43,6 @@ def clients(hold: Hold) -> dict[str, list[Answer]]:
         "update": [Answer(row, it.update_latency or 0, it.update_error, it.update_tries) for row, it in own],
         "query": [Answer(row, it.query_latency or 0, it.query_error, it.query_tries) for row, it in own],
     }
-
-
-def tries(got: Sequence[Answer]) -> list[Answer]:
-    """Return what a client got in each try: several in a row with --rate."""
-    return [each for answer in got for each in _each(answer)]
-
-
-def _each(answer: Answer) -> list[Answer]:
-    if answer.tries is None:
-        return [answer]
-    return [Answer(answer.row, tried.latency, tried.error) for tried in answer.tries.each]
 
 
 def answers(hold: Hold) -> Reasons:

@@ -11,7 +11,7 @@ from statistics import median
 
 from scenario.run.results import Row
 from scenario.run.tries import percentile
-from scenario.verdict.answers import Answer, clients, tries
+from scenario.verdict.answers import Answer, clients
 from scenario.verdict.figures import Figures, grown
 from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
 from scenario.verdict.liveness import liveness
@@ -48,7 +48,7 @@ def _answers(seen: Figures, client: str) -> list[Answer]:
 
 def _latency(client: str, share: float) -> _Value:
     def value(seen: Figures) -> float | None:
-        return percentile([each.latency for each in tries(_answers(seen, client)) if not each.error], share)
+        return percentile([latency for answer in _answers(seen, client) for latency in answer.right], share)
 
     return value
 

@@ -5,9 +5,12 @@ The rows are judged as ever: one is NOK when one of its tries is, and slow when 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from scenario.run.results import Row
-from scenario.run.tries import percentile
-from scenario.verdict.answers import Answer, Reasons, clients, tries
+from scenario.run.tries import Tries, percentile
+from scenario.verdict.answers import Reasons, clients
+from scenario.verdict.healthy import shown
 from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
 from scenario.verdict.outcomes import INCONCLUSIVE, PASS
 
@@ -21,32 +24,32 @@ def rate(hold: Hold) -> Reasons:
         return
     late = 0.0
     for name, got in clients(hold).items():
-        if got:
-            yield from _told(hold, name, got)
-            late = max([late, *(answer.tries.late for answer in got if answer.tries)])
-    healthy = [(row, row.healthy.latencies) for row in hold.rows if row.healthy]
-    if arrived := [(row, latency) for row, latencies in healthy for latency in latencies]:
-        yield PASS, f"healthy subscribers: {_percentiles(hold, arrived)}, of {len(arrived)} notifications"
+        rows = [(answer.row, answer.tries) for answer in got if answer.tries]
+        if rows:
+            yield from _told(hold, name, rows)
+            late = max(late, *(tries.late for _, tries in rows))
+    arrived = [(row, row.healthy.latencies) for row in hold.rows if row.healthy]
+    if notifications := sum(len(latencies) for _, latencies in arrived):
+        yield PASS, f"healthy subscribers: {_percentiles(hold, arrived)}, of {notifications} notifications"
     if late > MUCH:
         yield PASS, f"rate: this host sent tries up to {late:.0f} ms late, which their latencies contain"
 
 
-def _told(hold: Hold, name: str, got: list[Answer]) -> Reasons:
-    each, due = tries(got), len(got) * hold.options.rate
-    nok = sum(bool(answer.error) for answer in each)
-    right = [(answer.row, answer.latency) for answer in each if not answer.error]
-    of = f"of {len(each)} tries{f', {nok} of them NOK' if nok else ''}"
-    yield PASS, f"{name}: {_percentiles(hold, right)}, {of}"
-    if len(each) < TRIES_SHARE * due:
-        yield INCONCLUSIVE, f"{name}: {len(each)} of {due} tries were sent: this host was too busy for --rate"
+def _told(hold: Hold, name: str, rows: list[tuple[Row, Tries]]) -> Reasons:
+    sent, due = sum(tries.count for _, tries in rows), len(rows) * hold.options.rate
+    nok = sum(tries.nok for _, tries in rows)
+    percentiles = _percentiles(hold, [(row, tries.right) for row, tries in rows])
+    yield PASS, f"{name}: {percentiles}, of {sent} tries{f', {nok} of them NOK' if nok else ''}"
+    if sent < TRIES_SHARE * due:
+        yield INCONCLUSIVE, f"{name}: {sent} of {due} tries were sent: this host was too busy for --rate"
 
 
-def _percentiles(hold: Hold, latencies: list[tuple[Row, float]]) -> str:
-    """Return "p99 6 ms at rest, 9 ms with 5000 held"."""
-    rest = percentile([latency for row, latency in latencies if row.since_trigger < 0], 0.99)
+def _percentiles(hold: Hold, of_rows: Sequence[tuple[Row, Sequence[float]]]) -> str:
+    """Return "p99 6 ms at rest, 9 ms with 5000 held" of the rows' latencies."""
     seconds, held = _held(hold)
-    then = percentile([latency for row, latency in latencies if row.since_trigger in seconds], 0.99)
-    return f"p99 {_ms(rest)} at rest, {_ms(then)} {f'with {held} held' if held else 'after the update'}"
+    rest = [latency for row, latencies in of_rows if row.since_trigger < 0 for latency in latencies]
+    then = [latency for row, latencies in of_rows if row.since_trigger in seconds for latency in latencies]
+    return f"p99 {_p99(rest)} at rest, {_p99(then)} {f'with {held} held' if held else 'after the update'}"
 
 
 def _held(hold: Hold) -> tuple[set[int], int]:
@@ -58,5 +61,6 @@ def _held(hold: Hold) -> tuple[set[int], int]:
     return {second for held, second in per_row if held >= HELD_SHARE * most}, min(most, hold.options.subscriptions)
 
 
-def _ms(latency: float | None) -> str:
-    return "none right" if latency is None else f"{latency:.0f} ms" if latency < 10_000 else f"{latency / 1000:.1f} s"
+def _p99(latencies: Sequence[float]) -> str:
+    value = percentile(latencies, 0.99)
+    return "none right" if value is None else shown(value)
