@@ -59,9 +59,11 @@ def show(verdict: Verdict, console: Console) -> None:
 
 
 def hanging(text: Text, width: int) -> Text:
-    """Return a text in lines of at most `width` columns, indented, and those after the first more."""
-    first, *others = text.wrap(get_console(), max(width - len(INDENT) * 2, 1))
-    return Text("\n").join([Text(INDENT) + first, *(Text(INDENT * 2) + other for other in others)])
+    """Return a text in lines of at most `width` columns, those after the first indented."""
+    lines = text.wrap(get_console(), max(width - len(INDENT), 1))
+    for line in lines:
+        line.rstrip()
+    return Text(f"\n{INDENT}").join(lines)
 
 
 class Terminal:
