@@ -40,8 +40,9 @@ def body(verdict: Verdict) -> Iterator[Line]:
 
 
 def criteria(verdict: Verdict) -> Iterator[Line]:
-    """Yield a line for each criterion; those of which the same is to be said share one."""
-    for (outcome, named, said), alike in groupby(verdict.criteria, _key):
+    """Yield a line for each criterion, met ones last; those of which the same is to be said share one."""
+    ordered = sorted(verdict.criteria, key=lambda each: each.outcome not in _MARKED)
+    for (outcome, named, said), alike in groupby(ordered, _key):
         names = ", ".join(each.name for each in alike)
         yield Line(outcome if outcome in _MARKED else "", f"{names}: {said}" if named else said)
 
