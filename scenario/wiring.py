@@ -38,6 +38,7 @@ from scenario.users.run_user import RunUser
 from scenario.verdict.outcomes import EXIT_CODES, INCONCLUSIVE
 from scenario.web.form import check_start_form
 from scenario.web.guard import protect
+from scenario.web.metrics import close_metrics, serve_metrics
 from scenario.web.tab import add_tab
 
 SAME_SIGNAL = 0.5  # s in which Ctrl-C and what a script sends on are one
@@ -53,6 +54,7 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
     link = RunUser.link = Link(environment)
     _end_on_signals(environment)
     if isinstance(environment.runner, WorkerRunner):
+        close_metrics()
         return
     if parsed.csv_prefix:
         RunFile(environment, parsed.csv_prefix)  # before the recorder: it writes a record before what comes of it
@@ -72,6 +74,7 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
     log = ReportLog(environment)
     ReportFile(environment, history)
     PipelineFiles(environment, history)
+    serve_metrics(history, parsed)
     if web_ui is not None:
         protect(web_ui, parsed)
         check_start_form(environment, web_ui, history, Shape.secrets)

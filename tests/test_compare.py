@@ -152,7 +152,6 @@ def test_real_runs(stack: Stack) -> None:
     assert line(run.stdout, "listener_held")[:2] == ["60", "60"]
 
 
-@pytest.mark.alone("a browser takes a core for seconds")
 def test_chart(page: Page, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     a = write(tmp_path / "<b>run.csv", rows())

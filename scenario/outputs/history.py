@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scenario.outputs.columns import STEP_COLUMNS, cells, names
+from scenario.outputs.columns import ANSWERS, COLUMNS, STEP_COLUMNS, cells, names
 from scenario.outputs.series import NAMES, figures, table
 from scenario.outputs.words import criteria
 from scenario.preflight.checks import checks
@@ -15,6 +15,7 @@ from scenario.run.results import Check, Diagnosis, Row, Step, Verdict
 from scenario.run.schedule import Schedule
 from scenario.settings.options import Options
 
+_ANSWERS = [column for column in COLUMNS if column.name in ANSWERS]
 READY, RUNNING = "READY", "RUNNING"  # the states beside the verdict's outcomes
 
 
@@ -48,7 +49,7 @@ class History:
         self.steps: list[Step] = []
         self.rows: list[Row] = []
         self.figures: list[list[Any]] = []  # the rows' figures
-        self.nok = 0  # rows whose GET /version failed
+        self.nok = dict.fromkeys(ANSWERS, 0)  # rows in which each was NOK
         self.slowest = 0.0  # ms
         self.marks: dict[str, int] = {}  # what began -> second
         self.verdict: Verdict | None = None
@@ -82,7 +83,8 @@ class History:
             return tuple(map(str, criteria(self.verdict))) or tuple(checks)
         if not self.rows:
             return (self.progress,) if self.progress else ()
-        version = f"{self.nok} NOK" if self.nok else "all OK"
+        nok = self.nok["version"]
+        version = f"{nok} NOK" if nok else "all OK"
         return (f"version: {version} in {len(self.rows)} rows so far, the slowest in {self.slowest:.0f} ms",)
 
     def snapshot(self, since: int = 0) -> dict[str, Any]:
@@ -98,6 +100,7 @@ class History:
             "trigger": self.origin,
             "end": self.schedule and self.origin and self.schedule.end - self.origin,
             "slo": self.options and self.options.version_slo,
+            "healthy_slo": self.options and self.options.healthy_limit,
             "columns": NAMES,
             "since": since,
             "rows": self.figures[since:],
@@ -132,8 +135,9 @@ class History:
         self.rows.append(row)
         self.figures.append(figures(row, self.origin))
         self.marks.setdefault(self._mark(row), row.second - self.origin)
+        for column in _ANSWERS:
+            self.nok[column.name] += column.value(row) == "NOK"
         if row.version is not None:
-            self.nok += bool(row.version.error)
             self.slowest = max(self.slowest, row.version.latency or 0)
 
     def _mark(self, row: Row) -> str:

@@ -6,11 +6,12 @@ Each of the three is judged alike, and for itself: --max-nok of its rows may be 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import shorten
 
 from scenario.run.results import Row
+from scenario.run.tries import Tries
 from scenario.verdict.held import Hold
 from scenario.verdict.outcomes import FAIL, PASS
 
@@ -20,21 +21,34 @@ SHORT = 80  # characters of an error; the rows have all of it
 
 @dataclass(frozen=True)
 class Answer:
-    """What a client got in a row: latency in ms, and what was wrong with it."""
+    """What a client got in a row: latency in ms, and what was wrong with it; with --rate all that it got."""
 
     row: Row
     latency: float
     error: str
+    tries: Tries | None = None
 
 
 def clients(hold: Hold) -> dict[str, list[Answer]]:
     """Return the answers of each client, by its name, in the order of the rows."""
+    versions = [(row, row.version) for row in hold.rows if row.version]
     own = [(row, row.client) for row in hold.rows if row.client]
     return {
-        "version": [Answer(row, row.version.latency or 0, row.version.error) for row in hold.rows if row.version],
-        "update": [Answer(row, sample.update_latency or 0, sample.update_error) for row, sample in own],
-        "query": [Answer(row, sample.query_latency or 0, sample.query_error) for row, sample in own],
+        "version": [Answer(row, it.latency or 0, it.error, it.tries) for row, it in versions],
+        "update": [Answer(row, it.update_latency or 0, it.update_error, it.update_tries) for row, it in own],
+        "query": [Answer(row, it.query_latency or 0, it.query_error, it.query_tries) for row, it in own],
     }
+
+
+def tries(got: Sequence[Answer]) -> list[Answer]:
+    """Return what a client got in each try: several in a row with --rate."""
+    return [each for answer in got for each in _each(answer)]
+
+
+def _each(answer: Answer) -> list[Answer]:
+    if answer.tries is None:
+        return [answer]
+    return [Answer(answer.row, tried.latency, tried.error) for tried in answer.tries.each]
 
 
 def answers(hold: Hold) -> Reasons:
