@@ -145,7 +145,8 @@ port() { # NAME: the port that the process started last says it listens on
     echo "$found"
 }
 
-say "starting database, broker, inspector and listener; their output is in $out/*.log"
+say "starting database, broker, inspector and listener; what they and the run leave is in
+$out"
 start database "$bin/secantusd-py" --standalone --storage-path :memory: --port 0
 database=$(port database) database_pid=$pid
 # shellcheck disable=SC2016,SC2086 # the inner shell's arguments; words, or none
@@ -200,7 +201,5 @@ while kill -0 "$locust" 2>/dev/null; do # a signal ended the wait: Locust is on 
     wait "$locust" && status=0 || status=$?
 done
 locust=''
-say "CSV     $out/rehearsal_connections.csv$([ -z "$ramp$cycles" ] || echo ", rehearsal_steps.csv")
-log     $out/connections_stress_tests.log
-report  $out/rehearsal.html"
+say "report  $out/rehearsal.html"
 exit "$status"
