@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from locust import task
 
+from gevent import GreenletExit
 from gevent.pool import Group
 
 from scenario.run.tries import Tried, Tries, dues
@@ -58,7 +59,10 @@ class EachSecond(RunUser):
             clock.sleep_until(due)
             if clock.now() < second + 1:
                 under_way.append(self.in_flight.spawn(attempt, due if self.rate > 1 else None))
-        return [greenlet.get() for greenlet in under_way]
+        came = [greenlet.get() for greenlet in under_way]
+        if any(isinstance(each, GreenletExit) for each in came):
+            raise GreenletExit  # the user was stopped, and its tries a moment before this
+        return came
 
     def told(self, tried: Sequence[Tried]) -> tuple[float, str, Tries | None]:
         """Return what a sample tells of the second's tries: the slowest's latency, the first error, and all of them."""
