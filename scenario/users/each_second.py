@@ -71,7 +71,7 @@ class EachSecond(RunUser):
         self.in_flight.kill()
 
 
-def result(greenlet: Greenlet) -> Any:
+def result(greenlet: Greenlet[..., Any]) -> Any:
     """Wait for what another greenlet returns. Raises GreenletExit when it was stopped, as the whole user will be."""
     value = greenlet.get()
     if isinstance(value, GreenletExit):
