@@ -145,7 +145,7 @@ port() { # NAME: the port that the process started last says it listens on
     echo "$found"
 }
 
-say "starting database, broker, inspector and listener; what they and the run leave is in
+say "starting database, broker, inspector and listener; what they and the run leave:
 $out"
 start database "$bin/secantusd-py" --standalone --storage-path :memory: --port 0
 database=$(port database) database_pid=$pid

@@ -11,7 +11,8 @@ import atexit
 import contextlib
 import logging
 import sys
-from typing import Any, TextIO
+from collections.abc import Iterator
+from typing import IO, Any, TextIO
 
 from locust.env import Environment
 
@@ -67,6 +68,34 @@ def hanging(text: Text, console: Console) -> Text:
     return Text(f"\n{INDENT}").join(wrapped)
 
 
+def consoles(file: IO[str], loglevel: str) -> Iterator[logging.StreamHandler[Any]]:
+    """Yield the handlers that log to a file; of Locust's own they let warnings through, or what was asked for."""
+    for name in ("", "locust", LOCUSTS_TABLES):
+        for handler in logging.getLogger(name).handlers:
+            if isinstance(handler, logging.StreamHandler) and handler.stream is file:
+                quiet = loglevel == "INFO" and name != LOCUSTS_TABLES  # Locust's default: lines for each phase
+                handler.setLevel(logging.WARNING if quiet else logging.NOTSET)
+                yield handler
+
+
+class _Above(logging.Formatter):
+    """Begins with taking away what the line is written on: the line itself."""
+
+    def __init__(self, formatter: logging.Formatter | None) -> None:
+        super().__init__()
+        self._formatter = formatter or logging.Formatter()
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"\r\033[2K{self._formatter.format(record)}"
+
+
+def beside_the_line(loglevel: str) -> None:
+    """Let nothing that this process, a worker of --processes, logs tear the line that another one draws."""
+    if on_a_terminal() is not None:
+        for handler in consoles(sys.stderr, loglevel):
+            handler.setFormatter(_Above(handler.formatter))
+
+
 class Terminal:
     """Shows each run, and its verdict when the process ends."""
 
@@ -91,7 +120,7 @@ class Terminal:
             events.on(kind, listener)
         assert environment.parsed_options is not None
         logging.getLogger(LOCUSTS_TABLES).disabled = not environment.parsed_options.print_stats
-        self._quiet = environment.parsed_options.loglevel == "INFO"  # Locust's default: a line or two for each phase
+        self._loglevel = environment.parsed_options.loglevel
         environment.events.quitting.add_listener(self._end)
         environment.events.quit.add_listener(self._quit)
         atexit.register(self._end)
@@ -109,12 +138,9 @@ class Terminal:
         with contextlib.suppress(Exception):
             self._live.stop()
 
-    def _redirect(self, old: object, new: Any) -> None:
-        for name in ("", "locust", LOCUSTS_TABLES):
-            for handler in logging.getLogger(name).handlers:
-                if isinstance(handler, logging.StreamHandler) and handler.stream is old:
-                    handler.setStream(new)
-                    handler.setLevel(logging.WARNING if self._quiet and name != LOCUSTS_TABLES else logging.NOTSET)
+    def _redirect(self, old: IO[str], new: Any) -> None:
+        for handler in consoles(old, self._loglevel):
+            handler.setStream(new)
 
     def _line(self) -> Text:
         told = live.fitting(live.parts(self._history, self._first_nok), self._console.width - 1)
