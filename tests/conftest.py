@@ -13,6 +13,11 @@ from tests.support.stack import Stack, start_mongo
 pytest_plugins = ["tests.support.browser", "tests.support.engine", "tests.support.web"]  # fixtures for a few modules
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take seconds, for at the end only some of the workers would have one left."""
+    items.sort(key=lambda item: "processes" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture
 def processes(tmp_path: Path) -> Iterator[Processes]:
     """Start processes with `processes.start(...)`; all are ended after the test."""

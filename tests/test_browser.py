@@ -17,8 +17,6 @@ from tests.support.browser import Page, texts
 from tests.support.stack import Stack
 from tests.support.web import EVIL, LOGIN, ROWS, data, start_web
 
-pytestmark = pytest.mark.alone("a browser takes a core for seconds, and has 300 ms to draw an hour")
-
 
 def test_from_the_form_to_the_verdict(page: Page, stack: Stack) -> None:
     url, _ = start_web(stack.start(delay="6s"), "--duration", "40s")
@@ -44,7 +42,7 @@ def test_from_the_form_to_the_verdict(page: Page, stack: Stack) -> None:
         page.wait(lambda: page.points("NOK") >= 2)
     finally:
         os.kill(stack.broker.pid, signal.SIGCONT)
-    assert re.search(r"version: \d+ NOK in \d+ rows so far", page.find(".reasons").text)
+    page.wait(lambda: re.search(r"version: \d+ NOK in \d+ rows so far", page.find(".reasons").text))
     page.press("Stop")
     page.wait(lambda: page.state == "INCONCLUSIVE")
     reasons = page.find(".reasons").text
@@ -84,6 +82,7 @@ def second_run(page: Page, drawn_before: int) -> None:
     assert page.driver.execute_script("return document.querySelectorAll('.scatterlayer path.point').length") > 8 * 5
 
 
+@pytest.mark.alone("it has 300 ms to draw")
 def test_chart_of_an_hour(page: Page, fed: Callable[..., str]) -> None:
     page.driver.get(f"{fed()}/?tab=connections")
     page.wait(lambda: page.points("NOK") == ROWS // 9)

@@ -134,6 +134,7 @@ def refused(run: subprocess.CompletedProcess[str], sentence: str) -> None:
     assert re.search(sentence, run.stderr.splitlines()[-1]), run.stderr
 
 
+@pytest.mark.slow
 def test_real_runs(stack: Stack) -> None:
     stack.start()
     stack.ended(stack.locust(), 0)
@@ -151,7 +152,6 @@ def test_real_runs(stack: Stack) -> None:
     assert line(run.stdout, "listener_held")[:2] == ["60", "60"]
 
 
-@pytest.mark.alone("a browser takes a core for seconds")
 def test_chart(page: Page, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     a = write(tmp_path / "<b>run.csv", rows())

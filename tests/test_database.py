@@ -100,13 +100,6 @@ def test_a_broker_on_another_database_ends_the_run(stack: Stack) -> None:
     assert stack.count_subscriptions() == 0, "they were removed"
 
 
-def test_nothing_is_left(stack: Stack, client: pymongo.MongoClient[Documents]) -> None:
-    run = stack.start().locust("--duration", "5s")
-    stack.ended(run, PASS)
-    assert f"cleanup: removed {SUBSCRIPTIONS} subscriptions" in run.output
-    assert held(client, f"orion-{stack.service}") == {}
-
-
 def test_without_reset_only_what_the_run_made_is_removed(stack: Stack, client: pymongo.MongoClient[Documents]) -> None:
     name = f"orion-{stack.service}"
     before = fill(client, name)
@@ -185,6 +178,7 @@ def test_a_broker_that_does_not_answer_loses_its_database(stack: Stack, client: 
     assert held(client, f"orion-{stack.service}") == {}
 
 
+@pytest.mark.slow
 def test_without_reset_what_is_left_is_said(stack: Stack) -> None:
     run = stack.start().locust("--no-reset")
     stack.wait_for_row(run, 4)
@@ -212,6 +206,7 @@ def test_no_other_database_is_dropped(name: str) -> None:
         ("mongodb://u:p@127.0.0.1", "broker", {("broker", 27017)}),
         ("mongodb://a:1,B:2/db?replicaSet=r", "localhost", {("a", 1), ("b", 2)}),
         ("mongodb+srv://cluster.example", "localhost", set()),
+        ("mongodb://a/?tls=true&tlsCAFile=/of/the/brokers/host", "localhost", {("a", 27017)}),
         ("mongodb://", "localhost", set()),
     ],
 )

@@ -14,7 +14,7 @@ from scenario.preflight.client import healthy as checked
 from scenario.preflight.client import without_healthy
 from scenario.run.results import Row
 from scenario.run.samples import HealthySample
-from scenario.users.healthy import Sent, Subscribers, quantile
+from scenario.users.healthy import Sent, Subscribers
 from scenario.verdict.held import Hold
 from scenario.verdict.single import judge_hold
 from tests.support.holds import changed, healthy, options
@@ -103,14 +103,6 @@ def test_more_than_a_page(subscribers: Look) -> None:
     numbers = range(1, 201)
     seen = subscribers(dict.fromkeys(numbers, 0.0), *((n, s) for n in numbers for s in (1, 2, 3)))
     assert (seen.arrived, seen.waiting) == (600, 0)
-
-
-@pytest.mark.parametrize(
-    ("values", "share", "value"),
-    [([], 0.5, None), ([1], 0.5, 1), ([1, 2], 0.5, 1), ([1, 2, 3], 0.5, 2), ([1, 2], 0.99, 2)],
-)
-def test_quantile(values: list[float], share: float, value: float | None) -> None:
-    assert quantile(values, share) == value
 
 
 MODE = "-notificationMode threadpool:60000:100"
@@ -218,19 +210,7 @@ def test_another_receiver_is_no_healthy_one() -> None:
     ]
 
 
-COLUMNS = ("healthy_arrived", "healthy_waiting", "healthy_lost")
-
-
-def test_healthy_beside_slow_ones(stack: Stack) -> None:
-    run = stack.start().locust()
-    rows = stack.ended(run, 0)
-    assert {tuple(row[name] for name in COLUMNS) for row in rows} == {("10", "0", "0")}
-    assert "healthy subscribers: 10 of 10 notified each second, the slowest after " in verdict(run)[1]
-    assert max(float(row["healthy_max_ms"]) for row in rows) < 1000
-    assert stack.received() == SUBSCRIPTIONS
-
-
-@pytest.mark.parametrize(("slo", "code"), [((), 0), (("--healthy-slo", 500), 1)])
+@pytest.mark.parametrize(("slo", "code"), [pytest.param((), 0, marks=pytest.mark.slow), (("--healthy-slo", 500), 1)])
 def test_no_worker_is_left_for_them(stack: Stack, slo: tuple[str | int, ...], code: int) -> None:
     run = stack.start(workers=SUBSCRIPTIONS).locust("--duration", "10s", *slo)
     rows = stack.ended(run, code)
@@ -242,13 +222,6 @@ def test_no_worker_is_left_for_them(stack: Stack, slo: tuple[str | int, ...], co
         "cause: healthy subscribers wait for a notification worker" if code else "not judged, for no worker was left"
     )
     assert told_of in verdict(run)[1]
-
-
-def test_without_them(stack: Stack) -> None:
-    run = stack.start(workers=SUBSCRIPTIONS).locust("--duration", "5s", "--healthy", 0)
-    rows = stack.ended(run, 0)
-    assert {row[name] for row in rows for name in COLUMNS} == {""}
-    assert "healthy" not in verdict(run)[1]
 
 
 def test_receiver_that_does_not_tell(stack: Stack) -> None:

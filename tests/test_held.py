@@ -118,11 +118,11 @@ def test_what_a_connection_costs() -> None:
     def open_files(row: Row) -> int:
         return 60 + fds * 100 * (0 < row.since_trigger < 12) + 10 * (row.second > 1006)
 
-    assert fds_per_notification(counted(fds=open_files).rows) == fds
+    assert fds_per_notification(counted(fds=open_files).rows, 100) == fds
     unseen = counted(to_listeners=0, established=lambda row: 12 + 100 * (row.since_trigger > 0), fds=open_files)
-    assert fds_per_notification(unseen.rows) == fds
+    assert fds_per_notification(unseen.rows, 100) == fds
     one_probe_more = counted(to_listeners=0, established=lambda row: 12 + (row.since_trigger == 2), fds=60)
-    assert fds_per_notification(one_probe_more.rows) == 0
-    assert fds_per_notification([row for row in healthy().rows if row.second < TRIGGER]) is None
-    assert fds_per_notification(counted(fds=None).rows) is None
-    assert fds_per_notification([]) is None
+    assert fds_per_notification(one_probe_more.rows, 100) is None
+    assert fds_per_notification([row for row in healthy().rows if row.second < TRIGGER], 100) is None
+    assert fds_per_notification(counted(fds=None).rows, 100) is None
+    assert fds_per_notification([], 100) is None

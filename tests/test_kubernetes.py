@@ -172,7 +172,7 @@ def test_no_pod_may_do_more_than_it_needs() -> None:
     assert all(pod["automountServiceAccountToken"] is False for pod in pods)
 
 
-@pytest.mark.parametrize(("slo", "exit_code"), [("1000", 0), ("0.01", 1)])
+@pytest.mark.parametrize(("slo", "exit_code"), [pytest.param("1000", 0, marks=pytest.mark.slow), ("0.01", 1)])
 def test_the_jobs_exit_code_is_the_verdict(
     processes: Processes, mongo: str, tmp_path: Path, slo: str, exit_code: int
 ) -> None:

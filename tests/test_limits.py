@@ -15,7 +15,7 @@ from scenario.run.results import Row
 from scenario.run.samples import VersionSample
 from scenario.verdict.held import Hold
 from scenario.verdict.limits import parse
-from scenario.verdict.measures import MEASURES, measured, percentile
+from scenario.verdict.measures import MEASURES, measured
 from scenario.verdict.single import judge_hold
 from tests.support.holds import TRIGGER, changed, healthy, options
 from tests.support.stack import Stack
@@ -62,14 +62,6 @@ def test_expressions(text: str, limits: list[str]) -> None:
 def test_wrong_expressions(text: str, sentence: str) -> None:
     with pytest.raises(ArgumentTypeError, match=f"^{re.escape(sentence)}"):
         parse(text)
-
-
-@pytest.mark.parametrize(
-    ("values", "share", "expected"),
-    [([], 0.5, None), ([7], 0.99, 7), ([1, 2, 3, 4], 0.5, 2), (range(1, 101), 0.99, 99), (range(1, 101), 1.0, 100)],
-)
-def test_percentile(values: list[float], share: float, expected: float | None) -> None:
-    assert percentile(list(values), share) == expected
 
 
 def blind(row: Row) -> Row:
@@ -142,16 +134,6 @@ def test_figures_of_a_real_run() -> None:
 def test_nothing_measured_is_no_figure() -> None:
     nothing = measured(replace(changed(healthy(), lambda _: None), progress=replace(healthy().progress, idle=None)))
     assert {name for name, value in nothing.items() if value} == {"trigger_latency"}
-
-
-def test_broken_limit_is_exit_code_1(stack: Stack) -> None:
-    run = stack.start().locust("--limit", "held >= 60", "--limit", "version_p99 < 0.001ms")
-    stack.ended(run, 1)
-    assert "  limit: held >= 60 notifications: 60 notifications\n" in run.output
-    assert "  limit: version_p99 < 0.001 ms: " in run.output
-    verdict = replay(f"{stack.prefix}_run.jsonl")[0]
-    assert verdict.outcome == "FAIL"
-    assert verdict.reasons[0].startswith("limit: version_p99 < 0.001 ms: ")
 
 
 @pytest.mark.parametrize("given", ["command line", "environment"])

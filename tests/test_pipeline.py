@@ -87,6 +87,10 @@ def test_a_broken_limit(stack: Stack) -> None:
         env={"GITHUB_STEP_SUMMARY": str(files["summary.md"])},
     )
     stack.ended(run, 1)
+    assert "  limit: held >= 60 notifications: 60 notifications\n" in run.output
+    replayed = replay(f"{stack.prefix}_run.jsonl")[0]
+    assert replayed.outcome == "FAIL"
+    assert replayed.reasons[0].startswith("limit: version_p99 < 0.001 ms: ")
     valid(files["result.json"])
     told = json.loads(files["result.json"].read_text(encoding="utf-8"))
     assert (told["verdict"], told["exit_code"]) == ("FAIL", 1)

@@ -41,27 +41,19 @@ def test_the_readmes_command(processes: Processes, tmp_path: Path) -> None:
         assert str(tmp_path / "out" / name) in run.output
         assert (tmp_path / "out" / name).stat().st_size > 0
 
+    assert "cause:" not in run.output
+    assert re.search(r"recovery: back at rest at second \d+, \d+ established .* \d{4} CLOSE_WAIT kept", run.output)
+    assert "kept growing" not in run.output
+    assert not (tmp_path / "out" / "rehearsal_evidence.txt").exists()
+
     seen = rows(tmp_path)
     assert [int(row["second"]) for row in seen] == list(range(-3, 61))
     rest = int(seen[0]["established"])
     assert max(int(row["established"]) for row in seen) - rest >= 5000
-    assert (
-        max(int(row["close_wait"]) for row in seen) >= 4900
-    )  # healthy notifications use ten workers again each second
+    assert max(int(row["close_wait"]) for row in seen) >= 4900  # healthy notifications use some workers again
     moments = [datetime.fromisoformat(row["time_utc"]).timestamp() for row in seen]
     late = [moment - moments[0] - index for index, moment in enumerate(moments)]
     assert max(map(abs, late)) < 0.05, "no row drifts by 50 ms within the minute"
-
-
-def test_failing_broker(processes: Processes, tmp_path: Path) -> None:
-    run = rehearse(processes, tmp_path, "--failing", "--subscriptions", "400", "--duration", "12s")
-    assert run.wait() == 1, run.output
-    assert "Verdict: FAIL" in run.output
-    assert re.search(r"version: \d+ of \d+ rows NOK", run.output)
-    seen = rows(tmp_path)
-    held = [row for row in seen if int(row["listener_held"] or 0) == 400]
-    assert held[-1]["version"] == "NOK", "the idle clients take it"
-    assert held[-1]["version_error"] in ("closed without an answer", "connection reset")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make control groups and be another user")
@@ -90,6 +82,7 @@ def test_two_causes_at_a_time(processes: Processes, tmp_path: Path) -> None:
     assert max(float(row["version_latency_ms"]) for row in seen if row["version"] == "OK") > 1500, "slow"
 
 
+@pytest.mark.slow
 def test_a_network_that_drops_leaves_the_broker_waiting(processes: Processes, tmp_path: Path) -> None:
     run = rehearse(processes, tmp_path, "--cause", "network:drop", "--subscriptions", "100", "--duration", "12s")
     assert run.wait() in {0, 1, 4}, run.output

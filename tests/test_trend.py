@@ -142,7 +142,6 @@ def test_a_run_that_nobody_counted_is_not_green() -> None:
     assert judge([good, good, blind], 0.1).exit_code == 4
 
 
-@pytest.mark.alone("a browser takes a core for seconds")
 def test_chart(page: Page, tmp_path: Path) -> None:
     files = [HEALTHY, slower(tmp_path, 1.5), slower(tmp_path, 40)]
     assert compare(tmp_path, *files).returncode == 1

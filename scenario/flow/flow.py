@@ -11,7 +11,7 @@ from scenario.flow.cleanup import PHASE, Cleanup
 from scenario.flow.phases import Tick
 from scenario.flow.preparation import Preparation
 from scenario.peers import listeners
-from scenario.preflight.checks import SPARE
+from scenario.preflight.limits import SPARE
 from scenario.run.records import HoldBegan, Phase, RunEnded
 from scenario.run.schedule import Schedule
 from scenario.users.client import ClientProbe
@@ -111,7 +111,7 @@ class Flow(Preparation):
 
     def _say_what_a_notification_costs(self) -> None:
         """Say the descriptors that a held notification costs here, which the preflight had to assume."""
-        each = fds_per_notification(self.recorder.rows)
+        each = fds_per_notification(self.recorder.rows, self.subscriptions)
         if each is not None and not self.recorder.steps:  # later on, some were kept from the steps before
             wanted = self.subscriptions
             needed = f"{wanted} x {each:.1f} + {SPARE} = {wanted * each + SPARE:.0f} needed"

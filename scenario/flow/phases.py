@@ -29,7 +29,7 @@ Tick = tuple[int, float, list[type[User]]]
 PhaseOf = Callable[[], Iterator[Tick]]
 
 STOP_LIMIT = 10.0  # s until all users have stopped
-SETTLE = 3.5  # s: above Locust's reports from its workers (3 s) and its rewriting of the CSV (1 s)
+SETTLE_CSV, SETTLE_WORKERS = 1.5, 3.5  # s: above Locust's rewriting of the CSV (1 s) and its workers' reports (3 s)
 _log = logging.getLogger(__name__)
 
 
@@ -87,12 +87,12 @@ class Phases:
         """Stop all users."""
         end = time.monotonic() + STOP_LIMIT
         while self.link.runner.user_count and time.monotonic() < end:
-            yield 0, 1000, [SubscriptionSeeder]  # a second: all at once
+            yield 0, 100, [SubscriptionSeeder]  # a second: all at once; above Locust warns
 
     def settle(self) -> Iterator[Tick]:
         """Stop all users, and leave Locust the time to collect and write its last statistics."""
         self.link.publish(Phase("settle"))
-        end = time.monotonic() + SETTLE
+        end = time.monotonic() + (SETTLE_WORKERS if self.workers else SETTLE_CSV)
         while time.monotonic() < end:
             yield 0, 1, [SubscriptionSeeder]
 

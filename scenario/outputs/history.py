@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scenario.outputs.columns import STEP_COLUMNS, cells, names
+from scenario.outputs.columns import ANSWERS, COLUMNS, STEP_COLUMNS, cells, names
 from scenario.outputs.series import NAMES, figures, table
 from scenario.preflight.checks import checks
 from scenario.run import events
@@ -14,6 +14,7 @@ from scenario.run.results import Check, Row, Step, Verdict
 from scenario.run.schedule import Schedule
 from scenario.settings.options import Options
 
+_ANSWERS = [column for column in COLUMNS if column.name in ANSWERS]
 READY, RUNNING = "READY", "RUNNING"  # the states beside the verdict's outcomes
 
 
@@ -47,7 +48,7 @@ class History:
         self.steps: list[Step] = []
         self.rows: list[Row] = []
         self.figures: list[list[Any]] = []  # the rows' figures
-        self.nok = 0  # rows whose GET /version failed
+        self.nok = dict.fromkeys(ANSWERS, 0)  # rows in which each was NOK
         self.slowest = 0.0  # ms
         self.marks: dict[str, int] = {}  # what began -> second
         self.verdict: Verdict | None = None
@@ -77,7 +78,8 @@ class History:
             return tuple(told or checks)
         if not self.rows:
             return (self.progress,) if self.progress else ()
-        version = f"{self.nok} NOK" if self.nok else "all OK"
+        nok = self.nok["version"]
+        version = f"{nok} NOK" if nok else "all OK"
         return (f"version: {version} in {len(self.rows)} rows so far, the slowest in {self.slowest:.0f} ms",)
 
     def snapshot(self, since: int = 0) -> dict[str, Any]:
@@ -104,7 +106,7 @@ class History:
     def _enter(self, phase: Phase, at: float) -> None:
         if phase.name == "preflight":
             self._forget(at)
-        self.phase = phase.name
+        self.phase, self.progress = phase.name, ""
 
     def _look(self, found: Found, **_: Any) -> None:
         self.options = found.options
@@ -127,8 +129,9 @@ class History:
         self.rows.append(row)
         self.figures.append(figures(row, self.origin))
         self.marks.setdefault(self._mark(row), row.second - self.origin)
+        for column in _ANSWERS:
+            self.nok[column.name] += column.value(row) == "NOK"
         if row.version is not None:
-            self.nok += bool(row.version.error)
             self.slowest = max(self.slowest, row.version.latency or 0)
 
     def _mark(self, row: Row) -> str:

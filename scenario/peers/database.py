@@ -94,7 +94,8 @@ def addresses(mongo: str) -> list[tuple[str, int]]:
     if mongo.startswith("mongodb+srv:"):
         return []
     try:
-        return [(name, port or MONGO_PORT) for name, port in parse_uri(_uri(mongo))["nodelist"]]
+        found = parse_uri(_uri(mongo), validate=False)["nodelist"]  # the broker's URI names files of its own host
+        return [(name, port or MONGO_PORT) for name, port in found]
     except (PyMongoError, ValueError):
         return []
 

@@ -59,6 +59,7 @@ class Options:
     limit: str = ""  # limits of one's own, separated by commas
     healthy: int = 0
     healthy_slo: float = 0  # 0: not given
+    rate: int = 1  # per second
     ca_file: str = ""
     insecure: bool = False
     cert: str = ""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from scenario.preflight.checks import FDS_PER_NOTIFICATION, SPARE
+from scenario.preflight.limits import FDS_PER_NOTIFICATION, SPARE
 from scenario.run.results import Row
 from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample
 from scenario.verdict.held import HELD_SHARE, Hold, fds_per_notification, held_per_row
@@ -110,7 +110,7 @@ class Figures:
     @property
     def fds_each(self) -> float:
         """Descriptors that a held notification costs the broker; what Orion was measured to take, if nobody knows."""
-        return fds_per_notification(self.hold.rows) or FDS_PER_NOTIFICATION
+        return fds_per_notification(self.hold.rows, self.wanted) or FDS_PER_NOTIFICATION
 
     @property
     def fds_needed(self) -> int:
@@ -187,7 +187,8 @@ class Figures:
         answered = grown(self.listener[:-2], "received")
         healthy = sum(row.healthy.arrived or 0 for row in self.hold.rows[:-1] if row.healthy)
         taken = max(0, grown(self.queue, "sent_ok") - healthy) + self.sent_error
-        return max(0, answered - taken - self.hold.options.healthy)  # those of a second may be in neither count yet
+        of_a_second = self.hold.options.healthy * self.hold.options.rate  # they may be in neither count yet
+        return max(0, answered - taken - of_a_second)
 
     @property
     def unanswered(self) -> int:

@@ -78,10 +78,11 @@ def at_rest(rows: Sequence[Row], count: _Count) -> int | None:
     return round(median(counts)) if counts else None
 
 
-def fds_per_notification(rows: Sequence[Row]) -> float | None:
+def fds_per_notification(rows: Sequence[Row], wanted: int) -> float | None:
     """Return the file descriptors that a held connection costs the broker; None while nobody can tell.
 
-    They are counted in the first row with the most of them, before idle clients add theirs.
+    They are counted in the first row with the most of them, before idle clients add theirs. Of a tenth of those wanted
+    nobody can tell: descriptors and connections are not counted at one moment, and the others are on their way.
     """
     count = _to_listeners if any(_to_listeners(row) for row in rows) else attrgetter("established")
     counted = [
@@ -92,4 +93,4 @@ def fds_per_notification(rows: Sequence[Row]) -> float | None:
     if not counted:
         return None
     (rest, fds_at_rest), (most, fds_then) = counted[0], max(counted, key=itemgetter(0))
-    return (fds_then - fds_at_rest) / (most - rest) if most > rest else None
+    return (fds_then - fds_at_rest) / (most - rest) if most - rest > wanted / 10 else None

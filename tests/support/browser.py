@@ -35,8 +35,13 @@ class Page:
 
     def press(self, text: str) -> None:
         """Click what carries this text (tabs and buttons are shown in capitals, and are not)."""
-        self.wait(lambda: self.driver.find_elements(By.XPATH, f"//*[self::button or self::a or self::p][.='{text}']"))
-        self.driver.find_element(By.XPATH, f"//*[self::button or self::a or self::p][.='{text}']").click()
+        carrier = f"//*[self::button or self::a or self::p][.='{text}']"
+
+        def click() -> bool:
+            self.driver.find_element(By.XPATH, carrier).click()
+            return True
+
+        self.wait(click)  # the page may draw it anew between the two
 
     def fill(self, name: str, value: object) -> None:
         """Replace the text of a field of the start form."""
@@ -90,8 +95,13 @@ class Page:
     def download(self, title: str, name: str) -> str:
         """Fetch a file from "Download Data"; return its text."""
         self.press("Download Data")
-        self.press(title)
-        return str(self.wait(lambda: (self.downloads / name).read_text(encoding="utf-8")))
+
+        def fetched() -> str:
+            self.press(title)  # once more, where the page was drawn anew under the click
+            time.sleep(1)
+            return (self.downloads / name).read_text(encoding="utf-8")
+
+        return str(self.wait(fetched))
 
 
 @pytest.fixture
