@@ -137,7 +137,7 @@ def test_web(processes: Processes, tmp_path: Path) -> None:
             2,
             "--cause queue and --cause starved cannot both be had: each changes mode",
         ),
-        (["--ramp=1:2:1", "--cause=slow"], 2, "--ramp takes --failing beside it"),
+        (["--ramp=1:2:1", "--cause=slow"], 2, "--ramp takes --failing, --cause workers or --cause starved beside it"),
         (["--duration", "soon"], 2, "--duration takes"),
         (["--duration=2s"], 2, "--duration takes at least 8s"),
     ],
