@@ -132,6 +132,12 @@ class Figures:
         )
 
     @property
+    def never_arrived(self) -> int:
+        """Subscriptions whose notification no listener had, as the listeners know; 0 where they do not tell."""
+        known = [sample.update for sample in self.listener if sample.update is not None]
+        return max(0, self.expected - self.notified) if known else 0
+
+    @property
     def rejected(self) -> int:
         """Notifications that found the queue full."""
         return grown(self.queue, "rejected")
