@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from scenario.run.samples import ListenerSample
-from scenario.verdict.answers import Reasons
+from scenario.verdict.answered import Reasons
 from scenario.verdict.held import Hold
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS
 from scenario.verdict.symptoms import Symptoms
