@@ -71,7 +71,9 @@ FEW = {"established": 32, "to_listeners": 20}
 UNTOLD = after(ALWAYS, queue=dict.fromkeys(("entered", "size", "backlog", "rejected")))
 TWICE_AS_MANY = after(1, queue={"entered": 200}, listener={"notifications": 200, "notified": 200})
 LISTENER_SILENT = after(
-    ALWAYS, listener={"error": "404", "held": None, "accepted": None, "abandoned": None, "update": None}
+    ALWAYS,
+    listener={"error": "404", "held": None, "accepted": None, "abandoned": None, "update": None},
+    healthy={"arrived": 0},  # then there are none
 )
 WAITING = after(0, queue={"backlog": 80}, connections=FEW, listener={"held": 20, "accepted": 20})
 REFUSED_FOR_MEMORY = process_is(oom_kills=lambda row: int(row.since_trigger >= 5), process="1 started 1")

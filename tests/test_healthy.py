@@ -13,11 +13,11 @@ from scenario.peers.command_line import Pool
 from scenario.preflight.client import healthy as checked
 from scenario.preflight.client import without_healthy
 from scenario.run.results import Row
-from scenario.run.samples import HealthySample
+from scenario.run.samples import HealthySample, ListenerSample
 from scenario.users.healthy import Sent, Subscribers
 from scenario.verdict.held import Hold
 from scenario.verdict.single import judge_hold
-from tests.support.holds import changed, healthy, options
+from tests.support.holds import START, changed, healthy, options
 from tests.support.listener import Listener, notification, start
 from tests.support.processes import Processes
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, verdict
@@ -184,6 +184,16 @@ def test_row_of_the_verdict(hold: Hold, outcome: str, reason: str, cause: str | 
     assert judged.outcome == outcome, judged.reasons
     assert any(reason in text for text in judged.reasons), judged.reasons
     assert next((each.cause for each in judged.causes), None) == cause
+
+
+def test_where_a_listener_does_not_tell_they_are_not_taken_for_notifications_of_a_stale_cache() -> None:
+    def change(row: Row) -> Row:
+        entered = 10 * (row.second - START) + 100 * (row.since_trigger > 0)
+        untold = ListenerSample(row.second, row.second, error="127.0.0.1:1: no connection within the time limit")
+        return replace(row, listener=untold, queue=row.queue and replace(row.queue, entered=entered))
+
+    judged = judge_hold(changed(told(), change))
+    assert [each.cause for each in judged.causes] == ["listener-down"]
 
 
 def test_none_was_asked_for() -> None:

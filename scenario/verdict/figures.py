@@ -127,9 +127,15 @@ class Figures:
         """Subscriptions that the update notified, as the listeners know, or as far as queue or connections tell."""
         update = self.hold.progress.update
         known = [s.notified for s in self.listener if update and s.update == update.number and s.notified]
-        return (
-            max(known) if known else max(self.entered, max((sample.held or 0 for sample in self.listener), default=0))
-        )
+        held = max((sample.held or 0 for sample in self.listener), default=0)
+        return max(known) if known else max(self.entered - self.to_healthy, held)
+
+    @property
+    def to_healthy(self) -> int:
+        """Notifications to the healthy subscribers: those that came, are under way or were lost."""
+        samples = [row.healthy for row in self.hold.rows if row.healthy]
+        missing = sum((last.waiting or 0) + (last.lost or 0) for last in samples[-1:])
+        return sum(each.arrived or 0 for each in samples) + missing
 
     @property
     def never_arrived(self) -> int:
