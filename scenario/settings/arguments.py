@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from scenario.errors import OptionError
 from scenario.settings import access, values
+from scenario.settings.mongo import mongo
 from scenario.settings.secrets import CREDENTIALS
 
 DEFAULT_HOST, DEFAULT_SERVICE, DEFAULT_SERVICE_PATH = "http://localhost:1026", "stablished_connections", "/test"
@@ -57,7 +58,7 @@ _ARGUMENTS = (
     _Argument(
         "--notify-url", "http://localhost:8090/notify", values.notify_url, "listener URLs: repeat it or use commas"
     ),
-    _Argument("--mongo", "localhost", values.mongo, "the broker's database: host, host:port or mongodb:// URI"),
+    _Argument("--mongo", "localhost", mongo, "the broker's database: host, host:port or mongodb:// URI"),
     _Argument(
         "--duration", "60m", values.duration, "time after the trigger: 90s, 60m, 1h30m; a bare number is minutes"
     ),
@@ -130,6 +131,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     for action in parser._actions:  # Locust's own
         if action.dest == "host":
             action.type = values.host
+        elif action.dest in ("web_host", "master_host", "master_bind_host"):
+            action.type = values.without_brackets
         elif action.dest == "json":
             _with_file(action)
         elif action.dest in _LOCUSTS_FILES:
