@@ -16,6 +16,7 @@ from scenario.users.client import ClientProbe
 from scenario.users.load import IdleClient, SubscriptionSeeder, UpdateTrigger
 from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
 from scenario.verdict.limits import add_limit
+from scenario.web.metrics import add_metrics_port
 from scenario.wiring import connect
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
 events.init_command_line_parser.add_listener(add_arguments)
 events.init_command_line_parser.add_listener(add_limit)
 events.init_command_line_parser.add_listener(add_config_file)
+events.init_command_line_parser.add_listener(add_metrics_port)
 events.init.add_listener(connect)

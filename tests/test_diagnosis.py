@@ -98,7 +98,10 @@ CASES: dict[str, list[Hold]] = {
         with_progress(seen(), missing=("reset: the database at localhost did not answer within 10 s",)),
     ],
     "multiservice": [with_progress(seen(), left=3, failures=("subscriptions: 3 are left in the service",))],
-    "privilege": [seen(unprivileged)],
+    "privilege": [
+        seen(unprivileged),
+        seen(unprivileged, after(1, queue={"sent_error": 80}, listener={"notified": 20, "held": 20})),  # and ports
+    ],
     "listener-down": [
         seen(after(0, listener={"error": f"l:8090: {REFUSED}"}, connections={"established": 12, "to_listeners": 0}))
     ],

@@ -114,6 +114,7 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
         | {text: f"{MS}, not {text!r}" for text in ("", "fast")},
     ),
     "--max-nok": whole(0, 1_000_000),
+    "--rate": whole(1, 100),
     "--healthy": whole(0, 1000),
     "--healthy-slo": (
         ["0", "0.1", "1000", "60000"],

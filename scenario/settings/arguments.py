@@ -32,6 +32,7 @@ IN_FORM = frozenset(
     (
         *("subscriptions", "seeders", "service", "service_path", "duration", "baseline", "ramp", "cycles", "hold"),
         *("idle_connections", "idle_release", "cache_limit", "version_slo", "max_nok", "healthy", "healthy_slo"),
+        "rate",
         *("no_reset", "no_connection_info", "no_queue_size", "no_client"),
     )
 )
@@ -89,6 +90,7 @@ _ARGUMENTS = (
         lambda text: 0.0 if text in ("0", "0.0") else values.milliseconds(text),
         "they have to be notified within this many milliseconds; 0: 1000, and where no worker is left it is not judged",
     ),
+    _Argument("--rate", 1, values.whole(1, 100), "how often version, update and query are each tried per second"),
     _Argument(
         "--report-log", "connections_stress_tests.log", values.report_log, "the report, in the original test's columns"
     ),

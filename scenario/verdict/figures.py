@@ -132,6 +132,12 @@ class Figures:
         )
 
     @property
+    def never_arrived(self) -> int:
+        """Subscriptions whose notification no listener had, as the listeners know; 0 where they do not tell."""
+        known = [sample.update for sample in self.listener if sample.update is not None]
+        return max(0, self.expected - self.notified) if known else 0
+
+    @property
     def rejected(self) -> int:
         """Notifications that found the queue full."""
         return grown(self.queue, "rejected")
@@ -187,7 +193,8 @@ class Figures:
         answered = grown(self.listener[:-2], "received")
         healthy = sum(row.healthy.arrived or 0 for row in self.hold.rows[:-1] if row.healthy)
         taken = max(0, grown(self.queue, "sent_ok") - healthy) + self.sent_error
-        return max(0, answered - taken - self.hold.options.healthy)  # those of a second may be in neither count yet
+        of_a_second = self.hold.options.healthy * self.hold.options.rate  # they may be in neither count yet
+        return max(0, answered - taken - of_a_second)
 
     @property
     def unanswered(self) -> int:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil
 from statistics import median
 
 from scenario.run.results import Row
+from scenario.run.tries import percentile
 from scenario.verdict.answers import Answer, clients
 from scenario.verdict.figures import Figures, grown
 from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
@@ -42,18 +42,13 @@ class Measure:
         return f"{self.name} ({self.unit})"
 
 
-def percentile(values: Sequence[float], share: float) -> float | None:
-    """Return the value that `share` of them do not exceed (nearest rank); None when there is none."""
-    return sorted(values)[max(0, ceil(share * len(values)) - 1)] if values else None
-
-
 def _answers(seen: Figures, client: str) -> list[Answer]:
     return [answer for answer in clients(seen.hold)[client] if answer.row.since_trigger >= 0]
 
 
 def _latency(client: str, share: float) -> _Value:
     def value(seen: Figures) -> float | None:
-        return percentile([answer.latency for answer in _answers(seen, client) if not answer.error], share)
+        return percentile([latency for answer in _answers(seen, client) for latency in answer.right], share)
 
     return value
 

@@ -67,4 +67,4 @@ def _backlog(hold: Hold) -> int:
 
 def _of_clients(hold: Hold) -> int:
     """Return how many notifications the updates of the ordinary client may have triggered."""
-    return sum(row.client is not None for row in hold.rows) * hold.options.healthy
+    return sum(row.client is not None for row in hold.rows) * hold.options.rate * hold.options.healthy

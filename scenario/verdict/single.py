@@ -21,6 +21,7 @@ from scenario.verdict.liveness import restart
 from scenario.verdict.measures import measured
 from scenario.verdict.notified import notified
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, endings, verdict_of
+from scenario.verdict.rate import rate
 from scenario.verdict.recovery import recovery
 from scenario.verdict.symptoms import Symptoms
 
@@ -124,4 +125,4 @@ def _idle(hold: Hold) -> Reasons:
     )
 
 
-_CHECKS = (_ended, _seeding, _held, notified, answers, healthy, _idle, _process, _load, _gaps, _told)
+_CHECKS = (_ended, _seeding, _held, notified, answers, healthy, rate, _idle, _process, _load, _gaps, _told)
