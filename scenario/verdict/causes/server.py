@@ -105,7 +105,7 @@ SERVER = (
     Cause(
         "frozen",
         "the broker's process stood still: it did nothing, and answered nobody",
-        (lambda s: len(s.silent) > 1, lambda s: s.stands_still),
+        (lambda s: len(s.silent) > 1 or s.stopped, lambda s: s.stands_still),
         lambda s: f"{_first(s)}; {s.still}; {_back(s)}",
         "see who stopped it: SIGSTOP, a debugger, a container that was paused, a virtual machine that was moved",
         (stopped_answering, lambda s: s.out_of_descriptors, _full),
