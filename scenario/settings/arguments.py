@@ -79,7 +79,7 @@ _ARGUMENTS = (
         "--healthy-slo",
         0.0,
         lambda text: 0.0 if text in ("0", "0.0") else values.milliseconds(text),
-        "they have to be notified within this many milliseconds; 0: 1000, and where no worker is left it is not judged",
+        "they have to be notified within this many ms; 0: 1000, and not judged, but in a ramp, where no worker is left",
     ),
     _Argument("--rate", 1, values.whole(1, 100), "how often version, update and query are each tried per second"),
     _Argument(

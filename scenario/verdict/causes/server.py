@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scenario.preflight.limits import SPARE
 from scenario.verdict.causes.cause import Cause, limit, stopped_answering
+from scenario.verdict.healthy import late
 from scenario.verdict.symptoms import Symptoms
 
 
@@ -90,7 +91,7 @@ SERVER = (
     Cause(
         "nofile",
         "the broker ran out of file descriptors",
-        (lambda s: s.out_of_descriptors, lambda s: s.fell_short or s.nok),
+        (lambda s: s.out_of_descriptors, lambda s: s.fell_short or s.nok or late(s.hold)),
         lambda s: (
             f"{s.fds} of {limit(s.nofile)} open with {s.held} of {s.wanted} notifications held, {s.fds_each:.1f} each"
         ),
