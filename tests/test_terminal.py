@@ -34,7 +34,7 @@ from tests.support.holds import END, START, TRIGGER, row
 from tests.support.surroundings import found
 
 RECORDINGS = sorted(Path(__file__).with_name("recordings").glob("*.jsonl"))
-LONG = {"database-killed-1000", "frozen-1000"}  # whose broker told a page of its database, or which failed in 7 ways
+LONG = {"database-killed-1000", "frozen-1000", "select-1000"}  # an error of a page, seven kinds of NOK, a cause unknown
 OBSERVED = row(TRIGGER + 2)
 REFUSED = replace(OBSERVED, version=VersionSample(OBSERVED.second, 1.0, None, "connection refused"))
 

@@ -152,7 +152,7 @@ class Terminal:
         try:
             if self._live.is_started and _select([], [self._console.file], [], 0)[1]:
                 while self._waiting:
-                    self._console.print(self._waiting.pop(0))
+                    self._console.print(hanging(self._waiting.pop(0), self._console))
                 self._live.refresh()
         except Exception:  # whatever it is, it is none of the run's
             self._end()
@@ -161,7 +161,7 @@ class Terminal:
         for check in checks(found):
             told = check.found if check.state == OK else f"{check.found}; needed: {check.needed}; {check.remedy}"
             text = Text.assemble((check.state, _COLOURS[check.state]), f" {check.what}: {told}")
-            self._draw(hanging(text, self._console))
+            self._draw(text)
 
     def _enter(self, _phase: Phase, **_: Any) -> None:
         said, self._said = self._said, None
@@ -186,7 +186,7 @@ class Terminal:
     def _step(self, step: Step, **_: Any) -> None:
         title, *causes = step_lines(step)
         style = _COLOURS.get(step.verdict.outcome, YELLOW)
-        self._draw(Text(title, style), *(hanging(Text(cause.strip()), self._console) for cause in causes))
+        self._draw(Text(title, style), *(Text(cause.strip()) for cause in causes))
 
     def _judge(self, verdict: Verdict, **_: Any) -> None:
         self._verdict = verdict

@@ -26,6 +26,11 @@ def _threads(seen: Symptoms) -> str:
     return f"{used} of {most} threads of {where}{refused} with {seen.held} of {seen.wanted} notifications held"
 
 
+def _pool_of_requests(seen: Symptoms) -> str:
+    pool = seen.hold.found.command_line.request_pool
+    return f"; it was started with -reqPoolSize {pool}" if pool else ""
+
+
 def _select_remedy(seen: Symptoms) -> str:
     if seen.is_orion_ld:
         return "start it with -reqPoolSize 8, say: then Orion-LD uses epoll()"
@@ -77,7 +82,7 @@ SERVER = (
         lambda s: (
             f"{len(s.closed_at_once)} of {len(s.probed)} rows closed without an answer, "
             f"at most {s.free_low} of the numbers below 1024 free in them, "
-            f"{s.fds} of {limit(s.nofile)} descriptors open, {_clients(s)}"
+            f"{s.fds} of {limit(s.nofile)} descriptors open, {_clients(s)}{_pool_of_requests(s)}"
         ),
         _select_remedy,
         (stopped_answering, lambda s: s.out_of_descriptors, _full, lambda s: s.threads_close_connections),
@@ -106,7 +111,7 @@ SERVER = (
     Cause(
         "frozen",
         "the broker's process stood still: it did nothing, and answered nobody",
-        (lambda s: len(s.silent) > 1, lambda s: s.stands_still),
+        (lambda s: len(s.silent) > 1 or s.stopped, lambda s: s.stands_still),
         lambda s: f"{_first(s)}; {s.still}; {_back(s)}",
         "see who stopped it: SIGSTOP, a debugger, a container that was paused, a virtual machine that was moved",
         (stopped_answering, lambda s: s.out_of_descriptors, _full),
