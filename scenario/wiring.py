@@ -26,7 +26,7 @@ from scenario.outputs.log import ReportLog, RunLog, harmless
 from scenario.outputs.pipeline import PipelineFiles
 from scenario.outputs.recording import RunFile
 from scenario.outputs.report import ReportFile
-from scenario.outputs.terminal import Terminal, on_a_terminal
+from scenario.outputs.terminal import Terminal, beside_the_line, on_a_terminal
 from scenario.recording.first_nok import FirstNok
 from scenario.recording.recorder import Recorder
 from scenario.run import events
@@ -55,6 +55,8 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
     _end_on_signals(environment)
     if isinstance(environment.runner, WorkerRunner):
         close_metrics()
+        if parsed.headless and parsed.processes:
+            beside_the_line(parsed.loglevel)
         return
     if parsed.csv_prefix:
         RunFile(environment, parsed.csv_prefix)  # before the recorder: it writes a record before what comes of it

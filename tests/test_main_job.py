@@ -13,6 +13,13 @@ from tests.support.metrics import dashboard, names_in, scraped
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, verdict
 
 
+def tells_the_row(metrics: dict[str, float], row: dict[str, str]) -> None:
+    for name in ("listener_held", "established", "broker_fds"):
+        assert metrics[f"connections_{name}"] == int(row[name]) > 0
+    assert metrics["connections_broker_cpu_seconds_total"] == float(row["broker_cpu_seconds"])
+    assert metrics["connections_version_latency_seconds"] == pytest.approx(float(row["version_latency_ms"]) / 1000)
+
+
 def test_healthy_broker_passes(stack: Stack) -> None:
     port = free_port()
     run = stack.start().locust("--metrics-port", port)
@@ -44,7 +51,7 @@ def test_healthy_broker_passes(stack: Stack) -> None:
     assert stack.received() == SUBSCRIPTIONS, "the client's updates notify nobody of the test's"
     the_broker_is_looked_into(rows)
     assert max(int(row["close_wait_to_listeners"]) for row in rows) == SUBSCRIPTIONS == max(close_wait)
-    metrics_are_the_rows(metrics, rows)
+    tells_the_row(metrics, rows[int(metrics["connections_rows_total"]) - 1])
     assert not [expression for expression in dashboard() if not names_in(expression) <= told | metrics.keys()]
 
     assert f"cleanup: removed {SUBSCRIPTIONS} subscriptions" in run.output
@@ -81,16 +88,6 @@ def the_broker_is_looked_into(rows: Rows) -> None:
         assert row["also_listening"] == "0"
         assert 0 <= int(row["listen_queue"]) <= int(row["listen_backlog"])
     assert float(rows[-1]["broker_cpu_seconds"]) > float(rows[0]["broker_cpu_seconds"])
-
-
-def metrics_are_the_rows(metrics: dict[str, float], rows: Rows) -> None:
-    scraped_row = rows[int(metrics["connections_rows_total"]) - 1]
-    for name in ("listener_held", "established", "broker_fds"):
-        assert metrics[f"connections_{name}"] == int(scraped_row[name]) > 0
-    assert metrics["connections_broker_cpu_seconds_total"] == float(scraped_row["broker_cpu_seconds"])
-    assert metrics["connections_version_latency_seconds"] == pytest.approx(
-        float(scraped_row["version_latency_ms"]) / 1000
-    )
 
 
 def test_plain_rpyc_classic_serves_as_well(stack: Stack) -> None:

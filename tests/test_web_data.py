@@ -42,7 +42,7 @@ def test_what_the_tab_fetches(fed: Callable[..., str]) -> None:
         [3538, "", None, None, 5018, 3, 5021, *[None] * 4, 5000, 0, 2.0, *[None] * 3],
         [3539, EVIL, *[None] * 9, 5000, 0, 4000.0, *[None] * 3],
     ]
-    assert answer["reasons"] == [EVIL, "mongodb://***@host failed"]
+    assert answer["reasons"] == [f"FAIL {EVIL}", "FAIL mongodb://***@host failed"]
     table = {line[0].split(" (")[0]: line[1:] for line in answer["table"]}
     assert table["established"] == [None, 18, 5018]
     assert table["queue backlog"] == [0, 0, 5000]

@@ -6,11 +6,12 @@ from typing import Any
 
 from scenario.outputs.columns import ANSWERS, COLUMNS, STEP_COLUMNS, cells, names
 from scenario.outputs.series import NAMES, figures, table
+from scenario.outputs.words import criteria
 from scenario.preflight.checks import checks
 from scenario.run import events
 from scenario.run.found import Found
 from scenario.run.records import Evidence, HoldBegan, IdleClients, Phase, Said
-from scenario.run.results import Check, Row, Step, Verdict
+from scenario.run.results import Check, Diagnosis, Row, Step, Verdict
 from scenario.run.schedule import Schedule
 from scenario.settings.options import Options
 
@@ -70,12 +71,16 @@ class History:
         return RUNNING if self.phase else READY
 
     @property
+    def causes(self) -> tuple[Diagnosis, ...]:
+        """The verdict's causes; none before it."""
+        return self.verdict.causes if self.verdict is not None else ()
+
+    @property
     def reasons(self) -> tuple[str, ...]:
-        """The verdict's reasons (of --preflight-only: what was found); before it, what is known so far."""
+        """What was judged (of --preflight-only: what was found); before the verdict, what is known so far."""
         if self.verdict is not None:
             checks = [f"{check.state}: {check.what}: {check.found}" for check in self.checks]
-            told = (*self.verdict.reasons, *map(str, self.verdict.causes))
-            return tuple(told or checks)
+            return tuple(map(str, criteria(self.verdict))) or tuple(checks)
         if not self.rows:
             return (self.progress,) if self.progress else ()
         nok = self.nok["version"]
@@ -88,6 +93,7 @@ class History:
             "run": self.began,
             "state": self.state,
             "phase": self.phase,
+            "causes": [[cause.sentence, cause.evidence, cause.remedy] for cause in self.causes],
             "reasons": self.reasons,
             "table": table(self.figures),
             "marks": self.marks,

@@ -9,17 +9,18 @@ from scenario.run.results import Row
 
 SEPARATOR = " | "
 GOOD, BAD, PLAIN = "green", "bold red", ""
+MEASURED = ("baseline", "trigger", "observe", "rest")  # phases with rows
 Part = tuple[str, str]  # text, style
 
 
 def parts(history: History, first_nok: Row | None) -> list[Part]:
     """Return what is to be told now, the most important first."""
-    row = history.rows[-1] if history.rows and history.rows[-1].phase == history.phase else None
-    if row is None:  # nobody measures: the phase tells how far it is
-        return [part for part in ((history.phase, PLAIN), (history.progress, PLAIN)) if part[0]]
-    left = max(0, history.schedule.end - row.second) if history.schedule else 0
+    row, schedule = history.rows[-1] if history.rows else None, history.schedule
+    if row is None or schedule is None or row.second < schedule.start or history.phase not in MEASURED:
+        return [(f"{history.phase}: {history.progress}" if history.progress else history.phase, PLAIN)]
+    left = max(0, schedule.end - row.second)
     step = f"step {row.step} " if history.options and history.options.stepped else ""
-    told = [(f"{step}{row.phase} {left} s left", PLAIN), _version(row), (_held(row, history.subscriptions), PLAIN)]
+    told = [(f"{step}{history.phase} {left} s left", PLAIN), _version(row), (_held(row, history.subscriptions), PLAIN)]
     if first_nok is not None:
         told.append((f"first NOK at {first_nok.since_trigger} s", BAD))
     return [*told, *_healthy(row)]

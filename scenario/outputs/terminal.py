@@ -1,7 +1,8 @@
 """A headless run on a terminal: what lasts goes up, and below it one line renews itself each second.
 
-Whatever else is logged, by Locust say, goes above that line. No thread draws it: a row does, or what a phase tells. A
-terminal that fails (it is gone, say) is left alone, and nothing comes of that.
+Whatever else is logged goes above that line; of Locust's own only warnings, unless --loglevel says otherwise, and its
+tables only with --print-stats. No thread draws the line: a row does, or what a phase tells. A terminal that fails, for
+it is gone, say, is left alone, and nothing comes of that.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ import atexit
 import contextlib
 import logging
 import sys
-from typing import Any, TextIO
+from collections.abc import Iterator
+from typing import IO, Any, TextIO
 
 from locust.env import Environment
 
 from gevent.monkey import get_original
-from rich import get_console
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -24,18 +25,19 @@ from scenario.outputs import live
 from scenario.outputs.history import History
 from scenario.outputs.live import SEPARATOR
 from scenario.outputs.log import LOCUSTS_TABLES, step_lines
-from scenario.outputs.words import CAUSE, REMEDY, Line, body, title
+from scenario.outputs.words import CAUSE, REMEDY, Line, body, lines, title
 from scenario.preflight.checks import checks
 from scenario.run import events
 from scenario.run.found import Found
 from scenario.run.records import HoldBegan, Phase, Said
 from scenario.run.results import ERROR, OK, WARNING, Row, Step, Verdict
-from scenario.verdict.outcomes import FAIL, PASS, PREFLIGHT, PREFLIGHT_OK
+from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, PREFLIGHT, PREFLIGHT_OK
 
 RED, GREEN, YELLOW = "bold red", "bold green", "bold yellow"
 INDENT = "  "
 _COLOURS = {PASS: GREEN, PREFLIGHT_OK: GREEN, FAIL: RED, PREFLIGHT: RED, OK: GREEN, WARNING: YELLOW, ERROR: RED}
 _GROWING = ("seed", "cleanup")  # phases that tell how far they are: what they tell last lasts
+_ROUTINE = ("reset", "seed", "trigger")  # of which nobody wants to read again after the first step
 _select = get_original("select", "select")  # gevent's would let others run
 
 
@@ -51,17 +53,47 @@ def show(verdict: Verdict, console: Console) -> None:
     console.print(Text(title(verdict), colour))
     below = list(body(verdict))
     met = [line.text for line in below if not line.label]
-    if verdict.exit_code:  # what was met matters less then, and takes less room
+    if verdict.outcome in (FAIL, INCONCLUSIVE):  # what was met matters less then, and takes less room
         below = [line for line in below if line.label] + [Line("", SEPARATOR.join(met))] * bool(met)
     for line in below:
         style = {CAUSE: colour, REMEDY: GREEN}.get(line.label) or _COLOURS.get(line.label, YELLOW)
-        console.print(hanging(Text.assemble((line.label, style), " " if line.label else "", line.text), console.width))
+        console.print(hanging(Text.assemble((line.label, style), " " if line.label else "", line.text), console))
 
 
-def hanging(text: Text, width: int) -> Text:
-    """Return a text in lines of at most `width` columns, indented, and those after the first more."""
-    first, *others = text.wrap(get_console(), max(width - len(INDENT) * 2, 1))
-    return Text("\n").join([Text(INDENT) + first, *(Text(INDENT * 2) + other for other in others)])
+def hanging(text: Text, console: Console) -> Text:
+    """Return a text in lines that the terminal has room for, those after the first indented."""
+    wrapped = text.wrap(console, max(console.width - len(INDENT), 1))
+    for line in wrapped:
+        line.rstrip()
+    return Text(f"\n{INDENT}").join(wrapped)
+
+
+def consoles(file: IO[str], loglevel: str) -> Iterator[logging.StreamHandler[Any]]:
+    """Yield the handlers that log to a file; of Locust's own they let warnings through, or what was asked for."""
+    for name in ("", "locust", LOCUSTS_TABLES):
+        for handler in logging.getLogger(name).handlers:
+            if isinstance(handler, logging.StreamHandler) and handler.stream is file:
+                quiet = loglevel == "INFO" and name != LOCUSTS_TABLES  # Locust's default: lines for each phase
+                handler.setLevel(logging.WARNING if quiet else logging.NOTSET)
+                yield handler
+
+
+class _Above(logging.Formatter):
+    """Begins with taking away what the line is written on: the line itself."""
+
+    def __init__(self, formatter: logging.Formatter | None) -> None:
+        super().__init__()
+        self._formatter = formatter or logging.Formatter()
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"\r\033[2K{self._formatter.format(record)}"
+
+
+def beside_the_line(loglevel: str) -> None:
+    """Let nothing that this process, a worker of --processes, logs tear the line that another one draws."""
+    if on_a_terminal() is not None:
+        for handler in consoles(sys.stderr, loglevel):
+            handler.setFormatter(_Above(handler.formatter))
 
 
 class Terminal:
@@ -88,6 +120,7 @@ class Terminal:
             events.on(kind, listener)
         assert environment.parsed_options is not None
         logging.getLogger(LOCUSTS_TABLES).disabled = not environment.parsed_options.print_stats
+        self._loglevel = environment.parsed_options.loglevel
         environment.events.quitting.add_listener(self._end)
         environment.events.quit.add_listener(self._quit)
         atexit.register(self._end)
@@ -105,12 +138,9 @@ class Terminal:
         with contextlib.suppress(Exception):
             self._live.stop()
 
-    @staticmethod
-    def _redirect(old: object, new: Any) -> None:
-        for name in ("", "locust", LOCUSTS_TABLES):
-            for handler in logging.getLogger(name).handlers:
-                if isinstance(handler, logging.StreamHandler) and handler.stream is old:
-                    handler.setStream(new)
+    def _redirect(self, old: IO[str], new: Any) -> None:
+        for handler in consoles(old, self._loglevel):
+            handler.setStream(new)
 
     def _line(self) -> Text:
         told = live.fitting(live.parts(self._history, self._first_nok), self._console.width - 1)
@@ -122,7 +152,7 @@ class Terminal:
         try:
             if self._live.is_started and _select([], [self._console.file], [], 0)[1]:
                 while self._waiting:
-                    self._console.print(self._waiting.pop(0))
+                    self._console.print(hanging(self._waiting.pop(0), self._console))
                 self._live.refresh()
         except Exception:  # whatever it is, it is none of the run's
             self._end()
@@ -131,16 +161,17 @@ class Terminal:
         for check in checks(found):
             told = check.found if check.state == OK else f"{check.found}; needed: {check.needed}; {check.remedy}"
             text = Text.assemble((check.state, _COLOURS[check.state]), f" {check.what}: {told}")
-            self._draw(hanging(text, self._console.width))
+            self._draw(text)
 
     def _enter(self, _phase: Phase, **_: Any) -> None:
         said, self._said = self._said, None
         self._draw(*[_sentence(said)] if said else [])
 
     def _progress(self, said: Said, **_: Any) -> None:
+        routine = said.phase in _ROUTINE and bool(self._history.steps)
         growing = said.phase in _GROWING
-        self._said = said if growing else None
-        self._draw(*[] if growing else [_sentence(said)])
+        self._said = said if growing and not routine else None
+        self._draw(*[] if growing or routine else [_sentence(said)])
 
     def _hold(self, _hold: HoldBegan, **_: Any) -> None:
         self._first_nok = None
@@ -155,15 +186,18 @@ class Terminal:
     def _step(self, step: Step, **_: Any) -> None:
         title, *causes = step_lines(step)
         style = _COLOURS.get(step.verdict.outcome, YELLOW)
-        self._draw(Text(title, style), *(hanging(Text(cause.strip()), self._console.width) for cause in causes))
+        self._draw(Text(title, style), *(Text(cause.strip()) for cause in causes))
 
     def _judge(self, verdict: Verdict, **_: Any) -> None:
         self._verdict = verdict
 
     def _quit(self, **_: Any) -> None:
         if self._verdict is not None:
-            with contextlib.suppress(Exception):
+            try:
                 show(self._verdict, self._console)
+            except Exception:
+                with contextlib.suppress(Exception):
+                    print("\n".join(lines(self._verdict)), file=self._console.file)
 
 
 def _sentence(said: Said) -> Text:

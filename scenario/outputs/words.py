@@ -23,7 +23,7 @@ class Line:
     text: str
 
     def __str__(self) -> str:
-        return f"  {self.label} {self.text}" if self.label else f"  {self.text}"
+        return f"{self.label} {self.text}" if self.label else self.text
 
 
 def title(verdict: Verdict) -> str:
@@ -32,18 +32,24 @@ def title(verdict: Verdict) -> str:
 
 
 def body(verdict: Verdict) -> Iterator[Line]:
-    """Yield the lines below it. Criteria of which the same is to be said share one."""
+    """Yield the lines below it."""
     for cause in verdict.causes:
         yield Line(CAUSE, f"{cause.sentence} ({cause.evidence})")
         yield Line(REMEDY, cause.remedy)
-    for (outcome, named, said), alike in groupby(verdict.criteria, _key):
+    yield from criteria(verdict)
+
+
+def criteria(verdict: Verdict) -> Iterator[Line]:
+    """Yield a line for each criterion, met ones last; those of which the same is to be said share one."""
+    ordered = sorted(verdict.criteria, key=lambda each: each.outcome not in _MARKED)
+    for (outcome, named, said), alike in groupby(ordered, _key):
         names = ", ".join(each.name for each in alike)
         yield Line(outcome if outcome in _MARKED else "", f"{names}: {said}" if named else said)
 
 
 def lines(verdict: Verdict) -> list[str]:
     """Return the verdict as plain text."""
-    return [title(verdict), *map(str, body(verdict))]
+    return [title(verdict), *(f"  {line}" for line in body(verdict))]
 
 
 def _key(criterion: Criterion) -> tuple[str, bool, str]:

@@ -17,7 +17,7 @@ from scenario.peers.broker import AGAIN_AFTER, Broker, update_number
 from scenario.run.samples import ClientSample, HealthySample
 from scenario.run.tries import Tried, dues
 from scenario.users.attempts import attempt
-from scenario.users.each_second import EachSecond
+from scenario.users.each_second import EachSecond, result
 from scenario.users.healthy import Sent, Subscribers
 from scenario.users.written import Written
 
@@ -57,7 +57,7 @@ class ClientProbe(EachSecond, User):
             updates, queries = [self._update()], [self._query()]
         else:
             reader = self.in_flight.spawn(self.tried, second, self.query_begins, self._query)
-            updates, queries = self.tried(second, self.begins, self._update), reader.get()
+            updates, queries = self.tried(second, self.begins, self._update), result(reader)
         if updates and queries:
             update, update_error, update_tries = self.told(updates)
             query, query_error, query_tries = self.told(queries)

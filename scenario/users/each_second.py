@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from locust import task
 
+from gevent import Greenlet, GreenletExit
 from gevent.pool import Group
 
 from scenario.run.tries import Tried, Tries, dues
@@ -58,7 +59,7 @@ class EachSecond(RunUser):
             clock.sleep_until(due)
             if clock.now() < second + 1:
                 under_way.append(self.in_flight.spawn(attempt, due if self.rate > 1 else None))
-        return [greenlet.get() for greenlet in under_way]
+        return [result(greenlet) for greenlet in under_way]
 
     def told(self, tried: Sequence[Tried]) -> tuple[float, str, Tries | None]:
         """Return what a sample tells of the second's tries: the slowest's latency, the first error, and all of them."""
@@ -68,3 +69,11 @@ class EachSecond(RunUser):
     def on_stop(self) -> None:
         """Drop what is still in flight."""
         self.in_flight.kill()
+
+
+def result(greenlet: Greenlet[..., Any]) -> Any:
+    """Wait for what another greenlet returns. Raises GreenletExit when it was stopped, as the whole user will be."""
+    value = greenlet.get()
+    if isinstance(value, GreenletExit):
+        raise value
+    return value

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scenario.run.samples import HealthySample
-from scenario.verdict.answers import Reasons
+from scenario.verdict.answered import Reasons
 from scenario.verdict.held import HELD_SHARE, Hold
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS
 from scenario.verdict.symptoms import Symptoms

@@ -11,7 +11,7 @@ from statistics import median
 
 from scenario.run.results import Row
 from scenario.run.tries import percentile
-from scenario.verdict.answers import Answer, clients
+from scenario.verdict.answered import Answer, clients
 from scenario.verdict.figures import Figures, grown
 from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
 from scenario.verdict.liveness import liveness

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from scenario.run.results import Row
 from scenario.run.tries import Tries, percentile
-from scenario.verdict.answers import Reasons, clients
+from scenario.verdict.answered import Reasons, clients
 from scenario.verdict.healthy import shown
 from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
 from scenario.verdict.outcomes import INCONCLUSIVE, PASS

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scenario.run.results import Verdict
-from scenario.verdict.answers import Reasons, answers
+from scenario.verdict.answered import Reasons, answered
 from scenario.verdict.diagnosis import UNKNOWN, diagnose
 from scenario.verdict.healthy import healthy
 from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
@@ -125,4 +125,4 @@ def _idle(hold: Hold) -> Reasons:
     )
 
 
-_CHECKS = (_ended, _seeding, _held, notified, answers, healthy, rate, _idle, _process, _load, _gaps, _told)
+_CHECKS = (_ended, _seeding, _held, notified, answered, healthy, rate, _idle, _process, _load, _gaps, _told)

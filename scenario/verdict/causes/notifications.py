@@ -121,6 +121,9 @@ NOTIFICATIONS = (
             f"{s.sent_error} notifications failed after {s.ended_at} s, not by a timeout; {s.close_wait} CLOSE_WAIT"
         ),
         "a listener must answer: use python -m listener; the original does not when its -delay is above its -timeout",
-        (stopped_answering, lambda s: s.broker_gave_up or s.fell_short, lambda s: s.unreachable),
+        (
+            stopped_answering, lambda s: s.broker_gave_up or s.fell_short, lambda s: s.unreachable,
+            lambda s: s.never_arrived > s.few or s.taken >= s.expected - s.few - s.hold.options.healthy,
+        ),
     ),
-)
+)  # fmt: skip

@@ -45,7 +45,7 @@ def clients(hold: Hold) -> dict[str, list[Answer]]:
     }
 
 
-def answers(hold: Hold) -> Reasons:
+def answered(hold: Hold) -> Reasons:
     """Judge what the clients got."""
     told: dict[frozenset[int], str] = {}  # rows that were NOK -> the first client whose they were
     for name, got in clients(hold).items():
