@@ -32,7 +32,8 @@ def rehearse(processes: Processes, folder: Path, *options: str) -> Process:
 
 def named(run: Process) -> list[str]:
     """Return the causes' names as the console has them."""
-    return [NAMES.get(sentence, sentence) for sentence in re.findall(r"  cause: (.*?) \(", run.output)]
+    told = re.findall(r"  cause: (.*)", run.output)
+    return [next((name for sentence, name in NAMES.items() if text.startswith(sentence)), text) for text in told]
 
 
 def rows(folder: Path) -> list[dict[str, str]]:

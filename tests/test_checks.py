@@ -170,6 +170,8 @@ LIMITS: list[Line] = [
     ("broker's memory", NOTHING, {"process": memory(109_399_999, "-a")}, WARNING, "a container's is --memory"),
     ("broker's CPUs", NOTHING, {"process": process(cpus=0.5)}, WARNING, "0.5"),
     ("broker's port", NOTHING, {"process": process(also_listening=(4712, 0))}, ERROR, "4712, a hidden one listens"),
+    ("broker", NOTHING, {"uptimes": (7, 8, 10)}, OK, "Orion 4.7.0"),
+    ("several brokers", NOTHING, {"uptimes": (700, 8, 700)}, ERROR, "one has run for 8 s, another for 700 s"),
     ("Locust's open files", NOTHING, {}, OK, ""),
     ("Locust's open files", {"idle_connections": 10**9}, {}, ERROR, "ulimit -n 1000000208, then Locust"),
 ]

@@ -19,6 +19,7 @@ from tests.support.surroundings import ADDRESS, found, listener, process
 Change = Callable[[Row], Row]
 Fields = Mapping[str, object]  # a sample's: a value, or what makes one of the row
 CLOSED, SILENT, REFUSED = "closed without an answer", "no answer within the time limit", "connection refused"
+SILENT_ONCE: Fields = {"error": lambda row: SILENT * (row.since_trigger == 5)}
 ALWAYS = -9  # seconds since the trigger: in the baseline already
 
 
@@ -69,6 +70,9 @@ def with_progress(hold: Hold, **progress: Any) -> Hold:
 
 FEW = {"established": 32, "to_listeners": 20}
 UNTOLD = after(ALWAYS, queue=dict.fromkeys(("entered", "size", "backlog", "rejected")))
+UNTOLD_SINCE = after(1, queue=dict.fromkeys(("entered", "size", "backlog", "rejected")))
+BUSY = process_is(cpu_seconds=per_second(0.99), cpus=1.0)
+ANSWERED = after(12, queue={"sent_ok": 100 + 23 * 10}, listener={"received": 100})
 TWICE_AS_MANY = after(1, queue={"entered": 200}, listener={"notifications": 200, "notified": 200})
 LISTENER_SILENT = after(
     ALWAYS, listener={"error": "404", "held": None, "accepted": None, "abandoned": None, "update": None}
@@ -83,7 +87,7 @@ CASES: dict[str, list[Hold]] = {
     "out-of-memory": [seen(REFUSED_FOR_MEMORY, process_is(5, process="2 started 2"))],
     "broker-restarts": [
         seen(process_is(process="1 started 1"), process_is(5, process="2 started 2")),
-        seen(after(5, queue={"entered": 0})),
+        seen(after(5, queue={"entered": 0}, listener={"abandoned": 100})),
     ],
     "broker-dies": [seen(nok(REFUSED))],
     "database-hangs": [
@@ -126,16 +130,19 @@ CASES: dict[str, list[Hold]] = {
     "frozen": [
         seen(nok(SILENT), after(5, queue={"error": SILENT}), process_is(cpu_seconds=100.0)),
         seen(nok(SILENT), after(5, queue={"error": SILENT}), process_is(5, state="T")),
+        seen(after(5, version=SILENT_ONCE, queue=SILENT_ONCE), process_is(5, state="T")),
     ],
     "overloaded": [
         seen(nok(SILENT), process_is(cpu_seconds=per_second(0.99), cpus=1.0)),
         seen(after(2, version={"latency": 1500.0}), process_is(cpu_seconds=per_second(2.0), cpus=2.0)),
         seen(nok(SILENT), process_is(cpu_seconds=per_second(0.1), throttled_seconds=per_second(0.9))),
         seen(nok(SILENT), process_is(cpu_seconds=per_second(0.1), host_idle_seconds=per_second(0.01))),
+        seen(nok(SILENT, 1), BUSY, UNTOLD_SINCE, after(1, listener={"received": 100})),  # the answers are not lost
+        seen(after(2, version={"latency": 1500.0}), BUSY, ANSWERED, after(15, queue={"sent_error": 30})),
     ],
     "listen-queue": [
         seen(nok(SILENT), process_is(5, listen_queue=7), process_is(cpu_seconds=per_second(0.3))),
-        seen(nok(SILENT), process_is(listen_queue=0, listen_overflows=per_second(3), cpu_seconds=per_second(0.3))),
+        seen(nok(SILENT), process_is(listen_queue=6, listen_overflows=per_second(3), cpu_seconds=per_second(0.3))),
     ],
     "stale-cache": [seen(TWICE_AS_MANY), seen(TWICE_AS_MANY, LISTENER_SILENT)],
     "queue": [
@@ -163,6 +170,7 @@ CASES: dict[str, list[Hold]] = {
     ],
 }
 UNKNOWN = [
+    seen(nok(SILENT), process_is(listen_queue=0, listen_overflows=per_second(3), cpu_seconds=per_second(0.3))),
     seen(nok(CLOSED), process_is(free_low=400, fds=1100, nofile=20000), more="-reqPoolSize 4"),
     seen(nok(SILENT), SELECT, more="-reqPoolSize 4"),  # select() closes at once
     seen(nok(CLOSED), SELECT),  # a thread with poll() for each connection

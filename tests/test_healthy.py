@@ -124,6 +124,13 @@ def queued(hold: Hold) -> Hold:
     return changed(hold, lambda row: replace(row, queue=replace(row.queue, backlog=90)) if row.queue else row)
 
 
+def out_of_descriptors(hold: Hold) -> Hold:
+    """Return the same of a broker whose slow receivers, and the healthy so far, took its last descriptor."""
+    return changed(
+        hold, lambda row: replace(row, connections=replace(row.connections, nofile=301)) if row.connections else row
+    )
+
+
 LATE = "healthy subscribers: 9 of 21 rows later than 1000 ms, the slowest after 9.1 s (± 1 ms)"
 
 
@@ -165,6 +172,7 @@ LATE = "healthy subscribers: 9 of 21 rows later than 1000 ms, the slowest after 
             LATE,
             None,
         ),
+        (out_of_descriptors(told(slowest=9100.0, late=9)), "FAIL", LATE, "nofile"),
         (told(waiting=7), "PASS", "healthy subscribers: 7 notifications were still under way at the end", None),
         (told(lost=3), "FAIL", "healthy subscribers: 3 notifications were lost", "unknown"),
         (told(doubled=2), "FAIL", "healthy subscribers: 2 notifications came more than once", "unknown"),

@@ -98,6 +98,10 @@ class Broker(ABC):
         """Return them by name; none where the broker does not tell."""
 
     @abstractmethod
+    def uptime(self, version: str) -> int | None:
+        """Return for how many seconds it has run, of the text of an answer to `version`; None: it does not tell."""
+
+    @abstractmethod
     def name(self, version: str) -> str:
         """Return what the text of an answer to `version` comes to: product and version."""
 

@@ -70,6 +70,16 @@ class Ngsiv2(Broker):
         except WrongShapeError:
             return version[:80]
 
+    def uptime(self, version: str) -> int | None:
+        """As Orion tells it, by its units."""
+        try:
+            told = parse(version, Version).orion.uptime
+        except WrongShapeError:
+            return None
+        parts = re.fullmatch(r"(\d{1,9}) d, (\d\d?) h, (\d\d?) m, (\d\d?) s", told, re.ASCII)
+        days, hours, minutes, seconds = map(int, parts.groups()) if parts else (0, 0, 0, 0)
+        return ((days * 24 + hours) * 60 + minutes) * 60 + seconds if parts else None
+
     def subscribe(self, notify_url: str) -> Request:
         """POST /v2/subscriptions."""
         body = {

@@ -45,6 +45,7 @@ class Orion(msgspec.Struct, frozen=True):
 
     version: str
     libversions: Any = None  # with options=libVersions: an object, name to version
+    uptime: str = ""  # such as "0 d, 1 h, 2 m, 3 s"
 
 
 class Version(msgspec.Struct, frozen=True):

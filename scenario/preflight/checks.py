@@ -25,6 +25,7 @@ from scenario.settings.secrets import shown
 
 LINUX_PORTS = 32768, 60999  # for outgoing connections to one address, ip(7)
 CLIENTS = 20  # connections of the test to the broker's port, at one time, beside the idle clients
+SAME_START = 3  # s: by what the uptimes that one broker tells differ at most
 RELEASE_MARGIN = 15  # s after --hold by which the listeners have let go
 IN_ENVIRONMENT = "(--force when an ORION_ variable of the broker's environment sets it)"
 
@@ -53,6 +54,11 @@ def _broker(found: Found) -> Checks:
         yield Check("broker", ERROR, found.problems["broker"], "GET /version answers", access.remedy(found))
         return
     yield Check("broker", OK, f"{options.host}, {broker_of(options).name(found.version)}")
+    first, last = min(found.uptimes, default=0), max(found.uptimes, default=0)
+    if last - first > SAME_START and (options.connection_info or options.queue_size):
+        remedy = "name one of them by --host: it is one whose process and queue are counted"
+        seen = f"one has run for {first} s, another for {last} s"
+        yield Check("several brokers", ERROR, seen, "one", remedy)
 
 
 def _process(found: Found) -> Checks:

@@ -24,6 +24,11 @@ from scenario.settings.options import Options
 from scenario.settings.secrets import shown
 from scenario.settings.values import open_for_writing
 
+_ANSWERS, _TIME = (
+    8,
+    2.0,
+)  # s: of two that share a name, or a port, both have been asked then, but once in a hundred times
+
 _T = TypeVar("_T")
 
 
@@ -51,7 +56,7 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     absent = tuple(kind.__name__ for kind in absent_users)
     found = Found(options, absent, version, process, told, problems, localhost=localhost(options))
     if version is not None:
-        found = replace(found, libraries=broker_of(options).ask_libraries())
+        found = replace(found, libraries=broker_of(options).ask_libraries(), uptimes=_uptimes(options))
     if options.reset:
         own = broker_of(options).own
         found = replace(found, contents=look("database", lambda: database.look(options.mongo, found.database, own)))
@@ -59,6 +64,23 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
         # last, for it writes: into a service that is known to be the test's own
         found = replace(found, client=look("client", lambda: _try_client(options)))
     return shown(without_healthy(found))
+
+
+def _uptimes(options: Options) -> tuple[int, ...]:
+    """Return for how many seconds the broker had run at the first of several answers, as each of them tells."""
+    broker, began = broker_of(options), time.monotonic()
+    told: list[int] = []
+    for _ in range(_ANSWERS):
+        passed = time.monotonic() - began
+        if passed > _TIME:
+            break
+        try:
+            uptime = broker.uptime(broker.ask_version())
+        except BrokerError:
+            continue
+        if uptime is not None:
+            told.append(round(uptime - passed))
+    return tuple(told)
 
 
 def _unwritable(options: Options) -> Iterator[tuple[str, str]]:

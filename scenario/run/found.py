@@ -28,6 +28,7 @@ class Found:
     contents: Contents | None = None  # of the database; None with --no-reset, too
     localhost: dict[str, tuple[str, ...]] = field(default_factory=dict)  # where parts so named take connections
     client: float | None = None  # ms that its update, query and removal took; None: not tried, or in vain
+    uptimes: tuple[int, ...] = ()  # s that the broker has run, by several answers at about one time
     libraries: dict[str, str] = field(default_factory=dict)  # of the broker: their versions, as far as it tells
 
     @property

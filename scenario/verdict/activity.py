@@ -66,7 +66,7 @@ class Activity(Resources):
         if self.queue_silent is False:
             return False
         silent = measured(self.silent)
-        if any(sample.state.startswith("T") for sample in silent):
+        if self.stopped:
             return True
         seconds = {row.second for row in self.silent[1:]}
         spent = self.cpu_when(seconds)
@@ -74,6 +74,11 @@ class Activity(Resources):
             return spent < STILL
         figures = {(sample.fds, sample.threads, sample.nofile) for sample in silent}
         return len(figures) == 1 if len(silent) > 1 else None
+
+    @property
+    def stopped(self) -> bool:
+        """Tell whether the process was seen to be stopped in a silent row."""
+        return any(sample.state.startswith("T") for sample in measured(self.silent))
 
     @property
     def queue_silent(self) -> bool | None:
@@ -117,7 +122,7 @@ class Activity(Resources):
 
     @property
     def not_accepted(self) -> bool | None:
-        """Tell whether connections waited at the broker's port, or were dropped there, while it was silent."""
+        """Tell whether connections waited at the broker's port while it was silent; None: at a port of its host."""
         if all(sample.listen_queue is None for sample in self.process_when_nok):
             return None
-        return self.listen_queue > 1 or self.dropped_before_accept > 0
+        return self.listen_queue > 1 or (None if self.dropped_before_accept else False)

@@ -182,19 +182,26 @@ class Figures:
         return grown(self.listener, "out_of_descriptors")
 
     @cached_property
+    def taken(self) -> int:
+        """Slow receivers' answers that the broker took: what it counts as sent, less the healthy subscribers'.
+
+        Of these the last second's come after the last count.
+        """
+        healthy = sum(row.healthy.arrived or 0 for row in self.hold.rows[:-1] if row.healthy)
+        return max(0, grown(self.queue, "sent_ok") - healthy)
+
+    @cached_property
     def answers_lost(self) -> int:
         """Notifications that the listeners answered, and whose answers never reached the broker; 0 where nobody tells.
 
-        The broker has two seconds to take the last of them. What it counts of the healthy subscribers is left out, but
-        for the last seconds', which come after the last count.
+        The broker has two seconds to take the last of them, and then has to tell. Those of a healthy second may be in
+        neither count yet.
         """
-        if not self.queue or len(self.listener) < 3:
+        if not self.queue:
             return 0
-        answered = grown(self.listener[:-2], "received")
-        healthy = sum(row.healthy.arrived or 0 for row in self.hold.rows[:-1] if row.healthy)
-        taken = max(0, grown(self.queue, "sent_ok") - healthy) + self.sent_error
-        of_a_second = self.hold.options.healthy * self.hold.options.rate  # they may be in neither count yet
-        return max(0, answered - taken - of_a_second)
+        answered = grown([sample for sample in self.listener if sample.second <= self.queue[-1].second - 2], "received")
+        of_a_second = self.hold.options.healthy * self.hold.options.rate
+        return max(0, answered - self.taken - self.sent_error - of_a_second)
 
     @property
     def unanswered(self) -> int:

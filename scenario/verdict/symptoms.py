@@ -46,10 +46,18 @@ class Symptoms(Clients):
 
     @property
     def restarted(self) -> bool:
-        """Tell whether the process was replaced, or, when nobody looks into it, its counters began anew; it answers."""
-        entered = [sample.entered or 0 for sample in self.queue]
-        began_anew = any(now < before for before, now in pairwise(entered))
-        return self.gone_since is None and (len(self.pids) > 1 or (began_anew and not self.pids))
+        """Tell whether the process was replaced; when nobody looks into it, its counters began anew, and it lost what
+        it had: another broker behind the same name has counters of its own. It answers.
+        """
+        refused = any(row.version and row.version.error == REFUSED for row in self.nok)
+        lost = refused or not self.listener or self.abandoned > self.few
+        began_anew = not self.pids and self.counters_fell and lost
+        return self.gone_since is None and (len(self.pids) > 1 or began_anew)
+
+    @property
+    def counters_fell(self) -> bool:
+        """Tell whether the notification queue's counters fell."""
+        return any(now < before for before, now in pairwise(sample.entered or 0 for sample in self.queue))
 
     @cached_property
     def gone_since(self) -> int | None:

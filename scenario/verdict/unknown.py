@@ -8,7 +8,6 @@ from scenario.run.results import Row
 from scenario.verdict.answered import clients
 from scenario.verdict.causes.cause import limit
 from scenario.verdict.held import held_per_row
-from scenario.verdict.notified import foreign_counts
 from scenario.verdict.symptoms import Symptoms
 
 _MOVED = 0.05  # of a figure's value: by less it moves all the time
@@ -63,7 +62,7 @@ def _cpu(seen: Symptoms) -> str:
 
 
 def _listen_queue(seen: Symptoms) -> str:
-    return "" if seen.not_accepted is None else f"its listen queue ({seen.listen_queue} connections waited)"
+    return "" if seen.not_accepted is None else f"its listen queue ({seen.listen_queue} waited)"
 
 
 def _queue(seen: Symptoms) -> str:
@@ -88,7 +87,7 @@ def _untold(seen: Symptoms) -> list[str]:
 
 
 def _odd(seen: Symptoms) -> Iterator[str]:
-    """Say what moved in the second of the first NOK, and which counts do not fit one broker."""
+    """Say what moved in the second of the first NOK, and how much was held."""
     first = next((row for row in seen.hold.rows if _nok(seen, row)), None)
     if first is not None:
         before = next((row for row in reversed(seen.hold.rows) if row.second < first.second), None)
@@ -98,8 +97,6 @@ def _odd(seen: Symptoms) -> Iterator[str]:
     if seen.fell_short:
         at = next(second for held, second in held_per_row(seen.hold) if held >= seen.held)
         yield f"{max(seen.held, 0)} of {seen.wanted} held, the most, at second {at}"
-    if foreign := foreign_counts(seen.hold):
-        yield foreign
 
 
 def _nok(seen: Symptoms, row: Row) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scenario.preflight.limits import SPARE
 from scenario.verdict.causes.cause import Cause, limit, stopped_answering
+from scenario.verdict.healthy import late
 from scenario.verdict.symptoms import Symptoms
 
 
@@ -23,6 +24,11 @@ def _threads(seen: Symptoms) -> str:
     used, most, where = seen.threads or (0, 0, "")
     refused = f", {seen.threads_refused} refused" if seen.threads_refused else ""
     return f"{used} of {most} threads of {where}{refused} with {seen.held} of {seen.wanted} notifications held"
+
+
+def _pool_of_requests(seen: Symptoms) -> str:
+    pool = seen.hold.found.command_line.request_pool
+    return f"; it was started with -reqPoolSize {pool}" if pool else ""
 
 
 def _select_remedy(seen: Symptoms) -> str:
@@ -76,7 +82,7 @@ SERVER = (
         lambda s: (
             f"{len(s.closed_at_once)} of {len(s.probed)} rows closed without an answer, "
             f"at most {s.free_low} of the numbers below 1024 free in them, "
-            f"{s.fds} of {limit(s.nofile)} descriptors open, {_clients(s)}"
+            f"{s.fds} of {limit(s.nofile)} descriptors open, {_clients(s)}{_pool_of_requests(s)}"
         ),
         _select_remedy,
         (stopped_answering, lambda s: s.out_of_descriptors, _full, lambda s: s.threads_close_connections),
@@ -85,7 +91,7 @@ SERVER = (
     Cause(
         "nofile",
         "the broker ran out of file descriptors",
-        (lambda s: s.out_of_descriptors, lambda s: s.fell_short or s.nok),
+        (lambda s: s.out_of_descriptors, lambda s: s.fell_short or s.nok or late(s.hold)),
         lambda s: (
             f"{s.fds} of {limit(s.nofile)} open with {s.held} of {s.wanted} notifications held, {s.fds_each:.1f} each"
         ),
@@ -105,7 +111,7 @@ SERVER = (
     Cause(
         "frozen",
         "the broker's process stood still: it did nothing, and answered nobody",
-        (lambda s: len(s.silent) > 1, lambda s: s.stands_still),
+        (lambda s: len(s.silent) > 1 or s.stopped, lambda s: s.stands_still),
         lambda s: f"{_first(s)}; {s.still}; {_back(s)}",
         "see who stopped it: SIGSTOP, a debugger, a container that was paused, a virtual machine that was moved",
         (stopped_answering, lambda s: s.out_of_descriptors, _full),
