@@ -11,10 +11,12 @@ from locust import events
 
 from scenario.flow.shape import Shape
 from scenario.settings.arguments import add_arguments
+from scenario.settings.config_file import add_config_file
 from scenario.users.client import ClientProbe
 from scenario.users.load import IdleClient, SubscriptionSeeder, UpdateTrigger
 from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
 from scenario.verdict.limits import add_limit
+from scenario.web.metrics import add_metrics_port
 from scenario.wiring import connect
 
 __all__ = [
@@ -31,4 +33,6 @@ __all__ = [
 
 events.init_command_line_parser.add_listener(add_arguments)
 events.init_command_line_parser.add_listener(add_limit)
+events.init_command_line_parser.add_listener(add_config_file)
+events.init_command_line_parser.add_listener(add_metrics_port)
 events.init.add_listener(connect)

@@ -12,6 +12,7 @@ from locust.argument_parser import LocustArgumentParser
 from scenario.settings.arguments import add_arguments
 from scenario.verdict.limits import add_limit
 from scenario.verdict.measures import MEASURES
+from scenario.web.metrics import add_metrics_port
 
 
 def main() -> None:
@@ -25,6 +26,7 @@ def main() -> None:
     parser = LocustArgumentParser(prog="locust", usage="locust [options]", add_env_var_help=True)
     add_arguments(parser)
     add_limit(parser)
+    add_metrics_port(parser)
     parser.print_help()
 
 

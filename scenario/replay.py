@@ -16,10 +16,11 @@ import msgspec
 from scenario.errors import OutputError, UnusableError
 from scenario.outputs.files import write
 from scenario.outputs.history import History
-from scenario.outputs.log import lines
 from scenario.outputs.pipeline import write_results
 from scenario.outputs.recording import FORMAT
 from scenario.outputs.report import render
+from scenario.outputs.terminal import on_a_terminal, show
+from scenario.outputs.words import lines
 from scenario.recording.recorder import Recorder
 from scenario.run import events
 from scenario.run.records import KINDS, Interrupted, RunEnded
@@ -89,7 +90,10 @@ def main() -> int:
     except (UnusableError, OutputError) as error:
         print(error, file=sys.stderr)
         return 2
-    print("\n".join(lines(verdict)))
+    if (terminal := on_a_terminal(sys.stdout)) is not None:
+        show(verdict, terminal)
+    else:
+        print("\n".join(lines(verdict)))
     return verdict.exit_code
 
 

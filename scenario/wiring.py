@@ -22,10 +22,11 @@ from scenario.flow.shape import Shape
 from scenario.outputs.csv import ConnectionsCsv
 from scenario.outputs.evidence import EvidenceFile
 from scenario.outputs.history import History
-from scenario.outputs.log import ReportLog, harmless
+from scenario.outputs.log import ReportLog, RunLog, harmless
 from scenario.outputs.pipeline import PipelineFiles
 from scenario.outputs.recording import RunFile
 from scenario.outputs.report import ReportFile
+from scenario.outputs.terminal import Terminal, beside_the_line, on_a_terminal
 from scenario.recording.first_nok import FirstNok
 from scenario.recording.recorder import Recorder
 from scenario.run import events
@@ -37,6 +38,7 @@ from scenario.users.run_user import RunUser
 from scenario.verdict.outcomes import EXIT_CODES, INCONCLUSIVE
 from scenario.web.form import check_start_form
 from scenario.web.guard import protect
+from scenario.web.metrics import close_metrics, serve_metrics
 from scenario.web.tab import add_tab
 
 SAME_SIGNAL = 0.5  # s in which Ctrl-C and what a script sends on are one
@@ -52,6 +54,9 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
     link = RunUser.link = Link(environment)
     _end_on_signals(environment)
     if isinstance(environment.runner, WorkerRunner):
+        close_metrics()
+        if parsed.headless and parsed.processes:
+            beside_the_line(parsed.loglevel)
         return
     if parsed.csv_prefix:
         RunFile(environment, parsed.csv_prefix)  # before the recorder: it writes a record before what comes of it
@@ -59,13 +64,19 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
         EvidenceFile(parsed.csv_prefix)
     Shape.link, Shape.recorder, Shape.secrets = link, Recorder(), taken_from(parsed)
     Shape.cleanup = Cleanup(link, Shape.recorder)
+    history = History()
+    terminal = on_a_terminal() if parsed.headless else None
+    if terminal is not None:
+        Terminal(environment, history, terminal)
+    else:
+        RunLog(environment, console=parsed.headless)
     _join(environment, link, Shape.recorder, Shape.cleanup)
     _end_without_1(environment, link)
     FirstNok(link)
-    log = ReportLog(environment, console=parsed.headless)
-    history = History()
+    log = ReportLog(environment)
     ReportFile(environment, history)
     PipelineFiles(environment, history)
+    serve_metrics(history, parsed)
     if web_ui is not None:
         protect(web_ui, parsed)
         check_start_form(environment, web_ui, history, Shape.secrets)

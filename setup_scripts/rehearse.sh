@@ -60,7 +60,11 @@ if [ -n "$ramp" ]; then # enough workers and listener descriptors for its last s
     subscriptions=${ramp#*:} subscriptions=${subscriptions%%:*}
     case $ramp in *[!0-9:]* | *:*:*:* | :* | *::* | *:) subscriptions='' ;; *:*:*) ;; *) subscriptions='' ;; esac
     [ -n "$subscriptions" ] || die 2 "--ramp takes START:STOP:STEP, connections such as 1000:5000:1000, not '$ramp'"
-    [ -z "${cause# select}$cycles" ] || die 2 "--ramp takes --failing beside it, but no other --cause, and no --cycles"
+    for one in $cause $cycles; do
+        case $one in select | workers | starved) ;; *)
+            die 2 "--ramp takes --failing, --cause workers or --cause starved beside it, and no --cycles" ;;
+        esac
+    done
 fi
 positive() { # OPTION VALUE
     case $2 in '' | *[!0-9]* | 0*) die 2 "$1 takes a whole number above 0, not '$2'" ;; esac
@@ -102,7 +106,7 @@ produce_all $cause
 [ -z "$nofile" ] || broker_options="$broker_options --nofile $nofile"
 [ -z "$ramp" ] || broker_options="$broker_options --restart"
 [ -z "$ramp$cycles" ] || delay=3600 timeout=7200000 # they let go when told to
-[ -z "$ramp" ] || locust_options="--ramp $ramp"
+[ -z "$ramp" ] || locust_options="$locust_options --ramp $ramp"
 [ -z "$cycles" ] || locust_options="$locust_options --cycles $cycles"
 
 # A held notification costs the broker 3 descriptors: its socket and libcurl's own pair.
@@ -145,7 +149,8 @@ port() { # NAME: the port that the process started last says it listens on
     echo "$found"
 }
 
-say "starting database, broker, inspector and listener; their output is in $out/*.log"
+say "starting database, broker, inspector and listener; what they and the run leave:
+$out"
 start database "$bin/secantusd-py" --standalone --storage-path :memory: --port 0
 database=$(port database) database_pid=$pid
 # shellcheck disable=SC2016,SC2086 # the inner shell's arguments; words, or none
@@ -200,7 +205,5 @@ while kill -0 "$locust" 2>/dev/null; do # a signal ended the wait: Locust is on 
     wait "$locust" && status=0 || status=$?
 done
 locust=''
-say "CSV     $out/rehearsal_connections.csv$([ -z "$ramp$cycles" ] || echo ", rehearsal_steps.csv")
-log     $out/connections_stress_tests.log
-report  $out/rehearsal.html"
+say "report  $out/rehearsal.html"
 exit "$status"

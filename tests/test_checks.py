@@ -44,6 +44,12 @@ def threads(limit: int, used: int = 7, at: str = "ulimit -u of process 4711") ->
     return process(threads=7, threads_limits=(Limit(at, limit, used),))
 
 
+def memory(limit: int, command_line: str = COMMAND_LINE) -> Inspection:
+    """A broker of 100 MB, and two limits on its memory."""
+    limits = Limit("the host's memory", 10**10, 10**10), Limit("/sys/fs/cgroup/memory.max", limit, limit)
+    return process(command_line, rss=100_000_000, memory_limits=limits)
+
+
 def line(seen: Found, what: str) -> Check:
     lines = [check for check in checks(seen) if check.what == what]
     assert len(lines) == 1, lines
@@ -71,6 +77,11 @@ def test_all_holds() -> None:
     )
     assert not any(check.remedy for check in table)
     require(table)
+
+
+def test_what_is_only_said_when_it_is_too_little() -> None:
+    for enough in (memory(103_400_000), memory(109_400_000, "-a"), process(cpus=1.0)):
+        assert not {"broker's memory", "broker's CPUs"} & {check.what for check in checks(found({}, process=enough))}
 
 
 Line = tuple[str, Asked, dict[str, object], str, str]  # which check, the options, what was found, its state, its words
@@ -149,6 +160,15 @@ LIMITS: list[Line] = [
         "orion.service TasksMax=300",
     ),
     ("broker's threads", NOTHING, {"process": threads(200, at=CONTAINER)}, WARNING, "is --pids-limit 300"),
+    (
+        "broker's memory",
+        NOTHING,
+        {"process": memory(103_399_999)},
+        WARNING,
+        "103 MB: 100 MB, and 34 kB per notification",
+    ),
+    ("broker's memory", NOTHING, {"process": memory(109_399_999, "-a")}, WARNING, "a container's is --memory"),
+    ("broker's CPUs", NOTHING, {"process": process(cpus=0.5)}, WARNING, "0.5"),
     ("broker's port", NOTHING, {"process": process(also_listening=(4712, 0))}, ERROR, "4712, a hidden one listens"),
     ("broker", NOTHING, {"uptimes": (7, 8, 10)}, OK, "Orion 4.7.0"),
     ("several brokers", NOTHING, {"uptimes": (700, 8, 700)}, ERROR, "one has run for 8 s, another for 700 s"),

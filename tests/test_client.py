@@ -71,7 +71,7 @@ def got(second: int, **sample: Any) -> Callable[[Row], Row]:
             changed(healthy(), got(1009, query_error="200 without the entity")),
             "FAIL",
             "query: 1 of 21 rows NOK (1 x 200 without the entity), the first at second 6, "
-            "3 s after the idle clients connected; it was OK in every row before them",
+            "3 s after the idle clients connected; OK in every row before them",
         ),
         (changed(healthy(), got(1009, query_latency=1000.1)), "FAIL", "query: 1 of 21 rows slower than 1000 ms"),
         (

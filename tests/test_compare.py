@@ -174,5 +174,5 @@ def test_chart(page: Page, tmp_path: Path) -> None:
     ]
     assert len(set(titles)) == 2, titles
     assert all("<b>run.csv" in title for title in titles), "escaped, and told apart"
-    assert page.find(".lines tr.worse td").text.startswith("version_nok")
+    assert page.find(".lines tr.nok td").text.startswith("version_nok")
     assert not page.driver.find_elements("css selector", "b b, img[src=x]")

@@ -164,6 +164,16 @@ def test_web_ui_starts(processes: Processes, tmp_path: Path) -> None:
     assert f"http://127.0.0.2:{port}" in page.text  # the broker's, as Locust shows it
 
 
+def commands(page: Path, begin: str) -> list[str]:
+    """Return what a page has docker compose do."""
+    lines = re.sub(rf"\\\n{begin} *", "", page.read_text(encoding="utf-8"))
+    return re.findall(rf"^{begin} +docker compose -f setup_scripts/docker-compose.yml (.*)", lines, re.MULTILINE)
+
+
+def test_the_page_has_the_files_commands() -> None:
+    assert commands(ROOT / "docs" / "containers.md", "   ") == commands(FILE, "# ") != []
+
+
 ON_LOOPBACK = """
 services:  # all share one network namespace, which has nothing but a loopback interface
   mongo:
@@ -188,8 +198,7 @@ def test_all_of_it_on_an_engine(engine: Engine, compose: Path, tmp_path: Path) -
     loopback = tmp_path / "loopback.yml"
     loopback.write_text(ON_LOOPBACK, encoding="utf-8")
     env = {"SUBSCRIPTIONS": "1000", "ORION_IMAGE": "orion"}
-    commands = FILE.read_text(encoding="utf-8").replace("\\\n#", "")
-    up, headless, results = re.findall(r"^# +docker compose -f \S+ (.*)", commands, re.MULTILINE)
+    up, headless, results = commands(FILE, "# ")
 
     def run(words: str, timeout: float = 200) -> subprocess.CompletedProcess[str]:
         script = f"cd {tmp_path} && {compose} -f {FILE} -f {loopback} {words}"

@@ -206,6 +206,7 @@ def test_no_other_database_is_dropped(name: str) -> None:
         ("mongodb://u:p@127.0.0.1", "broker", {("broker", 27017)}),
         ("mongodb://a:1,B:2/db?replicaSet=r", "localhost", {("a", 1), ("b", 2)}),
         ("mongodb+srv://cluster.example", "localhost", set()),
+        ("mongodb://a/?tls=true&tlsCAFile=/of/the/brokers/host", "localhost", {("a", 27017)}),
         ("mongodb://", "localhost", set()),
     ],
 )

@@ -1,4 +1,4 @@
-"""A MongoDB with users: the preflight says what that user may not do before the run does it. SecantusDB with --auth."""
+"""A MongoDB with users, or behind TLS: what that user may not do is said before the run does it. SecantusDB is one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from typing import Any
 
 import pymongo
 import pytest
+import trustme
 
+from scenario.errors import DatabaseError
+from scenario.peers.database import Contents, drop, look
 from scenario.peers.privileges import may_drop
+from tests.support import srv
+from tests.support.hosts import Hosts
 from tests.support.processes import Process, Processes
 from tests.support.stack import LISTENING, Stack, verdict
 
+Words = tuple[str | int | Path, ...]
 USER: dict[str, Any] = {"authenticatedUsers": [{"user": "u", "db": "admin"}]}
 OTHERS: dict[str, Any] = {"db": "e", "collection": ""}
 DROP = ["find", "dropDatabase"]
@@ -58,7 +64,7 @@ def users(stack: Stack, processes: Processes, tmp_path: Path) -> Stack:
 
 def _serve(processes: Processes, folder: Path, *more: str) -> tuple[Process, str]:
     server = Path(sys.executable).with_name("secantusd-py")
-    words: tuple[str | int | Path, ...] = ("--standalone", "--storage-path", folder / "db", "--port", 0, *more)
+    words: Words = ("--standalone", "--storage-path", folder / "db", "--port", 0, *more)
     process = processes.start(server, *words, name="mongo")
     return process, process.wait_for(LISTENING, 30)[1]
 
@@ -68,20 +74,50 @@ def _as(stack: Stack, user: str, password: str = "s3cret") -> str:
 
 
 def test_who_may_do_what(users: Stack) -> None:
-    for user, password, told in (
-        ("dbOwner", "s3cret", r"ok +database +.*will be dropped"),
-        ("readWrite", "s3cret", r"error +database +the user of .* may not drop orion-test_\w+; needed: it may; give"),
-        ("read", "s3cret", r"error +database +the user of .* may not drop"),
-        ("nobody", "s3cret", r"error +database +.*not authorized"),
-        ("dbOwner", "wrong", r"error +database +.*uthentication failed"),
-    ):
-        run = users.locust("--preflight-only", "--mongo", _as(users, user, password))
-        assert run.wait() == (0 if told.startswith("ok") else 3), run.output
-        run.wait_for(told)
-        assert "s3cret" not in run.output
+    name = f"orion-{users.service}"
+    for user, may in (("dbOwner", True), ("readWrite", False), ("read", False)):
+        assert look(_as(users, user), name, {}) == Contents(0, may_drop=may)
+    drop(_as(users, "dbOwner"), name)
+    for user, password, told in (("nobody", "s3cret", "not authorized"), ("dbOwner", "wr0ng", "uthentication failed")):
+        with pytest.raises(DatabaseError, match=rf"the database at mongodb://\*\*\*@.*{told}") as failed:
+            look(_as(users, user, password), name, {})
+        assert password not in str(failed.value)
+    run = users.locust("--preflight-only", "--mongo", _as(users, "readWrite"))
+    assert run.wait() == 3
+    run.wait_for(r"error +database +the user of .* may not drop orion-test_\w+; needed: it may; give")
+    assert "s3cret" not in run.output
 
 
+@pytest.mark.slow
 def test_run_as_a_user(users: Stack) -> None:
     run = users.locust("--mongo", _as(users, "dbOwner"))
     users.ended(run, 0)
     assert verdict(run)[0] == "PASS"
+
+
+@pytest.mark.slow
+def test_behind_tls_and_found_by_dns(processes: Processes, tmp_path: Path) -> None:
+    """A replica set that mongodb+srv:// leads to, on a host with a DNS server of its own."""
+    ca, resolver = trustme.CA(), tmp_path / "resolv.conf"
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+    issued = ca.issue_cert(srv.SERVER, "127.0.0.1")  # by which the replica set calls itself
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    resolver.write_text("nameserver 127.0.0.1\n", encoding="ascii")
+    with Hosts("db", folder=tmp_path) as hosts:
+        if hosts.loopback:
+            pytest.skip("needs a network namespace: root and ip(8)")
+        secured: Words = ("--tls-cert-file", tmp_path / "cert.pem", "--tls-key-file", tmp_path / "key.pem")
+        server: Words = (*hosts.on("db"), Path(sys.executable).with_name("secantusd-py"), "--storage-path", ":memory:")
+        port = processes.start(*server, "--port", 0, *secured, name="mongo").wait_for(LISTENING, 30)[1]
+        processes.start(*hosts.on("db"), sys.executable, "-m", "tests.support.srv", port, name="dns").wait_for("ready")
+        words: Words = (*hosts.on("db"), "sh", "-c", RESOLVED_BY, resolver, sys.executable, "-c", LOOK)
+        uri = f"mongodb+srv://{srv.CLUSTER}/"
+        for query, told in (("", "CERTIFICATE_VERIFY_FAILED"), (f"?tlsCAFile={tmp_path}/ca.pem", "Contents.own=0")):
+            processes.start(*words, uri + query, name="look").wait_for(told)
+        for process in processes.started:
+            process.stop()
+
+
+RESOLVED_BY = 'mount --bind "$0" "$(readlink -f /etc/resolv.conf)" && exec "$@"'
+LOOK = "import sys; from scenario.peers.database import look; print(look(sys.argv[1], 'orion-test', {}))"

@@ -6,10 +6,13 @@ import csv
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from tests.support.fleet import start_fleet
+from tests.support.metrics import scraped
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, verdict
 
 INCONCLUSIVE = 4
@@ -21,9 +24,19 @@ def requests_made(stack: Stack) -> dict[str, int]:
         return {row["Name"]: int(row["Request Count"]) for row in csv.DictReader(file)}
 
 
-@pytest.mark.parametrize("way", ["processes", "workers"])
-def test_passes_with_everything_once(stack: Stack, way: str) -> None:
-    fleet = start_fleet(stack.start(), way)
+def listeners(port: int) -> list[tuple[int, str]]:
+    """Return who listens on a port, and at which address."""
+    connections: Any = psutil.net_connections("tcp")
+    return [(each.pid, each.laddr.ip) for each in connections if each.status == "LISTEN" and each.laddr.port == port]
+
+
+@pytest.mark.parametrize(("way", "rate"), [("processes", 1), ("workers", 5)])
+def test_passes_with_everything_once(stack: Stack, way: str, rate: int) -> None:
+    port = free_port()
+    fleet = start_fleet(stack.start(), way, "--metrics-port", port, "--rate", rate)
+    stack.wait_for_row(fleet.master, 4)
+    assert scraped(port)["connections_rows_total"] >= 4
+    assert listeners(port) == [(fleet.master.pid, "127.0.0.1")]
     rows = stack.ended(fleet.master, 0)
     outcome, reasons = verdict(fleet.master)
     assert outcome == "PASS"
@@ -32,7 +45,9 @@ def test_passes_with_everything_once(stack: Stack, way: str) -> None:
     probed = ("version", "update", "query", "queue_size", "established", "listener_held", "healthy_arrived")
     assert not any(row[name] == "" for row in rows for name in probed), "no probe missed"
     made = requests_made(stack)
-    assert made["/version"] == made["/statistics"] == made["inspect"] == len(rows)
+    assert made["/statistics"] == made["inspect"] == len(rows)
+    assert made["/version"] == made["client: update"] == rate * len(rows)
+    assert sum(int(row.get("version_tries", 1)) for row in rows) == rate * len(rows)
     assert made["/v2/op/update"] == 1
     assert made["/v2/subscriptions"] == stack.received() == SUBSCRIPTIONS
 

@@ -10,7 +10,7 @@ from locust.argument_parser import LocustArgumentParser
 
 import pytest
 
-from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, Column
+from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, TRIES_COLUMNS, Column
 from scenario.run.records import KINDS
 from scenario.settings.arguments import add_arguments
 from scenario.verdict.causes import CAUSES
@@ -18,10 +18,11 @@ from scenario.verdict.limits import add_limit
 from scenario.verdict.measures import MEASURES
 from scenario.verdict.outcomes import EXIT_CODES, FAIL, INCONCLUSIVE, PASS, PREFLIGHT
 from scenario.verdict.single import ROWS_SHARE
+from scenario.web.metrics import add_metrics_port
 from tests.support.processes import ROOT
 
 DOCS = ROOT / "docs"
-LOCUSTS = {"--host", "--json", "--run-time", "--loglevel", "--web-host", "--web-login"}
+LOCUSTS = {"--config", "--config-file", "--host", "--json", "--run-time", "--loglevel", "--web-host", "--web-login"}
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 
 
@@ -35,7 +36,7 @@ def columns(table: tuple[Column, ...]) -> str:  # type: ignore[type-arg]
     return "\n".join(["| column | unit | |", "| --- | --- | --- |", *rows])
 
 
-@pytest.mark.parametrize("table", [COLUMNS, STEP_COLUMNS], ids=["rows", "steps"])
+@pytest.mark.parametrize("table", [COLUMNS, TRIES_COLUMNS, STEP_COLUMNS], ids=["rows", "tries", "steps"])
 def test_columns(table: tuple[Column, ...]) -> None:  # type: ignore[type-arg]
     assert columns(table) in text(DOCS / "files.md")
 
@@ -55,6 +56,7 @@ def _options() -> list[Action]:
     before = {action.dest for action in parser._actions}
     add_arguments(parser)
     add_limit(parser)
+    add_metrics_port(parser)
     return [action for action in parser._actions if action.dest not in before]
 
 

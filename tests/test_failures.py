@@ -10,10 +10,15 @@ from collections.abc import Iterator
 import pymongo
 import pytest
 
+from scenario.replay import read
+from scenario.run.tries import dues
+from scenario.users.client import ClientProbe
+from scenario.users.probes import VersionProbe
 from tests.support.processes import Processes
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, moment, start_mongo, verdict
 
 PASS, FAIL, USAGE, PREFLIGHT, INCONCLUSIVE = range(5)
+RATE = 20  # tries per second
 
 
 @pytest.fixture
@@ -102,7 +107,7 @@ def test_broker_killed(stack: Stack) -> None:
 
 
 def test_broker_stopped_and_continued(stack: Stack) -> None:
-    run = stack.start().locust("--duration", "16s")
+    run = stack.start().locust("--duration", "16s", "--rate", RATE)
     stack.wait_for_row(run, 4)
     os.kill(stack.broker.pid, signal.SIGSTOP)
     stopped = time.time()
@@ -120,6 +125,21 @@ def test_broker_stopped_and_continued(stack: Stack) -> None:
     assert len(after) >= 3
     assert {row["version"] for row in after} == {"OK"}
     assert all(row["established"] for row in rows), "the inspector goes on"
+    tries = list(tries_of(stack))
+    assert len(tries) == 3 * RATE * len(rows), "none is missing"
+    stuck = [(due, latency, error) for due, latency, error in tries if stopped + 0.2 < due < continued]
+    assert len(stuck) > 3 * RATE
+    for due, latency, error in stuck:  # the first waited longest, however many were waiting already
+        assert latency >= (1990 if error else 1000 * (continued - due) - 50), f"{continued - due:.2f} s: {latency} ms"
+
+
+def tries_of(stack: Stack) -> Iterator[tuple[float, float, str]]:
+    """Yield when each try of the last run was due (s since the epoch), its latency (ms) and its error."""
+    begins = {"tries": VersionProbe.begins, "update_tries": ClientProbe.begins, "query_tries": ClientProbe.query_begins}
+    for record, _ in read(f"{stack.prefix}_run.jsonl"):
+        for name in begins.keys() & vars(record).keys():
+            for due, tried in zip(dues(record.second, begins[name], RATE), getattr(record, name).each, strict=True):
+                yield due, tried.latency, tried.error
 
 
 def test_update_that_is_never_answered(stack: Stack) -> None:

@@ -14,7 +14,7 @@ from scenario.preflight.client import healthy as checked
 from scenario.preflight.client import without_healthy
 from scenario.run.results import Row
 from scenario.run.samples import HealthySample
-from scenario.users.healthy import Sent, Subscribers, quantile
+from scenario.users.healthy import Sent, Subscribers
 from scenario.verdict.held import Hold
 from scenario.verdict.single import judge_hold
 from tests.support.holds import changed, healthy, options
@@ -105,14 +105,6 @@ def test_more_than_a_page(subscribers: Look) -> None:
     assert (seen.arrived, seen.waiting) == (600, 0)
 
 
-@pytest.mark.parametrize(
-    ("values", "share", "value"),
-    [([], 0.5, None), ([1], 0.5, 1), ([1, 2], 0.5, 1), ([1, 2, 3], 0.5, 2), ([1, 2], 0.99, 2)],
-)
-def test_quantile(values: list[float], share: float, value: float | None) -> None:
-    assert quantile(values, share) == value
-
-
 MODE = "-notificationMode threadpool:60000:100"
 
 
@@ -161,6 +153,18 @@ LATE = "healthy subscribers: 9 of 21 rows later than 1000 ms, the slowest after 
             LATE,
             "starved",
         ),
+        (
+            queued(told(slowest=9100.0, late=9, workers=100, more={"ramp": "10:100:10"})),
+            "FAIL",
+            LATE,
+            "starved",
+        ),
+        (
+            queued(told(slowest=9100.0, late=9, workers=100, more={"ramp": "10:100:10", "max_nok": 9})),
+            "PASS",
+            LATE,
+            None,
+        ),
         (told(waiting=7), "PASS", "healthy subscribers: 7 notifications were still under way at the end", None),
         (told(lost=3), "FAIL", "healthy subscribers: 3 notifications were lost", "unknown"),
         (told(doubled=2), "FAIL", "healthy subscribers: 2 notifications came more than once", "unknown"),
@@ -185,6 +189,7 @@ def test_none_was_asked_for() -> None:
     [
         (101, {"healthy": 10}, "ok", "101 workers for 100 slow receivers"),
         (100, {"healthy": 10}, "warning", "no worker is left for them, and so they are not judged"),
+        (100, {"healthy": 10, "ramp": "10:100:10"}, "warning", "no worker is left for them, judged all the same"),
         (100, {"healthy": 0}, "", ""),
     ],
 )

@@ -1,8 +1,10 @@
-"""setup_scripts/Dockerfile, built and run by a real Docker engine."""
+"""setup_scripts/Dockerfile, built and run by a real Docker engine, with the commands of docs/containers.md."""
 
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import time
 from collections.abc import Iterator
 
@@ -20,12 +22,25 @@ PARTS = {
     "worker": ("--worker",),  # which has no port
 }
 
-pytestmark = [pytest.mark.alone("one engine, not one in each of the workers"), pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.alone("one engine, not one in each of the workers"),
+    pytest.mark.timeout(400),
+]
+
+
+def documented(*begin: str) -> list[str]:
+    """Return the page's one command that begins so, with the network that the engine has."""
+    text = (ROOT / "docs" / "containers.md").read_text(encoding="utf-8")
+    (found,) = re.findall(rf"(?:^    |`)({' '.join(begin)} [^`\n]+)", text, re.MULTILINE)
+    first, second, *rest = shlex.split(found)
+    return [first, second, "--network", "none", *rest]
 
 
 @pytest.fixture(scope="module")
 def image(engine: Engine) -> str:
-    engine.build(IMAGE, ROOT / "setup_scripts" / "Dockerfile", ROOT)
+    done = engine.run(*documented("docker", "build"), timeout=300, cwd=ROOT)
+    assert done.returncode == 0, done.stdout
     return IMAGE
 
 
@@ -61,6 +76,19 @@ def test_parts_become_healthy_and_end_when_told(engine: Engine, parts: dict[str,
         if name != "worker":  # one that waits for its master ends when it is killed
             engine.docker("stop", "--time", "30", container)
             assert state(engine, container)["ExitCode"] == 0, engine.docker("logs", container)
+
+
+@pytest.mark.usefixtures("image")
+def test_commands_of_the_page(engine: Engine) -> None:
+    limit = engine.run(*documented("docker", "run", "--rm", "--entrypoint"))
+    assert re.fullmatch(r"(\d+|unlimited)\n", limit.stdout)
+    _, second, *rest = documented("docker", "run", "--rm", IMAGE)
+    listener = engine.docker(second, "--detach", *rest)
+    end = time.monotonic() + 20
+    while "listening on" not in engine.docker("logs", listener):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    engine.docker("stop", listener)
 
 
 def test_what_takes_no_connections_is_not_healthy(engine: Engine, image: str) -> None:

@@ -1,4 +1,4 @@
-"""A run wholly over ::1: broker, inspector, listener, database, and the workers' master."""
+"""A run wholly over ::1: broker, inspector, listener, database, and the worker's master."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from scenario.peers.database import Contents, look
 from tests.support.processes import ROOT, Processes
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, start_mongo, verdict
 
@@ -39,21 +40,21 @@ def _peers(process: psutil.Process) -> set[str]:
 
 
 def test_run_over_ipv6(stack6: Stack) -> None:
-    run = stack6.start().locust()
+    port = free_port()
+    bound = ("--master-bind-host", "::1", "--master-bind-port", port, "--expect-workers", 1)
+    run = stack6.start().locust("--master", *bound)
+    worker = stack6.locust_process("--worker", "--master-host", "::1", "--master-port", port)
     stack6.wait_for_row(run, 3)
-    assert _peers(psutil.Process(stack6.broker.pid)) == _peers(psutil.Process(run.pid)) == {"::1"}
+    for process in (stack6.broker, run, worker):
+        assert _peers(psutil.Process(process.pid)) == {"::1"}
     rows = stack6.ended(run, 0)
     assert verdict(run)[0] == "PASS"
     assert max(int(row["listener_held"] or 0) for row in rows) >= SUBSCRIPTIONS
 
 
-def test_workers_over_ipv6(stack6: Stack) -> None:
-    port = free_port()
-    bound = ("--master-bind-host", "::1", "--master-bind-port", port, "--expect-workers", 1)
-    run = stack6.start().locust("--master", *bound)
-    stack6.locust_process("--worker", "--master-host", "::1", "--master-port", port)
-    stack6.ended(run, 0)
-    assert verdict(run)[0] == "PASS"
+def test_a_database_that_is_at_one_of_the_addresses_of_localhost(processes: Processes) -> None:
+    port = start_mongo(processes, "::1").rpartition(":")[2]
+    assert look(f"localhost:{port}", "orion-test", {}) == Contents(0)  # for pymongo that is 127.0.0.1
 
 
 NAMED = 'mount --bind "$0" /etc/hosts && exec "$@"'

@@ -15,7 +15,7 @@ from scenario.run.results import Row
 from scenario.run.samples import VersionSample
 from scenario.verdict.held import Hold
 from scenario.verdict.limits import parse
-from scenario.verdict.measures import MEASURES, measured, percentile
+from scenario.verdict.measures import MEASURES, measured
 from scenario.verdict.single import judge_hold
 from tests.support.holds import TRIGGER, changed, healthy, options
 from tests.support.stack import Stack
@@ -62,14 +62,6 @@ def test_expressions(text: str, limits: list[str]) -> None:
 def test_wrong_expressions(text: str, sentence: str) -> None:
     with pytest.raises(ArgumentTypeError, match=f"^{re.escape(sentence)}"):
         parse(text)
-
-
-@pytest.mark.parametrize(
-    ("values", "share", "expected"),
-    [([], 0.5, None), ([7], 0.99, 7), ([1, 2, 3, 4], 0.5, 2), (range(1, 101), 0.99, 99), (range(1, 101), 1.0, 100)],
-)
-def test_percentile(values: list[float], share: float, expected: float | None) -> None:
-    assert percentile(list(values), share) == expected
 
 
 def blind(row: Row) -> Row:

@@ -6,12 +6,29 @@ import sys
 from pathlib import Path
 
 import pymongo
+import pytest
+import requests
 
+from tests.support.metrics import dashboard, names_in, scraped
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, verdict
 
 
+def tells_the_row(metrics: dict[str, float], row: dict[str, str]) -> None:
+    for name in ("listener_held", "established", "broker_fds"):
+        assert metrics[f"connections_{name}"] == int(row[name]) > 0
+    assert metrics["connections_broker_cpu_seconds_total"] == float(row["broker_cpu_seconds"])
+    assert metrics["connections_version_latency_seconds"] == pytest.approx(float(row["version_latency_ms"]) / 1000)
+
+
 def test_healthy_broker_passes(stack: Stack) -> None:
-    run = stack.start().locust()
+    port = free_port()
+    run = stack.start().locust("--metrics-port", port)
+    stack.wait_for_row(run, 3)
+    told = scraped(port).keys()
+    stack.wait_for_row(run, 4)  # all are held
+    metrics = scraped(port)
+    rebound = requests.get(f"http://127.0.0.1:{port}/metrics", headers={"Host": "evil.example"}, timeout=5)
+    assert rebound.status_code == 403
     rows = stack.ended(run, 0)
     outcome, reasons = verdict(run)
     assert outcome == "PASS"
@@ -30,6 +47,26 @@ def test_healthy_broker_passes(stack: Stack) -> None:
     assert int(rows[-1]["sent_ok"]) >= SUBSCRIPTIONS
     assert not any(row["version_error"] for row in rows)
 
+    clients_are_served(rows, reasons)
+    assert stack.received() == SUBSCRIPTIONS, "the client's updates notify nobody of the test's"
+    the_broker_is_looked_into(rows)
+    assert max(int(row["close_wait_to_listeners"]) for row in rows) == SUBSCRIPTIONS == max(close_wait)
+    tells_the_row(metrics, rows[int(metrics["connections_rows_total"]) - 1])
+    assert not [expression for expression in dashboard() if not names_in(expression) <= told | metrics.keys()]
+
+    assert f"cleanup: removed {SUBSCRIPTIONS} subscriptions" in run.output
+    with pymongo.MongoClient[dict[str, object]](f"mongodb://{stack.mongo}") as client:
+        left = client[f"orion-{stack.service}"]
+        assert sum(left[name].count_documents({}) for name in left.list_collection_names()) == 0
+
+    for line in (stack.folder / "report.log").read_text().splitlines():
+        assert line.split(" | ", 1)[1] in run.output, "the console shows what the log has"
+
+
+Rows = list[dict[str, str]]
+
+
+def clients_are_served(rows: Rows, reasons: str) -> None:
     for figure in ("update", "query"):
         assert {(row[figure], row[f"{figure}_error"]) for row in rows} == {("OK", "")}
         assert all(float(row[f"{figure}_latency_ms"]) > 0 for row in rows)
@@ -38,15 +75,10 @@ def test_healthy_broker_passes(stack: Stack) -> None:
     assert {tuple(row[name] for name in healthy) for row in rows} == {("10", "0", "0")}
     assert "healthy subscribers: 10 of 10 notified each second, the slowest after " in reasons
     assert max(float(row["healthy_max_ms"]) for row in rows) < 1000
-    assert stack.received() == SUBSCRIPTIONS, "the client's updates notify nobody of the test's"
 
-    assert f"cleanup: removed {SUBSCRIPTIONS} subscriptions" in run.output
-    with pymongo.MongoClient[dict[str, object]](f"mongodb://{stack.mongo}") as client:
-        left = client[f"orion-{stack.service}"]
-        assert sum(left[name].count_documents({}) for name in left.list_collection_names()) == 0
 
+def the_broker_is_looked_into(rows: Rows) -> None:
     assert max(int(row["to_listeners"]) for row in rows) >= SUBSCRIPTIONS
-    assert max(int(row["close_wait_to_listeners"]) for row in rows) == SUBSCRIPTIONS == max(close_wait)
     assert 10 <= max(int(row["inbound"]) for row in rows) <= 20  # the idle clients, and the probes
     assert all(int(row["to_database"]) for row in rows)
     for row in rows:
@@ -56,9 +88,6 @@ def test_healthy_broker_passes(stack: Stack) -> None:
         assert row["also_listening"] == "0"
         assert 0 <= int(row["listen_queue"]) <= int(row["listen_backlog"])
     assert float(rows[-1]["broker_cpu_seconds"]) > float(rows[0]["broker_cpu_seconds"])
-
-    for line in (stack.folder / "report.log").read_text().splitlines():
-        assert line.split(" | ", 1)[1] in run.output, "the console shows what the log has"
 
 
 def test_plain_rpyc_classic_serves_as_well(stack: Stack) -> None:

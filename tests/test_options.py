@@ -23,7 +23,8 @@ DURATION = "takes a duration such as 60m, 90s or 1h30m, or a bare number of minu
 RAMP = "takes START:STOP:STEP, connections such as 1000:10000:1000, not "
 READ, HEADER = "takes a file that can be read", "takes 'Name: value', of printable ASCII"
 NO_PEM = ("/none", "/tmp", __file__)
-ENCODED = "takes host, host:port or a mongodb:// URI: user and password have to be percent-encoded"
+MONGO = "takes host, host:port or a mongodb:// URI: "
+ENCODED = f"{MONGO}user and password have to be percent-encoded"
 NO_PASSWORD = "takes URLs without user and password: pages show them, and workers are sent them"
 A_FILE = "takes a file, not "
 SERVICE = "takes 1 to 50 lower case letters, digits or _, not "
@@ -65,17 +66,24 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
         },
     ),
     "--mongo": (
-        ["", "db", "db:27018", "[::1]:27017", "mongodb", "mongodb:27018", "mongodb://me:secret@db:1,db2/?replicaSet=rs"],
+        [
+            *("", "db", "db:27018", "[::1]:27017", "mongodb", "mongodb:27018"),
+            *("mongodb://me:secret@db:1,db2/?replicaSet=rs", "mongodb+srv://me:secret@a.example.com/?srvMaxHosts=2"),
+        ],
         {
+            "mongodb+srv://me:secret@a.example.com:1/": ENCODED,
+            "mongodb+srv://a.example.com:1/": f"{MONGO}mongodb+srv:// URIs must not include a port number",
+            "mongodb://me:secret@db/?tls=true&tlsCAFile=/none": f"{MONGO}[Errno 2] The tlscafile file is not readable",
+            "mongodb://me:secret@db/?replicaSets=a": f"{MONGO}Unknown option. Did you mean",
             "host:port": f"{ADDRESS}'host:port'",
             "db:0": f"{ADDRESS}'db:0'",
-            "mongodb://": "takes host, host:port or a mongodb:// URI: ",
-            "mongodb://db:x": "takes host, host:port or a mongodb:// URI: ",
-            "mongodb://db:0": "takes host, host:port or a mongodb:// URI: ",
-            "me:secret@db": "takes host, host:port or a mongodb:// URI: user and password belong into the URI",
-            "mongodb://me:se/cret@db": f"{ENCODED}",
-            "mongodb://me:se:cret@db": f"{ENCODED}",
-            "mongodb://me:secret@db:0": f"{ENCODED}",
+            "mongodb://": MONGO,
+            "mongodb://db:x": MONGO,
+            "mongodb://db:0": MONGO,
+            "me:secret@db": f"{MONGO}user and password belong into the URI",
+            "mongodb://me:se/cret@db": ENCODED,
+            "mongodb://me:se:cret@db": ENCODED,
+            "mongodb://me:secret@db:0": ENCODED,
         },
     ),
     "--duration": (
@@ -106,6 +114,7 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
         | {text: f"{MS}, not {text!r}" for text in ("", "fast")},
     ),
     "--max-nok": whole(0, 1_000_000),
+    "--rate": whole(1, 100),
     "--healthy": whole(0, 1000),
     "--healthy-slo": (
         ["0", "0.1", "1000", "60000"],

@@ -29,6 +29,10 @@ SECRET = "se:cret"
     [
         ("mongodb://me:secret@db:27017/?a=b", "mongodb://***@db:27017/?a=b"),
         ("mongodb+srv://me:p@ss@db", "mongodb+srv://***@db"),
+        (
+            "'mongodb://db/?tls=true&tlsCertificateKeyFilePassword=a&authMechanismProperties=AWS_SESSION_TOKEN:b,c&d=e'",
+            "'mongodb://db/?tls=true&tlsCertificateKeyFilePassword=***&authMechanismProperties=***&d=e'",
+        ),
         ("of http://u:p@a and 'ftp://u@b'", "of http://***@a and 'ftp://***@b'"),
         ('{"a": "http://me@h", "b": "http://x/y"}', '{"a": "http://***@h", "b": "http://x/y"}'),
         ("http://localhost:8090/notify?to=me@home", "http://localhost:8090/notify?to=me@home"),

@@ -60,9 +60,10 @@ def test_every_request_shows_its_papers(stack: Stack, papers: Papers) -> None:
     file, page = stack.folder / "headers", stack.folder / "page.html"
     file.write_text(f"X-Auth-Token: {TOKEN}\n", encoding="ascii")
     shown = ("--ca-file", papers.ca_file, "--cert", papers.cert, "--key", papers.key, "--header-file", file)
+    told = ("--connections-report", page, "--html", stack.folder / "locust.html", "--loglevel", "DEBUG")
     stack.start()
     with proxy(rules(stack, papers, TOKEN)) as server:
-        run = stack.locust(*options(server, *shown), "--processes", 2, "--connections-report", page)
+        run = stack.locust(*options(server, *shown), "--processes", 2, *told)
         stack.wait_for_row(run, 3)
         file.write_text(f"# of the second hour\nX-Auth-Token: {RENEWED}\n", encoding="ascii")
         server.rules.tokens.add(RENEWED)
@@ -87,11 +88,12 @@ def told_nobody(stack: Stack, output: str) -> None:
     assert not [name for name, text in texts.items() if "t0ken" in text]
 
 
+@pytest.mark.slow
 def test_a_header_on_the_command_line_is_told_nobody(stack: Stack) -> None:
     stack.start()
     with proxy(rules(stack, None, TOKEN)) as server:
         given = ("--header", "X-Other: a, b", "--header", f"X-Auth-Token: {TOKEN}")
-        run = stack.locust(*options(server, *given), "--html", stack.folder / "locust.html", "--loglevel", "DEBUG")
+        run = stack.locust(*options(server, *given), "--loglevel", "DEBUG")
         stack.wait_for_row(run, 3)
         server.rules.tokens = {RENEWED}  # from now on it is refused, and repeated in the answer
         assert run.wait(60) == 1

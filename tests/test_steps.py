@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from scenario.flow.ramp import Plan
 from scenario.run.progress import Progress
-from scenario.run.results import Diagnosis, Rest, Step, Verdict
+from scenario.run.results import Criterion, Diagnosis, Rest, Step, Verdict
 from scenario.verdict.cycles import judge_cycles
 from scenario.verdict.held import Hold
 from scenario.verdict.ramp import judge_ramp
@@ -18,12 +19,32 @@ from tests.support.inspector import inspection
 from tests.support.surroundings import found
 
 CAUSE = Diagnosis("nofile", "the broker ran out of file descriptors", "300 of 300", "ulimit")
+POOL = 500  # of workers: that many are held
 REST = Rest(connections=12, fds=100, threads=5, rss=50_000_000)
 
 
-def step(subscriptions: int, outcome: str = "PASS", rest: Rest = REST, number: int = 1) -> Step:
-    verdict = Verdict(outcome, (f"why {outcome}",), 0, () if outcome == "PASS" else (CAUSE,))
-    return Step(number, subscriptions, subscriptions, 10, 0, 2.0, 4.0, rest, verdict)
+FIGURES = {"version_max": 4.0, "update_max": 5.0, "query_max": 3.0, "healthy_max": 14.0}
+
+
+def step(
+    subscriptions: int,
+    outcome: str = "PASS",
+    rest: Rest = REST,
+    number: int = 1,
+    broke: Sequence[str] = (),
+    **figures: Any,
+) -> Step:
+    """Return a step; `broke` are its failed criteria, `figures` what differs from a good one's."""
+    reasons = tuple(broke) or (f"why {outcome}",)
+    verdict = Verdict(
+        outcome,
+        reasons,
+        0,
+        () if outcome == "PASS" else (CAUSE,),
+        (*(Criterion(outcome, text) for text in reasons), Criterion("PASS", "rows: all")),
+        {**FIGURES, **figures},
+    )
+    return Step(number, subscriptions, min(subscriptions, POOL), 10, 0, rest, verdict)
 
 
 UNDISTURBED = Progress()
@@ -32,6 +53,9 @@ UNDISTURBED = Progress()
 def run(pool: str = "threadpool:60000:100", progress: Progress = UNDISTURBED, **asked: object) -> Hold:
     seen = found(asked, process=inspection(command_line=("contextBroker", "-notificationMode", pool)))
     return Hold(options(**asked), progress, None, [], seen)
+
+
+NOTHING = "slow receivers cost nothing (at most: version 4 ms, update 5 ms, query 3 ms, healthy 14 ms)"
 
 
 @pytest.mark.parametrize("point", [0, 1, 99, 100, 101, 333, 985, 1000, 1024, 1999, 2000, 5000])
@@ -57,16 +81,95 @@ def test_plan_finds_the_breaking_point_to_within_5_percent(point: int, start: in
 def test_ramp_that_holds_all_passes() -> None:
     verdict = judge_ramp(run(subscriptions=400), [step(200), step(400)])
     assert (verdict.outcome, verdict.exit_code) == ("PASS", 0)
-    assert verdict.reasons == ("ramp: 400 connections held within the SLO, as many as were asked for",)
+    assert verdict.reasons == (f"ramp: 400 {NOTHING}, as many as were asked for",)
 
 
 def test_ramp_names_the_breaking_point_and_its_cause() -> None:
-    verdict = judge_ramp(
-        run(subscriptions=800), [step(200), step(400), step(600, "FAIL"), step(500, "FAIL"), step(450)]
-    )
+    steps = [step(200), step(400), step(600, "FAIL"), step(500, "FAIL", broke=["a: 1", "b: 2"]), step(450)]
+    verdict = judge_ramp(run(subscriptions=800), steps)
     assert (verdict.outcome, verdict.exit_code) == ("FAIL", 1)
-    assert verdict.reasons == ("ramp: 450 connections held within the SLO, 500 not", "500: why FAIL")
+    first = f"ramp: 450 {NOTHING}; from 500 on a: 1"
+    assert verdict.reasons == (first, "500: a: 1", "500: b: 2")
     assert verdict.causes == (CAUSE,)
+
+
+HEALTHY, HELD = "healthy subscribers: 9 of 21 rows later", "held: 500 of 600 at one time"
+LATE: dict[str, Any] = {"healthy_max": 6559.3}
+
+
+@pytest.mark.parametrize(
+    ("failed", "said"),
+    [
+        ([step(490, "FAIL", broke=[HEALTHY], **LATE)], "from 490 on a healthy notification takes 6.6 s"),
+        (
+            [step(600, "FAIL", broke=[HELD, HEALTHY], **LATE), step(500, "FAIL", broke=[HEALTHY], **LATE)],
+            "from 500 on a healthy notification takes 6.6 s; with 600 only 500 are held, too",
+        ),
+        (
+            [step(600, "FAIL", broke=[HELD, HEALTHY], **LATE)],
+            "from 600 on only 500 are held and a healthy notification takes 6.6 s",
+        ),
+        ([step(490, "FAIL", broke=["version: 6 of 16 rows NOK"], version_nok=6)], "from 490 on GET /version fails"),
+        (
+            [step(490, "FAIL", broke=["version: 1 NOK", "version: 2 slow"], version_max=1874.0)],
+            "from 490 on GET /version takes 1.9 s",
+        ),
+        ([step(490, "FAIL", broke=["update: 6 slow"], update_max=1200.0)], "from 490 on an update takes 1.2 s"),
+        ([step(490, "FAIL", broke=["query: 6 NOK"], query_nok=6)], "from 490 on a query fails"),
+        (
+            [
+                step(
+                    510,
+                    "FAIL",
+                    broke=["idle clients: 6 of 10", "query: x", "version: x", HELD],
+                    query_nok=6,
+                    version_nok=1,
+                )
+            ],
+            "from 510 on only 500 are held, GET /version fails and a query fails",
+        ),
+        (  # late at rest only, or lost: nothing that its figures tell
+            [step(490, "FAIL", broke=["healthy subscribers: 3 notifications were lost"])],
+            "from 490 on healthy subscribers: 3 notifications were lost",
+        ),
+        ([step(490, "FAIL", broke=["limit: fds < 9: 12"])], "from 490 on limit: fds < 9: 12"),
+    ],
+)
+def test_what_broke_first(failed: Sequence[Step], said: str) -> None:
+    verdict = judge_ramp(run(subscriptions=800), [step(450), *failed])
+    assert verdict.reasons[0] == f"ramp: 450 {NOTHING}; {said}"
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"), [(0, "healthy subscribers: 9 of 21 rows later"), (200, "a healthy notification takes 900 ms")]
+)
+def test_its_own_limit_tells_what_is_late(limit: int, said: str) -> None:
+    late = step(490, "FAIL", broke=[HEALTHY], healthy_max=900.0)
+    assert judge_ramp(run(subscriptions=800, healthy_slo=limit), [late]).reasons[0] == (
+        f"ramp: no step was held within the SLO; from 490 on {said}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        ({}, NOTHING),
+        (
+            {"version_max": 100.4},
+            "connections held within the SLO (at most: version 100 ms, update 5 ms, query 3 ms, healthy 14 ms)",
+        ),
+        (
+            {"update_nok": 1.0},
+            "connections held within the SLO (at most: version 4 ms, update 5 ms, query 3 ms, healthy 14 ms)",
+        ),
+        ({"healthy_max": None}, "connections held within the SLO (at most: version 4 ms, update 5 ms, query 3 ms)"),
+        (dict.fromkeys(FIGURES), "connections held within the SLO"),
+    ],
+)
+def test_what_they_cost(figures: dict[str, Any], said: str) -> None:
+    """Nothing: only where somebody looked at the healthy, and nobody would have felt it."""
+    verdict = judge_ramp(run(subscriptions=800, version_slo=1000), [step(400, **figures)])
+    assert verdict.reasons[0] == f"ramp: 400 {said} so far, of 800"
 
 
 def test_ramp_on_a_broker_that_kept_descriptors_says_so() -> None:

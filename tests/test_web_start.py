@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ BAD_VALUES = (
 class Page:
     """The page of a Locust that was started with the stack's options."""
 
-    def __init__(self, stack: Stack, *options: str | int) -> None:
+    def __init__(self, stack: Stack, *options: str | int | Path) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.run: Process = stack.locust_process(
@@ -109,9 +110,15 @@ def ended(page: Page) -> None:
 
 
 def test_form_has_our_options(stack: Stack) -> None:
-    page = Page(stack.start())
+    config, headers = stack.folder / "run.toml", stack.folder / "headers"
+    headers.touch()
+    config.write_text(f'[tool.locust]\nhold = 7\nheader-file = "{headers}"\n', encoding="utf-8")
+    page = Page(stack.start(), "--config-file", config)
+    config.unlink()
+    headers.unlink()  # as for a moment when it is renewed
     options = page.template_args()["extra_options"]
     assert options.keys() == IN_FORM
+    assert options["hold"]["default_value"] == 7
     assert options["subscriptions"]["default_value"] == SUBSCRIPTIONS
     assert options["duration"]["default_value"] == "8s"
     ended(page)

@@ -27,7 +27,7 @@ def page(runs: Sequence[Run], judgement: Judgement, tolerance: str) -> str:
         judgement=judgement,
         tolerance=tolerance,
         draw="drawComparison" if by_second else "drawTrend",
-        css=report.inline("connections.css"),
+        css=report.inline("connections.css") + report.inline("page.css"),
         plotly=Markup(report.PLOTLY_JS.read_text(encoding="utf-8")),
         scripts=report.inline("chart.js") + report.inline("comparison.js") + report.inline("trend.js"),
         data=Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")),

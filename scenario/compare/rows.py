@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scenario.errors import UnusableError
-from scenario.outputs.columns import COLUMNS, names
+from scenario.outputs.columns import COLUMNS, TRIES_COLUMNS, names
 from scenario.run.found import Found
 from scenario.run.progress import Progress
 from scenario.run.results import Row
@@ -44,7 +44,10 @@ def read(path: str) -> list[Row]:
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:  # a spreadsheet may have put its mark before it
             lines = csv.reader(file, strict=True)
-            if next(lines, []) != _NAMES:
+            header = next(lines, [])
+            if header == [*_NAMES, *names(TRIES_COLUMNS)]:
+                raise UnusableError(f"{path}: is of a run with --rate: its _run.jsonl or --json file can be compared")
+            if header != _NAMES:
                 raise UnusableError(f"{path}: no connections CSV: it does not begin with {','.join(_NAMES[:3])},...")
             rows = [_row(cells, f"{path}: line {lines.line_num}") for cells in lines]
     except OSError as error:

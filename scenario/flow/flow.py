@@ -11,7 +11,7 @@ from scenario.flow.cleanup import PHASE, Cleanup
 from scenario.flow.phases import Tick
 from scenario.flow.preparation import Preparation
 from scenario.peers import listeners
-from scenario.preflight.checks import SPARE
+from scenario.preflight.limits import SPARE
 from scenario.run.records import HoldBegan, Phase, RunEnded
 from scenario.run.schedule import Schedule
 from scenario.users.client import ClientProbe

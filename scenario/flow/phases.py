@@ -87,7 +87,7 @@ class Phases:
         """Stop all users."""
         end = time.monotonic() + STOP_LIMIT
         while self.link.runner.user_count and time.monotonic() < end:
-            yield 0, 1000, [SubscriptionSeeder]  # a second: all at once
+            yield 0, 100, [SubscriptionSeeder]  # a second: all at once; above Locust warns
 
     def settle(self) -> Iterator[Tick]:
         """Stop all users, and leave Locust the time to collect and write its last statistics."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scenario.errors import Lost
+from scenario.errors import BrokerError, Lost
 from scenario.flow.phases import Tick
 from scenario.flow.steps import SteppedFlow
 from scenario.run.records import Phase
@@ -50,7 +50,7 @@ class RampFlow(SteppedFlow):
     """Takes one step after the other, each from an empty database on."""
 
     def work(self) -> Iterator[Tick]:
-        """Go up, then narrow."""
+        """Go up, then narrow; a broker that is gone, and that nobody restarts, would fail with any number."""
         plan = Plan(*steps(self.options.ramp))
         while (count := plan.following()) is not None:
             phases = [self.reset, self.seed, self.baseline, self.trigger, self.observe]
@@ -62,6 +62,17 @@ class RampFlow(SteppedFlow):
             if verdict.outcome not in (PASS, FAIL):
                 return
             plan.note(count, verdict.outcome == PASS)
+            if not self.options.restart_command and self.gone():
+                self.say("the broker does not answer any more, and no --restart-command restarts it: the ramp ends")
+                return
+
+    def gone(self) -> bool:
+        """Tell whether the broker does not answer, after all the time that a step leaves it."""
+        try:
+            self.broker.ask_version()
+        except BrokerError:
+            return True
+        return False
 
     def restart(self) -> Iterator[Tick]:
         """Have the broker restarted, and wait until it answers."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from scenario.run.results import Row, Step
+from scenario.settings.options import Options
 
 _R = TypeVar("_R", Row, Step)
 
@@ -46,6 +47,16 @@ def _ok(sample: str, error: str) -> Callable[[Row], str | None]:
     def value(row: Row) -> str | None:
         found = getattr(row, sample)
         return None if found is None else "NOK" if getattr(found, error) else "OK"
+
+    return value
+
+
+def _tries(sample: str, tries: str, figure: str) -> Callable[[Row], Any]:
+    """Return what gets a figure of the second's tries, which one of the row's samples has."""
+
+    def value(row: Row) -> Any:
+        number = getattr(getattr(getattr(row, sample), tries, None), figure, None)
+        return round(number, 1) if isinstance(number, float) else number
 
     return value
 
@@ -127,6 +138,29 @@ COLUMNS: tuple[Column[Row], ...] = (
         lambda row: row.step,
     ),
 )
+ANSWERS = ("version", "update", "query")  # those that are OK or NOK
+TRIES_COLUMNS: tuple[Column[Row], ...] = tuple(
+    Column[Row](f"{client}_{name}", unit, f"{what}, of the second's tries: {meaning}", _tries(sample, tries, figure))
+    for client, what, sample, tries in (
+        ("version", "`GET /version`", "version", "tries"),
+        ("update", "the client's update", "client", "update_tries"),
+        ("query", "its query", "client", "query_tries"),
+    )
+    for name, unit, meaning, figure in (
+        ("tries", "tries", "how many were sent", "count"),
+        ("nok_tries", "tries", "those that got no right answer", "nok"),
+        ("p50_ms", "ms", "median of the right answers", "p50"),
+        ("p99_ms", "ms", "their 99th percentile", "p99"),
+        ("max_ms", "ms", "their slowest", "slowest"),
+    )
+)
+
+
+def columns_of(options: Options) -> tuple[Column[Row], ...]:
+    """Return the columns of a run's rows: more of them with --rate above 1."""
+    return COLUMNS + TRIES_COLUMNS if options.rate > 1 else COLUMNS
+
+
 # What is drawn over time, and told as now, least and most
 SERIES = (
     *("established", "close_wait", "sum", "inbound", "listen_queue", "broker_fds", "broker_threads", "listener_held"),
@@ -138,6 +172,16 @@ def _causes(step: Step) -> str:
     return " ".join(cause.cause for cause in step.verdict.causes)
 
 
+def _figure(name: str) -> Callable[[Step], float | None]:
+    """Return what gets a figure of scenario.verdict.measures, in tenths."""
+
+    def value(step: Step) -> float | None:
+        figure = step.verdict.figures.get(name)
+        return None if figure is None else round(figure, 1)
+
+    return value
+
+
 STEP_COLUMNS: tuple[Column[Step], ...] = (
     Column("step", "", "of a ramp, or which of the cycles, from 1", lambda step: step.number),
     Column("subscriptions", _CONNECTIONS, "to be held", lambda step: step.subscriptions),
@@ -145,18 +189,17 @@ STEP_COLUMNS: tuple[Column[Step], ...] = (
     Column("held", _CONNECTIONS, "the most at one time", lambda step: step.held),
     Column("rows", "s", "since its update", lambda step: step.rows),
     Column("nok", "s", "rows whose `GET /version` failed", lambda step: step.nok),
-    Column("latency_median_ms", "ms", "`GET /version`, OK rows", lambda step: _tenth(step.latency_median)),
-    Column("latency_max_ms", "ms", "`GET /version`, OK rows", lambda step: _tenth(step.latency_max)),
+    Column("latency_median_ms", "ms", "`GET /version`, OK rows", _figure("version_p50")),
+    Column("latency_max_ms", "ms", "`GET /version`, OK rows", _figure("version_max")),
+    Column("update_max_ms", "ms", "an ordinary client's update, OK rows", _figure("update_max")),
+    Column("healthy_p50_ms", "ms", "healthy subscribers, median of each second's median", _figure("healthy_p50")),
+    Column("healthy_max_ms", "ms", "the slowest, or the longest that one waited", _figure("healthy_max")),
     Column("rest_connections", _CONNECTIONS, "of the broker before its update", lambda step: step.rest.connections),
     Column("rest_fds", "descriptors", "of the broker before its update", lambda step: step.rest.fds),
     Column("rest_threads", "threads", "of the broker before its update", lambda step: step.rest.threads),
     Column("rest_rss_bytes", "bytes", "of the broker before its update", lambda step: step.rest.rss),
     Column("cause", "", "what it failed of", _causes),
 )
-
-
-def _tenth(latency: float | None) -> float | None:
-    return None if latency is None else round(latency, 1)
 
 
 def names(columns: tuple[Column[_R], ...]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 from locust.env import Environment
 
 from scenario.errors import OutputError
-from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, cells, names
+from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, cells, columns_of, names
 from scenario.outputs.files import LineFile
 from scenario.run import events
 from scenario.run.found import Found
@@ -42,22 +42,22 @@ class ConnectionsCsv:
 
     def __init__(self, environment: Environment, prefix: str) -> None:
         self._rows, self._steps = LineFile(f"{prefix}_connections.csv"), LineFile(f"{prefix}_steps.csv")
-        self._stepped = False
+        self._stepped, self._columns = False, COLUMNS
         with contextlib.suppress(OutputError):  # told when the run begins
             self._rows.begin(line(names(COLUMNS)))
         events.on(Found, self._note)
         events.on(Began, self._restart)
-        events.on(Row, lambda row, **_: self._rows.write(line(cells(COLUMNS, row))))
+        events.on(Row, lambda row, **_: self._rows.write(line(cells(self._columns, row))))
         events.on(Step, lambda step, **_: self._steps.write(line(cells(STEP_COLUMNS, step))))
         environment.events.quit.add_listener(self._close)
 
     def _note(self, found: Found, **_: Any) -> None:
-        self._stepped = found.options.stepped
+        self._stepped, self._columns = found.options.stepped, columns_of(found.options)
 
     def _restart(self, _began: Began, **_: Any) -> None:
         self._close()
         self._steps.path.unlink(missing_ok=True)
-        self._rows.begin(line(names(COLUMNS)))
+        self._rows.begin(line(names(self._columns)))
         if self._stepped:
             self._steps.begin(line(names(STEP_COLUMNS)))
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from scenario.outputs.columns import STEP_COLUMNS, cells, names
+from scenario.outputs.columns import ANSWERS, COLUMNS, STEP_COLUMNS, cells, names
 from scenario.outputs.series import NAMES, figures, table
+from scenario.outputs.words import criteria
 from scenario.preflight.checks import checks
 from scenario.run import events
 from scenario.run.found import Found
 from scenario.run.records import Evidence, HoldBegan, IdleClients, Phase, Said
-from scenario.run.results import Check, Row, Step, Verdict
+from scenario.run.results import Check, Diagnosis, Row, Step, Verdict
 from scenario.run.schedule import Schedule
 from scenario.settings.options import Options
 
+_ANSWERS = [column for column in COLUMNS if column.name in ANSWERS]
 READY, RUNNING = "READY", "RUNNING"  # the states beside the verdict's outcomes
 
 
@@ -47,7 +49,7 @@ class History:
         self.steps: list[Step] = []
         self.rows: list[Row] = []
         self.figures: list[list[Any]] = []  # the rows' figures
-        self.nok = 0  # rows whose GET /version failed
+        self.nok = dict.fromkeys(ANSWERS, 0)  # rows in which each was NOK
         self.slowest = 0.0  # ms
         self.marks: dict[str, int] = {}  # what began -> second
         self.verdict: Verdict | None = None
@@ -69,15 +71,20 @@ class History:
         return RUNNING if self.phase else READY
 
     @property
+    def causes(self) -> tuple[Diagnosis, ...]:
+        """The verdict's causes; none before it."""
+        return self.verdict.causes if self.verdict is not None else ()
+
+    @property
     def reasons(self) -> tuple[str, ...]:
-        """The verdict's reasons (of --preflight-only: what was found); before it, what is known so far."""
+        """What was judged (of --preflight-only: what was found); before the verdict, what is known so far."""
         if self.verdict is not None:
             checks = [f"{check.state}: {check.what}: {check.found}" for check in self.checks]
-            told = (*self.verdict.reasons, *map(str, self.verdict.causes))
-            return tuple(told or checks)
+            return tuple(map(str, criteria(self.verdict))) or tuple(checks)
         if not self.rows:
             return (self.progress,) if self.progress else ()
-        version = f"{self.nok} NOK" if self.nok else "all OK"
+        nok = self.nok["version"]
+        version = f"{nok} NOK" if nok else "all OK"
         return (f"version: {version} in {len(self.rows)} rows so far, the slowest in {self.slowest:.0f} ms",)
 
     def snapshot(self, since: int = 0) -> dict[str, Any]:
@@ -86,12 +93,14 @@ class History:
             "run": self.began,
             "state": self.state,
             "phase": self.phase,
+            "causes": [[cause.sentence, cause.evidence, cause.remedy] for cause in self.causes],
             "reasons": self.reasons,
             "table": table(self.figures),
             "marks": self.marks,
             "trigger": self.origin,
             "end": self.schedule and self.origin and self.schedule.end - self.origin,
             "slo": self.options and self.options.version_slo,
+            "healthy_slo": self.options and self.options.healthy_limit,
             "columns": NAMES,
             "since": since,
             "rows": self.figures[since:],
@@ -103,7 +112,7 @@ class History:
     def _enter(self, phase: Phase, at: float) -> None:
         if phase.name == "preflight":
             self._forget(at)
-        self.phase = phase.name
+        self.phase, self.progress = phase.name, ""
 
     def _look(self, found: Found, **_: Any) -> None:
         self.options = found.options
@@ -126,8 +135,9 @@ class History:
         self.rows.append(row)
         self.figures.append(figures(row, self.origin))
         self.marks.setdefault(self._mark(row), row.second - self.origin)
+        for column in _ANSWERS:
+            self.nok[column.name] += column.value(row) == "NOK"
         if row.version is not None:
-            self.nok += bool(row.version.error)
             self.slowest = max(self.slowest, row.version.latency or 0)
 
     def _mark(self, row: Row) -> str:

@@ -29,7 +29,7 @@ def junit(result: Result) -> str:
             causes = [] if name.startswith("limit: ") else result.causes
             message = causes[0].sentence if causes else bad[0].text
             told = SubElement(case, kind, type=bad[0].verdict, message=_clean(message))
-            told.text = _clean("\n".join([*(reason.text for reason in bad), *map(_told, causes)]))
+            told.text = _clean("\n".join([*map(_told, causes), *(reason.text for reason in bad)]))
         else:
             SubElement(case, "system-out").text = _clean("\n".join(reason.text for reason in reasons))
     suite.set("failures", str(counts["failure"]))
@@ -46,7 +46,7 @@ def _by_name(reasons: list[Reason]) -> dict[str, list[Reason]]:
 
 
 def _told(cause: Cause) -> str:
-    return f"cause: {cause.sentence} ({cause.evidence}); {cause.remedy}"
+    return f"cause: {cause.sentence} ({cause.evidence})\nremedy: {cause.remedy}"
 
 
 def _clean(text: str) -> str:

@@ -1,11 +1,15 @@
-"""The report log, in the columns of the original test, and the same lines on the console of a headless run."""
+"""The report log, in the columns of the original test, and the same lines where a run is watched.
+
+Watched it is on the console of a headless run, or in Locust's own log, which the web UI shows: that has no rows. On a
+terminal scenario.outputs.terminal shows it.
+"""
 
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
@@ -13,14 +17,15 @@ from typing import Any
 from locust.env import Environment
 
 from scenario.outputs.files import LineFile
+from scenario.outputs.words import lines
 from scenario.preflight.checks import checks
 from scenario.run import events
 from scenario.run.found import Found
 from scenario.run.records import Began, Phase, Said
-from scenario.run.results import Row, Step, Verdict
+from scenario.run.results import Check, Row, Step, Verdict
 from scenario.settings.options import Options
 from scenario.settings.secrets import shown
-from scenario.verdict.outcomes import EXIT_CODES, FAIL, PASS, PREFLIGHT, PREFLIGHT_OK
+from scenario.verdict.outcomes import EXIT_CODES, PREFLIGHT, PREFLIGHT_OK
 
 HEADER = (
     " Reports each second:",
@@ -30,10 +35,8 @@ HEADER = (
 )
 OFF, FAILED = "N/A", "NOK"
 RULE = " " + "=" * 80
-RED, BOLD_RED, BOLD_GREEN, BOLD_YELLOW = "31", "1;31", "1;32", "1;33"  # ANSI: select graphic rendition
-
-_CHECK_COLOURS = {"ok": "", "warning": BOLD_YELLOW, "error": BOLD_RED}
-_VERDICT_COLOURS = {PASS: BOLD_GREEN, PREFLIGHT_OK: BOLD_GREEN, FAIL: BOLD_RED, PREFLIGHT: BOLD_RED}
+LOCUSTS_TABLES = "locust.stats_logger"
+_LEVELS = {"ok": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 def row_line(counter: int, row: Row, options: Options) -> str:
@@ -55,17 +58,17 @@ def _queue(row: Row, options: Options) -> str:
     return OFF if row.queue.size is None else str(row.queue.size)
 
 
-def lines(verdict: Verdict) -> list[str]:
-    """Return the verdict as it is told: the outcome, then its reasons and causes."""
-    return [f"Verdict: {verdict.outcome}", *(f"  {reason}" for reason in (*verdict.reasons, *verdict.causes))]
+def step_lines(step: Step) -> Iterator[str]:
+    """Yield a step, and what it failed of."""
+    yield f"step {step}"
+    for cause in step.verdict.causes:
+        yield f"  {cause}"
 
 
-class _Colours(logging.Formatter):
-    """Colours a record as its `colour` says."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        text, colour = super().format(record), getattr(record, "colour", "")
-        return f"\033[{colour}m{text}\033[0m" if colour else text
+def check_line(check: Check) -> str:
+    """Return what the preflight found of one thing."""
+    needed = f"; needed: {check.needed}; {check.remedy}" if check.remedy else ""
+    return f"preflight: {check.state:<8} {check.what:<28}  {check.found}{needed}"
 
 
 def harmless(record: logging.LogRecord) -> bool:
@@ -84,120 +87,119 @@ class _File(logging.StreamHandler[LineFile]):
         raise  # noqa: PLE0704 - called while it is handled
 
 
-class ReportLog:
-    """Writes each run's rows and verdict to the file; with `console` also to stderr, between the phases and progress.
+class _Log:
+    """A logger that is told rows, steps and the verdict."""
 
-    Without `console` (web UI) phases, progress and verdict go to Locust's own log, which the page shows.
-    """
+    def __init__(self, name: str, rows: bool = True) -> None:
+        self._log = logging.getLogger(name)
+        self._log.setLevel(logging.INFO)
+        self._counter = 0
+        events.on(Found, self._note)
+        if rows:
+            events.on(Row, self._row)
+            events.on(Step, self._step)
 
-    def __init__(self, environment: Environment, console: bool) -> None:
-        self._console = console
-        self._file = logging.getLogger("connections_stress_tests.file")
-        self._file.propagate = False
-        self._screen = logging.getLogger("connections_stress_tests")
-        self._file.setLevel(logging.INFO)
-        self._screen.setLevel(logging.INFO)
-        if console:
-            self._screen.propagate = False
-            colours = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-            self._add(self._screen, logging.StreamHandler(sys.stderr), _Colours if colours else logging.Formatter)
+    def _add(self, handler: logging.Handler) -> None:
+        formatter = logging.Formatter("%(asctime)s | %(levelname)s | %(message)s")
+        formatter.converter = time.gmtime
+        handler.setFormatter(formatter)
+        handler.addFilter(harmless)
+        self._log.addHandler(handler)
+        self._log.propagate = False
+
+    def _note(self, found: Found, **_: Any) -> None:
+        self._options, self._counter = found.options, 0
+
+    def _row(self, row: Row, **_: Any) -> None:
+        if not self._counter:
+            for text in HEADER:
+                self._log.info(text)
+        self._counter += 1
+        self._log.info(row_line(self._counter, row, self._options))
+
+    def _step(self, step: Step, **_: Any) -> None:
+        for text in step_lines(step):
+            self._log.info(text)
+
+    def _tell(self, verdict: Verdict) -> None:
+        for text in lines(verdict):
+            self._log.log(logging.ERROR if EXIT_CODES[verdict.outcome] else logging.INFO, text)
+
+
+class ReportLog(_Log):
+    """Writes each run's rows and verdict to --report-log; a run that does not begin leaves that of the one before."""
+
+    def __init__(self, environment: Environment) -> None:
         self._kept = StringIO()
         self._on_disk: LineFile | None = None
-        self._verdict: Verdict | None = None
-        for kind, listener in (
-            (Found, self._preflight),
-            (Began, self._start),
-            (Phase, self._enter),
-            (Said, self._progress),
-            (Row, self._row),
-            (Step, self._step),
-            (Verdict, self._judge),
-        ):
-            events.on(kind, listener)
-        environment.events.quit.add_listener(self._quit)
+        events.on(Began, self._start)
+        events.on(Phase, self._enter)
+        super().__init__("connections_stress_tests.file")
+        self._log.propagate = False
+        events.on(Verdict, self._judge)
+        environment.events.quit.add_listener(self._close)
 
     @property
     def text(self) -> str:
         """What this process has written of the run under way, or the last one; empty before the first."""
         return self._kept.getvalue()
 
-    def _add(self, logger: logging.Logger, handler: logging.Handler, kind: type[logging.Formatter]) -> None:
-        formatter = kind("%(asctime)s | %(levelname)s | %(message)s")
-        formatter.converter = time.gmtime
-        handler.setFormatter(formatter)
-        handler.addFilter(harmless)
-        logger.addHandler(handler)
-
-    def _preflight(self, found: Found, **_: Any) -> None:
-        self._options = found.options
-        for check in checks(found):
-            needed = f"; needed: {check.needed}" if check.remedy else ""
-            remedy = f"; {check.remedy}" if check.remedy else ""
-            level = {"ok": logging.INFO, "warning": logging.WARNING}.get(check.state, logging.ERROR)
-            text = f"preflight: {check.state:<8} {check.what:<28}  {check.found}{needed}{remedy}"
-            self._screen.log(level, text, extra={"colour": _CHECK_COLOURS[check.state]})
-
     def _start(self, _began: Began, at: float) -> None:
-        self._rows = 0
         self._close()
         self._kept = StringIO()
-        self._add(self._file, logging.StreamHandler(self._kept), logging.Formatter)
+        self._add(logging.StreamHandler(self._kept))
         begin = datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat()
-        self._both(f"Test init: {begin}Z")
+        self._log.info(f"Test init: {begin}Z")
         self._on_disk = LineFile(self._options.report_log)
         self._on_disk.begin(self.text)
-        self._add(self._file, _File(self._on_disk), logging.Formatter)
-
-    def _both(self, text: str, colour: str = "") -> None:
-        self._file.info(text)
-        if self._console:
-            self._screen.info(text, extra={"colour": colour})
+        self._add(_File(self._on_disk))
 
     def _enter(self, phase: Phase, **_: Any) -> None:
         if phase.name == "preflight":
             self._close()  # that of a run before
-        self._screen.info(f"phase {phase.name}")
-
-    def _progress(self, said: Said, **_: Any) -> None:
-        self._screen.info(f"{said.phase}: {said.text}")
-
-    def _row(self, row: Row, **_: Any) -> None:
-        if not self._rows:
-            for text in HEADER:
-                self._both(text)
-        self._rows += 1
-        self._both(row_line(self._rows, row, self._options), "" if row.version_ok else RED)
-
-    def _step(self, step: Step, **_: Any) -> None:
-        self._both(f"step {step}", _VERDICT_COLOURS.get(step.verdict.outcome, BOLD_YELLOW))
-        for cause in step.verdict.causes:
-            self._both(f"  {cause}")
 
     def _judge(self, verdict: Verdict, **_: Any) -> None:
-        self._verdict = verdict
-        if self._file.handlers:  # else the run never began
-            self._tell(self._file, verdict)
-        if not self._console:
-            self._tell(self._screen, verdict)
-        elif verdict.outcome in (PREFLIGHT, PREFLIGHT_OK):
-            logging.getLogger("locust.stats_logger").disabled = True  # Locust's tables would be empty
+        if self._log.handlers:  # else the run never began
+            self._tell(verdict)
 
-    def _tell(self, logger: logging.Logger, verdict: Verdict) -> None:
-        level = logging.ERROR if EXIT_CODES[verdict.outcome] else logging.INFO
-        colour = _VERDICT_COLOURS.get(verdict.outcome, BOLD_YELLOW)
-        title, *texts = lines(verdict)
-        logger.log(level, title, extra={"colour": colour})
-        for text in texts:
-            logger.log(level, text)
-
-    def _quit(self, **_: Any) -> None:
-        if self._console and self._verdict is not None:  # after Locust's own tables, where it is not overlooked
-            self._screen.info(RULE)
-            self._tell(self._screen, self._verdict)
-        self._close()
-
-    def _close(self) -> None:
-        for handler in self._file.handlers[:]:
-            self._file.removeHandler(handler)
+    def _close(self, **_: Any) -> None:
+        for handler in self._log.handlers[:]:
+            self._log.removeHandler(handler)
         if self._on_disk is not None:
             self._on_disk.close()
+
+
+class RunLog(_Log):
+    """Tells phases, progress and the verdict; on the console of a headless run the rows, too."""
+
+    def __init__(self, environment: Environment, console: bool) -> None:
+        super().__init__("connections_stress_tests", rows=console)
+        self._verdict: Verdict | None = None
+        events.on(Found, self._preflight)
+        events.on(Phase, lambda phase, **_: self._log.info(f"phase {phase.name}"))
+        events.on(Said, lambda said, **_: self._log.info(f"{said.phase}: {said.text}"))
+        if console:
+            self._add(logging.StreamHandler(sys.stderr))
+            events.on(Began, self._begin)
+            events.on(Verdict, self._keep)
+            environment.events.quit.add_listener(self._quit)
+        else:
+            events.on(Verdict, lambda verdict, **_: self._tell(verdict))
+
+    def _preflight(self, found: Found, **_: Any) -> None:
+        for check in checks(found):
+            self._log.log(_LEVELS[check.state], check_line(check))
+
+    def _begin(self, _began: Began, at: float) -> None:
+        begin = datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat()
+        self._log.info(f"Test init: {begin}Z")
+
+    def _keep(self, verdict: Verdict, **_: Any) -> None:
+        self._verdict = verdict
+        if verdict.outcome in (PREFLIGHT, PREFLIGHT_OK):
+            logging.getLogger(LOCUSTS_TABLES).disabled = True  # they would be empty
+
+    def _quit(self, **_: Any) -> None:
+        if self._verdict is not None:  # after Locust's own tables, where it is not overlooked
+            self._log.info(RULE)
+            self._tell(self._verdict)

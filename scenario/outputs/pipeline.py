@@ -29,12 +29,11 @@ def write_results(history: History, json_file: str, junit_file: str) -> None:
 
 
 def summary(result: Result) -> str:
-    """Return the verdict as Markdown: the outcome and the cause first."""
+    """Return the verdict as Markdown: the outcome, its causes and what mends them first."""
     host = str((result.options or {}).get("host", ""))
     lines = [f"## {result.verdict}: connections stress test", "", _safe(f"{host} {result.versions.broker}".strip()), ""]
-    lines += [
-        f"**{_safe(cause.sentence)}** ({_safe(cause.evidence)}); {_safe(cause.remedy)}\n" for cause in result.causes
-    ]
+    for cause in result.causes:
+        lines += [f"**{_safe(cause.sentence)}** ({_safe(cause.evidence)})", "", f"Remedy: {_safe(cause.remedy)}", ""]
     lines += ["| | |", "| --- | --- |", *(f"| {each.verdict} | {_safe(each.text)} |" for each in result.reasons), ""]
     return "\n".join(lines)
 

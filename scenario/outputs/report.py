@@ -1,6 +1,7 @@
 """`--connections-report`: the run as one HTML page, to be mailed: it needs no network, and no script for its text.
 
-Verdict and reasons, now/min/max, the two charts, the rows around each NOK, preflight, limits, options, versions.
+The verdict, now/min/max, the two charts, the rows around each NOK; folded: evidence, preflight, limits, options,
+versions.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class ReportFile:
 
 def render(history: History) -> str:
     """Return the page. What came from outside is escaped: by the template in the text, here in the data."""
-    data = json.dumps({**history.snapshot(), "reasons": [], "table": []}, separators=(",", ":"))
+    data = json.dumps({**history.snapshot(), "causes": [], "reasons": [], "table": []}, separators=(",", ":"))
     return template("report.html").render(
         history=history,
         began=datetime.fromtimestamp(history.began, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
@@ -78,7 +79,7 @@ def render(history: History) -> str:
         limits=_limits(history.options),
         options=_options(history.options),
         versions=_versions(history),
-        css=inline("connections.css"),
+        css=inline("connections.css") + inline("page.css"),
         plotly=Markup(PLOTLY_JS.read_text(encoding="utf-8")),
         chart=inline("chart.js"),
         data=Markup(data.replace("<", "\\u003c")),

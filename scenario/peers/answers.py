@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from scenario.settings.secrets import answered
 
 PATIENCE = 10.0  # s to connect, and for each answer, over a kept-alive connection
 CALL_TIMEOUT = (2.0, 5.0)  # s to connect, s to answer, for everything that is asked outside the probes
+HERE = 1.0  # s to connect, to an address of this machine
 Count = Annotated[int, msgspec.Meta(ge=0)]
 _Shape = TypeVar("_Shape")
 
@@ -54,6 +56,15 @@ def parse(text: str | bytes, shape: type[_Shape]) -> _Shape:
         raise WrongShapeError("JSON that is nested too deep") from None
     except (msgspec.MsgspecError, UnicodeError) as error:
         raise WrongShapeError(str(error).replace("JSON is malformed", "no JSON")) from None
+
+
+def takes(host: str, port: int) -> bool:
+    """Tell whether an address of this machine takes connections."""
+    try:
+        socket.create_connection((host, port), HERE).close()
+    except OSError:
+        return False
+    return True
 
 
 def ask(method: str, url: str, headers: Mapping[str, str], body: str = "", access: Access = OPEN) -> Answer:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
@@ -126,7 +126,7 @@ class Broker(ABC):
         """Ask for the test's entity."""
 
     @abstractmethod
-    def query_error(self, answer: Answer, number: int, beside: frozenset[int] = frozenset()) -> str:
+    def query_error(self, answer: Answer, number: int, beside: Container[int] = ()) -> str:
         """Judge the answer to `query`: it has to hold the number last written, a later one, or one of those `beside`.
 
         Number 0: nothing was written yet.

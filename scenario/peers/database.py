@@ -13,9 +13,10 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from scenario.errors import DatabaseError
+from scenario.peers.answers import takes
 from scenario.peers.privileges import may_drop
 from scenario.settings.secrets import redacted
-from scenario.settings.values import MONGO_PORT, SERVICE_RULE, is_mongo_uri, is_service
+from scenario.settings.values import MONGO_PORT, SERVICE_RULE, is_mongo_uri, is_service, parse_address
 
 PING_TIMEOUT = 2.0  # s
 LOOK_TIMEOUT = 30.0  # s; after a run Orion writes the counters of its subscriptions: thousands of updates
@@ -94,7 +95,8 @@ def addresses(mongo: str) -> list[tuple[str, int]]:
     if mongo.startswith("mongodb+srv:"):
         return []
     try:
-        return [(name, port or MONGO_PORT) for name, port in parse_uri(_uri(mongo))["nodelist"]]
+        found = parse_uri(_uri(mongo), validate=False)["nodelist"]  # the broker's URI names files of its own host
+        return [(name, port or MONGO_PORT) for name, port in found]
     except (PyMongoError, ValueError):
         return []
 
@@ -119,7 +121,13 @@ def _uri(mongo: str) -> str:
 
 
 def _client(mongo: str) -> pymongo.MongoClient[_Documents]:
-    return pymongo.MongoClient(_uri(mongo), connect=False)
+    """Return a client. For pymongo localhost is 127.0.0.1 alone: where that takes none, it may still mean ::1."""
+    uri = _uri(mongo)
+    if not is_mongo_uri(mongo):
+        host, port = parse_address(mongo, LOOPBACK[0], MONGO_PORT)
+        if host == LOOPBACK[0] and not takes("127.0.0.1", port) and takes("::1", port):
+            uri = f"mongodb://[::1]:{port}"
+    return pymongo.MongoClient(uri, connect=False)
 
 
 def _run(mongo: str, limit: float, operation: Callable[[], _T]) -> _T:

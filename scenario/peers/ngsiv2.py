@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -109,7 +109,7 @@ class Ngsiv2(Broker):
         """GET /v2/entities?id=: one that asks for /v2/entities/ID ends an Orion 4.7.0 whose database is gone."""
         return Request("GET", f"/v2/entities?id={self._entity}&type={_TYPE}", self._scope)
 
-    def query_error(self, answer: Answer, number: int, beside: frozenset[int] = frozenset()) -> str:
+    def query_error(self, answer: Answer, number: int, beside: Container[int] = ()) -> str:
         """200 alone is not right: with its database gone Orion 4.7.0 answers 200 []."""
         if answer.status != 200:
             return str(answer)

@@ -1,37 +1,33 @@
 """What has to hold before a run: a table of checks over what the preflight found.
 
 An error keeps the run from starting (unless --force), a warning does not. Sources: Orion's manual for its options and
-their defaults; 3 descriptors per held notification were measured on Orion 3.10.1 with libcurl 7.88 (a socket and the
-wake-up pair of each handle).
+their defaults.
 """
 
 from __future__ import annotations
 
 import resource
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from scenario.errors import PreflightError
 from scenario.peers import broker_of
 from scenario.peers.command_line import SPARE_WORKERS
 from scenario.preflight import access, database
 from scenario.preflight.client import client, healthy
+from scenario.preflight.limits import SPARE, check_limits
 from scenario.preflight.names import check_names
+from scenario.preflight.table import Checks, judged, too_small
 from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check
 from scenario.settings.options import Options
 from scenario.settings.secrets import shown
 
-FDS_PER_NOTIFICATION = 3
-SPARE = 200  # descriptors or threads, for everything but the notifications
 LINUX_PORTS = 32768, 60999  # for outgoing connections to one address, ip(7)
 CLIENTS = 20  # connections of the test to the broker's port, at one time, beside the idle clients
 SAME_START = 3  # s: by what the uptimes that one broker tells differ at most
 RELEASE_MARGIN = 15  # s after --hold by which the listeners have let go
 IN_ENVIRONMENT = "(--force when an ORION_ variable of the broker's environment sets it)"
-
-
-Checks = Iterator[Check]
 
 
 def checks(found: Found) -> list[Check]:
@@ -44,12 +40,6 @@ def require(table: Iterable[Check], force: bool = False) -> None:
     errors = [check for check in table if check.state == ERROR and (not force or check.what == database.CONTENTS)]
     if errors:
         raise PreflightError("\n".join(f"{check.what}: {check.found}; {check.remedy}" for check in errors))
-
-
-def _judged(  # noqa: PLR0917 - a line of the table, column by column
-    what: str, holds: bool, found: object, needed: object, remedy: str, state: str = ERROR
-) -> Check:
-    return Check(what, OK if holds else state, str(found), str(needed), "" if holds else remedy)
 
 
 def _users(found: Found) -> Checks:
@@ -88,7 +78,7 @@ def _process(found: Found) -> Checks:
         yield Check("broker's port", ERROR, f"process {others} listens there, too", "the broker alone", remedy)
     left = found.process.to_listeners.get("ESTABLISHED", 0)
     remedy = "wait until the listeners have closed them, after their -timeout: used again, they would not count as held"
-    yield _judged("connections at rest", not left, f"{left} lead to the listeners", "none", remedy, WARNING)
+    yield judged("connections at rest", not left, f"{left} lead to the listeners", "none", remedy, WARNING)
 
 
 def _notification_mode(found: Found) -> Checks:
@@ -108,7 +98,7 @@ def _notification_mode(found: Found) -> Checks:
             needed = f"{found.options.service}:60000:{wanted}"
             own = f"...,{found.options.service}:60000:{wanted + SPARE_WORKERS}"
             remedy = f"the service has a pool of its own: start the broker with -notificationMode {own}"
-        yield _judged("notification mode", enough, mode, needed, remedy, _too_small(found))
+        yield judged("notification mode", enough, mode, needed, remedy, too_small(found))
 
 
 def _cycles(found: Found) -> Checks:
@@ -117,7 +107,7 @@ def _cycles(found: Found) -> Checks:
         remedy = (
             f"--cycles {least}, or a pool of fewer workers: they take turns, and each one's first use counts as none"
         )
-        yield _judged("cycles", given >= least, given, f"{least}, to tell a leak", remedy)
+        yield judged("cycles", given >= least, given, f"{least}, to tell a leak", remedy)
 
 
 def _http_timeout(found: Found) -> Checks:
@@ -133,7 +123,7 @@ def _http_timeout(found: Found) -> Checks:
         needed = f"above {delay:g} s: --hold and a margin"
     shown = f"{timeout} ms" if given else f"{timeout} ms, its default"
     remedy = f"start the broker with -httpTimeout {max(600_000, round(delay * 2000))} {IN_ENVIRONMENT}"
-    yield _judged("-httpTimeout", timeout > delay * 1000, shown, needed, remedy)
+    yield judged("-httpTimeout", timeout > delay * 1000, shown, needed, remedy)
 
 
 def _flags(found: Found) -> Checks:
@@ -146,37 +136,11 @@ def _flags(found: Found) -> Checks:
     for flag, state, why in needed:
         there = flag in words
         remedy = f"start the broker with {flag} {IN_ENVIRONMENT}"
-        yield _judged(flag, there, "given" if there else "not on the command line", why, remedy, state)
+        yield judged(flag, there, "given" if there else "not on the command line", why, remedy, state)
     clients, least = found.command_line.max_connections, found.options.idle_connections + CLIENTS
     remedy = f"start the broker with -maxConnections {least} or more, or use fewer --idle-connections"
     needed_clients = f"{least}: --idle-connections, and the test's own"
-    yield _judged("-maxConnections", clients >= least, clients, needed_clients, remedy, WARNING)
-
-
-def _limits(found: Found) -> Checks:
-    if found.process is None:
-        return
-    wanted = found.options.subscriptions
-    needed = wanted * FDS_PER_NOTIFICATION + SPARE
-    nofile = found.process.nofile
-    why = f"{needed}: {wanted} notifications x {FDS_PER_NOTIFICATION} + {SPARE}"
-    remedy = f"start the broker after ulimit -n {needed}"
-    enough = nofile is None or nofile >= needed
-    yield _judged("broker's open files", enough, _limit(nofile), why, remedy, _too_small(found))
-    if found.process.threads_limits:
-        limit, threads = found.process.threads_limits[0], wanted + SPARE
-        left = limit.limit - limit.used + found.process.threads
-        shown, text = f"{left} of {limit.limit} ({limit.where})", f"{threads}: a thread per notification + {SPARE}"
-        yield _judged("broker's threads", left >= threads, shown, text, limit.remedy(threads), WARNING)
-
-
-def _too_small(found: Found) -> str:
-    """Return the state of what is too small for the run: where the broker ends is what a ramp is to find out."""
-    return WARNING if found.options.ramp else ERROR
-
-
-def _limit(value: int | None) -> str:
-    return "unlimited" if value is None else str(value)
+    yield judged("-maxConnections", clients >= least, clients, needed_clients, remedy, WARNING)
 
 
 def _ports(found: Found) -> Checks:
@@ -188,8 +152,8 @@ def _ports(found: Found) -> Checks:
         shown = f"{there} ({low} to {high})" if known else f"not told; Linux's default is {there} ({low} to {high})"
         another = "start another listener, on another port or host, and name it with one more --notify-url"
         remedy = f"{another}; or sysctl net.ipv4.ip_local_port_range='1024 65535' on the broker's host"
-        state = _too_small(found) if known else WARNING
-        yield _judged("ephemeral ports", there >= most, shown, f"{most} to {address}", remedy, state)
+        state = too_small(found) if known else WARNING
+        yield judged("ephemeral ports", there >= most, shown, f"{most} to {address}", remedy, state)
 
 
 def _shares(options: Options) -> Counter[str]:
@@ -216,7 +180,7 @@ def _listeners(found: Found) -> Checks:
         else:
             needed, limit = shares[address] + SPARE, stats.limits.nofile_soft
             shown = f"delay {stats.delay:g} s, timeout {stats.timeout:g} s, {limit} open files"
-            yield _judged(what, limit >= needed, shown, f"{needed} open files", f"start it after ulimit -n {needed}")
+            yield judged(what, limit >= needed, shown, f"{needed} open files", f"start it after ulimit -n {needed}")
             yield from _delay(found.options, f"{what}: delay", stats.delay)
 
 
@@ -240,10 +204,10 @@ def _own_limits(found: Found) -> Checks:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = soft == resource.RLIM_INFINITY
     shown = "unlimited" if unlimited else str(soft)
-    yield _judged("Locust's open files", unlimited or soft >= needed, shown, needed, f"ulimit -n {needed}, then Locust")
+    yield judged("Locust's open files", unlimited or soft >= needed, shown, needed, f"ulimit -n {needed}, then Locust")
 
 
 _TABLE = (
     _users, _broker, access.check_access, check_names, _process, _notification_mode, _cycles, _http_timeout, _flags,
-    _limits, _ports, _listeners, database.check_database, _files, _own_limits, client, healthy,
+    check_limits, _ports, _listeners, database.check_database, _files, _own_limits, client, healthy,
 )  # fmt: skip

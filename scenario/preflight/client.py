@@ -44,7 +44,8 @@ def healthy(found: Found) -> Iterator[Check]:
     if pool.workers > slow:
         yield Check(what, OK, shown)
     else:
-        needed = f"more than {slow}: no worker is left for them, and so they are not judged"
+        then = "judged all the same" if options.judges_starved else "and so they are not judged"
+        needed = f"more than {slow}: no worker is left for them, {then}"
         remedy = f"-notificationMode threadpool:60000:{slow + SPARE_WORKERS}, or a pool of the service's own"
         yield Check(what, WARNING, shown, needed, remedy)
 

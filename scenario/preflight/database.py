@@ -21,7 +21,11 @@ def check_database(found: Found) -> Iterator[Check]:
     yield from _check_server(found)
     if contents is None:
         problem = found.problems.get("database", "nobody looked into it")
-        remedy = "--mongo names the broker's database; --no-reset does without"
+        unknown = "CERTIFICATE_VERIFY_FAILED" in problem
+        names = (
+            "tlsCAFile=FILE in its URI names its CA certificates" if unknown else "--mongo names the broker's database"
+        )
+        remedy = f"{names}; --no-reset does without"
         yield Check("database", ERROR, problem, f"it answers, for {name} is dropped", remedy)
     elif options.drop_foreign not in ("", name):
         wrong = f"--drop-foreign {options.drop_foreign}, but the database of the service is {name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 
+from scenario.peers.answers import takes
 from scenario.peers.database import addresses
 from scenario.run.found import Found
 from scenario.run.results import WARNING, Check
@@ -12,7 +13,6 @@ from scenario.settings.options import Options
 from scenario.settings.values import host_and_port
 
 LOCALHOST = "localhost"
-PATIENCE = 1.0  # s to connect, to an address of this machine
 
 
 def localhost(options: Options) -> dict[str, tuple[str, ...]]:
@@ -24,7 +24,7 @@ def localhost(options: Options) -> dict[str, tuple[str, ...]]:
     if len(means) < 2:
         return {}
     ports = {option: port for option, (host, port) in _parts(options) if host == LOCALHOST}
-    return {option: tuple(at for at in means if _takes(at, port)) for option, port in ports.items()}
+    return {option: tuple(at for at in means if takes(at, port)) for option, port in ports.items()}
 
 
 def check_names(found: Found) -> Iterator[Check]:
@@ -51,11 +51,3 @@ def _parts(options: Options) -> Iterator[tuple[str, tuple[str, int]]]:
         yield "--inspector", options.inspector_address
     if options.reset:
         yield from (("--mongo", address) for address in addresses(options.mongo)[:1])
-
-
-def _takes(host: str, port: int) -> bool:
-    try:
-        socket.create_connection((host, port), PATIENCE).close()
-    except OSError:
-        return False
-    return True

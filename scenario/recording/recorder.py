@@ -152,15 +152,12 @@ class Recorder:
         self._flush(at)
         hold = self.hold
         after = [row.version for row in hold.rows if row.since_trigger >= 0 and row.version]
-        latencies = [sample.latency for sample in after if not sample.error and sample.latency is not None]
         step = Step(
             number=len(self.steps) + 1,
             subscriptions=hold.options.subscriptions,
             held=max((held for held, _ in held_per_row(hold)), default=None),
             rows=len(after),
             nok=sum(bool(sample.error) for sample in after),
-            latency_median=median(latencies) if latencies else None,
-            latency_max=max(latencies, default=None),
             rest=self._rest(),
             verdict=judge_hold(hold),
         )

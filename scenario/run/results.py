@@ -136,21 +136,23 @@ class Rest:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a ramp, or one cycle: what was held, how GET /version was answered (ms, OK rows since the update)."""
+    """One step of a ramp, or one cycle: what was held, how GET /version was answered since the update.
+
+    The verdict's figures have the latencies.
+    """
 
     number: int
     subscriptions: int
     held: int | None
     rows: int
     nok: int
-    latency_median: float | None
-    latency_max: float | None
     rest: Rest
     verdict: Verdict
 
     def __str__(self) -> str:
         held = "nobody counted what was held" if self.held is None else f"{self.held} of {self.subscriptions} held"
         answers = f"{self.nok} of {self.rows} rows NOK"
-        if self.latency_max is not None:
-            answers += f", the slowest answer in {self.latency_max:.0f} ms"
+        for figure, what in (("version_max", "answer"), ("healthy_max", "healthy notification")):
+            if (slowest := self.verdict.figures.get(figure)) is not None:
+                answers += f", the slowest {what} in {slowest:.0f} ms"
         return f"{self.number}: {self.verdict.outcome}, {held}, {answers}"

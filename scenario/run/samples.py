@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scenario.run.tries import Tries
+
 
 @dataclass(frozen=True)
 class VersionSample:
-    """One GET /version over a new TCP connection; latency in ms."""
+    """GET /version over a new TCP connection; latency in ms.
+
+    With --rate above 1 `tries` has all of the second's; its latency is the slowest's, its error the first.
+    """
 
     second: int
     at: float
     latency: float | None = None
     error: str = ""
+    tries: Tries | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,10 @@ class ListenerSample:
 
 @dataclass(frozen=True)
 class ClientSample:
-    """What an ordinary client got: an update of its own entity, then a query for it; latencies in ms."""
+    """What an ordinary client got: an update of its own entity, then a query for it; latencies in ms.
+
+    With --rate above 1 as the VersionSample, each for itself.
+    """
 
     second: int
     at: float
@@ -111,6 +120,8 @@ class ClientSample:
     update_error: str = ""
     query_latency: float | None = None
     query_error: str = ""
+    update_tries: Tries | None = None
+    query_tries: Tries | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +142,7 @@ class HealthySample:
     slowest: float | None = None  # of those, or the longest that one is waiting
     clock_error: float | None = None  # half the round trip of the best comparison
     error: str = ""
+    latencies: tuple[float, ...] = ()  # with --rate above 1: of all that arrived
 
 
 Sample = VersionSample | QueueSample | ConnectionSample | ListenerSample | ClientSample | HealthySample

@@ -8,7 +8,15 @@ value it replaces.
 from __future__ import annotations
 
 import os
-from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace, _StoreTrueAction
+from argparse import (
+    Action,
+    ArgumentError,
+    ArgumentParser,
+    ArgumentTypeError,
+    Namespace,
+    _AppendAction,
+    _StoreTrueAction,
+)
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -23,6 +31,7 @@ IN_FORM = frozenset(
     (
         *("subscriptions", "seeders", "service", "service_path", "duration", "baseline", "ramp", "cycles", "hold"),
         *("idle_connections", "idle_release", "cache_limit", "version_slo", "max_nok", "healthy", "healthy_slo"),
+        "rate",
         *("no_reset", "no_connection_info", "no_queue_size", "no_client"),
     )
 )
@@ -80,6 +89,7 @@ _ARGUMENTS = (
         lambda text: 0.0 if text in ("0", "0.0") else values.milliseconds(text),
         "they have to be notified within this many milliseconds; 0: 1000, and where no worker is left it is not judged",
     ),
+    _Argument("--rate", 1, values.whole(1, 100), "how often version, update and query are each tried per second"),
     _Argument(
         "--report-log", "connections_stress_tests.log", values.report_log, "the report, in the original test's columns"
     ),
@@ -203,10 +213,10 @@ class _Json(Action):
     """`--json` is Locust's flag, `--json FILE` an option of ours."""
 
     def __call__(self, _parser: ArgumentParser, namespace: Namespace, text: Any, *_: Any) -> None:
-        if text:
-            namespace.result = text
+        if text.lower() in ("", "true", "false"):  # as a file has flags
+            namespace.json = text.lower() != "false"
         else:
-            namespace.json = True
+            namespace.result = text
 
 
 class _WebLogin(_StoreTrueAction):
@@ -220,7 +230,7 @@ class _WebLogin(_StoreTrueAction):
         super().__call__(parser, namespace, *rest)
 
 
-class Join(Action):
+class Join(_AppendAction):
     """`--notify-url A --notify-url B,C` -> "A,B,C": one text, which the web form can show and msgpack carry."""
 
     between = ","
@@ -230,7 +240,7 @@ class Join(Action):
     ) -> None:
         """Add a text to those before it; the first takes the default's place."""
         before = getattr(namespace, self.dest)
-        setattr(namespace, self.dest, text if before == self.default else f"{before}{self.between}{text}")
+        setattr(namespace, self.dest, text if before is self.default else f"{before}{self.between}{text}")
 
 
 class _JoinLines(Join):

@@ -59,6 +59,7 @@ class Options:
     limit: str = ""  # limits of one's own, separated by commas
     healthy: int = 0
     healthy_slo: float = 0  # 0: not given
+    rate: int = 1  # per second
     ca_file: str = ""
     insecure: bool = False
     cert: str = ""
@@ -95,6 +96,14 @@ class Options:
     def healthy_limit(self) -> float:
         """Milliseconds within which a healthy subscriber has to be notified."""
         return self.healthy_slo or HEALTHY_SLO
+
+    @property
+    def judges_starved(self) -> bool:
+        """Tell whether healthy subscribers are judged though the slow receivers leave no worker for them.
+
+        That is where a ramp breaks, and what --healthy-slo asks for; the original's own start leaves none.
+        """
+        return bool(self.healthy_slo or self.ramp)
 
     @property
     def stepped(self) -> bool:

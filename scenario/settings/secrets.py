@@ -15,6 +15,8 @@ CREDENTIALS = ("LOCUST_WEB_USERNAME", "LOCUST_WEB_PASSWORD")  # of --web-login, 
 _HIDDEN_WHOLLY = ("inspector_token", "restart_command", "header")  # of a URI the rest may be seen
 # C0, DEL and C1, which a terminal obeys; what turns the direction of writing; lone surrogates, which no file can hold
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+# tlsCertificateKeyFilePassword, proxyPassword, and AWS_SESSION_TOKEN in authMechanismProperties, of MongoDB's URIs
+_OF_QUERY = re.compile(r"([?&]\w*(?:password|properties)=)[^&\s\"']+", re.IGNORECASE)
 _T = TypeVar("_T")
 _values: set[str] = set()  # of headers
 _LEAST = 4  # characters of a word that a header's value may have for itself: the token in "Bearer token"
@@ -39,7 +41,7 @@ def answered(text: str) -> str:
 
 def redacted(text: str) -> str:
     """Return the text with the credentials of its URLs blotted out: `mongodb://user:secret@host` and the like."""
-    return re.sub(r"://[^/\s\"']*@", f"://{HIDDEN}@", text)
+    return _OF_QUERY.sub(rf"\1{HIDDEN}", re.sub(r"://[^/\s\"']*@", f"://{HIDDEN}@", text))
 
 
 def shown(told: _T, lines: bool = False) -> _T:

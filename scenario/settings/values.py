@@ -6,13 +6,14 @@ Those used as an argparse `type` return a plain str, int or float, checked.
 from __future__ import annotations
 
 import re
+import warnings
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pymongo.errors import PyMongoError
-from pymongo.uri_parser import parse_uri
+from pymongo import MongoClient
+from pymongo.errors import ConfigurationError, InvalidURI
 
 BROKER_PORT, INSPECTOR_PORT, MONGO_PORT = 1026, 18812, 27017
 CLIENT_PATH = "/ordinary_client"  # the service path in which the ordinary client updates and queries
@@ -237,8 +238,10 @@ def mongo(text: str) -> str:
             raise ArgumentTypeError(f"{takes}: user and password belong into the URI")
         return address(text)
     try:
-        parse_uri(text, validate=True)
-    except (PyMongoError, ValueError) as problem:  # ValueError: of the port
-        wrong = "user and password have to be percent-encoded" if "@" in text else problem
+        with warnings.catch_warnings(action="error"):  # of options that there are not
+            MongoClient[dict[str, object]](text, connect=False).close()  # asks nobody yet, not even DNS
+    except (ConfigurationError, ValueError, OSError, UserWarning) as problem:  # ValueError: of the port
+        hidden = "@" in text and isinstance(problem, InvalidURI | ValueError)
+        wrong = "user and password have to be percent-encoded" if hidden else problem
         raise ArgumentTypeError(f"{takes}: {wrong}") from None
     return text

@@ -11,25 +11,37 @@ import gevent
 
 from scenario.peers.answers import Answer
 from scenario.peers.broker import Request
+from scenario.run.tries import Tried
 from scenario.users.run_user import RunUser, problem_of
 
 ATTEMPT_TIMEOUT = (2.0, 2.0)  # s to connect, s to answer
 
 
-def attempt(
-    user: RunUser, asked: Request, error_of: Callable[[Answer], str], limit: float, name: str = ""
-) -> tuple[float, str]:
-    """Send it once; return its latency in ms, to the end of the answer or to the error, and what is wrong.
-
-    `limit`, in s, is for all of it: a server that dribbles keeps below the limit on each read. Locust counts it by
-    `name`, or by its path.
-    """
-    # not FastHttpUser: it would try again on its own
+def _session(user: RunUser) -> HttpSession:
+    """Return one of its own, not FastHttpUser's: that would try again by itself."""
     session = HttpSession(user.broker.host, user.environment.events.request, user)
     session.trust_env = False
     user.broker.access.let_in(session)
-    name = name or asked.path
-    started = time.perf_counter()
+    return session
+
+
+def attempt(
+    user: RunUser,
+    asked: Request,
+    error_of: Callable[[Answer], str],
+    limit: float,
+    *,
+    name: str = "",
+    due: float | None = None,
+) -> Tried:
+    """Send it once; return its latency in ms, to the end of the answer or to the error, and what is wrong.
+
+    `limit`, in s, is for all of it: a server that dribbles keeps below the limit on each read. Locust counts it by
+    `name`, or by its path. The latency counts from when it was `due` (s since the epoch); None: from its sending.
+    """
+    session, name = _session(user), name or asked.path
+    late = max(0.0, user.of_run.clock.now() - due) if due is not None else 0.0
+    started = time.perf_counter() - late
     try:
         with (
             gevent.Timeout(limit),
@@ -44,7 +56,7 @@ def attempt(
                 catch_response=True,
             ) as response,
         ):
-            return (time.perf_counter() - started) * 1000, problem_of(response, error_of)
+            return Tried((time.perf_counter() - started) * 1000, problem_of(response, error_of), late * 1000)
     except gevent.Timeout as timeout:
         user.environment.events.request.fire(
             request_type=asked.method,
@@ -54,6 +66,6 @@ def attempt(
             exception=timeout,
             context={},
         )
-        return limit * 1000, f"no whole answer within {limit} s"
+        return Tried((late + limit) * 1000, f"no whole answer within {limit} s", late * 1000)
     finally:
         session.close()

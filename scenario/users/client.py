@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 
 from locust import User
@@ -14,26 +15,28 @@ from scenario.peers import client_of
 from scenario.peers.answers import Answer
 from scenario.peers.broker import AGAIN_AFTER, Broker, update_number
 from scenario.run.samples import ClientSample, HealthySample
+from scenario.run.tries import Tried, dues
 from scenario.users.attempts import attempt
+from scenario.users.each_second import EachSecond, result
 from scenario.users.healthy import Sent, Subscribers
-from scenario.users.probes import EachSecond
+from scenario.users.written import Written
 
-LOOK_AT, LOOK_LIMIT = 0.8, 2.0  # s
+LOOK_AFTER, LOOK_LIMIT = 0.5, 2.0  # s, after the second's last update
 LIMIT = 2.5  # s for the update, and again for the query: both are over before the row has to be handed out
 
 
 class ClientProbe(EachSecond, User):
     """Updates an entity of its own and reads it back, each over a new connection.
 
-    Not at the moment of GET /version: a broker that has place for one more would answer one of the two, at random.
+    Not at the moment of GET /version: a broker that has place for one more would answer one of the two, at random. With
+    a rate of 1 the query follows its update; else it has a schedule of its own, for a late update delays no query.
     """
 
-    begins = 0.3
+    begins, query_begins = 0.3, 0.65
 
     def on_start(self) -> None:
         """Have written nothing yet."""
-        self.written = 0  # the newest number that the broker said it took
-        self.unanswered: set[int] = set()  # numbers that it may have taken, or still may
+        self.written = Written()
         options = self.of_run.options
         self.subscribers = Subscribers(options.healthy, options.listener_addresses[0], self.of_run.clock.now)
         if options.healthy:
@@ -50,49 +53,62 @@ class ClientProbe(EachSecond, User):
         at = self.of_run.clock.now()
         if self.of_run.options.healthy:
             self.in_flight.spawn(self._look, second)
+        if self.rate == 1:
+            updates, queries = [self._update()], [self._query()]
+        else:
+            reader = self.in_flight.spawn(self.tried, second, self.query_begins, self._query)
+            updates, queries = self.tried(second, self.begins, self._update), result(reader)
+        if updates and queries:
+            update, update_error, update_tries = self.told(updates)
+            query, query_error, query_tries = self.told(queries)
+            answers = (update, update_error, query, query_error)
+            self.link.publish(ClientSample(second, at, *answers, update_tries, query_tries))
+
+    def _update(self, due: float | None = None) -> Tried:
+        at = due if due is not None else self.of_run.clock.now()
         number = update_number(at)
-        beside = frozenset(self.unanswered)  # these may be stored after ours
-        self.unanswered.add(number)
+        self.written.sent(number)
         sent = self.subscribers.updates[number] = Sent(at)
 
         def judge(answer: Answer) -> str:
-            self.unanswered.discard(number)
+            self.written.was_answered(number, self.of_run.clock.now() * 1000)
             return self.broker.update_error(answer)
 
-        update = attempt(self, self.broker.update(at), judge, LIMIT, "client: update")
-        if not update[1]:
+        update = attempt(self, self.broker.update(at), judge, LIMIT, name="client: update", due=due)
+        if not update.error:
             sent.taken = True
-            self.written = max(self.written, number)
-        self.link.publish(ClientSample(second, at, *update, *self._query(self.written, beside)))
+            self.written.was_taken(number)
+        return update
 
     def _look(self, second: int) -> None:
-        """Late in the second, so that its row tells of its own update."""
-        self.of_run.clock.sleep_until(second + LOOK_AT)
+        """Late enough that the second's row tells of its own updates."""
+        self.of_run.clock.sleep_until(dues(second, self.begins, self.rate)[-1] + LOOK_AFTER)
         try:
             with gevent.Timeout(LOOK_LIMIT):
                 sample = self.subscribers.look(second)
         except (ListenerError, gevent.Timeout) as error:
             told = str(error) if isinstance(error, ListenerError) else f"no answer within {LOOK_LIMIT} s"
             sample = HealthySample(second, self.of_run.clock.now(), error=told)
-        self.link.publish(sample)
+        self.link.publish(sample if self.rate > 1 else replace(sample, latencies=()))
 
-    def _query(self, written: int, beside: frozenset[int]) -> tuple[float, str]:
+    def _query(self, due: float | None = None) -> Tried:
         """Read what was written; once more when it is not there yet."""
-        early = ""
+        early, written = "", self.written.beside
 
         def look(answer: Answer) -> str:
             nonlocal early
-            early = self.broker.query_error(answer, written, beside)
+            early = self.broker.query_error(answer, written.newest, written)
             return early if answer.status != 200 else ""
 
-        latency, error = attempt(self, self.broker.query(), look, LIMIT - AGAIN_AFTER, "client: query")
-        if error or not early:
-            return latency, error
+        query = attempt(self, self.broker.query(), look, LIMIT - AGAIN_AFTER, name="client: query", due=due)
+        if query.error or not early:
+            return query
         gevent.sleep(AGAIN_AFTER)
-        spent = latency + AGAIN_AFTER * 1000
+        spent = query.latency + AGAIN_AFTER * 1000
 
         def judge(answer: Answer) -> str:
-            return self.broker.query_error(answer, written, beside)
+            return self.broker.query_error(answer, written.newest, written)
 
-        latency, error = attempt(self, self.broker.query(), judge, LIMIT - spent / 1000, "client: query")
-        return spent + latency, error
+        left = LIMIT - (spent - query.late) / 1000
+        again = attempt(self, self.broker.query(), judge, left, name="client: query")
+        return Tried(spent + again.latency, again.error, query.late)

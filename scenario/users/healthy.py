@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from scenario.peers.listeners import News, arrivals
 from scenario.run.samples import HealthySample
+from scenario.run.tries import percentile
 
 LOOKS = 30  # of which the best comparison of the clocks counts: they hardly drift apart meanwhile
 OVERTAKEN_AFTER = 2.0  # s after which what a later update has overtaken does not come any more
@@ -61,10 +62,11 @@ class Subscribers:
             waiting=sum(self.count - len(sent.reached) for sent in waiting),
             lost=self.lost,
             doubled=self.doubled,
-            p50=quantile(latencies, 0.5),
-            p99=quantile(latencies, 0.99),
+            p50=percentile(latencies, 0.5),
+            p99=percentile(latencies, 0.99),
             slowest=max(measured, default=None),
             clock_error=error * 1000,
+            latencies=tuple(round(latency, 2) for latency in latencies),
         )
 
     def _ask(self) -> News:
@@ -94,8 +96,3 @@ class Subscribers:
         overtaken = [sent for sent in missing if sent.at + OVERTAKEN_AFTER < self.complete]
         self.lost = sum(self.count - len(sent.reached) for sent in overtaken)
         return [sent for sent in missing if sent not in overtaken]
-
-
-def quantile(ordered: Sequence[float], share: float) -> float | None:
-    """Return the value that a share of them does not exceed (nearest rank); None of none."""
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None

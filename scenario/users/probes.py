@@ -1,16 +1,14 @@
-"""The Locust users that measure, each once per second: version, notification queue, connections, listeners."""
+"""The Locust users that measure, each second: version (--rate times), notification queue, connections, listeners."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
-from locust import HttpUser, User, task
+from locust import HttpUser, User
 
 import msgspec
 import requests
-from gevent.pool import Group
 
 from scenario.errors import BrokerError, InspectionError
 from scenario.peers.answers import Answer, WrongShapeError, reason
@@ -19,8 +17,10 @@ from scenario.peers.inspection import Limit
 from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import ListenerStats, Notified, read_stats
 from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
+from scenario.run.tries import Tried
 from scenario.users.attempts import ATTEMPT_TIMEOUT, attempt
-from scenario.users.run_user import RunUser, park, problem_of
+from scenario.users.each_second import EachSecond
+from scenario.users.run_user import problem_of
 
 LISTENER_FIGURES = ("held", "accepted", "received", "out_of_descriptors", "abandoned")
 VERSION_LIMIT = 4.5  # s in all: a little more than ATTEMPT_TIMEOUT
@@ -30,47 +30,17 @@ TOLD_AS_SEEN = (  # figures of a ConnectionSample that are called as the inspect
 )
 
 
-class EachSecond(RunUser):
-    """Starts `probe(second)` in every second of the schedule, each in a greenlet of its own.
-
-    So a probe that hangs never delays the next one, and every second has its own answer.
-    """
-
-    abstract = True
-    begins: ClassVar[float] = 0.0  # s after the whole second
-
-    @cached_property
-    def in_flight(self) -> Group:
-        """The probes that have not ended; a user may be stopped before its first one."""
-        return Group()
-
-    def probe(self, second: int) -> None:
-        """Measure once, and fire the record."""
-        raise NotImplementedError
-
-    @task
-    def probe_each_second(self) -> None:
-        """Run the schedule, then park."""
-        clock, schedule = self.of_run.clock, self.schedule
-        for second in range(schedule.start, schedule.end + 1):
-            clock.sleep_until(second + self.begins)
-            if clock.now() < second + 1:  # else: this process was stopped for a while, and the second is lost
-                self.in_flight.spawn(self.probe, second)
-        park()
-
-    def on_stop(self) -> None:
-        """Drop what is still in flight."""
-        self.in_flight.kill()
-
-
 class VersionProbe(EachSecond, User):
-    """GET /version, one attempt, over a new connection."""
+    """GET /version, one attempt each time, over a new connection."""
 
     def probe(self, second: int) -> None:
-        """Ask once."""
+        """Ask --rate times."""
         at = self.of_run.clock.now()
-        answer = attempt(self, self.broker.version(), self.broker.version_error, VERSION_LIMIT)
-        self.link.publish(VersionSample(second, at, *answer))
+        if tried := self.tried(second, self.begins, self._ask):
+            self.link.publish(VersionSample(second, at, *self.told(tried)))
+
+    def _ask(self, due: float | None) -> Tried:
+        return attempt(self, self.broker.version(), self.broker.version_error, VERSION_LIMIT, due=due)
 
 
 class QueueProbe(EachSecond, HttpUser):

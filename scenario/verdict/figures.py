@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from scenario.preflight.checks import FDS_PER_NOTIFICATION, SPARE
+from scenario.preflight.limits import FDS_PER_NOTIFICATION, SPARE
 from scenario.run.results import Row
 from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample
 from scenario.verdict.held import HELD_SHARE, Hold, fds_per_notification, held_per_row
@@ -190,17 +190,21 @@ class Figures:
         healthy = sum(row.healthy.arrived or 0 for row in self.hold.rows[:-1] if row.healthy)
         return max(0, grown(self.queue, "sent_ok") - healthy)
 
+    @property
+    def healthy_per_second(self) -> int:
+        """Notifications that the healthy subscribers get in a second: they may be in neither of two counts yet."""
+        return self.hold.options.healthy * self.hold.options.rate
+
     @cached_property
     def answers_lost(self) -> int:
         """Notifications that the listeners answered, and whose answers never reached the broker; 0 where nobody tells.
 
-        The broker has two seconds to take the last of them, and then has to tell. Those of a healthy second may be in
-        neither count yet.
+        The broker has two seconds to take the last of them, and then has to tell.
         """
         if not self.queue:
             return 0
         answered = grown([sample for sample in self.listener if sample.second <= self.queue[-1].second - 2], "received")
-        return max(0, answered - self.taken - self.sent_error - self.hold.options.healthy)
+        return max(0, answered - self.taken - self.sent_error - self.healthy_per_second)
 
     @property
     def unanswered(self) -> int:

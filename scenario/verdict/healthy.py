@@ -1,7 +1,7 @@
 """Who pays for slow receivers: whether the healthy subscribers beside them were notified in time.
 
-Those that wait because the broker has no more workers than slow receivers are not judged, unless --healthy-slo was
-given: the original's own start is such a one.
+Those that wait because the broker has no more workers than slow receivers are not judged, for the original's own start
+is such a one; unless --healthy-slo was given, or in a ramp, which looks for just that.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scenario.run.samples import HealthySample
-from scenario.verdict.answers import Reasons
+from scenario.verdict.answered import Reasons
 from scenario.verdict.held import HELD_SHARE, Hold
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS
 from scenario.verdict.symptoms import Symptoms
@@ -42,10 +42,14 @@ def no_worker_left(hold: Hold) -> bool:
     return seen.held >= HELD_SHARE * seen.wanted and seen.backlog > 0
 
 
+def judged(hold: Hold) -> bool:
+    """Tell whether they are judged when they were late."""
+    return hold.options.judges_starved or not no_worker_left(hold)
+
+
 def starved(hold: Hold) -> bool:
     """Tell whether too many rows were late, and that is judged."""
-    judged = hold.options.healthy_slo or not no_worker_left(hold)
-    return bool(judged) and len(late(hold)) > hold.options.max_nok
+    return len(late(hold)) > hold.options.max_nok and judged(hold)
 
 
 def healthy(hold: Hold) -> Reasons:
@@ -60,7 +64,7 @@ def healthy(hold: Hold) -> Reasons:
     took = _time(slowest(samples), max(sample.clock_error or 0 for sample in samples))
     if not rows:
         yield PASS, f"healthy subscribers: {count} of {count} notified each second, the slowest after {took}"
-    elif starved(hold) or not no_worker_left(hold):
+    elif judged(hold):
         limit = f"{rows} of {len(samples)} rows later than {hold.options.healthy_limit:.0f} ms"
         yield FAIL if starved(hold) else PASS, f"healthy subscribers: {limit}, the slowest after {took}"
     else:
@@ -77,5 +81,9 @@ def healthy(hold: Hold) -> Reasons:
 
 def _time(latency: float, error: float) -> str:
     """Return a latency as it is told, with what the comparison of the clocks leaves open."""
-    shown = f"{latency:.0f} ms" if latency < 1000 else f"{latency / 1000:.1f} s"
-    return f"{shown} (± {max(1.0, error):.0f} ms)"
+    return f"{shown(latency)} (± {max(1.0, error):.0f} ms)"
+
+
+def shown(latency: float) -> str:
+    """Return a latency in ms as it is told."""
+    return f"{latency:.0f} ms" if latency < 1000 else f"{latency / 1000:.1f} s"

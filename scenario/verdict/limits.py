@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from scenario.settings.arguments import Join
-from scenario.verdict.answers import Reasons
+from scenario.verdict.answered import Reasons
 from scenario.verdict.held import Hold
 from scenario.verdict.measures import MEASURES, Measure
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil
 from statistics import median
 
 from scenario.run.results import Row
-from scenario.verdict.answers import Answer, clients
+from scenario.run.tries import percentile
+from scenario.verdict.answered import Answer, clients
 from scenario.verdict.figures import Figures, grown
 from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
+from scenario.verdict.liveness import liveness
 
 _Value = Callable[[Figures], float | None]
 MORE, LESS = "more", "less"
@@ -41,18 +42,13 @@ class Measure:
         return f"{self.name} ({self.unit})"
 
 
-def percentile(values: Sequence[float], share: float) -> float | None:
-    """Return the value that `share` of them do not exceed (nearest rank); None when there is none."""
-    return sorted(values)[max(0, ceil(share * len(values)) - 1)] if values else None
-
-
 def _answers(seen: Figures, client: str) -> list[Answer]:
     return [answer for answer in clients(seen.hold)[client] if answer.row.since_trigger >= 0]
 
 
 def _latency(client: str, share: float) -> _Value:
     def value(seen: Figures) -> float | None:
-        return percentile([answer.latency for answer in _answers(seen, client) if not answer.error], share)
+        return percentile([latency for answer in _answers(seen, client) for latency in answer.right], share)
 
     return value
 
@@ -169,6 +165,10 @@ def _version_rows(seen: Figures) -> float:
     return len(_answers(seen, "version"))
 
 
+def _liveness(seen: Figures) -> float | None:
+    return liveness(seen.hold.rows).failed if any(row.version for row in seen.hold.rows) else None
+
+
 def _queue_empty_since(seen: Figures) -> float | None:
     rows = [row for row in seen.hold.rows if row.since_trigger >= 0 and _values([row], "queue", "backlog")]
     waiting = [row.since_trigger for row in rows if row.queue and row.queue.backlog]
@@ -192,6 +192,12 @@ MEASURES = (
     Measure("trigger_latency", "ms", "until the update that triggers the notifications was answered", _trigger),
     Measure("version_rows", "rows", "`GET /version`: rows in which it was asked", _version_rows, LESS, 2),
     *_of_client("version", "`GET /version`"),
+    Measure(
+        "liveness_failed",
+        "probes",
+        "of a Kubernetes liveness probe, in a row, at most: 3 restart the broker",
+        _liveness,
+    ),
     *_of_client("update", "an ordinary client's update"),
     *_of_client("query", "an ordinary client's query"),
     Measure(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scenario.run.samples import ListenerSample
-from scenario.verdict.answers import Reasons
+from scenario.verdict.answered import Reasons
 from scenario.verdict.held import Hold
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS
 from scenario.verdict.symptoms import Symptoms
@@ -68,4 +68,4 @@ def _backlog(hold: Hold) -> int:
 
 def _of_clients(hold: Hold) -> int:
     """Return how many notifications the updates of the ordinary client may have triggered."""
-    return sum(row.client is not None for row in hold.rows) * hold.options.healthy
+    return sum(row.client is not None for row in hold.rows) * hold.options.rate * hold.options.healthy

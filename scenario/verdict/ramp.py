@@ -1,45 +1,96 @@
-"""The steps of a ramp -> its verdict: the largest number held within the SLO, and the cause beyond it."""
+"""The steps of a ramp -> its verdict: what the most slow receivers held cost, what broke first beyond them, and why."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from scenario.run.results import Criterion, Step, Verdict
+from scenario.settings.options import Options
+from scenario.verdict.healthy import shown
 from scenario.verdict.held import Hold
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, concluded, endings
 
 KEPT = 0.05  # of the descriptors at rest before the first step: more of them afterwards is worth a word
+UNFELT = 100.0  # ms: what is answered within that seems to be so at once (Nielsen, Usability Engineering, 1993, ch. 5)
+_CLIENTS = {  # by the name of a criterion, and of its figures: who feels it
+    "version": "GET /version",
+    "update": "an update",
+    "query": "a query",
+    "healthy": "a healthy notification",
+}
 
 
 def judge_ramp(hold: Hold, steps: Sequence[Step]) -> Verdict:
     """PASS: `stop` was held. FAIL: it broke before. INCONCLUSIVE: interrupted, or a step could not be judged."""
-    stop = hold.options.subscriptions
-    good = max((step.subscriptions for step in steps if step.verdict.outcome == PASS), default=0)
-    failed = [step for step in steps if step.verdict.outcome == FAIL]
+    stop, by_size = hold.options.subscriptions, sorted(steps, key=attrgetter("subscriptions"))
+    good = next((step for step in reversed(by_size) if step.verdict.outcome == PASS), None)
+    failed = [step for step in by_size if step.verdict.outcome == FAIL]
     unknown = [step for step in steps[-1:] if step.verdict.outcome == INCONCLUSIVE]  # those before were tried again
-    bad = min(failed, key=lambda step: step.subscriptions, default=None)
+    all_held = good is not None and good.subscriptions == stop
     cut_short = hold.progress.interrupted or hold.progress.missing
-    outcome = INCONCLUSIVE if unknown or cut_short else PASS if good == stop else FAIL
-    reasons = [(outcome, f"ramp: {_held(good)}{_up_to(good, stop, bad)}")]
-    if bad:
-        reasons += [(FAIL, f"{bad.subscriptions}: {bad.verdict.reasons[0]}"), *_kept(steps[0], bad)]
+    outcome = INCONCLUSIVE if unknown or cut_short else PASS if all_held else FAIL
+    beyond = _broke(failed, hold.options) if failed else _up_to(stop, all_held)
+    reasons = [(outcome, f"ramp: {_cost(good)}{beyond}")]
+    for bad in failed[:1]:
+        reasons += [(FAIL, f"{bad.subscriptions}: {each.text}") for each in _failures(bad)]
+        reasons += _kept(steps[0], bad)
     reasons += [(INCONCLUSIVE, f"{s.subscriptions} could not be judged: {s.verdict.reasons[0]}") for s in unknown]
     told = [text for _, text in reasons]
     reasons += [(kind, text) for kind, text in endings(hold.progress) if not any(text in each for each in told)]
-    worst = bad or (unknown[0] if unknown else None)
+    worst = next(iter([*failed, *unknown]), None)
     verdict = concluded(outcome, [Criterion(kind, text) for kind, text in reasons])
     return replace(verdict, causes=worst.verdict.causes if worst else ())
 
 
-def _held(good: int) -> str:
-    return f"{good} connections held within the SLO" if good else "no step was held within the SLO"
+def _cost(good: Step | None) -> str:
+    """Say what the most that were held cost the broker's other clients: each one's slowest answer."""
+    if good is None:
+        return "no step was held within the SLO"
+    figures = good.verdict.figures
+    slowest = {name: latency for name in _CLIENTS if (latency := figures.get(f"{name}_max")) is not None}
+    nok = any(figures.get(f"{name}_nok") for name in _CLIENTS)
+    unfelt = "healthy" in slowest and max(slowest.values()) <= UNFELT and not nok
+    told = "slow receivers cost nothing" if unfelt else "connections held within the SLO"
+    latencies = ", ".join(f"{name} {shown(latency)}" for name, latency in slowest.items())
+    return f"{good.subscriptions} {told}{f' (at most: {latencies})' if latencies else ''}"
 
 
-def _up_to(good: int, stop: int, bad: Step | None) -> str:
-    if bad:
-        return f", {bad.subscriptions} not"
-    return ", as many as were asked for" if good == stop else f" so far, of {stop}"
+def _up_to(stop: int, all_held: bool) -> str:
+    return ", as many as were asked for" if all_held else f" so far, of {stop}"
+
+
+def _broke(failed: Sequence[Step], options: Options) -> str:
+    """Say what broke first, and what later, with more connections; `failed` begins with the fewest."""
+    first, felt = failed[0], _felt(failed[0], options)
+    text = f"; from {first.subscriptions} on {_listed(list(felt.values())) or first.verdict.reasons[0]}"
+    for step in failed[1:]:
+        later = {name: what for name, what in _felt(step, options).items() if name not in felt}
+        text += f"; with {step.subscriptions} {_listed(list(later.values()))}, too" if later else ""
+        felt |= later
+    return text
+
+
+def _failures(step: Step) -> list[Criterion]:
+    return [each for each in step.verdict.criteria if each.outcome == FAIL]
+
+
+def _felt(step: Step, options: Options) -> dict[str, str]:
+    """Return what users feel of a step that failed, by the name of its criterion."""
+    failed, figures = {each.name.removesuffix(" subscribers") for each in _failures(step)}, step.verdict.figures
+    felt = {"held": f"only {step.held} are held"} if "held" in failed else {}
+    for name in (name for name in _CLIENTS if name in failed):
+        limit, slowest = options.healthy_limit if name == "healthy" else options.version_slo, figures.get(f"{name}_max")
+        if figures.get(f"{name}_nok"):
+            felt[name] = f"{_CLIENTS[name]} fails"
+        elif slowest is not None and slowest > limit:
+            felt[name] = f"{_CLIENTS[name]} takes {shown(slowest)}"
+    return felt
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
 
 
 def _kept(first: Step, bad: Step) -> list[tuple[str, str]]:

@@ -12,14 +12,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scenario.run.results import Verdict
-from scenario.verdict.answers import Reasons, answers
+from scenario.verdict.answered import Reasons, answered
 from scenario.verdict.diagnosis import UNKNOWN, diagnose
 from scenario.verdict.healthy import healthy
 from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
 from scenario.verdict.limits import limits
+from scenario.verdict.liveness import restart
 from scenario.verdict.measures import measured
 from scenario.verdict.notified import notified
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, endings, verdict_of
+from scenario.verdict.rate import rate
 from scenario.verdict.recovery import recovery
 from scenario.verdict.symptoms import Symptoms
 
@@ -86,9 +88,11 @@ def _load(hold: Hold) -> Reasons:
         yield INCONCLUSIVE, f"notifications: {seen.notified} for {seen.expected} subscriptions"
 
 
-def _recovery(hold: Hold) -> Reasons:
-    for text in recovery(hold):
-        yield PASS, text
+def _told(hold: Hold) -> Reasons:
+    """What is worth knowing, and nobody is judged by."""
+    for text in (restart(hold.rows), *recovery(hold)):
+        if text:
+            yield PASS, text
 
 
 def _gaps(hold: Hold) -> Reasons:
@@ -121,4 +125,4 @@ def _idle(hold: Hold) -> Reasons:
     )
 
 
-_CHECKS = (_ended, _seeding, _held, notified, answers, healthy, _idle, _process, _load, _gaps, _recovery)
+_CHECKS = (_ended, _seeding, _held, notified, answered, healthy, rate, _idle, _process, _load, _gaps, _told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from scenario.run.results import Row
-from scenario.verdict.answers import clients
+from scenario.verdict.answered import clients
 from scenario.verdict.causes.cause import limit
 from scenario.verdict.held import held_per_row
 from scenario.verdict.symptoms import Symptoms

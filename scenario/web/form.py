@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
+from locust import argument_parser
 from locust.env import Environment
 from locust.runners import STATE_INIT
 from locust.web import WebUI
@@ -32,6 +34,7 @@ def check_start_form(environment: Environment, web_ui: WebUI, history: History, 
     """
     assert web_ui.app is not None
     assert environment.runner is not None
+    _parse_once()
     start, runner, one_at_a_time = web_ui.app.view_functions["locust.swarm"], environment.runner, RLock()
 
     def swarm() -> Any:
@@ -57,6 +60,16 @@ def check_start_form(environment: Environment, web_ui: WebUI, history: History, 
 
     web_ui.app.view_functions["locust.swarm"] = web_ui.auth_required_if_enabled(swarm)
     web_ui.app.view_functions["locust.update_user"] = web_ui.auth_required_if_enabled(update_user)
+
+
+def _parse_once() -> None:
+    """Let the page be served from what the options were at the start.
+
+    Locust parses them for each GET /: a file of theirs that is gone by then would end it, and the run, with code 2.
+    """
+    locust: Any = argument_parser
+    locust.ui_extra_args_dict = cache(argument_parser.ui_extra_args_dict)
+    locust.ui_extra_args_dict()
 
 
 def _check(environment: Environment, secrets: Mapping[str, str]) -> None:

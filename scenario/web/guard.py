@@ -41,7 +41,7 @@ def protect(web_ui: WebUI, parsed: Namespace) -> None:
     application.wsgi_app = Guard(web_ui.app.wsgi_app, web_ui.host, values.urls(parsed.web_origin))
     if parsed.web_login:
         add_login(web_ui, parsed.web_base_path)
-    elif web_ui.host != "localhost" and not (_is_address(web_ui.host) and ip_address(web_ui.host).is_loopback):
+    elif not is_loopback(web_ui.host):
         where = web_ui.host or "all addresses"
         _log.warning(f"the web UI listens on {where} without a login: whoever reaches it can start runs (--web-login)")
 
@@ -92,6 +92,11 @@ def _normal(origin: str) -> str:
     origin = origin.lower().rstrip("/")
     scheme, _, rest = origin.partition("://")
     return f"{scheme}://{rest.removesuffix({'http': ':80', 'https': ':443'}.get(scheme, ''))}"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this host reaches what listens there."""
+    return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
 
 
 def _is_address(name: str) -> bool:

@@ -1,55 +1,98 @@
-"""The last row in Prometheus' text format (https://prometheus.io/docs/instrumenting/exposition_formats).
+"""`--metrics-port`: the metrics for a Prometheus, headless or not, where no login stands before them.
 
-What was not measured is left out: a missing figure is never 0. Units are Prometheus' own: seconds and bytes.
+    locust --headless ... --metrics-port 9646
+    curl http://127.0.0.1:9646/metrics
+
+The port is taken as soon as the command line is read, so that one that is not to be had is exit code 2 before anything
+starts, and before Locust forks its workers. Only the process that judges the run serves it, in greenlets of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
-from scenario.outputs.columns import COLUMNS, Column
+from locust.argument_parser import LocustArgumentParser
+
+from gevent.pywsgi import WSGIServer
+from prometheus_client import make_wsgi_app
+
 from scenario.outputs.history import History
-from scenario.run.results import Row
+from scenario.outputs.metrics import registry
+from scenario.settings import values
+from scenario.web.guard import Guard, is_loopback
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-_LEFT_OUT = ("second", "step", "sum")  # to be had from the others
-
-
-def exposition(history: History) -> str:
-    """Return the text of the page."""
-    labels = {"state": history.state, "phase": history.phase, "host": history.host}
-    lines = [
-        *_gauge("run_info", "State, phase and broker of this run.", 1, labels),
-        *_gauge("rows", "Rows of this run so far.", len(history.rows)),
-        *_gauge("rows_nok", "Rows of this run whose GET /version failed.", history.nok),
-    ]
-    for row in history.rows[-1:]:
-        for column in COLUMNS:
-            lines += _of(column, column.value(row))
-    return "".join(f"{line}\n" for line in lines)
+_AT_ONCE = 16  # clients; others wait, so that none takes the descriptors of the run
+_taken: dict[tuple[str, int], WSGIServer] = {}  # Locust reads its command line again for each page
+_log = logging.getLogger(__name__)
 
 
-def _of(column: Column[Row], value: Any) -> Iterator[str]:
-    if value in ("OK", "NOK"):
-        yield from _gauge(f"{column.name}_ok", f"1: OK, 0: NOK: {column.meaning}", value == "OK")
-    elif column.unit == "ms":
-        seconds = None if value is None else value / 1000
-        yield from _gauge(f"{column.name.removesuffix('_ms')}_seconds", f"s: {column.meaning}", seconds)
-    elif column.unit and column.name not in _LEFT_OUT:
-        yield from _gauge(column.name, f"{column.unit}: {column.meaning}", value)
+def add_metrics_port(parser: ArgumentParser) -> None:
+    """Add the option to Locust's parser (listener of `init_command_line_parser`)."""
+    own: dict[str, Any] = {"env_var": "LOCUST_METRICS_PORT"}
+    action: Any = parser.add_argument_group("metrics").add_argument(
+        "--metrics-port",
+        **own,
+        type=listening,
+        default="",
+        metavar="[HOST:]PORT",
+        help="serve the last row to a Prometheus at this port, of 127.0.0.1 unless a host says otherwise; 0: do not",
+    )
+    action.include_in_web_ui = False  # what Locust does for arguments without a group
+    parser.__class__ = _Parser
 
 
-def _gauge(name: str, meaning: str, value: float | None, labels: dict[str, str] | None = None) -> Iterator[str]:
-    if value is None:
-        return
-    name = f"connections_{name}"
-    yield f"# HELP {name} {meaning}"
-    yield f"# TYPE {name} gauge"
-    pairs = ",".join(f'{label}="{_escape(text)}"' for label, text in (labels or {}).items())
-    yield f"{name}{{{pairs}}} {float(value)!r}" if pairs else f"{name} {float(value)!r}"
+def listening(text: str) -> str:
+    """Check where to listen, [host:]port; nothing, or 0: nowhere."""
+    listening_address(text)
+    return text
 
 
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+def listening_address(text: str) -> tuple[str, int] | None:
+    """Return host and port, on loopback unless a host is given; None: nowhere."""
+    if text in ("", "0"):
+        return None
+    try:
+        return values.parse_address(f":{text}" if text.isdigit() else text, "127.0.0.1", 0)
+    except ArgumentTypeError:
+        takes = "takes a port or host:port (an IPv6 address in brackets), or 0 for none"
+        raise ArgumentTypeError(f"{takes}, not {text!r}") from None
+
+
+class _Parser(LocustArgumentParser):
+    """Takes the port when all options are known: a worker takes none."""
+
+    def parse_args(self, *args: Any, **rest: Any) -> Any:
+        """Parse, and end with exit code 2 if the port is not to be had."""
+        parsed = super().parse_args(*args, **rest)
+        address = listening_address(parsed.metrics_port)
+        if address and address not in _taken and not parsed.worker:
+            server = WSGIServer(address, spawn=_AT_ONCE, log=None, error_log=None)
+            try:
+                server.init_socket()
+            except OSError as error:
+                why = str(error.strerror).partition(": ")[0]  # gevent adds the address once more
+                problem = f"cannot listen on {values.joined(*address)}: {why}"
+                super().error(f"argument --metrics-port: {problem}")  # type: ignore[no-untyped-call]
+            _taken[address] = server
+        return parsed
+
+
+def serve_metrics(history: History, parsed: Namespace) -> None:
+    """Serve them, if there is a port."""
+    address = listening_address(parsed.metrics_port)
+    if address:
+        host, server = address[0], _taken[address]
+        application = make_wsgi_app(registry(history))
+        # A website in a browser of this host reaches its loopback addresses; elsewhere whoever reaches it may read.
+        guard = Guard(application, host, values.urls(parsed.web_origin))
+        server.application = guard if is_loopback(host) else application
+        server.start()
+        _log.info(f"metrics at http://{values.joined(*address)}/metrics")
+
+
+def close_metrics() -> None:
+    """Let go of the port in a worker, which Locust has forked from the master: it may outlive it."""
+    for server in _taken.values():
+        server.close()

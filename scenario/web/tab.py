@@ -1,7 +1,7 @@
 """The tab "Connections" on the web UI's own page, its data, and what "Download Data" offers of it.
 
     GET connections/data?since=N    JSON: state, reasons, table, and the rows from number N (from 0) on
-    GET connections/metrics         the last row in Prometheus' text format
+    GET connections/metrics         the last row as a Prometheus reads it
     GET connections/csv             the rows as the connections CSV has them
     GET connections/log             the report log
     GET connections/report          the report, one HTML file
@@ -15,19 +15,24 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from locust.env import Environment
 from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_STOPPING
 from locust.web import WebUI
 
 from flask import Blueprint, Response, request, send_file
+from prometheus_client import make_wsgi_app
 
-from scenario.outputs.columns import COLUMNS, cells, names
+from scenario.outputs.columns import COLUMNS, cells, columns_of, names
 from scenario.outputs.csv import guarded
 from scenario.outputs.history import History
 from scenario.outputs.log import ReportLog
+from scenario.outputs.metrics import registry
 from scenario.outputs.report import PLOTLY_JS, render
-from scenario.web import metrics
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 _STATIC = Path(__file__).parents[1] / "outputs" / "static"
 _DOWNLOADS = {
@@ -85,6 +90,7 @@ class _Pages:
 
     def __init__(self, history: History, log: ReportLog) -> None:
         self.history, self.log_of_run = history, log
+        self.metrics_app = make_wsgi_app(registry(history))
 
     def data(self) -> Response:
         since = max(0, request.args.get("since", 0, type=int))
@@ -92,12 +98,13 @@ class _Pages:
         text = json.dumps(self.history.snapshot(since), separators=(",", ":"))
         return Response(text, mimetype="application/json")
 
-    def metrics(self) -> Response:
-        return Response(metrics.exposition(self.history), content_type=metrics.CONTENT_TYPE)
+    def metrics(self) -> WSGIApplication:
+        return self.metrics_app
 
     def csv(self) -> Response:
         text = io.StringIO()
-        csv.writer(text).writerows([names(COLUMNS), *(guarded(cells(COLUMNS, row)) for row in self.history.rows)])
+        columns = columns_of(self.history.options) if self.history.options else COLUMNS
+        csv.writer(text).writerows([names(columns), *(guarded(cells(columns, row)) for row in self.history.rows)])
         return _download(text.getvalue(), "connections.csv", "text/csv")
 
     def log(self) -> Response:

@@ -95,8 +95,13 @@ class Page:
     def download(self, title: str, name: str) -> str:
         """Fetch a file from "Download Data"; return its text."""
         self.press("Download Data")
-        self.press(title)
-        return str(self.wait(lambda: (self.downloads / name).read_text(encoding="utf-8")))
+
+        def fetched() -> str:
+            self.press(title)  # once more, where the page was drawn anew under the click
+            time.sleep(1)
+            return (self.downloads / name).read_text(encoding="utf-8")
+
+        return str(self.wait(fetched))
 
 
 @pytest.fixture

@@ -23,11 +23,14 @@ _PROGRAMS = {  # on the hosts' PATH; what this machine need not have is stood in
 }
 
 
+def _page() -> str:
+    return (ROOT / "docs" / "several-hosts.md").read_text(encoding="utf-8")
+
+
 @cache
 def _chapter() -> list[tuple[list[str], str]]:
     """Return the page's commands in its order, each with the words that say on which hosts."""
-    text = (ROOT / "docs" / "several-hosts.md").read_text(encoding="utf-8")
-    code = "\n".join(re.findall(r"^    (.*)", text.partition("\n## ")[0], re.MULTILINE)).replace("\\\n", "")
+    code = "\n".join(re.findall(r"^    (.*)", _page().partition("\n## ")[0], re.MULTILINE)).replace("\\\n", "")
     blocks = [block.partition("\n") for block in re.split(r"^# ", code, flags=re.MULTILINE)[1:]]
     return [(re.split(r"[,:]", title)[0].split(), line) for title, _, lines in blocks for line in lines.splitlines()]
 
@@ -59,7 +62,7 @@ class Deployment(Stack):
         """Run the page's commands for `host` with one of `words`, on it or another; `more` goes to the last one."""
         *before, last = commands(host, *words)
         script = "\n".join([*before, f"exec {last} {shlex.join(map(str, more))}"])
-        script = re.sub(r"(listener\d):8090", self._where, script)
+        script = self._at_listeners(script)
         env = {"PATH": f"{self.folder}/bin:{os.environ['PATH']}:/usr/sbin", **self.envs.get(host, {})}
         return self.processes.start(*self.hosts.on(on or host), "sh", "-c", script, env=env, cwd=self.folder, name=host)
 
@@ -77,7 +80,13 @@ class Deployment(Stack):
         self.inspector_port = self.ports["orion"]
         short = ("-delay", delay, "-stats", "200ms", "-timeout", "1s")
         self.listeners = [self._serve(name, "listener", "-host", "-port", *short) for name in LISTENERS]
+        self._write_config()
         return self
+
+    def _write_config(self) -> None:
+        """Write the page's run.toml, for the listeners as they are."""
+        (text,) = re.findall(r"^```toml\n(.*?)^```", _page(), re.MULTILINE | re.DOTALL)
+        (self.folder / "run.toml").write_text(self._at_listeners(text), encoding="utf-8")
 
     def _serve(self, host: str, word: str, address: str, port: str, *more: object, on: str = "") -> Process:
         part = self.run(host, word, more=[*self._local(address, self.at[host], port, 0), *more], on=on)
@@ -113,5 +122,8 @@ class Deployment(Stack):
         """Return the options that loopback needs, for it has no names and the ports may be in use."""
         return words if self.hosts.loopback else ()
 
-    def _where(self, found: re.Match[str]) -> str:
-        return f"{self.at[found[1]]}:{self.ports[found[1]]}" if self.hosts.loopback else found[0]
+    def _at_listeners(self, text: str) -> str:
+        def where(found: re.Match[str]) -> str:
+            return f"{self.at[found[1]]}:{self.ports[found[1]]}" if self.hosts.loopback else found[0]
+
+        return re.sub(r"(listener\d):8090", where, text)

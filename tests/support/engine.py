@@ -40,12 +40,18 @@ class Engine:
         self.folder, self.env = folder, env
 
     def run(
-        self, *command: str | Path, timeout: float = 60, stdin: bytes | None = None, env: dict[str, str] | None = None
+        self,
+        *command: str | Path,
+        timeout: float = 60,
+        stdin: bytes | None = None,
+        env: dict[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a client of the engine; return what it printed and its exit code."""
         done = subprocess.run(
             list(map(str, command)),
             env={**self.env, **(env or {})},
+            cwd=cwd,
             input=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -21,21 +21,20 @@ class Hosts(ExitStack):
     addresses, but neither names nor links.
     """
 
-    def __init__(self, *names: str, folder: Path, loopback: bool = False) -> None:
+    def __init__(self, *names: str, folder: Path) -> None:
         super().__init__()
-        self.names, self.folder, self.loopback = names, folder, loopback
+        self.names, self.folder, self.loopback = names, folder, False
         self.id = f"cst-{uuid.uuid4().hex[:8]}"
 
     def __enter__(self) -> Self:
         super().__enter__()
-        if not self.loopback:
-            try:
-                self._make_namespaces()
-            except (OSError, subprocess.CalledProcessError) as error:
-                self.close()
-                told = getattr(error, "stderr", "") or error
-                warnings.warn(f"no network namespaces here, the hosts are loopback addresses: {told}", stacklevel=2)
-                self.loopback = True
+        try:
+            self._make_namespaces()
+        except (OSError, subprocess.CalledProcessError) as error:
+            self.close()
+            told = getattr(error, "stderr", "") or error
+            warnings.warn(f"no network namespaces here, the hosts are loopback addresses: {told}", stacklevel=2)
+            self.loopback = True
         network = f"127.{random.randint(1, 254)}.{random.randint(1, 254)}" if self.loopback else "198.18.0"  # RFC 2544
         self.addresses = {name: f"{network}.{number}" for number, name in enumerate(self.names, 1)}
         for name in self.names * (not self.loopback):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scenario.preflight.checks import FDS_PER_NOTIFICATION, SPARE
+from scenario.preflight.limits import FDS_PER_NOTIFICATION, SPARE
 from tests.support.processes import ROOT
 
 SCRIPTS = ROOT / "setup_scripts"

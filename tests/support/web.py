@@ -33,10 +33,11 @@ from locust import events
 from scenario.run import events as events_of_run
 from scenario.run.found import Found
 from scenario.run.records import Began, HoldBegan, Phase
-from scenario.run.results import Row, Verdict
+from scenario.run.results import Criterion, Row
 from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
 from scenario.run.schedule import Schedule
 from scenario.settings.options import Options
+from scenario.verdict.outcomes import concluded
 
 START = 1_800_000_000
 
@@ -55,7 +56,7 @@ def feed(environment, web_ui, **_):
     options = Options.from_namespace(environment.parsed_options, Shape.secrets)
     schedule = Schedule(START, START + 60, START + {ROWS - 1})
     found = Found(options, version='{{"orion": {{"version": "{EVIL}"}}}}')
-    verdict = Verdict("FAIL", ("{EVIL}", "mongodb://me:hunter2@host failed"), 1)
+    verdict = concluded("FAIL", [Criterion("FAIL", "{EVIL}"), Criterion("FAIL", "mongodb://me:hunter2@host failed")])
     for record in (Phase("preflight"), found, Began(), HoldBegan(5000), schedule, *map(row, range({ROWS})), verdict):
         events_of_run.fire(record, START)
     environment.runner.state = "stopped"  # else the page shows the start form

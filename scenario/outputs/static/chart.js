@@ -11,7 +11,7 @@ const LINES = {
   queue_backlog: ["queue backlog", {color: "#a35fd0", width: 2}],
 };
 const CLIENTS = {version: "#14a3a8", update: "#c2479b", query: "#7a6a2b"}; // whose latency is drawn
-const RED = "#e23c34", FAINT = "rgba(128,128,128,.25)";
+const HEALTHY = "#2f9e55", RED = "#e23c34", FAINT = "rgba(128,128,128,.25)";
 const LEVELS = 4; // of flags
 const HEIGHT = 560, BOTTOM = 90, LABEL = 15; // px
 
@@ -51,7 +51,7 @@ function latencies(column, trigger, slo) {
   const lines = asked.map(([name, color]) =>
     trace(column, `${name}_latency_ms`, `${name} latency`, {color, width: 1.5}, trigger));
   if (column.healthy_max_ms.some((value) => value !== null))
-    lines.push(trace(column, "healthy_max_ms", "healthy subscribers, the slowest", {color: "#2f9e55", width: 1.5}, trigger));
+    lines.push(trace(column, "healthy_max_ms", "healthy subscribers, the slowest", {color: HEALTHY, width: 1.5}, trigger));
   const nok = asked.flatMap(([name]) => [...seconds.keys()].filter((i) => column[`${name}_error`][i]).map((i) => ({
     x: seconds[i], y: column[`${name}_latency_ms`][i], text: `${name}: ${escaped(column[`${name}_error`][i])}`,
   })));
@@ -71,24 +71,24 @@ function trace(column, key, name, line, trigger) {
   };
 }
 
-// What the steps of a ramp (latency against connections) or the cycles (the broker at rest) came to.
+// What the steps of a ramp (latencies against connections) or the cycles (the broker at rest) came to.
 function drawSteps(box, data) {
   const color = getComputedStyle(box).color;
   const axis = {gridcolor: FAINT, zeroline: false, linecolor: color, ticks: "outside", tickcolor: FAINT};
   const ramp = data.steps_are === "ramp";
   const steps = data.steps.map((step) => Object.fromEntries(data.step_columns.map((name, i) => [name, step[i]])));
-  const y = {...axis, title: {text: ramp ? "GET /version (ms)" : "connections, descriptors, threads at rest"}};
-  return Plotly.react(box, ramp ? againstConnections(steps, data.slo) : atRest(steps), {
+  const y = {...axis, title: {text: ramp ? "slowest answer (ms)" : "connections, descriptors, threads at rest"}};
+  return Plotly.react(box, ramp ? againstConnections(steps, data) : atRest(steps), {
     height: 360, margin: {t: 20, r: 85, b: 90, l: 85}, hovermode: "x", uirevision: data.run,
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: {color, family: "inherit"},
     legend: {orientation: "h", y: -0.25, yanchor: "top"},
-    xaxis: {...axis, title: {text: ramp ? "connections to hold" : "cycle"}, tickformat: ",d", ...(ramp ? {} : {dtick: 1})},
+    xaxis: {...axis, title: {text: ramp ? "slow connections" : "cycle"}, tickformat: ",d", ...(ramp ? {} : {dtick: 1})},
     yaxis: ramp ? {...y, type: "log", dtick: 1, tickformat: ",~r"} : {...y, rangemode: "tozero", tickformat: ",d"},
     yaxis2: {...axis, title: {text: "RSS at rest (MB)"}, overlaying: "y", side: "right", rangemode: "tozero", showgrid: false, tickformat: ",.0f"},
   }, {responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"]});
 }
 
-function againstConnections(steps, slo) {
+function againstConnections(steps, {slo, healthy_slo}) {
   const sorted = steps.toSorted((a, b) => a.subscriptions - b.subscriptions);
   const failed = sorted.filter((step) => step.verdict !== "PASS");
   const x = sorted.map((step) => step.subscriptions);
@@ -96,17 +96,20 @@ function againstConnections(steps, slo) {
     name, x, y: sorted.map((step) => step[key]), mode: "lines+markers", line: {color, width: 2},
     hovertemplate: "%{y:.1f} ms with %{x} connections",
   });
+  const limit = (name, ms) => ({
+    name: `${name} ${ms} ms`, mode: "lines", line: {color: RED, width: 1, dash: "dot"}, hoverinfo: "skip",
+    x: [x[0], x.at(-1)], y: [ms, ms],
+  });
+  const slowest = {latency_max_ms: ["version", CLIENTS.version], update_max_ms: ["update", CLIENTS.update], healthy_max_ms: ["healthy subscribers", HEALTHY]};
+  const measured = Object.entries(slowest).filter(([key]) => sorted.some((step) => step[key] !== null));
   return [
-    {
-      name: `limit ${slo} ms`, mode: "lines", line: {color: RED, width: 1, dash: "dot"}, hoverinfo: "skip",
-      x: [x[0], x.at(-1)], y: [slo, slo],
-    },
-    line("median", "latency_median_ms", "#14a3a8"),
-    line("slowest", "latency_max_ms", "#e08a00"),
+    limit("limit", slo), ...(healthy_slo === slo ? [] : [limit("limit for the healthy", healthy_slo)]),
+    ...measured.map(([key, [name, color]]) => line(name, key, color)),
     {
       name: "failed", mode: "markers", marker: {symbol: "x", size: 10, color: RED}, showlegend: true,
-      x: failed.map((step) => step.subscriptions), y: failed.map((step) => step.latency_max_ms ?? slo),
-      text: failed.map((step) => `${step.verdict}: ${step.held ?? "?"} held, ${step.nok} rows NOK`), hovertemplate: "%{text}",
+      x: failed.map((step) => step.subscriptions),
+      y: failed.map((step) => Math.max(...measured.map(([key]) => step[key])) || slo),
+      text: failed.map((step) => `${step.verdict}: ${step.held ?? "?"} held, ${step.nok} rows NOK ${step.cause}`), hovertemplate: "%{text}",
     },
   ];
 }

@@ -6,9 +6,11 @@
   const box = document.createElement("div");
   box.id = "connections";
   box.innerHTML = `
+    <p class="verdict"><b class="state"></b> <span class="phase"></span></p>
+    <table class="causes"><thead><tr><th>Cause</th><th>Remedy</th></tr></thead><tbody></tbody></table>
     <div class="summary">
-    <div><p class="verdict"><b class="state"></b> <span class="phase"></span></p><ul class="reasons"></ul></div>
-    <table><thead><tr><th>Metric</th><th>Now</th><th>Min</th><th>Max</th></tr></thead><tbody></tbody></table>
+    <div><ul class="reasons"></ul></div>
+    <table class="figures"><thead><tr><th>Metric</th><th>Now</th><th>Min</th><th>Max</th></tr></thead><tbody></tbody></table>
     </div>
     <div class="chart rows"></div><div class="chart steps"></div>`;
   const find = (selector) => box.querySelector(selector);
@@ -45,7 +47,7 @@
     const redraw = again || fresh || color !== theme || Object.keys(next.marks).length !== Object.keys(last.marks).length;
     [last, theme] = [next, color];
     tell(next);
-    find("table").hidden = find(".rows").hidden = !next.rows.length; // until the subscriptions are there
+    find(".figures").hidden = find(".rows").hidden = !next.rows.length; // until the subscriptions are there
     if (redraw && next.rows.length) await drawConnections(find(".rows"), next);
     find(".steps").hidden = !next.steps.length;
     if (redraw && next.steps.length) await drawSteps(find(".steps"), next);
@@ -71,8 +73,16 @@
     find(".state").textContent = data.state;
     const second = data.rows.length ? `, second ${data.rows.at(-1)[0]} of ${data.end}` : "";
     find(".phase").textContent = data.state === "RUNNING" ? `phase ${data.phase}${second}` : "";
+    find(".causes").hidden = !data.causes.length;
+    fill(find(".causes tbody"), data.causes, (cause) => fill(document.createElement("tr"), parts(cause), (part) => part));
     fill(find(".reasons"), data.reasons, (reason) => text("li", reason));
-    fill(find("tbody"), data.table, (cells) => fill(document.createElement("tr"), cells, (cell) => text("td", shown(cell))));
+    fill(find(".figures tbody"), data.table, (cells) => fill(document.createElement("tr"), cells, (cell) => text("td", shown(cell))));
+  }
+
+  function parts([sentence, evidence, remedy]) {
+    const cell = document.createElement("td");
+    cell.append(text("b", sentence), document.createElement("br"), evidence);
+    return [cell, text("td", remedy)];
   }
 
   const fill = (parent, items, make) => { parent.replaceChildren(...items.map(make)); return parent; };

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenario.preflight.checks import SPARE
+from scenario.preflight.limits import SPARE
 from scenario.verdict.causes.cause import Cause, stopped_answering
 from scenario.verdict.healthy import late, slowest, starved
 

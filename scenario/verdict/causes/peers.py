@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from scenario.preflight.checks import SPARE
+from scenario.preflight.limits import SPARE
 from scenario.verdict.causes.cause import Cause
 
 

@@ -1,0 +1,58 @@
+"""The verdict in words, the same wherever it is read as text: the outcome and its causes with what mends them, the
+criteria then, those that were not met first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from scenario.run.results import Criterion, Verdict
+from scenario.verdict.outcomes import FAIL, INCONCLUSIVE
+
+CAUSE, REMEDY = "cause:", "remedy:"
+_MARKED = (FAIL, INCONCLUSIVE)  # the others go without saying
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line below the outcome: `label` is CAUSE or REMEDY, or a criterion's own outcome, empty where it was met."""
+
+    label: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.text}" if self.label else self.text
+
+
+def title(verdict: Verdict) -> str:
+    """Return the line that the verdict begins with."""
+    return f"Verdict: {verdict.outcome}"
+
+
+def body(verdict: Verdict) -> Iterator[Line]:
+    """Yield the lines below it."""
+    for cause in verdict.causes:
+        yield Line(CAUSE, f"{cause.sentence} ({cause.evidence})")
+        yield Line(REMEDY, cause.remedy)
+    yield from criteria(verdict)
+
+
+def criteria(verdict: Verdict) -> Iterator[Line]:
+    """Yield a line for each criterion, met ones last; those of which the same is to be said share one."""
+    ordered = sorted(verdict.criteria, key=lambda each: each.outcome not in _MARKED)
+    for (outcome, named, said), alike in groupby(ordered, _key):
+        names = ", ".join(each.name for each in alike)
+        yield Line(outcome if outcome in _MARKED else "", f"{names}: {said}" if named else said)
+
+
+def lines(verdict: Verdict) -> list[str]:
+    """Return the verdict as plain text."""
+    return [title(verdict), *(f"  {line}" for line in body(verdict))]
+
+
+def _key(criterion: Criterion) -> tuple[str, bool, str]:
+    """Return the outcome, whether the text begins with the criterion's name, and what it says of that."""
+    said = criterion.text.removeprefix(f"{criterion.name}: ")
+    return criterion.outcome, said != criterion.text, said

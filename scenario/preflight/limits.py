@@ -1,0 +1,52 @@
+"""What the broker's process may have: descriptors, threads, memory, CPU; its own limits, and those of its container.
+
+What a held notification takes was measured: 3 descriptors, a socket and the wake-up pair of its handle, on Orion 3.10.1
+with libcurl 7.88; memory on Orion 4.7.0 with 5,000 held, 168 MB above rest with a pool of workers, 472 MB with a thread
+made for each.
+"""
+
+from __future__ import annotations
+
+from scenario.peers.inspection import Inspection
+from scenario.preflight.table import Checks, judged, too_small
+from scenario.run.found import Found
+from scenario.run.results import WARNING, Check
+
+FDS_PER_NOTIFICATION = 3
+SPARE = 200  # descriptors or threads, for everything but the notifications
+POOLED, TRANSIENT = 34_000, 94_000  # bytes
+_MB = 1_000_000
+
+
+def check_limits(found: Found) -> Checks:
+    """Compare the limits with what so many held notifications need."""
+    process, wanted = found.process, found.options.subscriptions
+    if process is None:
+        return
+    needed = wanted * FDS_PER_NOTIFICATION + SPARE
+    why = f"{needed}: {wanted} notifications x {FDS_PER_NOTIFICATION} + {SPARE}"
+    remedy = f"start the broker after ulimit -n {needed}"
+    enough = process.nofile is None or process.nofile >= needed
+    shown = "unlimited" if process.nofile is None else process.nofile
+    yield judged("broker's open files", enough, shown, why, remedy, too_small(found))
+    if process.threads_limits:
+        limit, threads = process.threads_limits[0], wanted + SPARE
+        left = limit.limit - limit.used + process.threads
+        text, why = f"{left} of {limit.limit} ({limit.where})", f"{threads}: a thread per notification + {SPARE}"
+        yield judged("broker's threads", left >= threads, text, why, limit.remedy(threads), WARNING)
+    yield from _memory(process, wanted, POOLED if found.command_line.pool(found.options.service) else TRANSIENT)
+    if process.cpus is not None and process.cpus < 1:
+        remedy = "raise its CPU quota (--cpus, resources.limits.cpu), unless that is what is to be tested"
+        yield Check("broker's CPUs", WARNING, f"{process.cpus:g}", "1: below, it is kept waiting", remedy)
+
+
+def _memory(process: Inspection, wanted: int, each: int) -> Checks:
+    """Warn of a limit that it cannot but break: what its group has cached beside it can be given back."""
+    if not process.memory_limits:
+        return
+    limit, needed = min(process.memory_limits, key=lambda limit: limit.limit), process.rss + wanted * each
+    if limit.limit < needed:
+        shown = f"{limit.limit // _MB} MB ({limit.where})"
+        why = f"{needed // _MB} MB: {process.rss // _MB} MB, and {each // 1000} kB per notification"
+        remedy = f"raise {limit.where}; a container's is --memory, a pod's resources.limits.memory"
+        yield Check("broker's memory", WARNING, shown, why, remedy)

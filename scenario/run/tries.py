@@ -1,0 +1,93 @@
+"""What is tried several times a second (--rate): when each try is due, and what came of a second's.
+
+The schedule is an open one: a late answer delays no later try, and a latency counts from when its try was due, however
+late it could be sent. Else a broker that stands still would be asked less often meanwhile, and most of what its clients
+wait would never be measured: "coordinated omission" (Gil Tene, How NOT to Measure Latency).
+
+All latencies are kept, not a histogram of them: 300 a second are 2 kB, any share of them over any rows is exact, and
+whoever reads them needs no library.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+def dues(second: int, begins: float, rate: int) -> list[float]:
+    """Return when a second's tries are due, s since the epoch: evenly, `begins` of an interval after its start."""
+    return [second + (number + begins) / rate for number in range(rate)]
+
+
+class Tried(NamedTuple):
+    """What came of a try: its latency in ms, what was wrong, how late it was sent (ms; 0 too when nobody waits)."""
+
+    latency: float
+    error: str = ""
+    late: float = 0.0
+
+
+@dataclass(frozen=True)
+class Tries:
+    """A second's, in the order in which they were due: latencies in ms, from when each was due to its answer or error.
+
+    `errors` has as many, empty for a right answer; none at all when all were right. `late`: the most, in ms, that one
+    of them was sent after it was due. One is missing when this process stood still until its second was over.
+    """
+
+    latencies: tuple[float, ...]
+    errors: tuple[str, ...] = ()
+    late: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.errors and len(self.errors) != len(self.latencies):
+            raise ValueError("has not as many errors as latencies")
+
+    @classmethod
+    def of(cls, tried: Sequence[Tried]) -> Tries:
+        """Join them; hundredths of a ms are enough."""
+        errors = tuple(each.error for each in tried)
+        latencies = tuple(round(each.latency, 2) for each in tried)
+        return cls(latencies, errors if any(errors) else (), round(max(each.late for each in tried), 2))
+
+    @property
+    def each(self) -> list[Tried]:
+        """Latency and error of each."""
+        return [Tried(*both) for both in zip(self.latencies, self.errors or [""] * self.count, strict=True)]
+
+    @property
+    def right(self) -> Sequence[float]:
+        """The latencies of the right answers."""
+        return [each.latency for each in self.each if not each.error] if self.errors else self.latencies
+
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        return len(self.latencies)
+
+    @property
+    def nok(self) -> int:
+        """How many got no right answer."""
+        return sum(map(bool, self.errors))
+
+    @property
+    def p50(self) -> float | None:
+        """The median of the right answers' latencies."""
+        return percentile(self.right, 0.5)
+
+    @property
+    def p99(self) -> float | None:
+        """Their 99th percentile."""
+        return percentile(self.right, 0.99)
+
+    @property
+    def slowest(self) -> float | None:
+        """Their highest."""
+        return max(self.right, default=None)
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """Return the value that `share` of them do not exceed (nearest rank); None when there is none."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else None

@@ -1,0 +1,90 @@
+"""`--config-file FILE`: Locust's `--config`, in which a mistake is named instead of ignored.
+
+[tool.locust]
+host = "http://orion:1026"
+notify-url = ["http://listener1:8090/notify", "http://listener2:8090/notify"]
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tomllib
+from argparse import Action, ArgumentParser, _AppendAction
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TextIO
+
+from locust.argument_parser import LocustConfigParser
+
+from configargparse import ConfigFileParserException
+
+_SECTION = "[tool.locust]"
+_SHARED = "pyproject.toml"  # Locust reads it wherever it starts; most have nothing for it
+_NO_KEYS = ("config", "config-file", "help", "version")
+
+
+def add_config_file(parser: ArgumentParser) -> None:
+    """Add the option to Locust's parser (listener of `init_command_line_parser`)."""
+    action = next(action for action in parser._actions if action.dest == "config")
+    action.option_strings = [*action.option_strings, "--config-file"]
+    parser._option_string_actions["--config-file"] = action
+    vars(parser)["_config_file_parser"] = _ConfigFile(parser)
+
+
+class _ConfigFile:
+    """Reads the files that Locust does, as it does. Secrets may be in them: no value is repeated."""
+
+    def __init__(self, parser: ArgumentParser) -> None:
+        self._actions = parser._actions  # more are added to it
+
+    def parse(self, stream: TextIO) -> Mapping[str, Any]:
+        """Return the options in a file. Raises ConfigFileParserException, which ends Locust with 2 and its sentence."""
+        name = stream.name
+        try:
+            text = io.StringIO(stream.read())
+            text.name = name
+            problem = _misplaced(text.getvalue(), name)
+            found = {} if problem else LocustConfigParser().parse(text)
+            problem = problem or self._wrong(found)
+        except UnicodeError:
+            problem = "is no text in UTF-8"
+        except ConfigFileParserException as error:
+            problem = str(error).split(f" in {name}")[0]  # then comes the line, as it is
+        if problem:
+            raise ConfigFileParserException(f"{name}: {problem}")
+        return found
+
+    def _wrong(self, found: Mapping[str, Any]) -> str:
+        known = {word[2:]: action for action in self._actions for word in action.option_strings if word[:2] == "--"}
+        held = known.keys() - _NO_KEYS
+        for key, value in found.items():
+            if (name := key.removeprefix("--")) not in held:
+                nearest = get_close_matches(key, held, n=1, cutoff=0.0)[0]
+                return f"{key} is no option that a file can hold; the nearest is {nearest}"
+            if isinstance(value, list) and not _takes_list(known[name]):
+                return f"{key} takes one value, no list"
+        return ""
+
+
+def _takes_list(action: Action) -> bool:
+    return action.nargs in ("+", "*") or isinstance(action, _AppendAction)
+
+
+def _misplaced(text: str, name: str) -> str:
+    """Return which keys Locust would leave out, and say nothing of it."""
+    if not name.endswith(".toml"):
+        keys = re.findall(r"^[ \t]*(?:--)?([^\s:=;#\[-][^\s:=;#]*)", text, re.MULTILINE)
+        again = next((key for key in keys if keys.count(key) > 1), "")
+        return again and f"has {again} more than once; a list is {again} = [..., ...]"
+    try:
+        told = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return ""  # Locust says it
+    if Path(name).name == _SHARED:
+        return ""
+    if not isinstance(told.get("tool"), dict) or "locust" not in told["tool"]:
+        return f"has no {_SECTION}, where the options have to be"
+    lost = next((key for key, value in told.items() if not isinstance(value, dict)), "")
+    return lost and f"{lost} has to be below {_SECTION}"

@@ -1,0 +1,79 @@
+"""What those users have in common that measure each second, and try some things several times in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, ClassVar
+
+from locust import task
+
+from gevent import Greenlet, GreenletExit
+from gevent.pool import Group
+
+from scenario.run.tries import Tried, Tries, dues
+from scenario.users.run_user import RunUser, park
+
+
+class EachSecond(RunUser):
+    """Starts `probe(second)` in every second of the schedule, each in a greenlet of its own.
+
+    So a probe that hangs never delays the next one, and every second has its own answer.
+    """
+
+    abstract = True
+    begins: ClassVar[float] = 0.0  # s after the whole second; with --rate: of the interval between two tries
+
+    @cached_property
+    def in_flight(self) -> Group:
+        """The probes that have not ended; a user may be stopped before its first one."""
+        return Group()
+
+    @cached_property
+    def rate(self) -> int:
+        """How often to try in a second."""
+        return self.of_run.options.rate
+
+    def probe(self, second: int) -> None:
+        """Measure once, and fire the record."""
+        raise NotImplementedError
+
+    @task
+    def probe_each_second(self) -> None:
+        """Run the schedule, then park."""
+        clock, schedule = self.of_run.clock, self.schedule
+        for second in range(schedule.start, schedule.end + 1):
+            clock.sleep_until(dues(second, self.begins, self.rate)[0])
+            if clock.now() < second + 1:  # else: this process was stopped for a while, and the second is lost
+                self.in_flight.spawn(self.probe, second)
+        park()
+
+    def tried(self, second: int, begins: float, attempt: Callable[[float | None], Tried]) -> list[Tried]:
+        """Make the second's tries, each when it is due, whatever became of those before; return what came of them.
+
+        `attempt` gets the moment from which its latency counts, s since the epoch; with a rate of 1 it is its sending.
+        One whose second is over is lost.
+        """
+        clock, under_way = self.of_run.clock, []
+        for due in dues(second, begins, self.rate):
+            clock.sleep_until(due)
+            if clock.now() < second + 1:
+                under_way.append(self.in_flight.spawn(attempt, due if self.rate > 1 else None))
+        return [result(greenlet) for greenlet in under_way]
+
+    def told(self, tried: Sequence[Tried]) -> tuple[float, str, Tries | None]:
+        """Return what a sample tells of the second's tries: the slowest's latency, the first error, and all of them."""
+        error = next((each.error for each in tried if each.error), "")
+        return max(each.latency for each in tried), error, Tries.of(tried) if self.rate > 1 else None
+
+    def on_stop(self) -> None:
+        """Drop what is still in flight."""
+        self.in_flight.kill()
+
+
+def result(greenlet: Greenlet[..., Any]) -> Any:
+    """Wait for what another greenlet returns. Raises GreenletExit when it was stopped, as the whole user will be."""
+    value = greenlet.get()
+    if isinstance(value, GreenletExit):
+        raise value
+    return value

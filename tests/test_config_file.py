@@ -1,0 +1,127 @@
+"""`--config-file`: it holds what the command line takes; a mistake is one sentence without any value, and code 2."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
+
+import pytest
+
+from scenario.settings.arguments import add_arguments
+from scenario.settings.config_file import add_config_file
+from scenario.verdict.limits import add_limit
+
+TOML = """
+[tool.locust]
+host = "https://orion"
+notify-url = ["http://a/n", "http://b/n"]
+header = ["X-Auth-Token: a, b", "X-Tenant: c"]
+limit = ["held >= 5", "version_p99 < 200"]
+subscriptions = 2000
+version-slo = 250.5
+duration = "90s"
+no-client = true
+no-reset = false
+headless = true
+json = true
+"""
+CONF = """
+# a comment
+host = https://orion
+notify-url = [http://a/n, http://b/n]
+header = ["X-Auth-Token: a, b", "X-Tenant: c"]
+limit: held >= 5,version_p99 < 200
+--subscriptions 2000
+version-slo=250.5
+duration = "90s"
+no-client
+no-reset = false
+headless = yes
+json
+"""
+NO_OPTION = "is no option that a file can hold; the nearest is"
+EXPECTED = {
+    "host": "https://orion",
+    "notify_url": "http://a/n,http://b/n",
+    "header": "X-Auth-Token: a, b\nX-Tenant: c",
+    "limit": "held >= 5,version_p99 < 200",
+    "subscriptions": 2000,
+    "version_slo": 250.5,
+    "duration": "90s",
+    "no_client": True,
+    "no_reset": False,
+    "headless": True,
+    "json": True,
+    "result": "",
+}
+
+
+def parsed(path: Path, content: str | bytes, *words: str, option: str = "--config-file") -> Namespace:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    parser = get_empty_argument_parser()
+    setup_parser_arguments(parser)
+    for add in (add_arguments, add_limit, add_config_file):
+        add(parser)
+    told: Namespace = parser.parse_args([option, str(path), *words])
+    return told
+
+
+@pytest.mark.parametrize("option", ["--config-file", "--config"])
+@pytest.mark.parametrize(("name", "text"), [("run.toml", TOML), ("run.conf", CONF)])
+def test_it_holds_what_the_command_line_takes(tmp_path: Path, name: str, text: str, option: str) -> None:
+    told = vars(parsed(tmp_path / name, text, option=option))
+    assert {key: told[key] for key in EXPECTED} == EXPECTED
+
+
+def test_what_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCUST_SUBSCRIPTIONS", "2")
+    monkeypatch.setenv("LOCUST_SEEDERS", "2")
+    given = ("--subscriptions", "1", "--notify-url", "http://localhost:8090/notify", "--notify-url", "http://c/n")
+    text = '[tool.locust]\nsubscriptions = 3\nseeders = 3\nhold = 7\nnotify-url = ["http://a/n"]\n'
+    told: Any = parsed(tmp_path / "run.toml", text, *given)
+    assert (told.subscriptions, told.seeders, told.hold) == (1, 2, 7)
+    assert told.notify_url == "http://localhost:8090/notify,http://c/n"  # the first is the default, all the same
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("run.toml", 'heder = "A: s3cret"', f"heder {NO_OPTION} header"),
+        ("run.toml", 'notify_url = "s3cret"', f"notify_url {NO_OPTION} notify-url"),
+        ("run.toml", 'config = "s3cret"', f"config {NO_OPTION} "),
+        ("run.toml", 'mongo = ["mongodb://a:s3cret@b"]', "mongo takes one value, no list"),
+        ("run.toml", "no-client = [true]", "no-client takes one value, no list"),
+        ("run.toml", 'json = ["s3cret"]', "json takes one value, no list"),
+        ("run.toml", 'mongo = "s3cret', "Couldn't parse TOML file: "),
+        ("run.toml", 'subscriptions = "many"', "argument --subscriptions: takes a whole number, not 'many'"),
+        ("run.toml", 'header = {A = "s3cret"}', "argument --header: takes 'Name: value', of printable ASCII"),
+        ("run.toml", 'mongo = "mongodb://a:s3cr/et@b"', "argument --mongo: takes host, host:port or a "),
+        ("x.toml", "subscriptions = 5", "x.toml: has no [tool.locust], where the options have to be"),
+        ("x.toml", "[locust]\nsubscriptions = 5", "x.toml: has no [tool.locust], where the options have to be"),
+        ("x.toml", "tool = 5", "x.toml: has no [tool.locust], where the options have to be"),
+        ("x.toml", "hold = 7\n[tool.locust]\n", "x.toml: hold has to be below [tool.locust]"),
+        ("x.toml", b"\xff", "x.toml: is no text in UTF-8"),
+        ("run.conf", "heder: s3cret", f"heder {NO_OPTION} header"),
+        ("run.conf", "header = A: s3cret\nheader = B: s3cret", "run.conf: has header more than once; a list is "),
+        ("run.conf", "mongo = [mongodb://a:s3cret@b]", "mongo takes one value, no list"),
+        ("run.conf", "= s3cret", "run.conf: Unexpected line 0"),
+        ("run.conf", b"mongo = s3cret\xff", "run.conf: is no text in UTF-8"),
+    ],
+)
+def test_mistakes_are_named(
+    tmp_path: Path, name: str, content: str | bytes, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"[tool.locust]\n{content}" if name == "run.toml" and isinstance(content, str) else content
+    with pytest.raises(SystemExit) as ended:
+        parsed(tmp_path / name, text)
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert sentence in said
+    assert "s3cret" not in said
+
+
+def test_a_pyproject_of_something_else(tmp_path: Path) -> None:
+    assert parsed(tmp_path / "pyproject.toml", '[project]\nname = "a"\n')
