@@ -193,6 +193,14 @@ def test_cause_is_named_alone(name: str, hold: Hold) -> None:
     assert verdict.outcome in ("FAIL", "INCONCLUSIVE")
 
 
+def test_frozen_and_then_out_of_threads() -> None:
+    frozen = after(1, version={"error": SILENT}, queue={"error": SILENT}, connections={"state": "T"})
+    thawed = after(5, version={"error": ""}, queue={"error": ""}, connections={"state": "S"})
+    full = process_is(8, threads_limit=427, threads_used=427, threads_limit_at="ulimit -u")
+    verdict = judge_hold(seen(frozen, thawed, nok(CLOSED, 8), full))
+    assert [cause.cause for cause in verdict.causes] == ["threads", "frozen"]
+
+
 @pytest.mark.parametrize("hold", UNKNOWN)
 def test_what_fits_no_cause_is_unknown(hold: Hold) -> None:
     verdict = judge_hold(hold)
