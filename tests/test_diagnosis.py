@@ -87,6 +87,7 @@ CASES: dict[str, list[Hold]] = {
     "out-of-memory": [seen(REFUSED_FOR_MEMORY, process_is(5, process="2 started 2"))],
     "broker-restarts": [
         seen(process_is(process="1 started 1"), process_is(5, process="2 started 2")),
+        seen(process_is(process="1 started 1"), process_is(5, process="2 started 2"), after(1, queue={"entered": 400})),
         seen(after(5, queue={"entered": 0}, listener={"abandoned": 100})),
     ],
     "broker-dies": [seen(nok(REFUSED))],
@@ -206,6 +207,26 @@ def test_what_fits_no_cause_is_unknown(hold: Hold) -> None:
     verdict = judge_hold(hold)
     assert [cause.cause for cause in verdict.causes] == ["unknown"], verdict.causes
     assert verdict.outcome == "FAIL"
+
+
+def test_unknown_tells_what_nobody_measured_and_what_was_odd() -> None:
+    bare = changed(seen(nok("HTTP 500")), lambda row: replace(row, connections=None, queue=None, listener=None))
+    (unknown,) = judge_hold(bare).causes
+    assert unknown.sentence == "unknown: no known cause fits"
+    assert unknown.evidence == (
+        "not measured: the broker's process, its notification queue, the listeners; "
+        "odd: at second 5, the first NOK (version: HTTP 500), no figure moved"
+    )
+
+
+def test_unknown_tells_what_was_ruled_out() -> None:
+    figures = process_is(fds=300, nofile=20000, inbound=12, threads_limit=2000, threads_used=120, listen_queue=0)
+    (unknown,) = judge_hold(seen(nok("HTTP 500"), figures, process_is(5, fds=900))).causes
+    assert unknown.evidence == (
+        "ruled out: descriptors (900 of 20000), connections at its port (12 of 1020), threads (120 of 2000), "
+        "its listen queue (0 waited), its notification queue (0 rejected, 0 waited); "
+        "odd: at second 5, the first NOK (version: HTTP 500), descriptors 300 to 900"
+    )
 
 
 def test_a_pass_names_no_cause() -> None:

@@ -54,7 +54,7 @@ SERVER = (
     Cause(
         "max-connections",
         "as many clients are connected as the broker takes (-maxConnections): it turns away the others",
-        (lambda s: s.nok, _full),
+        (lambda s: s.closed_at_once or s.silent, _full),
         lambda s: f"{_first(s)}, with {_clients(s)}",
         lambda s: f"start it with -maxConnections {2 * s.max_connections}, or have fewer clients",
         (stopped_answering, lambda s: s.out_of_descriptors),
