@@ -71,6 +71,8 @@ def with_progress(hold: Hold, **progress: Any) -> Hold:
 FEW = {"established": 32, "to_listeners": 20}
 UNTOLD = after(ALWAYS, queue=dict.fromkeys(("entered", "size", "backlog", "rejected")))
 UNTOLD_SINCE = after(1, queue=dict.fromkeys(("entered", "size", "backlog", "rejected")))
+IDLE = process_is(cpu_seconds=per_second(0.1))
+NO_HOST = process_is(cpu_seconds=per_second(0.01), host_idle_seconds=per_second(0.01))
 BUSY = process_is(cpu_seconds=per_second(0.99), cpus=1.0)
 ANSWERED = after(12, queue={"sent_ok": 100 + 23 * 10}, listener={"received": 100})
 TWICE_AS_MANY = after(1, queue={"entered": 200}, listener={"notifications": 200, "notified": 200})
@@ -166,8 +168,8 @@ CASES: dict[str, list[Hold]] = {
     ],
     "starved": [seen(after(1, healthy={"slowest": 9000.0}, queue={"backlog": 90}), mode="threadpool:60000:300")],
     "slow": [
-        seen(after(2, version={"latency": 1500.0})),
-        seen(after(2, client={"update_latency": 1500.0})),
+        seen(after(2, version={"latency": 1500.0}), IDLE),
+        seen(after(2, client={"update_latency": 1500.0}), IDLE),
     ],
 }
 UNKNOWN = [
@@ -207,6 +209,17 @@ def test_what_fits_no_cause_is_unknown(hold: Hold) -> None:
     verdict = judge_hold(hold)
     assert [cause.cause for cause in verdict.causes] == ["unknown"], verdict.causes
     assert verdict.outcome == "FAIL"
+
+
+def test_slow_may_be_want_of_cpu_where_nobody_counts_it() -> None:
+    (cause,) = judge_hold(seen(after(2, version={"latency": 1500.0}))).causes
+    assert cause.sentence.startswith("one of: overloaded or slow;")
+
+
+def test_whoever_is_slow_on_a_busy_host_may_be_so_for_its_sake() -> None:
+    (cause,) = judge_hold(seen(after(2, client={"update_latency": 1500.0}), NO_HOST)).causes
+    assert cause.sentence.startswith("perhaps slow;")
+    assert cause.remedy == "what would tell: its CPU time, on a host that has CPU to spare"
 
 
 def test_unknown_tells_what_nobody_measured_and_what_was_odd() -> None:
