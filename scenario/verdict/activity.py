@@ -44,8 +44,8 @@ class Activity(Resources):
 
     @cached_property
     def suffering(self) -> set[int]:
-        """The seconds of the rows in which GET /version failed, or took longer than the SLO."""
-        return {row.second for row in (*self.nok, *self.slow)}
+        """The seconds of the rows in which GET /version failed or took longer than the SLO; or else another client."""
+        return {row.second for row in (*self.nok, *self.slow)} or {row.second for row in self.client_slow}
 
     def _per_second(self, counter: str) -> list[tuple[Row, float]]:
         """Return by how much a counter grew per second, for each row that follows one with a count."""

@@ -52,6 +52,19 @@ class Figures:
         slo = self.hold.options.version_slo
         return [row for row in self.probed if row.version and row.version_ok and (row.version.latency or 0) > slo]
 
+    @cached_property
+    def client_slow(self) -> list[Row]:
+        """The rows in which it was right, and a right answer to the ordinary client slower than the SLO."""
+        return [row for row in self.probed if row.version_ok and self.late(row)]
+
+    def late(self, row: Row) -> list[float]:
+        """Return the latencies in ms of the ordinary client's right answers that took longer than the SLO."""
+        if row.client is None:
+            return []
+        slo, client = self.hold.options.version_slo, row.client
+        answers = ((client.update_latency, client.update_error), (client.query_latency, client.query_error))
+        return [latency for latency, error in answers if not error and latency is not None and latency > slo]
+
     @property
     def slowest(self) -> float:
         """The longest that GET /version took, in ms."""
@@ -196,18 +209,21 @@ class Figures:
         healthy = sum(row.healthy.arrived or 0 for row in self.hold.rows[:-1] if row.healthy)
         return max(0, grown(self.queue, "sent_ok") - healthy)
 
+    @property
+    def healthy_per_second(self) -> int:
+        """Notifications that the healthy subscribers get in a second: they may be in neither of two counts yet."""
+        return self.hold.options.healthy * self.hold.options.rate
+
     @cached_property
     def answers_lost(self) -> int:
         """Notifications that the listeners answered, and whose answers never reached the broker; 0 where nobody tells.
 
-        The broker has two seconds to take the last of them, and then has to tell. Those of a healthy second may be in
-        neither count yet.
+        The broker has two seconds to take the last of them, and then has to tell.
         """
         if not self.queue:
             return 0
         answered = grown([sample for sample in self.listener if sample.second <= self.queue[-1].second - 2], "received")
-        of_a_second = self.hold.options.healthy * self.hold.options.rate
-        return max(0, answered - self.taken - self.sent_error - of_a_second)
+        return max(0, answered - self.taken - self.sent_error - self.healthy_per_second)
 
     @property
     def unanswered(self) -> int:
