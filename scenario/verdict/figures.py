@@ -52,19 +52,6 @@ class Figures:
         slo = self.hold.options.version_slo
         return [row for row in self.probed if row.version and row.version_ok and (row.version.latency or 0) > slo]
 
-    @cached_property
-    def client_slow(self) -> list[Row]:
-        """The rows in which it was right, and a right answer to the ordinary client slower than the SLO."""
-        return [row for row in self.probed if row.version_ok and self.late(row)]
-
-    def late(self, row: Row) -> list[float]:
-        """Return the latencies in ms of the ordinary client's right answers that took longer than the SLO."""
-        if row.client is None:
-            return []
-        slo, client = self.hold.options.version_slo, row.client
-        answers = ((client.update_latency, client.update_error), (client.query_latency, client.query_error))
-        return [latency for latency, error in answers if not error and latency is not None and latency > slo]
-
     @property
     def slowest(self) -> float:
         """The longest that GET /version took, in ms."""
