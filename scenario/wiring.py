@@ -24,8 +24,8 @@ from scenario.outputs.evidence import EvidenceFile
 from scenario.outputs.history import History
 from scenario.outputs.log import ReportLog, RunLog, harmless
 from scenario.outputs.pipeline import PipelineFiles
-from scenario.outputs.recording import RunFile
 from scenario.outputs.report import ReportFile
+from scenario.outputs.run_file import RunFile
 from scenario.outputs.terminal import Terminal, beside_the_line, on_a_terminal
 from scenario.recording.first_nok import FirstNok
 from scenario.recording.recorder import Recorder

@@ -5,7 +5,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 here=$root/setup_scripts
 . "$here/limits.sh" # environment.sh too
 . "$root/setup_scripts/rehearsal/causes.sh"
-. "$root/setup_scripts/rehearsal/limits.sh"
+. "$root/setup_scripts/rehearsal/control_groups.sh"
 
 usage() {
     cat <<END

@@ -25,7 +25,7 @@ from markupsafe import Markup
 from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, cells, names
 from scenario.outputs.files import write
 from scenario.outputs.history import History
-from scenario.outputs.result import own_version
+from scenario.outputs.json_result import own_version
 from scenario.outputs.series import table
 from scenario.run import events
 from scenario.run.results import Row, Verdict
