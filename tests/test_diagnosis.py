@@ -71,11 +71,15 @@ def with_progress(hold: Hold, **progress: Any) -> Hold:
 FEW = {"established": 32, "to_listeners": 20}
 UNTOLD = after(ALWAYS, queue=dict.fromkeys(("entered", "size", "backlog", "rejected")))
 UNTOLD_SINCE = after(1, queue=dict.fromkeys(("entered", "size", "backlog", "rejected")))
+IDLE = process_is(cpu_seconds=per_second(0.1))
+NO_HOST = process_is(cpu_seconds=per_second(0.01), host_idle_seconds=per_second(0.01))
 BUSY = process_is(cpu_seconds=per_second(0.99), cpus=1.0)
 ANSWERED = after(12, queue={"sent_ok": 100 + 23 * 10}, listener={"received": 100})
 TWICE_AS_MANY = after(1, queue={"entered": 200}, listener={"notifications": 200, "notified": 200})
 LISTENER_SILENT = after(
-    ALWAYS, listener={"error": "404", "held": None, "accepted": None, "abandoned": None, "update": None}
+    ALWAYS,
+    listener={"error": "404", "held": None, "accepted": None, "abandoned": None, "update": None},
+    healthy={"arrived": 0},  # then there are none
 )
 WAITING = after(0, queue={"backlog": 80}, connections=FEW, listener={"held": 20, "accepted": 20})
 REFUSED_FOR_MEMORY = process_is(oom_kills=lambda row: int(row.since_trigger >= 5), process="1 started 1")
@@ -87,6 +91,7 @@ CASES: dict[str, list[Hold]] = {
     "out-of-memory": [seen(REFUSED_FOR_MEMORY, process_is(5, process="2 started 2"))],
     "broker-restarts": [
         seen(process_is(process="1 started 1"), process_is(5, process="2 started 2")),
+        seen(process_is(process="1 started 1"), process_is(5, process="2 started 2"), after(1, queue={"entered": 400})),
         seen(after(5, queue={"entered": 0}, listener={"abandoned": 100})),
     ],
     "broker-dies": [seen(nok(REFUSED))],
@@ -165,8 +170,8 @@ CASES: dict[str, list[Hold]] = {
     ],
     "starved": [seen(after(1, healthy={"slowest": 9000.0}, queue={"backlog": 90}), mode="threadpool:60000:300")],
     "slow": [
-        seen(after(2, version={"latency": 1500.0})),
-        seen(after(2, client={"update_latency": 1500.0})),
+        seen(after(2, version={"latency": 1500.0}), IDLE),
+        seen(after(2, client={"update_latency": 1500.0}), IDLE),
     ],
 }
 UNKNOWN = [
@@ -193,11 +198,50 @@ def test_cause_is_named_alone(name: str, hold: Hold) -> None:
     assert verdict.outcome in ("FAIL", "INCONCLUSIVE")
 
 
+def test_frozen_and_then_out_of_threads() -> None:
+    frozen = after(1, version={"error": SILENT}, queue={"error": SILENT}, connections={"state": "T"})
+    thawed = after(5, version={"error": ""}, queue={"error": ""}, connections={"state": "S"})
+    full = process_is(8, threads_limit=427, threads_used=427, threads_limit_at="ulimit -u")
+    verdict = judge_hold(seen(frozen, thawed, nok(CLOSED, 8), full))
+    assert [cause.cause for cause in verdict.causes] == ["threads", "frozen"]
+
+
 @pytest.mark.parametrize("hold", UNKNOWN)
 def test_what_fits_no_cause_is_unknown(hold: Hold) -> None:
     verdict = judge_hold(hold)
     assert [cause.cause for cause in verdict.causes] == ["unknown"], verdict.causes
     assert verdict.outcome == "FAIL"
+
+
+def test_slow_may_be_want_of_cpu_where_nobody_counts_it() -> None:
+    (cause,) = judge_hold(seen(after(2, version={"latency": 1500.0}))).causes
+    assert cause.sentence.startswith("one of: overloaded or slow;")
+
+
+def test_whoever_is_slow_on_a_busy_host_may_be_so_for_its_sake() -> None:
+    (cause,) = judge_hold(seen(after(2, client={"update_latency": 1500.0}), NO_HOST)).causes
+    assert cause.sentence.startswith("perhaps slow;")
+    assert cause.remedy == "what would tell: its CPU time, on a host that has CPU to spare"
+
+
+def test_unknown_tells_what_nobody_measured_and_what_was_odd() -> None:
+    bare = changed(seen(nok("HTTP 500")), lambda row: replace(row, connections=None, queue=None, listener=None))
+    (unknown,) = judge_hold(bare).causes
+    assert unknown.sentence == "unknown: no known cause fits"
+    assert unknown.evidence == (
+        "not measured: the broker's process, its notification queue, the listeners; "
+        "odd: at second 5, the first NOK (version: HTTP 500), no figure moved"
+    )
+
+
+def test_unknown_tells_what_was_ruled_out() -> None:
+    figures = process_is(fds=300, nofile=20000, inbound=12, threads_limit=2000, threads_used=120, listen_queue=0)
+    (unknown,) = judge_hold(seen(nok("HTTP 500"), figures, process_is(5, fds=900))).causes
+    assert unknown.evidence == (
+        "ruled out: descriptors (900 of 20000), connections at its port (12 of 1020), threads (120 of 2000), "
+        "its listen queue (0 waited), its notification queue (0 rejected, 0 waited); "
+        "odd: at second 5, the first NOK (version: HTTP 500), descriptors 300 to 900"
+    )
 
 
 def test_a_pass_names_no_cause() -> None:

@@ -34,20 +34,10 @@ class Clients(Activity):
         errors = [error for row in self.served for error in _errors(row)]
         return [error for error in errors if re.search(DATABASE_GONE, error) or error == "200 without the entity"]
 
-    @cached_property
+    @property
     def slow_client(self) -> list[float]:
         """The latencies in ms of its right answers that took longer than the SLO."""
-        slo = self.hold.options.version_slo
-        answers = [
-            (latency, error)
-            for row in self.served
-            if row.client
-            for latency, error in (
-                (row.client.update_latency, row.client.update_error),
-                (row.client.query_latency, row.client.query_error),
-            )
-        ]
-        return [latency for latency, error in answers if not error and latency is not None and latency > slo]
+        return [latency for row in self.client_slow for latency in self.late(row)]
 
     @property
     def database_trouble(self) -> str:

@@ -127,9 +127,15 @@ class Figures:
         """Subscriptions that the update notified, as the listeners know, or as far as queue or connections tell."""
         update = self.hold.progress.update
         known = [s.notified for s in self.listener if update and s.update == update.number and s.notified]
-        return (
-            max(known) if known else max(self.entered, max((sample.held or 0 for sample in self.listener), default=0))
-        )
+        held = max((sample.held or 0 for sample in self.listener), default=0)
+        return max(known) if known else max(self.entered - self.to_healthy, held)
+
+    @property
+    def to_healthy(self) -> int:
+        """Notifications to the healthy subscribers: those that came, are under way or were lost."""
+        samples = [row.healthy for row in self.hold.rows if row.healthy]
+        missing = sum((last.waiting or 0) + (last.lost or 0) for last in samples[-1:])
+        return sum(each.arrived or 0 for each in samples) + missing
 
     @property
     def never_arrived(self) -> int:
@@ -190,18 +196,21 @@ class Figures:
         healthy = sum(row.healthy.arrived or 0 for row in self.hold.rows[:-1] if row.healthy)
         return max(0, grown(self.queue, "sent_ok") - healthy)
 
+    @property
+    def healthy_per_second(self) -> int:
+        """Notifications that the healthy subscribers get in a second: they may be in neither of two counts yet."""
+        return self.hold.options.healthy * self.hold.options.rate
+
     @cached_property
     def answers_lost(self) -> int:
         """Notifications that the listeners answered, and whose answers never reached the broker; 0 where nobody tells.
 
-        The broker has two seconds to take the last of them, and then has to tell. Those of a healthy second may be in
-        neither count yet.
+        The broker has two seconds to take the last of them, and then has to tell.
         """
         if not self.queue:
             return 0
         answered = grown([sample for sample in self.listener if sample.second <= self.queue[-1].second - 2], "received")
-        of_a_second = self.hold.options.healthy * self.hold.options.rate
-        return max(0, answered - self.taken - self.sent_error - of_a_second)
+        return max(0, answered - self.taken - self.sent_error - self.healthy_per_second)
 
     @property
     def unanswered(self) -> int:

@@ -46,11 +46,12 @@ def foreign_counts(hold: Hold) -> str:
     others = max((sample.also_listening or 0 for sample in seen.process), default=0)
     if others:
         return f"{others + 1} processes listen at the broker's port"
-    entered = [sample.entered or 0 for sample in seen.queue]
-    if seen.counters_fell and not seen.restarted and not seen.died:
+    if seen.restarted or seen.died:
+        return ""  # another process, with counters of its own
+    if seen.counters_fell:
         there = f"process {seen.pids[0]} was there all the time" if seen.pids else "nothing that was held was lost"
         return f"the queue's counters fell, though {there}"
-    if last is None or not last.notifications or not entered or seen.listener_took_too_few or seen.unreachable:
+    if last is None or not last.notifications or not seen.queue or seen.listener_took_too_few or seen.unreachable:
         return ""
     most, sure = seen.entered, seen.entered - _backlog(hold) - seen.sent_error - seen.rejected - _of_clients(hold)
     before = [each for each in seen.listener if each.update == last.update and each.second < seen.queue[-1].second]
@@ -68,4 +69,5 @@ def _backlog(hold: Hold) -> int:
 
 def _of_clients(hold: Hold) -> int:
     """Return how many notifications the updates of the ordinary client may have triggered."""
-    return sum(row.client is not None for row in hold.rows) * hold.options.rate * hold.options.healthy
+    seconds = hold.rows[-1].second - hold.rows[0].second + 1 if hold.options.client else 0
+    return seconds * hold.options.rate * hold.options.healthy

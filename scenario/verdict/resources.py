@@ -28,17 +28,16 @@ class Resources(Figures):
 
     @cached_property
     def closed_at_once(self) -> list[Row]:
-        """The rows in which the broker accepted a connection and closed it, if such are most of the NOK ones."""
-        return self._most_of_nok(CLOSED)
+        """The rows in which the broker accepted a connection and closed it, if such are most of the NOK ones.
+
+        Left out are those of a process that was seen to be stopped: it does not close any.
+        """
+        return _most([row for row in self.nok if not _stopped(row)], CLOSED)
 
     @cached_property
     def silent(self) -> list[Row]:
-        """The rows in which it did not answer in time, if such are most of the NOK ones."""
-        return self._most_of_nok(SILENT)
-
-    def _most_of_nok(self, errors: Sequence[str]) -> list[Row]:
-        rows = [row for row in self.nok if row.version and row.version.error.startswith(tuple(errors))]
-        return rows if len(rows) > _MOST * len(self.nok) else []
+        """The rows in which it did not answer in time, if such are most of the NOK ones, or it was stopped in them."""
+        return _most(self.nok, SILENT) or _with([row for row in self.nok if _stopped(row)], SILENT)
 
     @cached_property
     def process_when_nok(self) -> list[ConnectionSample]:
@@ -154,6 +153,20 @@ class Resources(Figures):
             return True
         elsewhere = any("on this host for lack of memory" in text for text in told)
         return None if elsewhere or grown(self.process, "host_oom_kills") else False
+
+
+def _with(rows: Sequence[Row], errors: tuple[str, ...]) -> list[Row]:
+    return [row for row in rows if row.version and row.version.error.startswith(errors)]
+
+
+def _most(rows: Sequence[Row], errors: tuple[str, ...]) -> list[Row]:
+    """Return the rows with such errors; none where they are not most of them."""
+    found = _with(rows, errors)
+    return found if len(found) > _MOST * len(rows) else []
+
+
+def _stopped(row: Row) -> bool:
+    return row.connections is not None and row.connections.state.startswith("T")
 
 
 def measured(rows: Sequence[Row]) -> list[ConnectionSample]:

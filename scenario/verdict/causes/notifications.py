@@ -123,7 +123,7 @@ NOTIFICATIONS = (
         "a listener must answer: use python -m listener; the original does not when its -delay is above its -timeout",
         (
             stopped_answering, lambda s: s.broker_gave_up or s.fell_short, lambda s: s.unreachable,
-            lambda s: s.never_arrived > s.few or s.taken >= s.expected - s.few - s.hold.options.healthy,
+            lambda s: s.never_arrived > s.few or s.taken >= s.expected - s.few - s.healthy_per_second,
         ),
     ),
 )  # fmt: skip

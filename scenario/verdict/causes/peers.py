@@ -22,14 +22,18 @@ PEERS = (
             f"from second {s.hanging[0].since_trigger} to {s.hanging[-1].since_trigger}"
         ),
         "see the database's host, disk and locks; Orion itself sets such a query no limit of time",
-        (lambda s: s.database_trouble, lambda s: bool(s.too_little_cpu)),
+        (lambda s: s.database_trouble, lambda s: (s.nok or s.slow) and s.too_little_cpu is True),
     ),
     Cause(
         "database-down",
         "the broker's database does not answer",
         (lambda s: s.database_trouble,),
         lambda s: f"{s.database_trouble}",
-        "start it, and see that the broker's -dbhost (-dbURI) and --mongo name the same one",
+        lambda s: (
+            "start it, then the broker anew: it was started before its database answered"
+            if "null" in s.database_trouble
+            else "start it, and see that the broker's -dbhost (-dbURI) and --mongo name the same one"
+        ),
     ),
     Cause(
         "multiservice",

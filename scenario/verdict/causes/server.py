@@ -55,7 +55,7 @@ SERVER = (
     Cause(
         "max-connections",
         "as many clients are connected as the broker takes (-maxConnections): it turns away the others",
-        (lambda s: s.nok, _full),
+        (lambda s: s.closed_at_once or s.silent, _full),
         lambda s: f"{_first(s)}, with {_clients(s)}",
         lambda s: f"start it with -maxConnections {2 * s.max_connections}, or have fewer clients",
         (stopped_answering, lambda s: s.out_of_descriptors),
@@ -155,11 +155,19 @@ def _slow_client(seen: Symptoms) -> str:
     return f"the ordinary client's update or query took {max(seen.slow_client):.0f} ms at worst"
 
 
+def _want_of_cpu(seen: Symptoms) -> bool | None:
+    """Tell whether the broker was slow for want of CPU; None: so may everybody be on its host, or nobody counted."""
+    if seen.slow and seen.too_little_cpu:
+        return True
+    return None if seen.host_busy or seen.too_little_cpu else seen.too_little_cpu
+
+
 SLOW = Cause(
     "slow",
     "the broker answers, but too slowly",
     (lambda s: s.slow or s.slow_client,),
     lambda s: "; ".join(filter(None, (_slow_version(s), _slow_client(s)))),
     "give it more CPU, fewer other clients, a faster database; or a --version-slo that fits it",
-    (lambda s: s.nok, lambda s: bool(s.too_little_cpu), lambda s: s.database_trouble or len(s.hanging) > 1),
+    (lambda s: s.nok, _want_of_cpu, lambda s: s.database_trouble or len(s.hanging) > 1),
+    "its CPU time, on a host that has CPU to spare",
 )
