@@ -1,6 +1,6 @@
 # Sourced by rehearse.sh and run_tests.sh, with $root set: makes $root/.venv and sets $bin to its programs.
 
-say() { printf '%s\n' "$*" >&2; }
+say() { printf '%s\n' "$*" >&2 || true; } # a terminal may be gone
 
 die() { # EXIT_CODE SENTENCE
     code=$1

@@ -26,6 +26,7 @@ duration = "90s"
 no-client = true
 no-reset = false
 headless = true
+web-host = "[::1]"
 json = true
 """
 CONF = """
@@ -40,6 +41,7 @@ duration = "90s"
 no-client
 no-reset = false
 headless = yes
+web-host = ::1
 json
 """
 NO_OPTION = "is no option that a file can hold; the nearest is"
@@ -54,6 +56,7 @@ EXPECTED = {
     "no_client": True,
     "no_reset": False,
     "headless": True,
+    "web_host": "::1",
     "json": True,
     "result": "",
 }

@@ -77,7 +77,9 @@ BUSY = process_is(cpu_seconds=per_second(0.99), cpus=1.0)
 ANSWERED = after(12, queue={"sent_ok": 100 + 23 * 10}, listener={"received": 100})
 TWICE_AS_MANY = after(1, queue={"entered": 200}, listener={"notifications": 200, "notified": 200})
 LISTENER_SILENT = after(
-    ALWAYS, listener={"error": "404", "held": None, "accepted": None, "abandoned": None, "update": None}
+    ALWAYS,
+    listener={"error": "404", "held": None, "accepted": None, "abandoned": None, "update": None},
+    healthy={"arrived": 0},  # then there are none
 )
 WAITING = after(0, queue={"backlog": 80}, connections=FEW, listener={"held": 20, "accepted": 20})
 REFUSED_FOR_MEMORY = process_is(oom_kills=lambda row: int(row.since_trigger >= 5), process="1 started 1")

@@ -41,9 +41,9 @@ def _peers(process: psutil.Process) -> set[str]:
 
 def test_run_over_ipv6(stack6: Stack) -> None:
     port = free_port()
-    bound = ("--master-bind-host", "::1", "--master-bind-port", port, "--expect-workers", 1)
+    bound = ("--master-bind-host", "[::1]", "--master-bind-port", port, "--expect-workers", 1)
     run = stack6.start().locust("--master", *bound)
-    worker = stack6.locust_process("--worker", "--master-host", "::1", "--master-port", port)
+    worker = stack6.locust_process("--worker", "--master-host", "[::1]", "--master-port", port)
     stack6.wait_for_row(run, 3)
     for process in (stack6.broker, run, worker):
         assert _peers(psutil.Process(process.pid)) == {"::1"}

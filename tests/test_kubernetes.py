@@ -132,6 +132,19 @@ def test_the_token_is_a_secret(tmp_path: Path) -> None:
     assert sidecar["containers"][0]["args"][-1] == "/token/token"
 
 
+def test_commands_of_the_page_name_what_there_is() -> None:
+    page = re.sub(r"\\\n +", "", DOCS.read_text(encoding="utf-8"))
+    commands = [line.strip() for line in re.findall(r"(?:^ +|`)((?:until )?kubectl [^`\n]+)", page, re.MULTILINE)]
+    assert len(commands) == 10
+    paths = [word for command in commands for word in command.split() if word.startswith("setup_scripts/")]
+    assert {str(FOLDER.relative_to(ROOT)), str(SIDECAR.relative_to(ROOT))} == set(paths)
+    job = only(everything(), "Job", "connections-stress-test")["metadata"]["name"]
+    named = [re.search(r"(?:job/|job-name=|delete job )(\S+)", command) for command in commands]
+    assert [found[1] for found in named if found] == [job] * 3
+    orion = yaml.safe_load(SIDECAR.read_text(encoding="utf-8"))["metadata"]["name"]
+    assert {found[1] for command in commands if (found := re.search(r"deployment (\S+)", command))} == {orion}
+
+
 def test_services_and_the_policy_mean_the_pods_that_they_should() -> None:
     manifests = everything()
     listener, run = only(manifests, "Deployment", "slow-listener"), only(manifests, "Job", "connections-stress-test")

@@ -190,3 +190,33 @@ def test_columns() -> None:
     ]
     assert values["update_nok_tries"] == 1
     assert cells(TRIES_COLUMNS, healthy().rows[0]) == [None] * len(TRIES_COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("beside", "short", "outcome", "reason"),
+    [
+        (lambda row: 9, 0, "PASS", "held: 100 of 100 at one time"),
+        (lambda row: 9 * (row.since_trigger < 0), 0, "PASS", "held: 100 of 100 at one time"),
+        (lambda row: 9 * (row.since_trigger >= 0), 5, "FAIL", "held: 95 of 100 at one time"),
+        (
+            lambda row: 60 * (row.since_trigger >= 0),
+            50,
+            "PASS",
+            "held: 100 of 100 at one time",
+        ),  # no listener took them
+    ],
+)
+def test_healthy_notifications_under_way_are_not_held(
+    beside: Callable[[Row], int], short: int, outcome: str, reason: str
+) -> None:
+    def change(row: Row) -> Row:
+        assert row.connections
+        assert row.connections.to_listeners is not None
+        assert row.listener
+        held = max(0, row.connections.to_listeners - short)
+        connections = replace(row.connections, to_listeners=held + beside(row))
+        return replace(tried(row), connections=connections, listener=replace(row.listener, held=held))
+
+    judged = judge_hold(told(change))
+    assert any(text.startswith(reason) for text in judged.reasons), judged.reasons
+    assert judged.outcome == outcome, judged.reasons

@@ -59,8 +59,10 @@ def test_failing_broker_on_a_terminal(stack: Stack) -> None:
     assert shown[judged + 1].startswith("cause: the broker died in mid-run")
     assert {screen.buffer[judged][column].fg for column in range(12)} == {"red"}
     assert "\033" not in stack.report_log.read_text()
-    replayed = [line for line in verdict_of(f"{stack.prefix}_run.jsonl") if line]
-    assert " ".join(filter(None, shown[judged:])).replace(" | ", " ").split() == " ".join(replayed).split()
+    words = " ".join(" ".join(shown[judged:]).replace(" | ", " ").split())
+    replayed = " ".join(verdict_of(f"{stack.prefix}_run.jsonl").split())
+    assert replayed.startswith(words.removesuffix(" ...")), "as much of it as there is room for"
+    assert len(words) > len(replayed) / 2
 
     text = text_of(report)
     for wanted in (
@@ -77,11 +79,11 @@ def test_failing_broker_on_a_terminal(stack: Stack) -> None:
         assert re.search(wanted, text), wanted
 
 
-def verdict_of(recording: str) -> list[str]:
+def verdict_of(recording: str) -> str:
     """Return the verdict as the replay prints it."""
     command = [sys.executable, "-m", "scenario.replay", recording]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    return done.stdout.splitlines()
+    return done.stdout
 
 
 def test_interrupted_run_has_a_report(stack: Stack) -> None:

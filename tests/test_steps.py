@@ -126,7 +126,7 @@ LATE: dict[str, Any] = {"healthy_max": 6559.3}
                     version_nok=1,
                 )
             ],
-            "from 510 on only 500 are held, GET /version fails and a query fails",
+            "from 510 on only 500 are held and GET /version and a query fail",
         ),
         (  # late at rest only, or lost: nothing that its figures tell
             [step(490, "FAIL", broke=["healthy subscribers: 3 notifications were lost"])],

@@ -25,7 +25,7 @@ from scenario.outputs import live
 from scenario.outputs.history import History
 from scenario.outputs.live import SEPARATOR
 from scenario.outputs.log import LOCUSTS_TABLES, step_lines
-from scenario.outputs.words import CAUSE, REMEDY, Line, body, lines, title
+from scenario.outputs.words import CAUSE, REMEDY, body, lines, title
 from scenario.preflight.checks import checks
 from scenario.run import events
 from scenario.run.found import Found
@@ -34,7 +34,8 @@ from scenario.run.results import ERROR, OK, WARNING, Row, Step, Verdict
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, PREFLIGHT, PREFLIGHT_OK
 
 RED, GREEN, YELLOW = "bold red", "bold green", "bold yellow"
-INDENT = "  "
+INDENT, DOTS = "  ", " ..."
+BELOW = 3  # lines that whoever started it prints below, and a prompt
 _COLOURS = {PASS: GREEN, PREFLIGHT_OK: GREEN, FAIL: RED, PREFLIGHT: RED, OK: GREEN, WARNING: YELLOW, ERROR: RED}
 _GROWING = ("seed", "cleanup")  # phases that tell how far they are: what they tell last lasts
 _ROUTINE = ("reset", "seed", "trigger")  # of which nobody wants to read again after the first step
@@ -48,24 +49,41 @@ def on_a_terminal(file: TextIO = sys.stderr) -> Console | None:
 
 
 def show(verdict: Verdict, console: Console) -> None:
-    """Print the verdict, as scenario.outputs.words has it, in the terminal's width."""
+    """Print the verdict, as scenario.outputs.words has it, in the terminal's width.
+
+    Of one that is red what was met takes as much of the screen as is left: the outcome and its cause stay in sight.
+    """
     colour = _COLOURS.get(verdict.outcome, YELLOW)
-    console.print(Text(title(verdict), colour))
     below = list(body(verdict))
-    met = [line.text for line in below if not line.label]
-    if verdict.outcome in (FAIL, INCONCLUSIVE):  # what was met matters less then, and takes less room
-        below = [line for line in below if line.label] + [Line("", SEPARATOR.join(met))] * bool(met)
+    red = verdict.outcome in (FAIL, INCONCLUSIVE)
+    told = [Text(title(verdict), colour)]
     for line in below:
         style = {CAUSE: colour, REMEDY: GREEN}.get(line.label) or _COLOURS.get(line.label, YELLOW)
-        console.print(hanging(Text.assemble((line.label, style), " " if line.label else "", line.text), console))
+        if line.label or not red:
+            told += hanging(Text.assemble((line.label, style), " " if line.label else "", line.text), console)
+    met = [line.text for line in below if red and not line.label]
+    told += _cut(hanging(Text(SEPARATOR.join(met)), console), console.height - len(told) - BELOW) if met else []
+    for text in told:
+        console.print(text)
 
 
-def hanging(text: Text, console: Console) -> Text:
+def _cut(texts: list[Text], room: int) -> list[Text]:
+    """Return as many lines as there is room for, but one at least; dots where that is not all."""
+    kept = texts[: max(room, 1)]
+    if len(kept) < len(texts):
+        kept[-1].truncate(len(kept[-1]) - len(DOTS))
+        kept[-1].append(DOTS)
+    return kept
+
+
+def hanging(text: Text, console: Console) -> list[Text]:
     """Return a text in lines that the terminal has room for, those after the first indented."""
-    wrapped = text.wrap(console, max(console.width - len(INDENT), 1))
-    for line in wrapped:
+    wrapped = list(text.wrap(console, max(console.width - len(INDENT), 1)))
+    for number, line in enumerate(wrapped):
         line.rstrip()
-    return Text(f"\n{INDENT}").join(wrapped)
+        if number:
+            line.pad_left(len(INDENT))
+    return wrapped
 
 
 def consoles(file: IO[str], loglevel: str) -> Iterator[logging.StreamHandler[Any]]:
@@ -152,7 +170,7 @@ class Terminal:
         try:
             if self._live.is_started and _select([], [self._console.file], [], 0)[1]:
                 while self._waiting:
-                    self._console.print(self._waiting.pop(0))
+                    self._console.print(*hanging(self._waiting.pop(0), self._console), sep="\n")
                 self._live.refresh()
         except Exception:  # whatever it is, it is none of the run's
             self._end()
@@ -161,7 +179,7 @@ class Terminal:
         for check in checks(found):
             told = check.found if check.state == OK else f"{check.found}; needed: {check.needed}; {check.remedy}"
             text = Text.assemble((check.state, _COLOURS[check.state]), f" {check.what}: {told}")
-            self._draw(hanging(text, self._console))
+            self._draw(text)
 
     def _enter(self, _phase: Phase, **_: Any) -> None:
         said, self._said = self._said, None
@@ -186,7 +204,7 @@ class Terminal:
     def _step(self, step: Step, **_: Any) -> None:
         title, *causes = step_lines(step)
         style = _COLOURS.get(step.verdict.outcome, YELLOW)
-        self._draw(Text(title, style), *(hanging(Text(cause.strip()), self._console) for cause in causes))
+        self._draw(Text(title, style), *(Text(cause.strip()) for cause in causes))
 
     def _judge(self, verdict: Verdict, **_: Any) -> None:
         self._verdict = verdict

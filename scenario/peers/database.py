@@ -15,8 +15,9 @@ from pymongo.uri_parser import parse_uri
 from scenario.errors import DatabaseError
 from scenario.peers.answers import takes
 from scenario.peers.privileges import may_drop
+from scenario.settings.mongo import is_mongo_uri
 from scenario.settings.secrets import redacted
-from scenario.settings.values import MONGO_PORT, SERVICE_RULE, is_mongo_uri, is_service, parse_address
+from scenario.settings.values import MONGO_PORT, SERVICE_RULE, is_service, parse_address
 
 PING_TIMEOUT = 2.0  # s
 LOOK_TIMEOUT = 30.0  # s; after a run Orion writes the counters of its subscriptions: thousands of updates

@@ -7,22 +7,14 @@ value it replaces.
 
 from __future__ import annotations
 
-import os
-from argparse import (
-    Action,
-    ArgumentError,
-    ArgumentParser,
-    ArgumentTypeError,
-    Namespace,
-    _AppendAction,
-    _StoreTrueAction,
-)
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from scenario.errors import OptionError
 from scenario.settings import access, values
-from scenario.settings.secrets import CREDENTIALS
+from scenario.settings.actions import Join, JoinLines, Json, WebLogin
+from scenario.settings.mongo import mongo
 
 DEFAULT_HOST, DEFAULT_SERVICE, DEFAULT_SERVICE_PATH = "http://localhost:1026", "stablished_connections", "/test"
 DEFAULT_WEB_HOST = "127.0.0.1"
@@ -58,7 +50,7 @@ _ARGUMENTS = (
     _Argument(
         "--notify-url", "http://localhost:8090/notify", values.notify_url, "listener URLs: repeat it or use commas"
     ),
-    _Argument("--mongo", "localhost", values.mongo, "the broker's database: host, host:port or mongodb:// URI"),
+    _Argument("--mongo", "localhost", mongo, "the broker's database: host, host:port or mongodb:// URI"),
     _Argument(
         "--duration", "60m", values.duration, "time after the trigger: 90s, 60m, 1h30m; a bare number is minutes"
     ),
@@ -87,7 +79,7 @@ _ARGUMENTS = (
         "--healthy-slo",
         0.0,
         lambda text: 0.0 if text in ("0", "0.0") else values.milliseconds(text),
-        "they have to be notified within this many milliseconds; 0: 1000, and where no worker is left it is not judged",
+        "they have to be notified within this many ms; 0: 1000, and not judged, but in a ramp, where no worker is left",
     ),
     _Argument("--rate", 1, values.whole(1, 100), "how often version, update and query are each tried per second"),
     _Argument(
@@ -132,12 +124,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     for action in parser._actions:  # Locust's own
         if action.dest == "host":
             action.type = values.host
+        elif action.dest in ("web_host", "master_host", "master_bind_host"):
+            action.type = values.without_brackets
         elif action.dest == "json":
             _with_file(action)
         elif action.dest in _LOCUSTS_FILES:
             action.type = values.written_by_locust
         elif action.dest == "web_login":
-            action.__class__ = _WebLogin
+            action.__class__ = WebLogin
     group = parser.add_argument_group("connections stress test")
 
     def add(flag: str, **rest: Any) -> None:
@@ -167,7 +161,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def add_access(add: Callable[..., object]) -> None:
     """Add what it takes to be let in by the broker; `add` takes what add_argument does."""
     for argument in _ACCESS:
-        kind: dict[str, Any] = {"action": _JoinLines} if argument.flag == "--header" else {}
+        kind: dict[str, Any] = {"action": JoinLines} if argument.flag == "--header" else {}
         add(argument.flag, default="", type=argument.check, metavar="TEXT", help=argument.help, **kind)
     add("--insecure", action="store_true", help="do not verify the broker's certificate")
 
@@ -204,46 +198,6 @@ def with_form(parsed: Namespace, texts: Mapping[str, str]) -> Namespace:
 
 def _with_file(action: Any) -> None:
     """Let Locust's `--json`, which prints its own statistics, take a file: that one gets the run's result."""
-    action.__class__ = _Json
+    action.__class__ = Json
     action.nargs, action.const, action.type, action.metavar = "?", "", values.report, "FILE"
     action.help = f"with FILE: write what the run came to as JSON to it. Without: {action.help}"
-
-
-class _Json(Action):
-    """`--json` is Locust's flag, `--json FILE` an option of ours."""
-
-    def __call__(self, _parser: ArgumentParser, namespace: Namespace, text: Any, *_: Any) -> None:
-        if text.lower() in ("", "true", "false"):  # as a file has flags
-            namespace.json = text.lower() != "false"
-        else:
-            namespace.result = text
-
-
-class _WebLogin(_StoreTrueAction):
-    """`--web-login`, which needs to know who may log in; Locust leaves that to its users."""
-
-    def __call__(self, parser: ArgumentParser, namespace: Namespace, *rest: Any) -> None:
-        missing = [name for name in CREDENTIALS if not os.environ.get(name)]
-        if missing:
-            sentence = f"takes user and password from the environment; {' and '.join(missing)} not set"
-            raise ArgumentError(self, sentence)
-        super().__call__(parser, namespace, *rest)
-
-
-class Join(_AppendAction):
-    """`--notify-url A --notify-url B,C` -> "A,B,C": one text, which the web form can show and msgpack carry."""
-
-    between = ","
-
-    def __call__(
-        self, parser: ArgumentParser, namespace: Namespace, text: Any, option_string: str | None = None
-    ) -> None:
-        """Add a text to those before it; the first takes the default's place."""
-        before = getattr(namespace, self.dest)
-        setattr(namespace, self.dest, text if before is self.default else f"{before}{self.between}{text}")
-
-
-class _JoinLines(Join):
-    """The same with line feeds: a header may have commas."""
-
-    between = "\n"

@@ -6,14 +6,10 @@ Those used as an argparse `type` return a plain str, int or float, checked.
 from __future__ import annotations
 
 import re
-import warnings
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
-
-from pymongo import MongoClient
-from pymongo.errors import ConfigurationError, InvalidURI
 
 BROKER_PORT, INSPECTOR_PORT, MONGO_PORT = 1026, 18812, 27017
 CLIENT_PATH = "/ordinary_client"  # the service path in which the ordinary client updates and queries
@@ -53,6 +49,11 @@ def host_and_port(url: str) -> tuple[str, int]:
     except ValueError:
         pass
     raise ArgumentTypeError(f"takes URLs such as http://localhost:8090/notify, not {url!r}")
+
+
+def without_brackets(text: str) -> str:
+    """Return a host as Locust takes it: an IPv6 address without its brackets."""
+    return text.strip("[]")
 
 
 def joined(host: str, port: int) -> str:
@@ -223,25 +224,3 @@ def milliseconds(text: str) -> float:
     if not 0 < number <= 60_000:
         raise ArgumentTypeError(f"takes milliseconds above 0 and up to 60000, not {text}")
     return number
-
-
-def is_mongo_uri(text: str) -> bool:
-    """Tell a URI from a host, which may be called mongodb, as it is in many a compose file."""
-    return text.startswith(("mongodb://", "mongodb+srv://"))
-
-
-def mongo(text: str) -> str:
-    """Check the database server. What is wrong is not repeated where it may hold a password."""
-    takes = "takes host, host:port or a mongodb:// URI"
-    if not is_mongo_uri(text):
-        if "@" in text:
-            raise ArgumentTypeError(f"{takes}: user and password belong into the URI")
-        return address(text)
-    try:
-        with warnings.catch_warnings(action="error"):  # of options that there are not
-            MongoClient[dict[str, object]](text, connect=False).close()  # asks nobody yet, not even DNS
-    except (ConfigurationError, ValueError, OSError, UserWarning) as problem:  # ValueError: of the port
-        hidden = "@" in text and isinstance(problem, InvalidURI | ValueError)
-        wrong = "user and password have to be percent-encoded" if hidden else problem
-        raise ArgumentTypeError(f"{takes}: {wrong}") from None
-    return text

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from gevent.lock import BoundedSemaphore
+
 from scenario.peers.listeners import News, arrivals
 from scenario.run.samples import HealthySample
 from scenario.run.tries import percentile
@@ -35,6 +37,8 @@ class Subscribers:
         self.complete = -math.inf  # when the newest one of those was sent
         self._clocks: deque[tuple[float, float]] = deque(maxlen=LOOKS)  # half a round trip, how far theirs is ahead (s)
         self._position = ""
+        self._came: list[tuple[int, ...]] = []  # and not told yet
+        self._one_at_a_time = BoundedSemaphore()  # the next second's look may begin while the listener is slow
 
     def begin(self) -> None:
         """Leave out what arrived before now. Raises ListenerError."""
@@ -42,13 +46,9 @@ class Subscribers:
 
     def look(self, second: int) -> HealthySample:
         """Tell what arrived since the look before. Raises ListenerError."""
-        came: list[tuple[int, ...]] = []
-        for _ in range(MOST_PAGES):
-            news = self._ask()
-            self._position = news.next
-            came += news.arrivals
-            if not news.left:
-                break
+        with self._one_at_a_time:
+            self._read()
+        came, self._came = self._came, []
         error, ahead = min(self._clocks)
         now = self.now()
         latencies = sorted(latency for arrival in came if (latency := self._note(arrival, ahead)) is not None)
@@ -68,6 +68,14 @@ class Subscribers:
             clock_error=error * 1000,
             latencies=tuple(round(latency, 2) for latency in latencies),
         )
+
+    def _read(self) -> None:
+        for _ in range(MOST_PAGES):
+            news = self._ask()
+            self._position = news.next
+            self._came += news.arrivals
+            if not news.left:
+                return
 
     def _ask(self) -> News:
         asked = self.now()

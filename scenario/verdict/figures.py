@@ -52,19 +52,6 @@ class Figures:
         slo = self.hold.options.version_slo
         return [row for row in self.probed if row.version and row.version_ok and (row.version.latency or 0) > slo]
 
-    @cached_property
-    def client_slow(self) -> list[Row]:
-        """The rows in which it was right, and a right answer to the ordinary client slower than the SLO."""
-        return [row for row in self.probed if row.version_ok and self.late(row)]
-
-    def late(self, row: Row) -> list[float]:
-        """Return the latencies in ms of the ordinary client's right answers that took longer than the SLO."""
-        if row.client is None:
-            return []
-        slo, client = self.hold.options.version_slo, row.client
-        answers = ((client.update_latency, client.update_error), (client.query_latency, client.query_error))
-        return [latency for latency, error in answers if not error and latency is not None and latency > slo]
-
     @property
     def slowest(self) -> float:
         """The longest that GET /version took, in ms."""
@@ -140,9 +127,15 @@ class Figures:
         """Subscriptions that the update notified, as the listeners know, or as far as queue or connections tell."""
         update = self.hold.progress.update
         known = [s.notified for s in self.listener if update and s.update == update.number and s.notified]
-        return (
-            max(known) if known else max(self.entered, max((sample.held or 0 for sample in self.listener), default=0))
-        )
+        held = max((sample.held or 0 for sample in self.listener), default=0)
+        return max(known) if known else max(self.entered - self.to_healthy, held)
+
+    @property
+    def to_healthy(self) -> int:
+        """Notifications to the healthy subscribers: those that came, are under way or were lost."""
+        samples = [row.healthy for row in self.hold.rows if row.healthy]
+        missing = sum((last.waiting or 0) + (last.lost or 0) for last in samples[-1:])
+        return sum(each.arrived or 0 for each in samples) + missing
 
     @property
     def never_arrived(self) -> int:

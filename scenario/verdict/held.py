@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from operator import attrgetter, itemgetter
 from statistics import median
 
@@ -16,6 +17,7 @@ from scenario.settings.options import Options
 
 _Count = Callable[[Row], int | None]
 HELD_SHARE = 0.99  # of the subscriptions: as good as all
+UNDER_WAY = 0.1  # s that healthy notifications take at most while their broker is not late with them
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ def _counter(hold: Hold) -> _Count:
         return _at_listeners
     seen, arrived = _known(hold.rows, _to_listeners), _known(hold.rows, _at_listeners)
     nothing_arrived = bool(arrived) and not any(arrived)
-    return _to_listeners if any(seen) or (seen and nothing_arrived) else partial(established, hold)
+    if not any(seen) and not (seen and nothing_arrived):
+        return partial(established, hold)
+    return partial(_to_slow_ones, hold) if hold.options.rate > 1 else _to_listeners
 
 
 def _known(rows: Sequence[Row], count: _Count) -> list[int]:
@@ -58,6 +62,18 @@ def _known(rows: Sequence[Row], count: _Count) -> list[int]:
 
 def _to_listeners(row: Row) -> int | None:
     return row.connections.to_listeners if row.connections else None
+
+
+def _to_slow_ones(hold: Hold, row: Row) -> int | None:
+    """Return the same less the healthy subscribers', of which with --rate some are under way whenever it is counted.
+
+    They are what goes beyond that which the listeners hold, unless it is too much for that.
+    """
+    count, held = _to_listeners(row), _at_listeners(row)
+    if count is None or held is None:
+        return count
+    most = hold.options.healthy * ceil(hold.options.rate * UNDER_WAY)
+    return held if held < count <= held + most else count
 
 
 def _at_listeners(row: Row) -> int | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from scenario.settings.arguments import Join
+from scenario.settings.actions import Join
 from scenario.verdict.answered import Reasons
 from scenario.verdict.held import Hold
 from scenario.verdict.measures import MEASURES, Measure

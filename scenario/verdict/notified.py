@@ -69,4 +69,5 @@ def _backlog(hold: Hold) -> int:
 
 def _of_clients(hold: Hold) -> int:
     """Return how many notifications the updates of the ordinary client may have triggered."""
-    return sum(row.client is not None for row in hold.rows) * hold.options.rate * hold.options.healthy
+    seconds = hold.rows[-1].second - hold.rows[0].second + 1 if hold.options.client else 0
+    return seconds * hold.options.rate * hold.options.healthy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
@@ -64,10 +64,10 @@ def _up_to(stop: int, all_held: bool) -> str:
 def _broke(failed: Sequence[Step], options: Options) -> str:
     """Say what broke first, and what later, with more connections; `failed` begins with the fewest."""
     first, felt = failed[0], _felt(failed[0], options)
-    text = f"; from {first.subscriptions} on {_listed(list(felt.values())) or first.verdict.reasons[0]}"
+    text = f"; from {first.subscriptions} on {_listed(felt.values()) or first.verdict.reasons[0]}"
     for step in failed[1:]:
-        later = {name: what for name, what in _felt(step, options).items() if name not in felt}
-        text += f"; with {step.subscriptions} {_listed(list(later.values()))}, too" if later else ""
+        later = _felt(step, options, felt)
+        text += f"; with {step.subscriptions} {_listed(later.values())}, too" if later else ""
         felt |= later
     return text
 
@@ -76,21 +76,26 @@ def _failures(step: Step) -> list[Criterion]:
     return [each for each in step.verdict.criteria if each.outcome == FAIL]
 
 
-def _felt(step: Step, options: Options) -> dict[str, str]:
-    """Return what users feel of a step that failed, by the name of its criterion."""
+def _felt(step: Step, options: Options, told: Container[str] = ()) -> dict[str, str]:
+    """Return what users feel of a step that failed, by the name of its criterion, but what was told before."""
     failed, figures = {each.name.removesuffix(" subscribers") for each in _failures(step)}, step.verdict.figures
-    felt = {"held": f"only {step.held} are held"} if "held" in failed else {}
-    for name in (name for name in _CLIENTS if name in failed):
+    clients = [name for name in _CLIENTS if name in failed and name not in told]
+    felt = {"held": f"only {step.held} are held"} if "held" in failed and "held" not in told else {}
+    failing = [_CLIENTS[name] for name in clients if figures.get(f"{name}_nok")]
+    for name in clients:
         limit, slowest = options.healthy_limit if name == "healthy" else options.version_slo, figures.get(f"{name}_max")
-        if figures.get(f"{name}_nok"):
-            felt[name] = f"{_CLIENTS[name]} fails"
+        if _CLIENTS[name] in failing[:1]:
+            felt[name] = f"{_listed(failing)} fail{'s' if len(failing) == 1 else ''}"
+        elif _CLIENTS[name] in failing:
+            felt[name] = ""  # told with the first of them
         elif slowest is not None and slowest > limit:
             felt[name] = f"{_CLIENTS[name]} takes {shown(slowest)}"
     return felt
 
 
-def _listed(parts: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
+def _listed(parts: Iterable[str]) -> str:
+    *others, last = [part for part in parts if part] or [""]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _kept(first: Step, bad: Step) -> list[tuple[str, str]]:

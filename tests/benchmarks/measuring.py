@@ -74,7 +74,7 @@ def held_cost(spent: list[tuple[float, float]], trigger: float) -> float:
 
 def main() -> None:
     """Print the medians side by side."""
-    count, rounds = [*map(int, sys.argv[1:]), *[4000, 5][len(sys.argv) - 1 :]]
+    count, rounds = [*map(int, sys.argv[1:]), *[2000, 5][len(sys.argv) - 1 :]]
     runs: dict[str, list[list[float]]] = {name: [] for name in ASKED}
     kept = True
     for _ in range(rounds):

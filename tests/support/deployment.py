@@ -18,7 +18,7 @@ LISTENERS, WORKERS = ("listener1", "listener2"), ("worker1", "worker2")
 NAMES = ("orion", "mongo", "master", *LISTENERS, *WORKERS)
 SUBSCRIPTIONS = 200
 _PROGRAMS = {  # on the hosts' PATH; what this machine need not have is stood in for
-    "contextBroker": f"exec .venv/bin/python {ROOT}/setup_scripts/rehearsal_broker.py -localIp 0.0.0.0",
+    "contextBroker": f"exec {sys.executable} {ROOT}/setup_scripts/rehearsal_broker.py -localIp 0.0.0.0",
     "mongod": "shift; exec .venv/bin/secantusd-py --standalone --storage-path :memory: --host 0.0.0.0 --port 27017",
 }
 
@@ -72,7 +72,7 @@ class Deployment(Stack):
         dbhost = self._local("-dbhost", f"{self.at['mongo']}:{self.ports['mongo']}")
         mode = f"threadpool:60000:{SUBSCRIPTIONS}"
         few = ("--name", self.broker_name, "-notificationMode", mode, *dbhost)
-        self.broker = self._serve("orion", "contextBroker", "-localIp", "-port", *few)
+        self.broker = self._serve("orion", "start_broker", "-localIp", "-port", *few)
         self.broker_port = self.ports["orion"]
         self.inspector = self._serve(
             *("orion", "inspector", "--host", "--port", "--process-name", self.broker_name), on=inspector_on

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenario.preflight.limits import SPARE
+from scenario.peers.command_line import SPARE_WORKERS
 from scenario.verdict.causes.cause import Cause, stopped_answering
 from scenario.verdict.healthy import late, slowest, starved
 
@@ -16,8 +16,8 @@ HEALTHY = (
             f"with {s.held} notifications held and {s.backlog} waiting"
         ),
         lambda s: (
-            f"start the broker with -notificationMode threadpool:60000:{s.expected + SPARE}, give the service that "
-            "suffers a pool of its own, or the slow subscriptions a shorter timeout"
+            f"start the broker with -notificationMode threadpool:60000:{s.expected + SPARE_WORKERS}, give the service "
+            "that suffers a pool of its own, or the slow subscriptions a shorter timeout"
         ),
         (stopped_answering, lambda s: s.out_of_descriptors),
         "the notification queue: -statNotifQueue",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scenario.preflight.limits import SPARE
 from scenario.verdict.causes.cause import Cause, limit, stopped_answering
+from scenario.verdict.healthy import late
 from scenario.verdict.symptoms import Symptoms
 
 
@@ -92,7 +93,7 @@ SERVER = (
         "the broker ran out of file descriptors",
         (
             lambda s: s.out_of_descriptors if s.process else None,
-            lambda s: s.fell_short or s.silent or s.closed_at_once,
+            lambda s: s.fell_short or s.silent or s.closed_at_once or late(s.hold),
         ),
         lambda s: (
             f"{s.fds} of {limit(s.nofile)} open with {s.held} of {s.wanted} notifications held, {s.fds_each:.1f} each"
