@@ -213,6 +213,19 @@ def test_what_fits_no_cause_is_unknown(hold: Hold) -> None:
     assert verdict.outcome == "FAIL"
 
 
+@pytest.mark.parametrize(
+    ("error", "names"),
+    [
+        (CLOSED, "max-connections or threads or select or nofile"),
+        (SILENT, "max-connections or nofile or frozen or overloaded or listen-queue"),
+    ],
+)
+def test_without_an_inspector_it_is_one_of_several(error: str, names: str) -> None:
+    hold = changed(seen(nok(error)), lambda row: replace(row, connections=None, queue=None))
+    (cause,) = judge_hold(replace(hold, found=replace(hold.found, process=None))).causes
+    assert cause.sentence.startswith(f"one of: {names};"), cause
+
+
 def test_slow_may_be_want_of_cpu_where_nobody_counts_it() -> None:
     (cause,) = judge_hold(seen(after(2, version={"latency": 1500.0}))).causes
     assert cause.sentence.startswith("one of: overloaded or slow;")

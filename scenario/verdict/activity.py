@@ -60,6 +60,19 @@ class Activity(Resources):
         """The seconds of the rows in which GET /version failed or took longer than the SLO; or else another client."""
         return {row.second for row in (*self.nok, *self.slow)} or {row.second for row in self.client_slow}
 
+    @cached_property
+    def client_slow(self) -> list[Row]:
+        """The rows in which it was right, and a right answer to the ordinary client slower than the SLO."""
+        return [row for row in self.probed if row.version_ok and self.late(row)]
+
+    def late(self, row: Row) -> list[float]:
+        """Return the latencies in ms of the ordinary client's right answers that took longer than the SLO."""
+        if row.client is None:
+            return []
+        slo, client = self.hold.options.version_slo, row.client
+        answers = ((client.update_latency, client.update_error), (client.query_latency, client.query_error))
+        return [latency for latency, error in answers if not error and latency is not None and latency > slo]
+
     def _per_second(self, counter: str) -> list[tuple[Row, float]]:
         """Return by how much a counter grew per second, for each row that follows one with a count."""
         told = [(row, row.connections) for row in self.hold.rows if row.connections]

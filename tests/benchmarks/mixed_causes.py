@@ -110,18 +110,17 @@ def _named(cause: dict[str, str], faults: tuple[str, str]) -> list[str]:
 
 
 def table(rehearsed: Iterable[Rehearsed]) -> Iterator[str]:
-    """Yield the lines of the table: of each cause how often it was there, how it was named, and beside which not."""
+    """Yield the lines of the table: how often each cause was there and named, and beside which others it was not."""
     all_of_them = list(rehearsed)
-    yield "| what was done | times | named first | named too | not named, beside | a cause named that was not there |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    yield "| what was done | times | named first | named too | not named, beside |"
+    yield "| --- | --- | --- | --- | --- |"
     for cause in sorted({cause for done in all_of_them for cause in done.causes}):
         own = [done for done in all_of_them if cause in done.causes]
         first = sum(done.named[:1] == (cause,) for done in own)
         too = sum(cause in done.named[1:] for done in own)
         hidden = Counter(other for done in own if cause not in done.named for other in done.causes if other != cause)
         beside = ", ".join(f"`{name}`" + f" ({times})" * (times > 1) for name, times in sorted(hidden.items()))
-        wrong = ", ".join(done.wrong for done in own if done.wrong)
-        yield f"| `{cause}` | {len(own)} | {first or ''} | {too or ''} | {beside} | {wrong} |"
+        yield f"| `{cause}` | {len(own)} | {first or ''} | {too or ''} | {beside} |"
 
 
 def main() -> int:

@@ -91,11 +91,15 @@ SERVER = (
     Cause(
         "nofile",
         "the broker ran out of file descriptors",
-        (lambda s: s.out_of_descriptors, lambda s: s.fell_short or s.nok or late(s.hold)),
+        (
+            lambda s: s.out_of_descriptors if s.process else None,
+            lambda s: s.fell_short or s.silent or s.closed_at_once or late(s.hold),
+        ),
         lambda s: (
             f"{s.fds} of {limit(s.nofile)} open with {s.held} of {s.wanted} notifications held, {s.fds_each:.1f} each"
         ),
         lambda s: f"start it after ulimit -n {s.fds_needed}",
+        told_by="its open descriptors, and its limit on them",
     ),
     Cause(
         "ports",
