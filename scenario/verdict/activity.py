@@ -20,19 +20,6 @@ _MOST = 0.8  # of the rows
 class Activity(Resources):
     """What it did."""
 
-    @cached_property
-    def client_slow(self) -> list[Row]:
-        """The rows in which it was right, and a right answer to the ordinary client slower than the SLO."""
-        return [row for row in self.probed if row.version_ok and self.late(row)]
-
-    def late(self, row: Row) -> list[float]:
-        """Return the latencies in ms of the ordinary client's right answers that took longer than the SLO."""
-        if row.client is None:
-            return []
-        slo, client = self.hold.options.version_slo, row.client
-        answers = ((client.update_latency, client.update_error), (client.query_latency, client.query_error))
-        return [latency for latency, error in answers if not error and latency is not None and latency > slo]
-
     def cpu_when(self, seconds: set[int]) -> float | None:
         """Return the CPUs that the broker kept busy in some rows (median); None where nobody can tell."""
         rates = [rate for row, rate in self._per_second("cpu_seconds") if row.second in seconds]
