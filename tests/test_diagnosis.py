@@ -234,7 +234,7 @@ def test_slow_may_be_want_of_cpu_where_nobody_counts_it() -> None:
 def test_whoever_is_slow_on_a_busy_host_may_be_so_for_its_sake() -> None:
     (cause,) = judge_hold(seen(after(2, client={"update_latency": 1500.0}), NO_HOST)).causes
     assert cause.sentence.startswith("perhaps slow;")
-    assert cause.remedy == "what would tell: its CPU time, on a host that has CPU to spare"
+    assert cause.remedy == "what would tell: a run on a host that has CPU to spare"
 
 
 def test_unknown_tells_what_nobody_measured_and_what_was_odd() -> None:

@@ -70,7 +70,7 @@ def _held(hold: Hold) -> Reasons:
 def _process(hold: Hold) -> Reasons:
     seen = Symptoms(hold)
     if seen.restarted:
-        yield FAIL, f"process: the broker was restarted ({', then '.join(seen.pids)})"
+        yield FAIL, f"process: the broker was restarted: {seen.restart}"
 
 
 def _load(hold: Hold) -> Reasons:

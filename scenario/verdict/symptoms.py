@@ -55,6 +55,11 @@ class Symptoms(Clients):
         return self.gone_since is None and (len(self.pids) > 1 or began_anew)
 
     @property
+    def restart(self) -> str:
+        """Say what shows that it was replaced."""
+        return f"its process was {', then '.join(self.pids)}" if self.pids else "its queue's counters began anew"
+
+    @property
     def counters_fell(self) -> bool:
         """Tell whether the notification queue's counters fell."""
         return any(now < before for before, now in pairwise(sample.entered or 0 for sample in self.queue))
