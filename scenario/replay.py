@@ -17,8 +17,8 @@ from scenario.errors import OutputError, UnusableError
 from scenario.outputs.files import write
 from scenario.outputs.history import History
 from scenario.outputs.pipeline import write_results
-from scenario.outputs.recording import FORMAT
 from scenario.outputs.report import render
+from scenario.outputs.run_file import FORMAT
 from scenario.outputs.terminal import on_a_terminal, show
 from scenario.outputs.words import lines
 from scenario.recording.recorder import Recorder

@@ -13,6 +13,7 @@ from typing import Any
 from locust import log
 from locust.env import Environment
 from locust.runners import STATE_INIT, WorkerRunner
+from locust.stats import StatsCSVFileWriter
 from locust.web import WebUI
 
 import gevent
@@ -24,8 +25,8 @@ from scenario.outputs.evidence import EvidenceFile
 from scenario.outputs.history import History
 from scenario.outputs.log import ReportLog, RunLog, harmless
 from scenario.outputs.pipeline import PipelineFiles
-from scenario.outputs.recording import RunFile
 from scenario.outputs.report import ReportFile
+from scenario.outputs.run_file import RunFile
 from scenario.outputs.terminal import Terminal, beside_the_line, on_a_terminal
 from scenario.recording.first_nok import FirstNok
 from scenario.recording.recorder import Recorder
@@ -72,6 +73,7 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
         RunLog(environment, console=parsed.headless)
     _join(environment, link, Shape.recorder, Shape.cleanup)
     _end_without_1(environment, link)
+    _let_csv_end()
     FirstNok(link)
     log = ReportLog(environment)
     ReportFile(environment, history)
@@ -132,6 +134,20 @@ def _end_without_1(environment: Environment, link: Link) -> None:
 
     environment.events.quit.add_listener(lambda exit_code, **_: told.append(exit_code))
     sys.excepthook = end
+
+
+def _let_csv_end() -> None:
+    """Let Locust's writer of --csv end in silence when its files are closed: at Ctrl-C it wakes up once more."""
+    write = StatsCSVFileWriter.stats_writer
+
+    def write_until_closed(self: StatsCSVFileWriter) -> None:
+        try:
+            write(self)
+        except ValueError:
+            if not self.requests_csv_filehandle.closed:
+                raise
+
+    StatsCSVFileWriter.stats_writer = write_until_closed  # type: ignore[method-assign]
 
 
 def _end_on_signals(environment: Environment) -> None:

@@ -12,7 +12,7 @@ check_subscriptions() {
     esac
 }
 
-# The figures of the preflight; scenario/checks.py tells why.
+# The figures of the preflight; scenario/preflight/limits.py tells why.
 needed() { # HOST LIMIT
     case $1-$2 in
         broker-nofile) echo $((3 * subscriptions + spare)) ;;

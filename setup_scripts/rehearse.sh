@@ -5,7 +5,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 here=$root/setup_scripts
 . "$here/limits.sh" # environment.sh too
 . "$root/setup_scripts/rehearsal/causes.sh"
-. "$root/setup_scripts/rehearsal/limits.sh"
+. "$root/setup_scripts/rehearsal/control_groups.sh"
 
 usage() {
     cat <<END
@@ -123,12 +123,14 @@ fi
 mkdir -p "$out" || die 2 "--output takes a folder that can be made, not '$out'"
 deathsig=''
 if setpriv --pdeathsig TERM true 2>/dev/null; then deathsig='setpriv --pdeathsig TERM'; fi # for kill -9 of this script
+apart=''
+if setsid true 2>/dev/null; then apart=setsid; fi # Ctrl-C ends the run, and the others when that has cleaned up
 
 start() { # NAME COMMAND...: start it in the background, its output in $out/NAME.log
     name=$1
     shift
-    # shellcheck disable=SC2086 # deathsig is words
-    $deathsig "$@" >"$out/$name.log" 2>&1 </dev/null &
+    # shellcheck disable=SC2086 # words, or none
+    $deathsig $apart "$@" >"$out/$name.log" 2>&1 </dev/null &
     pid=$!
     pids="$pid $pids"
 }

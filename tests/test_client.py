@@ -17,8 +17,8 @@ from scenario.peers.answers import Answer
 from scenario.peers.ngsiv2 import ENTITY, Ngsiv2
 from scenario.run.results import Row
 from scenario.settings.values import CLIENT_PATH
+from scenario.verdict.criteria import judge_hold
 from scenario.verdict.held import Hold
-from scenario.verdict.single import judge_hold
 from tests.support.holds import changed, healthy, options
 from tests.support.processes import Process, Processes
 from tests.support.stack import Stack, start_mongo, verdict

@@ -11,8 +11,8 @@ import pytest
 from scenario.run.results import Row
 from scenario.run.samples import ConnectionSample
 from scenario.verdict.causes import CAUSES
+from scenario.verdict.criteria import judge_hold
 from scenario.verdict.held import Hold
-from scenario.verdict.single import judge_hold
 from tests.support.holds import changed, healthy
 from tests.support.surroundings import ADDRESS, found, listener, process
 

@@ -14,10 +14,10 @@ from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, TRIES_COLUMNS, Colum
 from scenario.run.records import KINDS
 from scenario.settings.arguments import add_arguments
 from scenario.verdict.causes import CAUSES
+from scenario.verdict.criteria import ROWS_SHARE
 from scenario.verdict.limits import add_limit
 from scenario.verdict.measures import MEASURES
 from scenario.verdict.outcomes import EXIT_CODES, FAIL, INCONCLUSIVE, PASS, PREFLIGHT
-from scenario.verdict.single import ROWS_SHARE
 from scenario.web.metrics import add_metrics_port
 from tests.support.processes import ROOT
 

@@ -20,8 +20,8 @@ from scenario.preflight.client import without_healthy
 from scenario.run.results import Row
 from scenario.run.samples import HealthySample, ListenerSample
 from scenario.users.healthy import Sent, Subscribers
+from scenario.verdict.criteria import judge_hold
 from scenario.verdict.held import Hold
-from scenario.verdict.single import judge_hold
 from tests.support.holds import START, changed, healthy, options
 from tests.support.listener import Listener, notification, start
 from tests.support.processes import Processes

@@ -162,7 +162,7 @@ def test_rpyc_classic_gets_the_source_and_a_warning(
     classic = processes.start(Path(sys.executable).with_name("rpyc_classic"), "--host", "127.0.0.1", "-p", port)
     classic.wait_for("server started")
     inspector = Inspector("127.0.0.1", port, target.port)
-    with caplog.at_level(logging.WARNING, "scenario.inspection"):
+    with caplog.at_level(logging.WARNING, "scenario.peers.inspector"):
         for _ in range(2):
             assert inspector.inspect().pid == target.process.pid
         inspector.close()

@@ -13,10 +13,10 @@ import pytest
 from scenario.replay import replay
 from scenario.run.results import Row
 from scenario.run.samples import VersionSample
+from scenario.verdict.criteria import judge_hold
 from scenario.verdict.held import Hold
 from scenario.verdict.limits import parse
 from scenario.verdict.measures import MEASURES, measured
-from scenario.verdict.single import judge_hold
 from tests.support.holds import TRIGGER, changed, healthy, options
 from tests.support.stack import Stack
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from scenario.run.samples import VersionSample
+from scenario.verdict.criteria import judge_hold
 from scenario.verdict.liveness import liveness, restart
-from scenario.verdict.single import judge_hold
 from tests.support.holds import healthy, row
 
 Spoilt = Callable[[int], tuple[float, str] | None]

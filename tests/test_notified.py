@@ -10,8 +10,8 @@ import pytest
 from scenario.peers.listeners import ListenerStats, Notified
 from scenario.run.results import Row
 from scenario.users.probes import notified_of
+from scenario.verdict.criteria import judge_hold
 from scenario.verdict.held import Hold
-from scenario.verdict.single import judge_hold
 from tests.support.holds import TRIGGER, changed, healthy, options
 from tests.support.stack import SUBSCRIPTIONS, Stack, verdict
 

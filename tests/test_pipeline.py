@@ -14,9 +14,9 @@ import pytest
 import yaml
 from junitparser import Error, Failure, JUnitXml, TestCase
 
+from scenario.outputs.json_result import Cause, Reason, result, schema
 from scenario.outputs.junit import junit
 from scenario.outputs.pipeline import summary
-from scenario.outputs.result import Cause, Reason, result, schema
 from scenario.peers.answers import Answer
 from scenario.peers.ngsiv2 import Ngsiv2
 from scenario.replay import replay

@@ -16,9 +16,9 @@ from scenario.run.results import Row
 from scenario.run.samples import ClientSample, VersionSample
 from scenario.run.tries import Tried, Tries, dues, percentile
 from scenario.users.written import Written
+from scenario.verdict.criteria import judge_hold
 from scenario.verdict.held import Hold
 from scenario.verdict.measures import measured
-from scenario.verdict.single import judge_hold
 from tests.support.holds import END, START, TRIGGER, changed, healthy, options
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from scenario.outputs.csv import guarded
 from scenario.outputs.log import harmless
-from scenario.outputs.recording import encode
+from scenario.outputs.run_file import encode
 from scenario.run import events
 from scenario.run.found import Found
 from scenario.run.records import Evidence, Refused, Said

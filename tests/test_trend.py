@@ -12,7 +12,7 @@ import pytest
 
 from scenario.compare.judgement import Line, judge
 from scenario.compare.runs import Run
-from scenario.outputs.result import Result, StepResult, encoded, result
+from scenario.outputs.json_result import Result, StepResult, encoded, result
 from scenario.replay import replay
 from scenario.verdict.measures import MEASURES
 from tests.support.browser import Page

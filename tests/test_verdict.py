@@ -10,8 +10,8 @@ import pytest
 from scenario.run.records import IdleClients
 from scenario.run.results import Row
 from scenario.run.samples import ConnectionSample, VersionSample
+from scenario.verdict.criteria import judge_hold
 from scenario.verdict.held import Hold
-from scenario.verdict.single import judge_hold
 from tests.support.holds import changed, healthy, options
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from scenario.compare import rows
 from scenario.errors import UnusableError
-from scenario.outputs.result import FORMAT, Result, result
+from scenario.outputs.json_result import FORMAT, Result, result
 from scenario.replay import replay
 from scenario.run.results import Row
 from scenario.verdict.measures import LESS, MEASURES, Measure

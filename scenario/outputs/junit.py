@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from scenario.outputs.result import Cause, Reason, Result
+from scenario.outputs.json_result import Cause, Reason, Result
 from scenario.verdict.outcomes import FAIL, PASS, PREFLIGHT_OK
 
 _SUITE = "connections stress test"

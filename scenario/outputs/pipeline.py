@@ -12,8 +12,8 @@ from locust.env import Environment
 
 from scenario.outputs.files import write
 from scenario.outputs.history import History
+from scenario.outputs.json_result import Result, encoded, result
 from scenario.outputs.junit import junit
-from scenario.outputs.result import Result, encoded, result
 from scenario.run import events
 from scenario.run.results import Verdict
 

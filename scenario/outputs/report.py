@@ -25,13 +25,13 @@ from markupsafe import Markup
 from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, cells, names
 from scenario.outputs.files import write
 from scenario.outputs.history import History
-from scenario.outputs.result import own_version
+from scenario.outputs.json_result import own_version
 from scenario.outputs.series import table
 from scenario.run import events
 from scenario.run.results import Row, Verdict
 from scenario.settings.options import Options
+from scenario.verdict.criteria import ROWS_SHARE
 from scenario.verdict.held import HELD_SHARE
-from scenario.verdict.single import ROWS_SHARE
 
 _STATIC = Path(__file__).with_name("static")
 _AROUND, _MOST = 2, 200  # rows shown before and after a NOK; rows shown in all

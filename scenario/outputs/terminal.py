@@ -182,6 +182,9 @@ class Terminal:
             self._draw(text)
 
     def _enter(self, _phase: Phase, **_: Any) -> None:
+        self._tell_last()
+
+    def _tell_last(self) -> None:
         said, self._said = self._said, None
         self._draw(*[_sentence(said)] if said else [])
 
@@ -208,6 +211,7 @@ class Terminal:
 
     def _judge(self, verdict: Verdict, **_: Any) -> None:
         self._verdict = verdict
+        self._tell_last()
 
     def _quit(self, **_: Any) -> None:
         if self._verdict is not None:

@@ -29,10 +29,10 @@ from scenario.run.records import (
 from scenario.run.results import Criterion, Rest, Row, Step, Verdict
 from scenario.run.samples import Sample
 from scenario.run.schedule import Schedule
+from scenario.verdict.criteria import judge_hold
 from scenario.verdict.held import Hold, held_per_row
 from scenario.verdict.judge import judge
 from scenario.verdict.outcomes import PREFLIGHT, PREFLIGHT_OK, concluded, endings, troubled, verdict_of
-from scenario.verdict.single import judge_hold
 
 
 class Recorder:

@@ -1,6 +1,6 @@
-"""The Locust users that load the broker: they seed, trigger, and hold idle connections (scenario.probes: who measures).
+"""The Locust users that load the broker: they seed, trigger, and hold idle connections (probes.py: who measures).
 
-How many of which kind run is the shape's business (scenario.phases). A user that has done its part parks: one that left
+How many of which kind run is the shape's business (scenario/flow). A user that has done its part parks: one that left
 would be started again at the next change of phase.
 """
 

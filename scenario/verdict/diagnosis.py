@@ -11,8 +11,8 @@ from scenario.verdict.causes.notifications import NOTIFICATIONS
 from scenario.verdict.causes.process import PROCESS
 from scenario.verdict.causes.server import SERVER, SLOW
 from scenario.verdict.notified import foreign_counts
+from scenario.verdict.ruled_out import told
 from scenario.verdict.symptoms import Symptoms
-from scenario.verdict.unknown import told
 
 UNKNOWN = "unknown"
 _OF_NOK = (*PROCESS, *SERVER, SLOW)  # only these tell why GET /version failed

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from scenario.run.results import Criterion, Rest, Step, Verdict
 from scenario.settings.options import Options
+from scenario.verdict.criteria import judge_hold
 from scenario.verdict.cycles import judge_cycles
 from scenario.verdict.held import Hold
 from scenario.verdict.outcomes import PASS
 from scenario.verdict.ramp import judge_ramp
-from scenario.verdict.single import judge_hold
 
 
 def judge(hold: Hold, steps: Sequence[Step], rest: Rest) -> Verdict:

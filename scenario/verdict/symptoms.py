@@ -1,7 +1,7 @@
 """What a run's figures show: the symptoms that tell one cause from another.
 
-scenario.verdict.single judges by them, scenario.verdict.diagnosis draws its conclusions from them. The broker's command
-line is looked at only for what shows nowhere else.
+criteria.py judges by them, diagnosis.py draws its conclusions from them. The command line is looked at only for what
+shows nowhere else.
 """
 
 from __future__ import annotations

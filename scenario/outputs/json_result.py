@@ -1,6 +1,6 @@
 """`--json`: what a run came to, for machines. docs/result.schema.json is its JSON Schema, made from these classes.
 
-python -c 'from scenario.outputs.result import schema; print(schema())' > docs/result.schema.json
+python -c 'from scenario.outputs.json_result import schema; print(schema())' > docs/result.schema.json
 """
 
 from __future__ import annotations
