@@ -124,6 +124,11 @@ class Symptoms(Clients):
         return self.sent_error > self.few and self.timed_out
 
     @property
+    def lost_on_the_way(self) -> int:
+        """Answers of the listeners that never reached the broker, unless that may have had no CPU to take them."""
+        return 0 if self.too_little_cpu or self.silent else self.answers_lost
+
+    @property
     def timed_out(self) -> bool:
         """Tell whether those notifications had had the time that -httpTimeout gives them; rows tell it to a second."""
         return self.ended_at + 1 >= self.http_timeout
