@@ -136,12 +136,14 @@ CASES: dict[str, list[Hold]] = {
         seen(nok(SILENT), after(5, queue={"error": SILENT}), process_is(cpu_seconds=100.0)),
         seen(nok(SILENT), after(5, queue={"error": SILENT}), process_is(5, state="T")),
         seen(after(5, version=SILENT_ONCE, queue=SILENT_ONCE), process_is(5, state="T")),
+        seen(after(5, version={"error": SILENT}, queue=SILENT_ONCE), process_is(5, state="T", listen_queue=5)),
     ],
     "overloaded": [
         seen(nok(SILENT), process_is(cpu_seconds=per_second(0.99), cpus=1.0)),
         seen(after(2, version={"latency": 1500.0}), process_is(cpu_seconds=per_second(2.0), cpus=2.0)),
         seen(nok(SILENT), process_is(cpu_seconds=per_second(0.1), throttled_seconds=per_second(0.9))),
         seen(nok(SILENT), process_is(cpu_seconds=per_second(0.1), host_idle_seconds=per_second(0.01))),
+        seen(nok(SILENT, 12), BUSY, after(12, listener={"received": 100})),
         seen(nok(SILENT, 1), BUSY, UNTOLD_SINCE, after(1, listener={"received": 100})),  # the answers are not lost
         seen(after(2, version={"latency": 1500.0}), BUSY, ANSWERED, after(15, queue={"sent_error": 30})),
     ],
@@ -234,7 +236,7 @@ def test_slow_may_be_want_of_cpu_where_nobody_counts_it() -> None:
 def test_whoever_is_slow_on_a_busy_host_may_be_so_for_its_sake() -> None:
     (cause,) = judge_hold(seen(after(2, client={"update_latency": 1500.0}), NO_HOST)).causes
     assert cause.sentence.startswith("perhaps slow;")
-    assert cause.remedy == "what would tell: its CPU time, on a host that has CPU to spare"
+    assert cause.remedy == "what would tell: a run on a host that has CPU to spare"
 
 
 def test_unknown_tells_what_nobody_measured_and_what_was_odd() -> None:

@@ -76,11 +76,11 @@ class Activity(Resources):
 
         One that goes on answering on connections that were open before does something.
         """
+        if self.stopped:
+            return True
         if self.queue_silent is False:
             return False
         silent = measured(self.silent)
-        if self.stopped:
-            return True
         seconds = {row.second for row in self.silent[1:]}
         spent = self.cpu_when(seconds)
         if spent is not None:
@@ -90,8 +90,9 @@ class Activity(Resources):
 
     @property
     def stopped(self) -> bool:
-        """Tell whether the process was seen to be stopped in a silent row."""
-        return any(sample.state.startswith("T") for sample in measured(self.silent))
+        """Tell whether the process was seen to be stopped in a row in which it answered nobody."""
+        nobody = [row for row in self.silent if row.queue is None or row.queue.error]
+        return any(sample.state.startswith("T") for sample in measured(nobody))
 
     @property
     def queue_silent(self) -> bool | None:

@@ -70,7 +70,7 @@ def _held(hold: Hold) -> Reasons:
 def _process(hold: Hold) -> Reasons:
     seen = Symptoms(hold)
     if seen.restarted:
-        yield FAIL, f"process: the broker was restarted ({', then '.join(seen.pids)})"
+        yield FAIL, f"process: the broker was restarted: {seen.restart}"
 
 
 def _load(hold: Hold) -> Reasons:
@@ -80,8 +80,8 @@ def _load(hold: Hold) -> Reasons:
         yield INCONCLUSIVE, f"listeners: {error} in {rows} rows"
     if seen.listener_took_too_few:
         yield INCONCLUSIVE, f"listener: it took {seen.accepted} of the {seen.held} connections that the broker holds"
-    if seen.answers_lost > seen.few:
-        yield INCONCLUSIVE, f"answers: {seen.answers_lost} of {seen.expected} never reached the broker"
+    if seen.lost_on_the_way > seen.few:
+        yield INCONCLUSIVE, f"answers: {seen.lost_on_the_way} of {seen.expected} never reached the broker"
     if seen.unanswered > seen.few:
         yield INCONCLUSIVE, f"answers: {seen.unanswered} of {seen.expected} notifications ended without one"
     if seen.notified > seen.expected + seen.few:

@@ -55,6 +55,11 @@ class Symptoms(Clients):
         return self.gone_since is None and (len(self.pids) > 1 or began_anew)
 
     @property
+    def restart(self) -> str:
+        """Say what shows that it was replaced."""
+        return f"its process was {', then '.join(self.pids)}" if self.pids else "its queue's counters began anew"
+
+    @property
     def counters_fell(self) -> bool:
         """Tell whether the notification queue's counters fell."""
         return any(now < before for before, now in pairwise(sample.entered or 0 for sample in self.queue))
@@ -117,6 +122,11 @@ class Symptoms(Clients):
         if self.listener:
             return self.abandoned > self.few
         return self.sent_error > self.few and self.timed_out
+
+    @property
+    def lost_on_the_way(self) -> int:
+        """Answers of the listeners that never reached the broker, unless that may have had no CPU to take them."""
+        return 0 if self.too_little_cpu or self.silent else self.answers_lost
 
     @property
     def timed_out(self) -> bool:

@@ -95,10 +95,10 @@ NOTIFICATIONS = (
     Cause(
         "network",
         "the way to the listeners failed: what was held was lost on it, though neither side had closed it",
-        (lambda s: s.listener, lambda s: s.broker_gave_up or s.answers_lost > s.few),
+        (lambda s: s.listener, lambda s: s.broker_gave_up or s.lost_on_the_way > s.few),
         lambda s: (
-            f"{s.answers_lost} notifications were answered, and their answers never reached the broker"
-            if s.answers_lost > s.few
+            f"{s.lost_on_the_way} notifications were answered, and their answers never reached the broker"
+            if s.lost_on_the_way > s.few
             else f"{s.abandoned} had lost their sender by second {s.ended_at}, {s.sent_error} failed for the broker, "
             f"whose -httpTimeout is {s.http_timeout:g} s; {_resets(s)}"
         ),

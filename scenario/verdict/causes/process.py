@@ -29,7 +29,7 @@ PROCESS = (
         "broker-restarts",
         "the broker was restarted in mid-run",
         (lambda s: s.restarted,),
-        lambda s: f"its process was {', then '.join(s.pids) or 'another'}; what the first one held is lost",
+        lambda s: f"{s.restart}; what the first one held is lost",
         "its log and dmesg tell why it ended",
         (lambda s: s.killed_for_memory is True,),
     ),

@@ -173,5 +173,5 @@ SLOW = Cause(
     lambda s: "; ".join(filter(None, (_slow_version(s), _slow_client(s)))),
     "give it more CPU, fewer other clients, a faster database; or a --version-slo that fits it",
     (lambda s: s.nok, _want_of_cpu, lambda s: s.database_trouble or len(s.hanging) > 1),
-    "its CPU time, on a host that has CPU to spare",
+    "a run on a host that has CPU to spare",
 )
