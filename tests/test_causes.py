@@ -1,6 +1,6 @@
 """Causes, for real: `rehearse.sh --cause NAME` makes it happen, and the verdict names it. Over rows: test_diagnosis.py.
 
-Three of them, of different kinds, and select() are run each time; `run_tests.sh -m slow` runs all.
+Two of them, of different kinds, and select() are run each time; `run_tests.sh -m slow` runs all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.support.processes import ROOT, Process, Processes
 
 SCRIPT = "setup_scripts/rehearse.sh"
 NAMES = {cause.sentence: cause.name for cause in CAUSES}
-EACH_TIME = ("broker-restarts", "listener-nofile", "workers")  # and select: --failing
+EACH_TIME = ("broker-restarts", "workers")  # and select: --failing
 INCONCLUSIVE = {
     *("privilege", "listener-nofile", "stale-cache", "transient", "statistics", "http-timeout", "listener-closes")
 }

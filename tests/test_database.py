@@ -68,6 +68,7 @@ def test_what_is_somebody_elses_is_never_dropped(stack: Stack, client: pymongo.M
     assert held(client, name) == {}
 
 
+@pytest.mark.slow
 def test_what_came_after_the_preflight_is_not_dropped_either(
     stack: Stack, client: pymongo.MongoClient[Documents]
 ) -> None:

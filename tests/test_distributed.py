@@ -53,6 +53,7 @@ def test_passes_with_everything_once(stack: Stack, way: str, rate: int) -> None:
     assert made["/v2/subscriptions"] == stack.received() == SUBSCRIPTIONS
 
 
+@pytest.mark.slow
 def test_worker_killed_in_seed(stack: Stack) -> None:
     fleet = start_fleet(stack.start(), "processes", "--subscriptions", 3000, "--seeders", 2, "--force")
     fleet.master.wait_for(r"seed: \d+ of 3000 subscriptions")

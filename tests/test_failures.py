@@ -142,6 +142,7 @@ def tries_of(stack: Stack) -> Iterator[tuple[float, float, str]]:
                 yield due, tried.latency, tried.error
 
 
+@pytest.mark.slow
 def test_update_that_is_never_answered(stack: Stack) -> None:
     run = stack.start().locust("--baseline", 2, "--duration", "3s")
     stack.wait_for_row(run, 2)
@@ -177,6 +178,7 @@ def test_broker_that_ignores_the_service(stack: Stack) -> None:
     assert stack.count_subscriptions() == 3
 
 
+@pytest.mark.slow
 def test_counts_switched_off(stack: Stack) -> None:
     stack.start().inspector.stop()
     run = stack.locust("--no-connection-info", "--no-queue-size")

@@ -58,7 +58,8 @@ def test_a_full_disk_for_locusts_own_files_is_no_failure_of_the_broker(stack: St
     assert "Locust: something of its own failed" in verdict(run)[1]
 
 
-@pytest.mark.parametrize("flag", ["--html", pytest.param("--json-file", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("flag", ["--html", "--json-file"])
+@pytest.mark.slow
 def test_a_full_disk_at_locusts_end_is_no_failure_of_the_broker(stack: Stack, flag: str) -> None:
     for name in ("end", "end.json"):  # Locust adds the .json
         (stack.folder / name).symlink_to(FULL)

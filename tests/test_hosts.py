@@ -99,6 +99,7 @@ def test_inspector_outside_the_brokers_network_namespace_counts_right(tmp_path: 
         assert 10 <= max(int(row["established"]) for row in rows) - ends[0] - SUBSCRIPTIONS <= 12  # the idle clients
 
 
+@pytest.mark.slow
 def test_listeners_host_that_vanishes_is_named(linked: Deployment) -> None:
     run = linked.start_parts(delay="30s").start_run()
     linked.wait_for_row(run, 5)

@@ -50,6 +50,7 @@ def ramp(stack: Stack, *more: str | int, delay: str = "30m") -> tuple[str | int,
     return ("--ramp", "20:60:40", *QUICK, *more)
 
 
+@pytest.mark.slow
 def test_all_held_passes(stack: Stack) -> None:
     run = stack.locust(*ramp(stack))
     assert run.wait(90) == 0, run.output

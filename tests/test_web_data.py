@@ -73,10 +73,8 @@ def test_report_escapes_and_keeps_secrets(fed: Callable[..., str]) -> None:
     assert len(page) < 6e6
 
 
-SLOW_MASTER = pytest.param(("--master",), marks=pytest.mark.slow)
-
-
-@pytest.mark.parametrize("mode", [("--processes", 2), SLOW_MASTER], ids=lambda mode: mode[0])
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [("--processes", 2), ("--master",)], ids=lambda mode: mode[0])
 def test_two_runs_from_the_form(stack: Stack, mode: tuple[str | int, ...]) -> None:
     port = free_port()
     bind = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port)
