@@ -46,7 +46,8 @@ def test_passes_with_everything_once(stack: Stack, way: str, rate: int) -> None:
     assert not any(row[name] == "" for row in rows for name in probed), "no probe missed"
     made = requests_made(stack)
     assert made["/statistics"] == made["inspect"] == len(rows)
-    assert made["/version"] == made["client: update"] == rate * len(rows)
+    for name in ("/version", "client: update"):  # a worker's last report to Locust may come too early for the last try
+        assert rate * len(rows) - (rate > 1) <= made[name] <= rate * len(rows)
     assert sum(int(row.get("version_tries", 1)) for row in rows) == rate * len(rows)
     assert made["/v2/op/update"] == 1
     assert made["/v2/subscriptions"] == stack.received() == SUBSCRIPTIONS

@@ -112,7 +112,7 @@ def test_broker_stopped_and_continued(stack: Stack) -> None:
     os.kill(stack.broker.pid, signal.SIGSTOP)
     stopped = time.time()
     try:
-        run.wait_for(r"(?s)(-------- NOK --------.*){3}")
+        run.wait_for(r"(?s)(-------- NOK --------.*){4}")
     finally:
         os.kill(stack.broker.pid, signal.SIGCONT)
     continued = time.time()

@@ -129,4 +129,6 @@ def page(processes: Processes, tmp_path: Path) -> Iterator[Page]:
 
 def texts(page: Page, selector: str) -> list[str]:
     """Return the texts of all the elements that a CSS selector names."""
-    return [element.text for element in page.driver.find_elements(By.CSS_SELECTOR, selector)]
+    script = "return [...document.querySelectorAll(arguments[0])].map((element) => element.textContent)"
+    found: list[str] = page.driver.execute_script(script, selector)  # at one moment: the page may draw them anew
+    return found
