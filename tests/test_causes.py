@@ -21,7 +21,16 @@ SCRIPT = "setup_scripts/rehearse.sh"
 NAMES = {cause.sentence: cause.name for cause in CAUSES}
 EACH_TIME = ("broker-restarts", "listener-nofile", "workers")  # and select: --failing
 INCONCLUSIVE = {
-    *("privilege", "listener-nofile", "stale-cache", "transient", "statistics", "http-timeout", "listener-closes")
+    *(
+        "privilege",
+        "listener-nofile",
+        "stale-cache",
+        "transient",
+        "statistics",
+        "network",
+        "http-timeout",
+        "listener-closes",
+    )
 }
 
 
