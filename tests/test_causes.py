@@ -21,7 +21,16 @@ SCRIPT = "setup_scripts/rehearse.sh"
 NAMES = {cause.sentence: cause.name for cause in CAUSES}
 EACH_TIME = ("broker-restarts", "workers")  # and select: --failing
 INCONCLUSIVE = {
-    *("privilege", "listener-nofile", "stale-cache", "transient", "statistics", "http-timeout", "listener-closes")
+    *(
+        "privilege",
+        "listener-nofile",
+        "stale-cache",
+        "transient",
+        "statistics",
+        "network",
+        "http-timeout",
+        "listener-closes",
+    )
 }
 
 
@@ -52,7 +61,8 @@ def test_cause_is_named_first(processes: Processes, tmp_path: Path, cause: str) 
     run = rehearse(processes, tmp_path, "--cause", cause)
     assert run.wait(90) == (4 if cause in INCONCLUSIVE else 1), run.output
     first, *others = named(run)
-    assert first == cause, run.output
+    # on a host without a CPU to spare it may be slow for that: then it says perhaps
+    assert first == cause or (cause == "slow" and first.startswith("perhaps slow;")), run.output
     assert not others, run.output
     log = (tmp_path / "out" / "connections_stress_tests.log").read_text(encoding="utf-8")
     told = [line.partition("cause: ")[2] for line in run.output.splitlines() if "  cause: " in line]

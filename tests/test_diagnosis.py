@@ -143,6 +143,7 @@ CASES: dict[str, list[Hold]] = {
         seen(after(2, version={"latency": 1500.0}), process_is(cpu_seconds=per_second(2.0), cpus=2.0)),
         seen(nok(SILENT), process_is(cpu_seconds=per_second(0.1), throttled_seconds=per_second(0.9))),
         seen(nok(SILENT), process_is(cpu_seconds=per_second(0.1), host_idle_seconds=per_second(0.01))),
+        seen(nok(SILENT), process_is(5, state="R", listen_queue=9), process_is(cpu_seconds=per_second(0.4), cpus=1.0)),
         seen(nok(SILENT, 12), BUSY, after(12, listener={"received": 100})),
         seen(nok(SILENT, 1), BUSY, UNTOLD_SINCE, after(1, listener={"received": 100})),  # the answers are not lost
         seen(after(2, version={"latency": 1500.0}), BUSY, ANSWERED, after(15, queue={"sent_error": 30})),

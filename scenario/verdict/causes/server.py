@@ -48,7 +48,8 @@ def _cpu(seen: Symptoms) -> str:
     busy = "" if spent is None else f"it kept {spent:.2f} of its {seen.cpus:g} CPUs busy"
     held_back = f"a quota kept it waiting for {seen.throttled:.0%} of the time" if seen.throttled > 0.01 else ""
     host = "its host had no CPU to spare" if seen.host_busy else ""
-    return ", ".join(filter(None, (busy, held_back, host)))
+    ready = "it was running, or ready to, all the time" if seen.always_ready else ""
+    return ", ".join(filter(None, (busy, held_back, host, ready)))
 
 
 SERVER = (
