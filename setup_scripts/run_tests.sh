@@ -22,7 +22,7 @@ cd "$root"
 "$bin/mypy" --strict .
 shellcheck --external-sources --source-path=SCRIPTDIR --shell=sh setup_scripts/*.sh setup_scripts/rehearsal/*.sh
 if [ $# -gt 0 ]; then exec "$bin/python" -m pytest "$@"; fi
-# Most of a test's time is waiting for the next second: six at a time keep two cores busy. Those that cannot bear company,
+# Most of a test's time is waiting for the next second: seven at a time keep two cores busy. Those that cannot bear company,
 # each for a reason that its marker gives, come after them; what fails then is tried once more, and listed as RERUN.
-"$bin/python" -m pytest -m "not alone and not slow" --numprocesses 6 --dist worksteal
+"$bin/python" -m pytest -m "not alone and not slow" --numprocesses 7 --dist worksteal
 "$bin/python" -m pytest -m "alone and not slow" --reruns 1

@@ -33,6 +33,7 @@ def test_healthy_broker_passes(stack: Stack) -> None:
     outcome, reasons = verdict(run)
     assert outcome == "PASS"
     assert f"held: {SUBSCRIPTIONS} of {SUBSCRIPTIONS}" in reasons
+    assert f"notified: {SUBSCRIPTIONS} of {SUBSCRIPTIONS} subscriptions were notified once" in reasons
 
     assert [int(row["second"]) for row in rows] == list(range(-1, 9)), "a row for every second"
     assert {row["version"] for row in rows} == {"OK"}

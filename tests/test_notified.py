@@ -13,7 +13,6 @@ from scenario.users.probes import notified_of
 from scenario.verdict.criteria import judge_hold
 from scenario.verdict.held import Hold
 from tests.support.holds import TRIGGER, changed, healthy, options
-from tests.support.stack import SUBSCRIPTIONS, Stack, verdict
 
 UNTOLD: dict[str, Any] = {"update": None, "notifications": None, "notified": None, "doubled": None}
 
@@ -131,9 +130,3 @@ FIRST, SECOND = Notified(7, 10, 9, 1, 0), Notified(8, 5, 5, 0, 0)
 )
 def test_sums_over_listeners(answers: list[Any], sums: dict[str, int]) -> None:
     assert notified_of(answers) == sums
-
-
-def test_run(stack: Stack) -> None:
-    run = stack.start().locust("--duration", "5s")
-    stack.ended(run, 0)
-    assert f"notified: {SUBSCRIPTIONS} of {SUBSCRIPTIONS} subscriptions were notified once" in verdict(run)[1]
