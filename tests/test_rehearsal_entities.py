@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import Iterator
 
+import psutil
 import pytest
 from pymongo import MongoClient
 
@@ -162,6 +163,7 @@ def test_a_database_that_stands_still(processes: Processes) -> None:
     broker = Broker(processes, mongo, "-multiservice", "-subCacheIval", 1)
     database = processes.started[0].popen
     database.send_signal(signal.SIGSTOP)
+    eventually(lambda: psutil.Process(database.pid).status() == psutil.STATUS_STOPPED)  # on a busy core not at once
     try:
         for line in ("GET /v2/entities?limit=1", "GET /v2/subscriptions?limit=1", "GET /cache/statistics"):
             with pytest.raises(TimeoutError):
