@@ -35,7 +35,7 @@ def wait_until_gone(started: list[psutil.Process]) -> None:
 @pytest.mark.alone("5,000 connections: a row that is 50 ms late fails it")
 @pytest.mark.timeout(300)
 def test_the_readmes_command(processes: Processes, tmp_path: Path) -> None:
-    run = rehearse(processes, tmp_path, "--duration", "60s")
+    run = rehearse(processes, tmp_path)
     assert run.wait(280) == 0, run.output
     assert run.output.endswith(f"report  {tmp_path / 'out' / 'rehearsal.html'}\n")
     for name in ("rehearsal_connections.csv", "connections_stress_tests.log", "rehearsal.html"):
@@ -47,13 +47,13 @@ def test_the_readmes_command(processes: Processes, tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "rehearsal_evidence.txt").exists()
 
     seen = rows(tmp_path)
-    assert [int(row["second"]) for row in seen] == list(range(-3, 61))
+    assert [int(row["second"]) for row in seen] == list(range(-3, 41))
     rest = int(seen[0]["established"])
     assert max(int(row["established"]) for row in seen) - rest >= 5000
     assert max(int(row["close_wait"]) for row in seen) >= 4900  # healthy notifications use some workers again
     moments = [datetime.fromisoformat(row["time_utc"]).timestamp() for row in seen]
     late = [moment - moments[0] - index for index, moment in enumerate(moments)]
-    assert max(map(abs, late)) < 0.05, "no row drifts by 50 ms within the minute"
+    assert max(map(abs, late)) < 0.05, "no row drifts by 50 ms"
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make control groups and be another user")
