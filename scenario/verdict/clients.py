@@ -10,6 +10,7 @@ from scenario.run.results import Row
 from scenario.verdict.activity import Activity
 from scenario.verdict.resources import SILENT
 
+ASKED_FOR = 3  # s, begun: how long an update that gets no answer asks for one
 # What Orion 4.7.0 says without its database; "null DB connection" when it was not there at its start
 DATABASE_GONE = r"Database Error.*|null DB connection|the database at .*"
 
@@ -25,8 +26,10 @@ class Clients(Activity):
 
     @cached_property
     def hanging(self) -> list[Row]:
-        """Those in which its update, or its query, got no answer in time."""
-        return [row for row in self.served if any(error.startswith(SILENT) for error in _errors(row))]
+        """Those in which its update, or its query, got no answer in time, though GET /version did meanwhile."""
+        ill = {row.second for row in (*self.nok, *self.slow)}
+        well = [row for row in self.served if ill.isdisjoint(range(row.second, row.second + ASKED_FOR))]
+        return [row for row in well if any(error.startswith(SILENT) for error in _errors(row))]
 
     @cached_property
     def denied(self) -> list[str]:

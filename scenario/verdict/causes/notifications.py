@@ -7,8 +7,8 @@ from scenario.verdict.causes.cause import Cause, stopped_answering
 from scenario.verdict.symptoms import Symptoms
 
 
-def _without_pool(seen: Symptoms) -> bool:
-    return bool(seen.mode) and seen.mode != "threadpool"
+def _without_pool(seen: Symptoms) -> bool | None:
+    return seen.mode != "threadpool" if seen.mode else None
 
 
 def _own_pool(seen: Symptoms) -> bool:
@@ -75,6 +75,7 @@ NOTIFICATIONS = (
         (lambda s: s.nearly_none_held, lambda s: s.queue_untold),
         lambda s: f"never more than {s.held} held, and the broker tells no queue",
         lambda s: _start_with(s, s.expected),
+        (lambda s: s.unreachable,),
     ),
     Cause(
         "transient",
@@ -83,6 +84,7 @@ NOTIFICATIONS = (
         lambda s: f"{s.held} of {s.wanted} held, and GET /statistics never had notifQueue in {len(s.hold.rows)} rows",
         lambda s: f"{_start_with(s, s.expected)}, or run with --no-queue-size",
         (lambda s: s.nearly_none_held,),
+        told_by="the broker's command line",
     ),
     Cause(
         "statistics",

@@ -22,7 +22,7 @@ PEERS = (
             f"from second {s.hanging[0].since_trigger} to {s.hanging[-1].since_trigger}"
         ),
         "see the database's host, disk and locks; Orion itself sets such a query no limit of time",
-        (lambda s: s.database_trouble, lambda s: (s.nok or s.slow) and s.too_little_cpu is True),
+        (lambda s: s.database_trouble, lambda s: (s.nok or s.slow) and s.too_little_cpu),
     ),
     Cause(
         "database-down",
