@@ -209,6 +209,25 @@ def test_frozen_and_then_out_of_threads() -> None:
     assert [cause.cause for cause in verdict.causes] == ["threads", "frozen"]
 
 
+def test_an_update_that_was_sent_just_before_it_was_stopped_meets_no_standing_database() -> None:
+    stopped = [after(5, version={"error": SILENT}, queue={"error": SILENT}), process_is(5, state="T")]
+    verdict = judge_hold(seen(*stopped, after(3, client={"update_error": SILENT, "query_error": SILENT})))
+    assert [cause.cause for cause in verdict.causes] == ["frozen"]
+
+
+def test_connections_that_an_unreachable_listener_never_got_tell_no_mode() -> None:
+    unreachable = after(3, listener={"error": f"l:8090: {REFUSED}", "held": None})
+    verdict = judge_hold(seen(UNTOLD, ONE_HELD, unreachable, mode="transient"))
+    assert [cause.cause for cause in verdict.causes] == ["listener-down"]
+
+
+def test_a_queue_that_is_not_told_tells_no_mode_without_the_command_line() -> None:
+    hold = seen(UNTOLD)
+    (cause,) = judge_hold(replace(hold, found=replace(hold.found, process=None))).causes
+    assert cause.sentence.startswith("one of: transient or statistics;")
+    assert cause.remedy == "what would tell: the broker's command line"
+
+
 @pytest.mark.parametrize("hold", UNKNOWN)
 def test_what_fits_no_cause_is_unknown(hold: Hold) -> None:
     verdict = judge_hold(hold)
