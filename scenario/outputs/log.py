@@ -67,8 +67,7 @@ def step_lines(step: Step) -> Iterator[str]:
 
 def check_line(check: Check) -> str:
     """Return what the preflight found of one thing."""
-    needed = f"; needed: {check.needed}; {check.remedy}" if check.remedy else ""
-    return f"preflight: {check.state:<8} {check.what:<28}  {check.found}{needed}"
+    return f"preflight: {check.state:<8} {check.what:<28}  {check.told}"
 
 
 def harmless(record: logging.LogRecord) -> bool:
@@ -110,6 +109,10 @@ class _Log:
     def _note(self, found: Found, **_: Any) -> None:
         self._options, self._counter = found.options, 0
 
+    def _begun(self, at: float) -> None:
+        begin = datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat()
+        self._log.info(f"Test init: {begin}Z")
+
     def _row(self, row: Row, **_: Any) -> None:
         if not self._counter:
             for text in HEADER:
@@ -148,8 +151,7 @@ class ReportLog(_Log):
         self._close()
         self._kept = StringIO()
         self._add(logging.StreamHandler(self._kept))
-        begin = datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat()
-        self._log.info(f"Test init: {begin}Z")
+        self._begun(at)
         self._on_disk = LineFile(self._options.report_log)
         self._on_disk.begin(self.text)
         self._add(_File(self._on_disk))
@@ -180,7 +182,7 @@ class RunLog(_Log):
         events.on(Said, lambda said, **_: self._log.info(f"{said.phase}: {said.text}"))
         if console:
             self._add(logging.StreamHandler(sys.stderr))
-            events.on(Began, self._begin)
+            events.on(Began, lambda _began, at: self._begun(at))
             events.on(Verdict, self._keep)
             environment.events.quit.add_listener(self._quit)
         else:
@@ -189,10 +191,6 @@ class RunLog(_Log):
     def _preflight(self, found: Found, **_: Any) -> None:
         for check in checks(found):
             self._log.log(_LEVELS[check.state], check_line(check))
-
-    def _begin(self, _began: Began, at: float) -> None:
-        begin = datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat()
-        self._log.info(f"Test init: {begin}Z")
 
     def _keep(self, verdict: Verdict, **_: Any) -> None:
         self._verdict = verdict

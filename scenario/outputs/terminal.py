@@ -177,9 +177,7 @@ class Terminal:
 
     def _preflight(self, found: Found, **_: Any) -> None:
         for check in checks(found):
-            told = check.found if check.state == OK else f"{check.found}; needed: {check.needed}; {check.remedy}"
-            text = Text.assemble((check.state, _COLOURS[check.state]), f" {check.what}: {told}")
-            self._draw(text)
+            self._draw(Text.assemble((check.state, _COLOURS[check.state]), f" {check.what}: {check.told}"))
 
     def _enter(self, _phase: Phase, **_: Any) -> None:
         self._tell_last()

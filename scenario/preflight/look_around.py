@@ -24,10 +24,8 @@ from scenario.settings.options import Options
 from scenario.settings.secrets import shown
 from scenario.settings.values import open_for_writing
 
-_ANSWERS, _TIME = (
-    8,
-    2.0,
-)  # s: of two that share a name, or a port, both have been asked then, but once in a hundred times
+_ANSWERS = 8  # of two that share a name, or a port, both have been asked then, but once in a hundred times
+_TIME = 2.0  # s for them
 
 _T = TypeVar("_T")
 

@@ -78,6 +78,11 @@ class Check:
     needed: str = ""
     remedy: str = ""
 
+    @property
+    def told(self) -> str:
+        """What was found, and where that is not enough what is needed, and how to get it."""
+        return f"{self.found}; needed: {self.needed}; {self.remedy}" if self.remedy else self.found
+
 
 @dataclass(frozen=True)
 class Diagnosis:

@@ -9,7 +9,7 @@ from statistics import median
 
 from scenario.run.results import Row
 from scenario.verdict.figures import grown
-from scenario.verdict.resources import Resources, measured
+from scenario.verdict.resources import Resources, measured, was_stopped
 
 BUSY = 0.9  # of the CPUs that the broker may use, or of the host's
 STILL = 0.02  # s of CPU per second: a process that runs needs more, if only to say no
@@ -92,7 +92,7 @@ class Activity(Resources):
     def stopped(self) -> bool:
         """Tell whether the process was seen to be stopped in a row in which it answered nobody."""
         nobody = [row for row in self.silent if row.queue is None or row.queue.error]
-        return any(sample.state.startswith("T") for sample in measured(nobody))
+        return any(map(was_stopped, nobody))
 
     @property
     def queue_silent(self) -> bool | None:

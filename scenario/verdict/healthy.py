@@ -81,9 +81,9 @@ def healthy(hold: Hold) -> Reasons:
 
 def _time(latency: float, error: float) -> str:
     """Return a latency as it is told, with what the comparison of the clocks leaves open."""
-    return f"{shown(latency)} (± {max(1.0, error):.0f} ms)"
+    return f"{duration(latency)} (± {max(1.0, error):.0f} ms)"
 
 
-def shown(latency: float) -> str:
+def duration(latency: float) -> str:
     """Return a latency in ms as it is told."""
     return f"{latency:.0f} ms" if latency < 1000 else f"{latency / 1000:.1f} s"

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from scenario.run.results import Criterion, Step, Verdict
 from scenario.settings.options import Options
-from scenario.verdict.healthy import shown
+from scenario.verdict.healthy import duration
 from scenario.verdict.held import Hold
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, concluded, endings
 
@@ -53,7 +53,7 @@ def _cost(good: Step | None) -> str:
     nok = any(figures.get(f"{name}_nok") for name in _CLIENTS)
     unfelt = "healthy" in slowest and max(slowest.values()) <= UNFELT and not nok
     told = "slow receivers cost nothing" if unfelt else "connections held within the SLO"
-    latencies = ", ".join(f"{name} {shown(latency)}" for name, latency in slowest.items())
+    latencies = ", ".join(f"{name} {duration(latency)}" for name, latency in slowest.items())
     return f"{good.subscriptions} {told}{f' (at most: {latencies})' if latencies else ''}"
 
 
@@ -89,7 +89,7 @@ def _felt(step: Step, options: Options, told: Container[str] = ()) -> dict[str, 
         elif _CLIENTS[name] in failing:
             felt[name] = ""  # told with the first of them
         elif slowest is not None and slowest > limit:
-            felt[name] = f"{_CLIENTS[name]} takes {shown(slowest)}"
+            felt[name] = f"{_CLIENTS[name]} takes {duration(slowest)}"
     return felt
 
 

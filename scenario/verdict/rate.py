@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from scenario.run.results import Row
 from scenario.run.tries import Tries, percentile
 from scenario.verdict.answered import Reasons, clients
-from scenario.verdict.healthy import shown
+from scenario.verdict.healthy import duration
 from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
 from scenario.verdict.outcomes import INCONCLUSIVE, PASS
 
@@ -63,4 +63,4 @@ def _held(hold: Hold) -> tuple[set[int], int]:
 
 def _p99(latencies: Sequence[float]) -> str:
     value = percentile(latencies, 0.99)
-    return "none right" if value is None else shown(value)
+    return "none right" if value is None else duration(value)

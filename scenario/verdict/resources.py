@@ -32,12 +32,12 @@ class Resources(Figures):
 
         Left out are those of a process that was seen to be stopped: it does not close any.
         """
-        return _most([row for row in self.nok if not _stopped(row)], CLOSED)
+        return _most([row for row in self.nok if not was_stopped(row)], CLOSED)
 
     @cached_property
     def silent(self) -> list[Row]:
         """The rows in which it did not answer in time, if such are most of the NOK ones, or it was stopped in them."""
-        return _most(self.nok, SILENT) or _with([row for row in self.nok if _stopped(row)], SILENT)
+        return _most(self.nok, SILENT) or _with([row for row in self.nok if was_stopped(row)], SILENT)
 
     @cached_property
     def process_when_nok(self) -> list[ConnectionSample]:
@@ -165,7 +165,8 @@ def _most(rows: Sequence[Row], errors: tuple[str, ...]) -> list[Row]:
     return found if len(found) > _MOST * len(rows) else []
 
 
-def _stopped(row: Row) -> bool:
+def was_stopped(row: Row) -> bool:
+    """Tell whether the process was seen to be stopped (T)."""
     return row.connections is not None and row.connections.state.startswith("T")
 
 

@@ -88,25 +88,16 @@ def _untold(seen: Symptoms) -> list[str]:
 
 def _odd(seen: Symptoms) -> Iterator[str]:
     """Say what moved in the second of the first NOK, and how much was held."""
-    first = next((row for row in seen.hold.rows if _nok(seen, row)), None)
-    if first is not None:
+    answers = [(name, answer) for name, answered in clients(seen.hold).items() for answer in answered]
+    failed = [(answer.row, name, answer.error) for name, answer in answers if answer.error]
+    if failed:
+        first, client, error = min(failed, key=lambda each: each[0].second)
         before = next((row for row in reversed(seen.hold.rows) if row.second < first.second), None)
         moved = ", ".join(_moved(before, first)) if before else ""
-        client, error = _nok(seen, first)[0]
         yield f"at second {first.since_trigger}, the first NOK ({client}: {error}), {moved or 'no figure moved'}"
     if seen.fell_short:
         at = next(second for held, second in held_per_row(seen.hold) if held >= seen.held)
         yield f"{max(seen.held, 0)} of {seen.wanted} held, the most, at second {at}"
-
-
-def _nok(seen: Symptoms, row: Row) -> list[tuple[str, str]]:
-    """Return which clients had no right answer in a row, and what they got."""
-    return [
-        (name, answer.error)
-        for name, answers in clients(seen.hold).items()
-        for answer in answers
-        if answer.error and answer.row is row
-    ]
 
 
 def _moved(before: Row, now: Row) -> Iterator[str]:
