@@ -18,9 +18,15 @@ traceback in the log.
 
 from __future__ import annotations
 
+from enum import Enum
+
 
 class StressTestError(Exception):
-    """What the project itself raises."""
+    """What the project itself raises: a sentence, and a scenario.peers.failures.Kind if it has one."""
+
+    def __init__(self, text: str = "", kind: Enum | None = None) -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 class OptionError(StressTestError):

@@ -21,6 +21,7 @@ from scenario.outputs.report import render
 from scenario.outputs.run_file import FORMAT
 from scenario.outputs.terminal import on_a_terminal, show
 from scenario.outputs.words import lines
+from scenario.recording.format1 import with_kinds
 from scenario.recording.recorder import Recorder
 from scenario.run import events
 from scenario.run.records import KINDS, Interrupted, RunEnded
@@ -32,11 +33,13 @@ _DRAWN_AGAIN = (Step, Verdict)
 class _Line(msgspec.Struct, frozen=True):
     at: float
     kind: str
-    format: int = FORMAT
+    format: int = 0  # told once, with Found
 
 
 def read(path: str) -> Iterator[tuple[Any, float]]:
     """Yield the records of a file, each with the moment at which it arrived (s since the epoch). Raises UnusableError.
+
+    Steps and the verdict are left out: they are drawn again.
 
     The last line of a run that was killed may be half a one, and is left out.
     """
@@ -46,14 +49,19 @@ def read(path: str) -> Iterator[tuple[Any, float]]:
         raise UnusableError(f"{path}: {error.strerror}") from None
     if not texts:
         raise UnusableError(f"{path}: is empty")
+    written = FORMAT
     for number, text in enumerate(texts, 1):
         if not text.endswith(b"\n"):
             return
         try:
             line = msgspec.json.decode(text, type=_Line)
-            if line.format != FORMAT:
-                raise UnusableError(f"{path}: has format {line.format}, and this version reads format {FORMAT}")
-            yield msgspec.json.decode(text, type=KINDS[line.kind]), line.at
+            written = line.format or written
+            if written not in (1, FORMAT):
+                raise UnusableError(f"{path}: has format {written}, and this version reads formats 1 and {FORMAT}")
+            kind = KINDS[line.kind]
+            if kind not in _DRAWN_AGAIN:
+                record: Any = msgspec.json.decode(text, type=kind)
+                yield with_kinds(record) if written == 1 else record, line.at
         except (msgspec.MsgspecError, RecursionError, KeyError, UnicodeError) as error:
             raise UnusableError(f"{path}: line {number} is none of a recorded run: {error}") from None
 
@@ -64,8 +72,7 @@ def replay(path: str) -> tuple[Verdict, History]:
     recorder, history = Recorder(), History()
     at = 0.0
     for record, at in read(path):
-        if not isinstance(record, _DRAWN_AGAIN):
-            events.fire(record, at)
+        events.fire(record, at)
     if recorder.under_way:
         events.fire(Interrupted(), at)
         events.fire(RunEnded(), at)

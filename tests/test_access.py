@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from scenario.errors import OptionError
-from scenario.peers.answers import Answer, reason
+from scenario.peers.answers import Answer
+from scenario.peers.failures import of_exception
 from scenario.settings import access
 from scenario.settings.access import Access
 
@@ -105,4 +106,4 @@ def test_an_answer_repeats_no_header() -> None:
     ],
 )
 def test_why_tls_failed(text: str, told: str) -> None:
-    assert told in reason(OSError(text))
+    assert told in of_exception(OSError(text)).text

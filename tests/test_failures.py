@@ -138,8 +138,8 @@ def tries_of(stack: Stack) -> Iterator[tuple[float, float, str]]:
     begins = {"tries": VersionProbe.begins, "update_tries": ClientProbe.begins, "query_tries": ClientProbe.query_begins}
     for record, _ in read(f"{stack.prefix}_run.jsonl"):
         for name in begins.keys() & vars(record).keys():
-            for due, tried in zip(dues(record.second, begins[name], RATE), getattr(record, name).each, strict=True):
-                yield due, tried.latency, tried.error
+            due = dues(record.second, begins[name], RATE)
+            yield from ((at, *tried) for at, tried in zip(due, getattr(record, name).each, strict=True))
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import pytest
 
 from scenario.outputs.columns import TRIES_COLUMNS, cells, columns_of, names
 from scenario.peers.answers import Answer
+from scenario.peers.failures import Failure, Kind
 from scenario.peers.ngsiv2 import Ngsiv2
 from scenario.run.results import Row
 from scenario.run.samples import ClientSample, VersionSample
@@ -49,11 +50,13 @@ def test_percentile(values: list[float], share: float, expected: float | None) -
 
 
 def test_tries_of_a_second() -> None:
-    tries = Tries.of([Tried(4.0, "", 0.2), Tried(2000.0, "no answer", 31.0), Tried(2.0), Tried(3.0)])
+    tries = Tries.of(
+        [Tried(4.0, None, 0.2), Tried(2000.0, Failure(Kind.NO_ANSWER, "no answer"), 31.0), Tried(2.0), Tried(3.0)]
+    )
     assert (tries.count, tries.nok, tries.late) == (4, 1, 31.0)
     assert (tries.p50, tries.p99, tries.slowest) == (3.0, 4.0, 4.0), "of the right ones"
     assert Tries.of([Tried(1.0), Tried(2.0)]).errors == (), "nothing to tell of"
-    nothing = Tries.of([Tried(1.0, "x")])
+    nothing = Tries.of([Tried(1.0, Failure(Kind.OTHER, "x"))])
     assert (nothing.p50, nothing.p99, nothing.slowest) == (None, None, None)
 
 

@@ -104,7 +104,7 @@ def test_run_that_was_killed_is_read_to_its_last_whole_line(tmp_path: Path) -> N
         ("[" * 10_000 + "]" * 10_000 + "\n", "line 1 is none of a recorded run"),
         ('{"at": 1, "kind": "Nonsense"}\n', "line 1 is none of a recorded run"),
         ('{"at": 1, "kind": "Phase", "name": 7}\n', "line 1 is none of a recorded run: Expected `str`, got `int`"),
-        ('{"at": 1, "kind": "Found", "format": 2}\n', "has format 2, and this version reads format 1"),
+        ('{"at": 1, "kind": "Found", "format": 3}\n', "has format 3, and this version reads formats 1 and 2"),
         ('{"at": 1, "kind": "Began"}\n', "no run begins in it"),
     ],
 )

@@ -16,6 +16,7 @@ from locust import User
 
 from scenario.errors import Failed, Lost
 from scenario.peers import broker_of
+from scenario.peers.failures import Kind
 from scenario.recording.recorder import Recorder
 from scenario.run.found import Found
 from scenario.run.link import Link
@@ -72,7 +73,9 @@ class Phases:
                 self.link.publish(Phase(name))
                 yield from phase()
         except (Failed, Lost) as end:
-            self.link.publish(Ended(str(end), failed=isinstance(end, Failed)))
+            self.link.publish(
+                Ended(str(end), isinstance(end, Failed), end.kind if isinstance(end.kind, Kind) else None)
+            )
         except Exception as error:
             _log.exception("phase %s failed", name)
             self.link.publish(Unforeseen(f"phase {name}", repr(error)))

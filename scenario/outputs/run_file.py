@@ -17,7 +17,7 @@ from scenario.run import events
 from scenario.run.found import Found
 from scenario.run.records import KINDS, Phase
 
-FORMAT = 1  # of the file: another one when an older reader would misunderstand it
+FORMAT = 2  # of the file: another one when an older reader would misunderstand it; 1 had no kinds of failures
 
 
 def encode(record: Any, at: float) -> str:

@@ -1,8 +1,7 @@
-"""How an answer is read: parsed once, where it arrives, into a frozen class; and why there was none, in a few words."""
+"""How an answer is read: parsed once, where it arrives, into a frozen class."""
 
 from __future__ import annotations
 
-import re
 import socket
 from base64 import b64encode
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import msgspec
 import requests
 from requests.structures import CaseInsensitiveDict
 
+from scenario.peers.failures import Failure, Kind, of_status
 from scenario.settings.access import OPEN, Access
 from scenario.settings.secrets import answered
 
@@ -42,6 +42,10 @@ class Answer:
         if 300 <= self.status < 400 and to:
             return f"HTTP {self.status}, a redirect to {answered(to)[:200]}, which is not followed"
         return f"HTTP {self.status} {answered(self.body).strip()[:200]}".strip()
+
+    def failure(self, kind: Kind | None = None) -> Failure:
+        """Return it as a failure, of the kind of its status where no other is given."""
+        return Failure(kind or of_status(self.status), str(self))
 
     def parsed(self, shape: type[_Shape]) -> _Shape:
         """Return the body, which is JSON, as `shape`. Raises WrongShapeError."""
@@ -115,25 +119,3 @@ class KeptAlive:
     def close(self) -> None:
         """Close the connection; the next request opens another."""
         self._connection.close()
-
-
-def reason(error: BaseException | None) -> str:
-    """Say in a few words why a request got no answer."""
-    text = repr(error)
-    if untrusted := re.search(r"certificate verify failed: ([^(\"']*)", text):
-        return f"its certificate is not trusted: {untrusted[1].strip()} (--ca-file)"
-    for words, meaning in (
-        ("ConnectTimeout", "no connection within the time limit"),
-        ("ReadTimeout|Read timed out|timed out", "no answer within the time limit"),
-        ("SSLEOFError", "closed within TLS, as by a server that wants a certificate of us (--cert)"),
-        ("ALERT_CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE", "it wants another certificate of us (--cert)"),
-        ("WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE", "it does not speak TLS there (https://)"),
-        ("RemoteDisconnected|without response", "closed without an answer"),
-        ("ConnectionReset|reset by peer", "connection reset"),
-        ("Connection refused|ConnectionRefused", "connection refused"),
-        ("BrokenPipe", "closed while the request was sent"),
-        ("Name or service not known|getaddrinfo|NameResolution", "host name unknown"),
-    ):
-        if re.search(words, text):
-            return meaning
-    return str(error) or type(error).__name__

@@ -16,7 +16,8 @@ import msgspec
 import requests
 
 from scenario.errors import BrokerError
-from scenario.peers.answers import Answer, Count, KeptAlive, ask, reason
+from scenario.peers.answers import Answer, Count, KeptAlive, ask
+from scenario.peers.failures import Failure, of_exception
 from scenario.settings.access import OPEN, Access
 from scenario.settings.secrets import answered, redacted
 
@@ -59,7 +60,7 @@ class Cache:
 
 @dataclass(frozen=True)
 class Broker(ABC):
-    """One service of a broker. The `..._error` methods say what is wrong with an answer; nothing when it is right."""
+    """One service of a broker. The `..._error` methods return what is wrong with an answer; None when it is right."""
 
     host: str
     service: str
@@ -86,8 +87,12 @@ class Broker(ABC):
         """Ask for its version: the least that a broker can be asked."""
 
     @abstractmethod
-    def version_error(self, answer: Answer) -> str:
+    def version_error(self, answer: Answer) -> Failure | None:
         """Judge the answer to `version`."""
+
+    @abstractmethod
+    def failure_of(self, answer: Answer) -> Failure:
+        """Return a wrong answer as a failure, of the kind that the broker's own words tell."""
 
     @abstractmethod
     def libraries(self) -> Request:
@@ -110,7 +115,7 @@ class Broker(ABC):
         """Subscribe a URL to every entity of the service path."""
 
     @abstractmethod
-    def subscribe_error(self, answer: Answer) -> str:
+    def subscribe_error(self, answer: Answer) -> Failure | None:
         """Judge the answer to `subscribe`."""
 
     @abstractmethod
@@ -118,7 +123,7 @@ class Broker(ABC):
         """Give the test's entity a new number, and the moment at which it is sent (s since the epoch)."""
 
     @abstractmethod
-    def update_error(self, answer: Answer) -> str:
+    def update_error(self, answer: Answer) -> Failure | None:
         """Judge the answer to `update`."""
 
     @abstractmethod
@@ -126,7 +131,7 @@ class Broker(ABC):
         """Ask for the test's entity."""
 
     @abstractmethod
-    def query_error(self, answer: Answer, number: int, beside: Container[int] = ()) -> str:
+    def query_error(self, answer: Answer, number: int, beside: Container[int] = ()) -> Failure | None:
         """Judge the answer to `query`: it has to hold the number last written, a later one, or one of those `beside`.
 
         Number 0: nothing was written yet.
@@ -173,7 +178,7 @@ class Broker(ABC):
         """Return the text of the answer to `version`."""
         answer = self._ask(self.version())
         if error := self.version_error(answer):
-            raise BrokerError(f"the broker at {self.host} answered GET /version with {error}")
+            raise BrokerError(f"the broker at {self.host} answered GET /version with {error}", error.kind)
         return answered(answer.body)
 
     def ask_libraries(self) -> dict[str, str]:
@@ -188,7 +193,7 @@ class Broker(ABC):
         answer = self._ask(self.count())
         number = self.counted(answer)
         if number is None:
-            raise BrokerError(f"the broker did not count the subscriptions: {answer}")
+            raise BrokerError(f"the broker did not count the subscriptions: {answer}", self.failure_of(answer).kind)
         return number
 
     def ask_backlog(self) -> int | None:
@@ -225,10 +230,10 @@ class Broker(ABC):
         for _ in range(wanted - self.ask_count() if wanted else 0):
             self._ask_rightly(self.subscribe(notify_url), self.subscribe_error)
 
-    def _ask_rightly(self, request: Request, error_of: Callable[[Answer], str]) -> None:
+    def _ask_rightly(self, request: Request, error_of: Callable[[Answer], Failure | None]) -> None:
         if error := error_of(self._ask(request)):
             path = request.path.partition("?")[0]
-            raise BrokerError(f"the broker at {self.host} answered {request.method} {path} with {error}")
+            raise BrokerError(f"the broker at {self.host} answered {request.method} {path} with {error}", error.kind)
 
     def _ask(self, request: Request) -> Answer:
         try:
@@ -238,4 +243,7 @@ class Broker(ABC):
 
     def _unanswered(self, request: Request, error: Exception) -> BrokerError:
         asked = f"{request.method} {request.path.partition('?')[0]}"
-        return BrokerError(f"the broker at {redacted(self.host)} (--host) did not answer {asked}: {reason(error)}")
+        failure = of_exception(error)
+        return BrokerError(
+            f"the broker at {redacted(self.host)} (--host) did not answer {asked}: {failure}", failure.kind
+        )

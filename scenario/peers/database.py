@@ -14,6 +14,7 @@ from pymongo.uri_parser import parse_uri
 
 from scenario.errors import DatabaseError
 from scenario.peers.answers import takes
+from scenario.peers.failures import Kind
 from scenario.peers.privileges import may_drop
 from scenario.settings.mongo import is_mongo_uri
 from scenario.settings.secrets import redacted
@@ -137,4 +138,4 @@ def _run(mongo: str, limit: float, operation: Callable[[], _T]) -> _T:
             return operation()
     except PyMongoError as problem:
         told = re.split(", (?:Timeout|full error):", str(problem))[0]
-        raise DatabaseError(f"the database at {redacted(mongo)} (--mongo) failed: {told}") from None
+        raise DatabaseError(f"the database at {redacted(mongo)} (--mongo) failed: {told}", Kind.NO_DATABASE) from None

@@ -18,6 +18,7 @@ import rpyc
 
 from scenario.errors import InspectionError
 from scenario.peers.answers import WrongShapeError, parse
+from scenario.peers.failures import Failure, Kind, kind_of, of_exception
 from scenario.peers.inspection import Inspection
 from scenario.settings.options import Options
 
@@ -38,6 +39,7 @@ class _Evidence(msgspec.Struct, frozen=True):
 
 class _Refusal(msgspec.Struct, frozen=True):
     error: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    kind: Annotated[str, msgspec.Meta(max_length=100)] = ""  # a Kind's value
 
 
 _Told = TypeVar("_Told", Inspection, _Evidence)
@@ -120,8 +122,10 @@ class Inspector:
             return _parsed(self._inspect(*arguments), kind)
         except Exception as error:  # RPyC makes up classes for the errors of the other side
             self.close()
-            reason = str(error) if isinstance(error, InspectionError) else _reason(error, seconds)
-            raise InspectionError(f"the inspector at {self._name} {reason}") from error
+            failure = (
+                Failure(kind_of(error), str(error)) if isinstance(error, InspectionError) else _failure(error, seconds)
+            )
+            raise InspectionError(f"the inspector at {self._name} {failure}", failure.kind) from error
 
     def close(self) -> None:
         """Drop the connection; the next `inspect` makes a new one."""
@@ -161,23 +165,24 @@ class Inspector:
 def _parsed(answer: object, kind: type[_Told]) -> _Told:
     """Return what an answer says; InspectionError when it tells why it says nothing, or is none of an inspector's."""
     if not isinstance(answer, str):
-        raise InspectionError(f"does not answer as one: {type(answer).__name__} instead of text")
+        raise InspectionError(f"does not answer as one: {type(answer).__name__} instead of text", Kind.CONTENT)
     try:
-        refusal = parse(answer, _Refusal).error
-        seen = None if refusal else parse(answer, kind)
+        refusal = parse(answer, _Refusal)
+        seen = None if refusal.error else parse(answer, kind)
     except WrongShapeError as error:
-        raise InspectionError(f"does not answer as one: {error}") from error
+        raise InspectionError(f"does not answer as one: {error}", Kind.CONTENT) from error
     if seen is None:
-        raise InspectionError(f"says: {refusal}")
+        told = refusal.kind if refusal.kind in {each.value for each in Kind} else Kind.OTHER
+        raise InspectionError(f"says: {refusal.error}", Kind(told))
     return seen
 
 
-def _reason(error: Exception, seconds: float) -> str:
+def _failure(error: Exception, seconds: float) -> Failure:
     match error:
         case TimeoutError():
-            return f"did not answer within {seconds:.0f} s"
+            return Failure(Kind.NO_ANSWER, f"did not answer within {seconds:.0f} s")
         case EOFError() | ConnectionResetError() | BrokenPipeError():
-            return "closed the connection (is the token right?)"
+            return Failure(Kind.CLOSED, "closed the connection (is the token right?)")
         case OSError():
-            return f"cannot be reached: {error.strerror or error}"
-    return f"failed: {str(error).strip().partition(chr(10))[0] or type(error).__name__}"
+            return Failure(of_exception(error).kind, f"cannot be reached: {error.strerror or error}")
+    return Failure(Kind.OTHER, f"failed: {str(error).strip().partition(chr(10))[0] or type(error).__name__}")

@@ -9,7 +9,8 @@ import msgspec
 import requests
 
 from scenario.errors import ListenerError
-from scenario.peers.answers import Answer, Count, WrongShapeError, ask, parse, reason
+from scenario.peers.answers import Answer, Count, WrongShapeError, ask, parse
+from scenario.peers.failures import of_exception
 
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
@@ -110,4 +111,5 @@ def _ask(method: str, url: str, headers: Mapping[str, str] | None = None) -> Ans
     try:
         return ask(method, url, headers or {})
     except requests.RequestException as error:
-        raise ListenerError(reason(error)) from None
+        failure = of_exception(error)
+        raise ListenerError(str(failure), failure.kind) from None

@@ -11,11 +11,13 @@ from urllib.parse import quote
 from scenario.errors import BrokerError
 from scenario.peers.answers import Answer, WrongShapeError, parse
 from scenario.peers.broker import Broker, Cache, NotificationQueue, Request, update_number
+from scenario.peers.failures import Failure, Kind
 from scenario.peers.ngsiv2_answers import CacheStatistics, Entity, Listed, Statistics, Version
 
 # What is the test's own, for whoever looks into a database: descriptions and ids that begin so, the run's id after it
 DESCRIPTION = "connections stress test"
 ENTITY, _TYPE = "ConnectionsStressTest", "Thing"
+NEVER_CONNECTED, DATABASE_ERROR = "null DB connection", "Database Error"  # in the body of an error
 PAGE = 1000  # subscriptions in an answer: Orion's most; each page takes as long as a look through all of them
 
 
@@ -41,15 +43,20 @@ class Ngsiv2(Broker):
         """GET /version."""
         return Request("GET", "/version")
 
-    def version_error(self, answer: Answer) -> str:
+    def version_error(self, answer: Answer) -> Failure | None:
         """200 with a JSON object is right, whatever is in it: forks tell other things."""
         if answer.status != 200:
-            return str(answer)
+            return self.failure_of(answer)
         try:
             answer.parsed(dict[str, Any])
         except WrongShapeError:
-            return "200 without a JSON object"
-        return ""
+            return Failure(Kind.CONTENT, "200 without a JSON object")
+        return None
+
+    def failure_of(self, answer: Answer) -> Failure:
+        """Seen on Orion 4.7.0: "Database Error" without its database, "null DB connection" where it never had one."""
+        words = ((NEVER_CONNECTED, Kind.NEVER_CONNECTED), (DATABASE_ERROR, Kind.NO_DATABASE))
+        return answer.failure(next((kind for text, kind in words if text in answer.body), None))
 
     def libraries(self) -> Request:
         """GET /version with options=libVersions."""
@@ -89,37 +96,39 @@ class Ngsiv2(Broker):
         }
         return self._post("/v2/subscriptions", body)
 
-    def subscribe_error(self, answer: Answer) -> str:
+    def subscribe_error(self, answer: Answer) -> Failure | None:
         """201 with the Location of a subscription is right."""
         if answer.status != 201:
-            return str(answer)
+            return self.failure_of(answer)
         if not re.search(r"/v2/subscriptions/\w+", answer.headers.get("Location") or ""):
-            return "201 without the Location of a subscription"
-        return ""
+            return Failure(Kind.CONTENT, "201 without the Location of a subscription")
+        return None
 
     def update(self, sent: float) -> Request:
         """POST /v2/op/update; `sent` in us. Both as texts: Orion changes the last bit of a number now and then."""
         return self._update("append", number=_text(update_number(sent)), sent=_text(round(sent * 1_000_000)))
 
-    def update_error(self, answer: Answer) -> str:
+    def update_error(self, answer: Answer) -> Failure | None:
         """204 is right."""
-        return "" if answer.status == 204 else str(answer)
+        return None if answer.status == 204 else self.failure_of(answer)
 
     def query(self) -> Request:
         """GET /v2/entities?id=: one that asks for /v2/entities/ID ends an Orion 4.7.0 whose database is gone."""
         return Request("GET", f"/v2/entities?id={self._entity}&type={_TYPE}", self._scope)
 
-    def query_error(self, answer: Answer, number: int, beside: Container[int] = ()) -> str:
+    def query_error(self, answer: Answer, number: int, beside: Container[int] = ()) -> Failure | None:
         """200 alone is not right: with its database gone Orion 4.7.0 answers 200 []."""
         if answer.status != 200:
-            return str(answer)
+            return self.failure_of(answer)
         try:
             found = answer.parsed(list[Entity])
         except WrongShapeError as error:
-            return f"200 without what was written: {error}"
+            return Failure(Kind.CONTENT, f"200 without what was written: {error}")
         if not number or any(entity.written >= number or entity.written in beside for entity in found):
-            return ""
-        return f"200 with number {found[0].written} instead of {number}" if found else "200 without the entity"
+            return None
+        if not found:
+            return Failure(Kind.NOT_STORED, "200 without the entity")
+        return Failure(Kind.CONTENT, f"200 with number {found[0].written} instead of {number}")
 
     def remove_entity(self) -> Request:
         """POST /v2/op/update with the action delete."""
@@ -132,11 +141,11 @@ class Ngsiv2(Broker):
     def queue(self, answer: Answer) -> NotificationQueue | None:
         """Its block notifQueue; absent unless -statNotifQueue is on, and the notification mode threadpool."""
         if answer.status != 200:
-            raise BrokerError(str(answer))
+            raise BrokerError(str(answer), self.failure_of(answer).kind)
         try:
             block = answer.parsed(Statistics).notif_queue
         except WrongShapeError as error:
-            raise BrokerError(f"200 without statistics: {error}") from None
+            raise BrokerError(f"200 without statistics: {error}", Kind.CONTENT) from None
         if block is None:
             return None
         told = block.entered is not None and block.left is not None
@@ -176,12 +185,12 @@ class Ngsiv2(Broker):
                 return answer.parsed(list[Listed])
         except WrongShapeError:
             pass
-        raise BrokerError(f"the broker answered GET {path} with {answer}")
+        raise BrokerError(f"the broker answered GET {path} with {answer}", self.failure_of(answer).kind)
 
     def _delete(self, ask: Callable[[Request], Answer], path: str) -> None:
         answer = ask(Request("DELETE", path, self._scope))
         if answer.status not in (204, 404):  # 404: somebody else removed it
-            raise BrokerError(f"the broker answered DELETE {path} with {answer}")
+            raise BrokerError(f"the broker answered DELETE {path} with {answer}", self.failure_of(answer).kind)
 
     @property
     def _description(self) -> str:

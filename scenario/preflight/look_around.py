@@ -12,6 +12,7 @@ from locust import User
 
 from scenario.errors import BrokerError, DatabaseError, InspectionError, ListenerError
 from scenario.peers import broker_of, client_of, database, listeners
+from scenario.peers.failures import Kind, kind_of
 from scenario.peers.inspection import Inspection
 from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import ListenerStats
@@ -36,12 +37,13 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     There is no secret in it: it is told to everybody.
     """
     problems: dict[str, str] = {}
+    kinds: dict[str, Kind] = {}
 
     def look(name: str, look_at: Callable[[], _T]) -> _T | None:
         try:
             return look_at()
         except (BrokerError, InspectionError, DatabaseError, ListenerError) as error:
-            problems[name] = str(error)
+            problems[name], kinds[name] = str(error), kind_of(error)
             return None
 
     def stats(address: str) -> ListenerStats | None:
@@ -52,7 +54,7 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     problems |= dict(_unwritable(options))
     told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
     absent = tuple(kind.__name__ for kind in absent_users)
-    found = Found(options, absent, version, process, told, problems, localhost=localhost(options))
+    found = Found(options, absent, version, process, told, problems, kinds, localhost=localhost(options))
     if version is not None:
         found = replace(found, libraries=broker_of(options).ask_libraries(), uptimes=_uptimes(options))
     if options.reset:

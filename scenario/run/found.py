@@ -8,6 +8,7 @@ from math import ceil
 from scenario.peers import broker_of
 from scenario.peers.command_line import CommandLine
 from scenario.peers.database import Contents
+from scenario.peers.failures import Kind
 from scenario.peers.inspection import Inspection
 from scenario.peers.listeners import ListenerStats
 from scenario.settings.options import Options
@@ -25,6 +26,7 @@ class Found:
     problems: dict[str, str] = field(
         default_factory=dict
     )  # by "broker", "process", "database", "client", address, flag
+    kinds: dict[str, Kind] = field(default_factory=dict)  # of these problems, as far as they have one
     contents: Contents | None = None  # of the database; None with --no-reset, too
     localhost: dict[str, tuple[str, ...]] = field(default_factory=dict)  # where parts so named take connections
     client: float | None = None  # ms that its update, query and removal took; None: not tried, or in vain

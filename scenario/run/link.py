@@ -55,7 +55,7 @@ class Link:
         if not self._is_worker:
             events.fire(record, self.run.clock.now() if self.run else time.time())
         elif self.run is not None:
-            message = {"run": self.run.id, "kind": type(record).__name__, "record": asdict(record)}
+            message = {"run": self.run.id, "kind": type(record).__name__, "record": msgspec.to_builtins(record)}
             self.runner.send_message(_RECORD, message)
 
     def announce(self, quotas: list[range]) -> None:

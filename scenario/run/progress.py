@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from scenario.peers.failures import Kind
 from scenario.run.records import Ended, IdleClients, Reset, Seeded, Unforeseen, Update
 
 
@@ -21,6 +22,7 @@ class Progress:
     interrupted: str = ""  # the phase in which somebody stopped the run
     failures: tuple[str, ...] = ()  # what makes the run a FAIL beside its rows
     missing: tuple[str, ...] = ()  # what makes it INCONCLUSIVE
+    kinds: dict[str, Kind] = field(default_factory=dict)  # of these texts, and of `refusal`, as far as they have one
 
     def after(self, record: object) -> Progress:  # noqa: PLR0911 - a line per kind
         """Return what it has come to after one more record."""
@@ -29,16 +31,21 @@ class Progress:
                 return replace(self, existing=record.existing, left=record.left)
             case Seeded():
                 created, refused = self.created + record.created, self.refused + record.refused
-                return replace(self, created=created, refused=refused, refusal=self.refusal or record.error)
+                noted = self._noted(record.error, record.failure)
+                return replace(noted, created=created, refused=refused, refusal=self.refusal or record.error)
             case Update():
                 return replace(self, update=record)
             case IdleClients():
                 return replace(self, idle=record)
             case Ended(failed=True):
-                return replace(self, failures=(*self.failures, record.reason))
+                noted = self._noted(record.reason, record.failure)
+                return replace(noted, failures=(*self.failures, record.reason))
             case Ended():
-                return replace(self, missing=(*self.missing, record.reason))
+                return replace(self._noted(record.reason, record.failure), missing=(*self.missing, record.reason))
             case Unforeseen():
                 lack = f"unforeseen, in {record.where}: {record.error} (the log has the traceback)"
                 return self if lack in self.missing else replace(self, missing=(*self.missing, lack))
         return self
+
+    def _noted(self, text: str, kind: Kind | None) -> Progress:
+        return replace(self, kinds={**self.kinds, text: kind}) if kind else self

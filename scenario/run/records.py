@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from scenario.peers.broker import update_number
+from scenario.peers.failures import Kind
 from scenario.run.found import Found
 from scenario.run.results import Step, Verdict
 from scenario.run.samples import Sample
@@ -73,6 +74,7 @@ class Seeded:
     created: int
     refused: int
     error: str = ""
+    failure: Kind | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Update:
     at: float
     latency: float
     error: str = ""
+    failure: Kind | None = None
 
     @property
     def answered(self) -> float:
@@ -115,6 +118,7 @@ class Ended:
 
     reason: str
     failed: bool
+    failure: Kind | None = None
 
 
 @dataclass(frozen=True)

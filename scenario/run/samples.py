@@ -1,13 +1,15 @@
 """What the probes found: frozen, one per probe and second.
 
 `second` is the whole second (s since the epoch, on the master's clock) that a sample belongs to; `at` is when it was
-really taken. None means not measured, never 0. `error` is empty when the measurement succeeded.
+really taken. None means not measured, never 0. `error` is empty when the measurement succeeded; it is for people, and
+`failure`, beside it, for the rules.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from scenario.peers.failures import Kind
 from scenario.run.tries import Tries
 
 
@@ -23,6 +25,7 @@ class VersionSample:
     latency: float | None = None
     error: str = ""
     tries: Tries | None = None
+    failure: Kind | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class QueueSample:
     rejected: int | None = None
     entered: int | None = None
     error: str = ""
+    failure: Kind | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class ConnectionSample:
     resets: int | None = None  # established or close wait connections that were reset
     process: str = ""  # pid and start time: another value is another process
     error: str = ""
+    failure: Kind | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,7 @@ class ListenerSample:
     notified: int | None = None  # subscriptions that had one of these, or more
     doubled: int | None = None  # of these, those that had more
     error: str = ""
+    failures: dict[str, Kind] = field(default_factory=dict)  # by host:port of the listeners that did not answer rightly
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,8 @@ class ClientSample:
     query_error: str = ""
     update_tries: Tries | None = None
     query_tries: Tries | None = None
+    update_failure: Kind | None = None
+    query_failure: Kind | None = None
 
 
 @dataclass(frozen=True)

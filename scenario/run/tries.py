@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from scenario.peers.failures import Failure
+
 
 def dues(second: int, begins: float, rate: int) -> list[float]:
     """Return when a second's tries are due, s since the epoch: evenly, `begins` of an interval after its start."""
@@ -22,10 +24,10 @@ def dues(second: int, begins: float, rate: int) -> list[float]:
 
 
 class Tried(NamedTuple):
-    """What came of a try: its latency in ms, what was wrong, how late it was sent (ms; 0 too when nobody waits)."""
+    """What came of a try: its latency in ms, its failure or None, how late it was sent (ms; 0 if nobody waits)."""
 
     latency: float
-    error: str = ""
+    failure: Failure | None = None
     late: float = 0.0
 
 
@@ -48,19 +50,19 @@ class Tries:
     @classmethod
     def of(cls, tried: Sequence[Tried]) -> Tries:
         """Join them; hundredths of a ms are enough."""
-        errors = tuple(each.error for each in tried)
+        errors = tuple(str(each.failure or "") for each in tried)
         latencies = tuple(round(each.latency, 2) for each in tried)
         return cls(latencies, errors if any(errors) else (), round(max(each.late for each in tried), 2))
 
     @property
-    def each(self) -> list[Tried]:
+    def each(self) -> list[tuple[float, str]]:
         """Latency and error of each."""
-        return [Tried(*both) for both in zip(self.latencies, self.errors or [""] * self.count, strict=True)]
+        return list(zip(self.latencies, self.errors or [""] * self.count, strict=True))
 
     @property
     def right(self) -> Sequence[float]:
         """The latencies of the right answers."""
-        return [each.latency for each in self.each if not each.error] if self.errors else self.latencies
+        return [latency for latency, error in self.each if not error] if self.errors else self.latencies
 
     @property
     def count(self) -> int:

@@ -11,8 +11,9 @@ import gevent
 
 from scenario.peers.answers import Answer
 from scenario.peers.broker import Request
+from scenario.peers.failures import Failure, Kind
 from scenario.run.tries import Tried
-from scenario.users.run_user import RunUser, problem_of
+from scenario.users.run_user import RunUser, failure_of
 
 ATTEMPT_TIMEOUT = (2.0, 2.0)  # s to connect, s to answer
 
@@ -28,13 +29,13 @@ def _session(user: RunUser) -> HttpSession:
 def attempt(
     user: RunUser,
     asked: Request,
-    error_of: Callable[[Answer], str],
+    error_of: Callable[[Answer], Failure | None],
     limit: float,
     *,
     name: str = "",
     due: float | None = None,
 ) -> Tried:
-    """Send it once; return its latency in ms, to the end of the answer or to the error, and what is wrong.
+    """Send it once; return its latency in ms, to the end of the answer or to the error, and how it failed.
 
     `limit`, in s, is for all of it: a server that dribbles keeps below the limit on each read. Locust counts it by
     `name`, or by its path. The latency counts from when it was `due` (s since the epoch); None: from its sending.
@@ -56,7 +57,7 @@ def attempt(
                 catch_response=True,
             ) as response,
         ):
-            return Tried((time.perf_counter() - started) * 1000, problem_of(response, error_of), late * 1000)
+            return Tried((time.perf_counter() - started) * 1000, failure_of(response, error_of), late * 1000)
     except gevent.Timeout as timeout:
         user.environment.events.request.fire(
             request_type=asked.method,
@@ -66,6 +67,7 @@ def attempt(
             exception=timeout,
             context={},
         )
-        return Tried((late + limit) * 1000, f"no whole answer within {limit} s", late * 1000)
+        failure = Failure(Kind.NO_ANSWER, f"no whole answer within {limit} s")
+        return Tried((late + limit) * 1000, failure, late * 1000)
     finally:
         session.close()

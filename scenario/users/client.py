@@ -14,6 +14,7 @@ from scenario.errors import ListenerError
 from scenario.peers import client_of
 from scenario.peers.answers import Answer
 from scenario.peers.broker import AGAIN_AFTER, Broker, update_number
+from scenario.peers.failures import Failure, parts
 from scenario.run.samples import ClientSample, HealthySample
 from scenario.run.tries import Tried, dues
 from scenario.users.attempts import attempt
@@ -59,10 +60,12 @@ class ClientProbe(EachSecond, User):
             reader = self.in_flight.spawn(self.tried, second, self.query_begins, self._query)
             updates, queries = self.tried(second, self.begins, self._update), result(reader)
         if updates and queries:
-            update, update_error, update_tries = self.told(updates)
-            query, query_error, query_tries = self.told(queries)
-            answers = (update, update_error, query, query_error)
-            self.link.publish(ClientSample(second, at, *answers, update_tries, query_tries))
+            update, update_failure, update_tries = self.told(updates)
+            query, query_failure, query_tries = self.told(queries)
+            update_error, update_kind = parts(update_failure)
+            query_error, query_kind = parts(query_failure)
+            answers = (update, update_error, query, query_error, update_tries, query_tries, update_kind, query_kind)
+            self.link.publish(ClientSample(second, at, *answers))
 
     def _update(self, due: float | None = None) -> Tried:
         at = due if due is not None else self.of_run.clock.now()
@@ -70,12 +73,12 @@ class ClientProbe(EachSecond, User):
         self.written.sent(number)
         sent = self.subscribers.updates[number] = Sent(at)
 
-        def judge(answer: Answer) -> str:
+        def judge(answer: Answer) -> Failure | None:
             self.written.was_answered(number, self.of_run.clock.now() * 1000)
             return self.broker.update_error(answer)
 
         update = attempt(self, self.broker.update(at), judge, LIMIT, name="client: update", due=due)
-        if not update.error:
+        if not update.failure:
             sent.taken = True
             self.written.was_taken(number)
         return update
@@ -93,22 +96,23 @@ class ClientProbe(EachSecond, User):
 
     def _query(self, due: float | None = None) -> Tried:
         """Read what was written; once more when it is not there yet."""
-        early, written = "", self.written.beside
+        early: Failure | None = None
+        written = self.written.beside
 
-        def look(answer: Answer) -> str:
+        def look(answer: Answer) -> Failure | None:
             nonlocal early
             early = self.broker.query_error(answer, written.newest, written)
-            return early if answer.status != 200 else ""
+            return early if answer.status != 200 else None
 
         query = attempt(self, self.broker.query(), look, LIMIT - AGAIN_AFTER, name="client: query", due=due)
-        if query.error or not early:
+        if query.failure or not early:
             return query
         gevent.sleep(AGAIN_AFTER)
         spent = query.latency + AGAIN_AFTER * 1000
 
-        def judge(answer: Answer) -> str:
+        def judge(answer: Answer) -> Failure | None:
             return self.broker.query_error(answer, written.newest, written)
 
         left = LIMIT - (spent - query.late) / 1000
         again = attempt(self, self.broker.query(), judge, left, name="client: query")
-        return Tried(spent + again.latency, again.error, query.late)
+        return Tried(spent + again.latency, again.failure, query.late)

@@ -11,6 +11,7 @@ from locust import task
 from gevent import Greenlet, GreenletExit
 from gevent.pool import Group
 
+from scenario.peers.failures import Failure
 from scenario.run.tries import Tried, Tries, dues
 from scenario.users.run_user import RunUser, park
 
@@ -61,10 +62,10 @@ class EachSecond(RunUser):
                 under_way.append(self.in_flight.spawn(attempt, due if self.rate > 1 else None))
         return [result(greenlet) for greenlet in under_way]
 
-    def told(self, tried: Sequence[Tried]) -> tuple[float, str, Tries | None]:
-        """Return what a sample tells of the second's tries: the slowest's latency, the first error, and all of them."""
-        error = next((each.error for each in tried if each.error), "")
-        return max(each.latency for each in tried), error, Tries.of(tried) if self.rate > 1 else None
+    def told(self, tried: Sequence[Tried]) -> tuple[float, Failure | None, Tries | None]:
+        """Return what a sample tells of a second's tries: the slowest's latency, the first failure, all of them."""
+        failure = next((each.failure for each in tried if each.failure), None)
+        return max(each.latency for each in tried), failure, Tries.of(tried) if self.rate > 1 else None
 
     def on_stop(self) -> None:
         """Drop what is still in flight."""

@@ -16,8 +16,9 @@ from locust.env import Environment
 import gevent
 from gevent.pool import Pool
 
+from scenario.peers.failures import Failure, parts
 from scenario.run.records import IdleClients, Seeded, Update
-from scenario.users.run_user import RunUser, park, problem_of
+from scenario.users.run_user import RunUser, failure_of, park
 
 CONNECT_TIMEOUT = 2.0  # s
 IDLE_TIMEOUT = 2.0  # s for the answer to an idle client, at the end
@@ -43,27 +44,27 @@ class SubscriptionSeeder(RunUser, FastHttpUser):
     def seed(self) -> None:
         """Create subscriptions for REPORT_EVERY s, and report."""
         created = refused = 0
-        error = ""
+        first: Failure | None = None
         index: int | None = None
         report_at = time.monotonic() + REPORT_EVERY
         while time.monotonic() < report_at:
             index = next(self.link.quota, None)
             if index is None:
                 break
-            problem = self._create(index)
-            created, refused, error = created + (not problem), refused + bool(problem), error or problem
+            failure = self._create(index)
+            created, refused, first = created + (failure is None), refused + (failure is not None), first or failure
         if created or refused:
-            self.link.publish(Seeded(created, refused, error))
+            self.link.publish(Seeded(created, refused, *parts(first)))
         if index is None:
             park()
 
-    def _create(self, index: int) -> str:
+    def _create(self, index: int) -> Failure | None:
         urls = self.of_run.options.notify_urls
         asked = self.broker.subscribe(urls[index % len(urls)])
         with self.client.post(
             asked.path, data=asked.body, headers=self.broker.headers(asked), allow_redirects=False, catch_response=True
         ) as response:
-            return problem_of(response, self.broker.subscribe_error)
+            return failure_of(response, self.broker.subscribe_error)
 
     def on_stop(self) -> None:
         """Close the connection: left open, it would count as one of the broker's."""
@@ -92,9 +93,9 @@ class UpdateTrigger(RunUser, HttpUser):
             allow_redirects=False,
             catch_response=True,
         ) as response:
-            error = problem_of(response, self.broker.update_error)
+            failure = failure_of(response, self.broker.update_error)
         self.client.close()
-        self.link.publish(Update(at, (run.clock.now() - at) * 1000, error))
+        self.link.publish(Update(at, (run.clock.now() - at) * 1000, *parts(failure)))
         park()
 
     def on_stop(self) -> None:

@@ -11,8 +11,9 @@ import msgspec
 import requests
 
 from scenario.errors import BrokerError, InspectionError
-from scenario.peers.answers import Answer, WrongShapeError, reason
+from scenario.peers.answers import Answer, WrongShapeError
 from scenario.peers.broker import NotificationQueue
+from scenario.peers.failures import Failure, Kind, kind_of, of_exception, parts
 from scenario.peers.inspection import Limit
 from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import ListenerStats, Notified, read_stats
@@ -20,7 +21,7 @@ from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, 
 from scenario.run.tries import Tried
 from scenario.users.attempts import ATTEMPT_TIMEOUT, attempt
 from scenario.users.each_second import EachSecond
-from scenario.users.run_user import problem_of
+from scenario.users.run_user import failure_of
 
 LISTENER_FIGURES = ("held", "accepted", "received", "out_of_descriptors", "abandoned")
 VERSION_LIMIT = 4.5  # s in all: a little more than ATTEMPT_TIMEOUT
@@ -37,7 +38,9 @@ class VersionProbe(EachSecond, User):
         """Ask --rate times."""
         at = self.of_run.clock.now()
         if tried := self.tried(second, self.begins, self._ask):
-            self.link.publish(VersionSample(second, at, *self.told(tried)))
+            latency, failure, tries = self.told(tried)
+            error, kind = parts(failure)
+            self.link.publish(VersionSample(second, at, latency, error, tries, kind))
 
     def _ask(self, due: float | None) -> Tried:
         return attempt(self, self.broker.version(), self.broker.version_error, VERSION_LIMIT, due=due)
@@ -55,13 +58,13 @@ class QueueProbe(EachSecond, HttpUser):
         at = self.of_run.clock.now()
         queue: NotificationQueue | None = None
 
-        def look(answer: Answer) -> str:
+        def look(answer: Answer) -> Failure | None:
             nonlocal queue
             try:
                 queue = self.broker.queue(answer)
             except BrokerError as error:
-                return str(error)
-            return ""
+                return Failure(kind_of(error), str(error))
+            return None
 
         asked = self.broker.statistics()
         with self.client.get(
@@ -71,9 +74,10 @@ class QueueProbe(EachSecond, HttpUser):
             allow_redirects=False,
             catch_response=True,
         ) as response:
-            error = problem_of(response, look)
+            failure = failure_of(response, look)
         figures = msgspec.to_builtins(queue) if queue else {}
-        self.link.publish(QueueSample(second, at, **figures, error=error))
+        error, kind = parts(failure)
+        self.link.publish(QueueSample(second, at, **figures, error=error, failure=kind))
 
     def on_stop(self) -> None:
         """Close the connection."""
@@ -93,7 +97,9 @@ class ConnectionProbe(EachSecond, User):
         """Ask once; one call at a time, for RPyC serves them in turn."""
         at = self.of_run.clock.now()
         if self.busy:
-            sample = ConnectionSample(second, at, error="the inspector was still busy with the second before")
+            sample = ConnectionSample(
+                second, at, error="the inspector was still busy with the second before", failure=Kind.NO_ANSWER
+            )
         else:
             self.busy = True
             try:
@@ -108,7 +114,7 @@ class ConnectionProbe(EachSecond, User):
                 seen = self.inspector.inspect()
             except InspectionError as error:
                 meta["exception"] = error
-                return ConnectionSample(second, at, error=str(error))
+                return ConnectionSample(second, at, error=str(error), failure=kind_of(error))
         return ConnectionSample(
             second,
             self.of_run.clock.now(),  # counted before this: a count from before the idle clients is known as such
@@ -158,20 +164,24 @@ class ListenerProbe(EachSecond, User):
         at = self.of_run.clock.now()
         addresses = dict.fromkeys(self.of_run.options.listener_addresses)  # several URLs may lead to one
         answers = self.in_flight.map(self._ask, addresses)  # all at once: each may take as long as it is given
-        errors = [error for _, error in answers if error]
+        failed = {address: failure for address, (_, failure) in zip(addresses, answers, strict=True) if failure}
+        errors = [f"{address}: {failure}" for address, failure in failed.items()]
         names = () if errors else LISTENER_FIGURES
         sums = {name: sum(getattr(stats, name) for stats, _ in answers if stats) for name in names}
         sums |= notified_of([stats.notified for stats, _ in answers if stats])
-        sample = ListenerSample(second, at, **sums, error="; ".join(errors))
+        kinds = {address: failure.kind for address, failure in failed.items()}
+        sample = ListenerSample(second, at, **sums, error="; ".join(errors), failures=kinds)
         self.link.publish(sample)
 
-    def _ask(self, address: str) -> tuple[ListenerStats | None, str]:
+    def _ask(self, address: str) -> tuple[ListenerStats | None, Failure | None]:
         """Return a listener's stats, or why there are none."""
         try:
             response = self._get(f"http://{address}/-/stats")
-            return read_stats(Answer(response.status_code, response.headers, response.text)), ""
-        except (requests.RequestException, WrongShapeError) as error:
-            return None, f"{address}: {reason(error)}"
+            return read_stats(Answer(response.status_code, response.headers, response.text)), None
+        except WrongShapeError as error:
+            return None, Failure(Kind.CONTENT, str(error))
+        except requests.RequestException as error:
+            return None, of_exception(error)
 
     def _get(self, url: str) -> requests.Response:
         try:

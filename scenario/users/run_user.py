@@ -11,8 +11,9 @@ from locust import User
 import gevent
 
 from scenario.peers import broker_of
-from scenario.peers.answers import Answer, reason
+from scenario.peers.answers import Answer
 from scenario.peers.broker import Broker
+from scenario.peers.failures import Failure, of_exception
 from scenario.run.link import Link
 from scenario.run.run import Run
 from scenario.run.schedule import Schedule
@@ -50,12 +51,13 @@ def park() -> None:
         gevent.sleep(3600)
 
 
-def problem_of(response: Any, error_of: Callable[[Answer], str]) -> str:
+def failure_of(response: Any, error_of: Callable[[Answer], Failure | None]) -> Failure | None:
     """Return what is wrong with a response of Locust's clients, by the broker's rules, and tell Locust of it."""
     if response.status_code:
-        problem = shown(error_of(Answer(response.status_code, response.headers or {}, response.text or "")))
+        failure = error_of(Answer(response.status_code, response.headers or {}, response.text or ""))
     else:
-        problem = shown(reason(response.error))
-    if problem:
-        response.failure(problem)
-    return problem
+        failure = of_exception(response.error)
+    failure = shown(failure)
+    if failure:
+        response.failure(failure.text)
+    return failure
