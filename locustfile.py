@@ -10,6 +10,7 @@ from __future__ import annotations
 from locust import events
 
 from scenario.flow.shape import Shape
+from scenario.outputs.streams import keep_streams
 from scenario.settings.arguments import add_arguments
 from scenario.settings.config_file import add_config_file
 from scenario.users.client import ClientProbe
@@ -31,6 +32,7 @@ __all__ = [
     "VersionProbe",
 ]
 
+keep_streams()
 events.init_command_line_parser.add_listener(add_arguments)
 events.init_command_line_parser.add_listener(add_limit)
 events.init_command_line_parser.add_listener(add_config_file)

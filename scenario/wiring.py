@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -42,6 +44,7 @@ from scenario.web.guard import protect
 from scenario.web.metrics import close_metrics, serve_metrics
 from scenario.web.tab import add_tab
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SAME_SIGNAL = 0.5  # s in which Ctrl-C and what a script sends on are one
 
 
@@ -73,7 +76,7 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
         RunLog(environment, console=parsed.headless)
     _join(environment, link, Shape.recorder, Shape.cleanup)
     _end_without_1(environment, link)
-    _let_csv_end()
+    _let_csv_end(link)
     FirstNok(link)
     log = ReportLog(environment)
     ReportFile(environment, history)
@@ -136,9 +139,12 @@ def _end_without_1(environment: Environment, link: Link) -> None:
     sys.excepthook = end
 
 
-def _let_csv_end() -> None:
-    """Let Locust's writer of --csv end in silence when its files are closed: at Ctrl-C it wakes up once more."""
-    write = StatsCSVFileWriter.stats_writer
+def _let_csv_end(link: Link) -> None:
+    """Let Locust's files of --csv end in a sentence where the disk is full, and in silence where they are closed.
+
+    At Ctrl-C their writer wakes up once more after that.
+    """
+    write, close = StatsCSVFileWriter.stats_writer, StatsCSVFileWriter.close_files
 
     def write_until_closed(self: StatsCSVFileWriter) -> None:
         try:
@@ -146,40 +152,56 @@ def _let_csv_end() -> None:
         except ValueError:
             if not self.requests_csv_filehandle.closed:
                 raise
+        except OSError as error:
+            link.publish(Trouble(f"files: Locust's of --csv could not be written: {error.strerror}"))
+
+    def close_all(self: StatsCSVFileWriter) -> None:
+        with contextlib.suppress(OSError):  # what could not be written above
+            close(self)
 
     StatsCSVFileWriter.stats_writer = write_until_closed  # type: ignore[method-assign]
+    StatsCSVFileWriter.close_files = close_all  # type: ignore[method-assign]
 
 
 def _end_on_signals(environment: Environment) -> None:
-    """Let Ctrl-C end the run from the main greenlet; by itself it would end whichever greenlet is running.
+    """Let Ctrl-C, SIGTERM and a terminal that closes (SIGHUP) end the run, each once; a second one ends its cleanup.
 
-    A second one, not just the first sent twice, ends the cleanup at its end.
-
-    The same for SIGTERM in a headless run: Locust takes it only once the shape has ended, and before just dies.
+    A headless run is ended from the main greenlet: Ctrl-C by itself would end whichever greenlet is running, and
+    SIGTERM Locust takes only once the shape has ended. Otherwise as Locust ends at SIGTERM.
     """
     parsed, runner = environment.parsed_options, environment.runner
     assert parsed is not None
     assert runner is not None
-    hub, main = gevent.get_hub(), gevent.getcurrent()
-    headless = parsed.headless and not isinstance(runner, WorkerRunner)
-    numbers = [signal.SIGINT, signal.SIGTERM] if headless else [signal.SIGINT]
+    hub, main, register = gevent.get_hub(), gevent.getcurrent(), gevent.signal_handler
     first: list[float] = []
 
-    def end() -> None:
-        if first:
-            if Shape.cleanup is not None and time.monotonic() - first[0] > SAME_SIGNAL:
-                Shape.cleanup.give_up()
-            return
-        first.append(time.monotonic())
+    def end(number: int, shut_down: Callable[[], object]) -> None:
+        if not first:
+            first.append(time.monotonic())
+            shut_down()
+        elif Shape.cleanup is not None and number != signal.SIGHUP and time.monotonic() - first[0] > SAME_SIGNAL:
+            Shape.cleanup.give_up()  # not when a shell repeats what the terminal said
+
+    def throw() -> None:
         shape = runner.shape_greenlet
         reason: BaseException = KeyboardInterrupt()
-        if headless and shape is None and runner.state == STATE_INIT:
+        if shape is None and runner.state == STATE_INIT:
             runner.quit()  # a master that waits for its workers; there Locust does not expect Ctrl-C
             reason = SystemExit(EXIT_CODES[INCONCLUSIVE])
-        elif headless and (shape is None or shape.ready()):
+        elif shape is None or shape.ready():
             return  # it is ending already
         hub.loop.run_callback(main.throw, reason)
 
-    for number in numbers:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            gevent.signal_handler(number, end)
+    def take(shut_down: Callable[[], object]) -> None:
+        for number in SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                register(number, end, number, shut_down)
+
+    def locusts(number: int, shut_down: Callable[[], object], *rest: Any) -> Any:
+        return take(shut_down) if number == signal.SIGTERM else register(number, shut_down, *rest)
+
+    if parsed.headless and not isinstance(runner, WorkerRunner):
+        take(throw)
+        gevent.signal_handler = lambda *_: None
+    else:
+        gevent.signal_handler = locusts

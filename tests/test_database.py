@@ -148,7 +148,7 @@ def test_nothing_is_left_of_several_processes_after_ctrl_c(
     assert held(client, f"orion-{stack.service}") == {}
 
 
-def test_a_second_ctrl_c_ends_at_once_and_says_what_is_left(
+def test_a_second_signal_ends_at_once_and_says_what_is_left(
     stack: Stack, client: pymongo.MongoClient[Documents]
 ) -> None:
     run = stack.start().locust("--baseline", 60)
@@ -158,7 +158,7 @@ def test_a_second_ctrl_c_ends_at_once_and_says_what_is_left(
         os.kill(run.pid, signal.SIGINT)
         run.wait_for("phase cleanup")
         time.sleep(1)
-        os.kill(run.pid, signal.SIGINT)
+        os.kill(run.pid, signal.SIGTERM)
         stack.ended(run, INCONCLUSIVE, 3)
     finally:
         os.kill(stack.broker.pid, signal.SIGCONT)

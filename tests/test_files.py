@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from scenario.errors import OutputError
 from scenario.outputs import files
 from scenario.settings.values import open_for_writing
+from tests.support.processes import ROOT
 from tests.support.stack import Stack, verdict
 
 PASS, FAIL, USAGE, PREFLIGHT, INCONCLUSIVE = range(5)
@@ -55,7 +57,16 @@ def test_a_full_disk_for_locusts_own_files_is_no_failure_of_the_broker(stack: St
     Path(f"{stack.prefix}_stats_history.csv").symlink_to(FULL)
     run = stack.start().locust("--duration", "8s")
     assert run.wait(60) == INCONCLUSIVE, run.output
-    assert "Locust: something of its own failed" in verdict(run)[1]
+    assert "files: Locust's of --csv could not be written: No space left on device" in verdict(run)[1]
+    assert "Traceback" not in run.output
+
+
+def test_nobody_reads_what_is_printed(stack: Stack) -> None:
+    options = stack.start().options("--duration", "5s")
+    locust = (Path(sys.executable).with_name("locust"), "--locustfile", ROOT / "locustfile.py", "--headless")
+    run = stack.processes.start("sh", "-c", '"$@" >&- 2>&-', "sh", *locust, *options)
+    assert run.wait(60) == PASS, stack.report_log.read_text(encoding="utf-8")
+    assert "Verdict: PASS" in stack.report_log.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("flag", ["--html", "--json-file"])

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and kill -9 in every phase: a quick end, the right exit code, whole files, nothing left behind."""
+"""SIGINT, SIGTERM, SIGHUP and kill -9 in every phase: a quick end, its exit code, whole files, nothing left behind."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_in_seed(stack: Stack) -> None:
 def test_in_baseline(stack: Stack) -> None:
     run = stack.start().locust("--baseline", 30)
     stack.wait_for_row(run, 2)
-    rows = interrupt(stack, run, signal.SIGTERM, "baseline")
+    rows = interrupt(stack, run, signal.SIGHUP, "baseline")
     assert int(rows[0]["second"]) == -30
     assert {row["version"] for row in rows[:2]} == {"OK"}
     assert stack.received() == 0
@@ -95,7 +95,7 @@ def test_second_signal_changes_nothing(stack: Stack) -> None:
     run = stack.start().locust("--duration", 60)
     run.wait_for("phase observe")
     os.kill(run.pid, signal.SIGTERM)
-    interrupt(stack, run, signal.SIGINT, "observe")
+    interrupt(stack, run, signal.SIGTERM, "observe")
 
 
 def test_killed_in_observe_no_row_is_lost(stack: Stack) -> None:

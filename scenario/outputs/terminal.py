@@ -42,8 +42,9 @@ _ROUTINE = ("reset", "seed", "trigger")  # of which nobody wants to read again a
 _select = get_original("select", "select")  # gevent's would let others run
 
 
-def on_a_terminal(file: TextIO = sys.stderr) -> Console | None:
-    """Return the terminal that a file is; None where it is none, or one that can only take lines (TERM=dumb)."""
+def on_a_terminal(file: TextIO | None = None) -> Console | None:
+    """Return the terminal that a file is (stderr); None where it is none, or can only take lines (TERM=dumb)."""
+    file = file or sys.stderr
     console = Console(file=file, highlight=False, markup=False, emoji=False)
     return console if file.isatty() and not console.is_dumb_terminal else None
 
