@@ -202,6 +202,6 @@ def _end_on_signals(environment: Environment) -> None:
 
     if parsed.headless and not isinstance(runner, WorkerRunner):
         take(throw)
-        gevent.signal_handler = lambda *_: None
+        vars(gevent)["signal_handler"] = lambda *_: None
     else:
-        gevent.signal_handler = locusts
+        vars(gevent)["signal_handler"] = locusts

@@ -38,7 +38,7 @@ def keep_streams() -> None:
 def _kept(stream: io.TextIOWrapper) -> io.TextIOWrapper:
     output = _Output(stream.fileno(), "w", closefd=False)
     return io.TextIOWrapper(
-        output if stream.write_through else io.BufferedWriter(output),  # type: ignore[type-var]
+        output if stream.write_through else io.BufferedWriter(output),
         encoding=stream.encoding,
         errors="backslashreplace",
         line_buffering=stream.line_buffering,
