@@ -15,11 +15,11 @@ from listener.server import Server
 from listener.sockets import listen, listen_deaf, name, raise_descriptor_limit
 from listener.stats import Stats
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
 
 def main() -> None:
-    """Serve until SIGINT or SIGTERM; exit with 0 then, 1 when it cannot serve, 2 when an option is wrong."""
+    """Serve until SIGINT, SIGTERM or SIGHUP; exit with 0 then, 1 when it cannot serve, 2 when an option is wrong."""
     options = parse()
     before, limit = raise_descriptor_limit()
     sockets = listen(options.host, options.ports, options.processes)
@@ -33,7 +33,8 @@ def main() -> None:
     if options.stats:
         server.every(options.stats, lambda: say(stats.line()))
     for number in SIGNALS:
-        signal.signal(number, _end)
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _end)
     say(f"descriptor limit {limit} (soft limit was {before})")
     say(f"listening on {', '.join(map(name, sockets[0]))}")
     if deaf:

@@ -31,7 +31,8 @@ class Options:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
+        """End with one line; of what it repeats a terminal obeys nothing."""
+        self.exit(2, "".join(one if one.isprintable() else "?" for one in f"{self.prog}: {message}") + "\n")
 
 
 def duration(text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import resource
 import socket
 import sys
@@ -18,9 +19,10 @@ def raise_descriptor_limit() -> tuple[int, int]:
 
 
 def listen(host: str, ports: range, processes: int) -> list[list[socket.socket]]:
-    """Return, per process, one listening socket per port; exit with 1 and one sentence when that cannot be.
+    """Return, per process, one listening socket per port; exit with one sentence when that cannot be.
 
-    An empty host is all addresses, IPv6 and IPv4 at once where the system has IPv6. Port 0 is a free one.
+    The exit code is 1 where a port is taken, otherwise 2. An empty host is all addresses, IPv6 and IPv4 at once where
+    the system has IPv6. Port 0 is a free one.
     """
     rows: list[list[socket.socket]] = [[] for _ in range(processes)]
     for port in ports:
@@ -34,20 +36,20 @@ def listen(host: str, ports: range, processes: int) -> list[list[socket.socket]]
             alone.close()  # it found the port free, which a shared one does not notice
             for row in rows:
                 row.append(_bind(family, address, shared=True))
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             _exit(host, port, "-port", error)
     return rows
 
 
 def listen_deaf(host: str, port: int) -> list[socket.socket]:
-    """Return a listening socket and the one connection that fills its queue; exit with 1 when that cannot be.
+    """Return a listening socket and the one connection that fills its queue; exit when that cannot be.
 
     Nobody accepts: to Linux's tcp(7), whoever else connects gets no answer to SYN, for the queue has room for one.
     """
     try:
         listening = _bind(*_resolve(host, port), shared=False, backlog=0)
         return [listening, socket.create_connection(listening.getsockname()[:2], timeout=5)]
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         _exit(host, port, "-deaf", error)
 
 
@@ -66,9 +68,12 @@ def _resolve(host: str, port: int) -> tuple[int, tuple[Any, ...]]:
     return family, address
 
 
-def _exit(host: str, port: int, option: str, error: OSError) -> NoReturn:
-    reason = (error.strerror or str(error)).partition(" (while")[0].lower()
-    sys.exit(f"listener: cannot listen on {host or '*'}:{port} (-host, {option}): {reason}")
+def _exit(host: str, port: int, option: str, error: OSError | UnicodeError) -> NoReturn:
+    told = error.strerror if isinstance(error, OSError) else "no name of a host"
+    reason = (told or str(error)).partition(" (while")[0].lower()
+    where = "".join(one if one.isprintable() else "?" for one in host) or "*"
+    print(f"listener: cannot listen on {where}:{port} (-host, {option}): {reason}", file=sys.stderr)
+    sys.exit(1 if getattr(error, "errno", 0) == errno.EADDRINUSE else 2)
 
 
 def _bind(

@@ -13,6 +13,7 @@ the others, because it is copied there alone; to a plain rpyc_classic the client
 from __future__ import annotations
 
 import argparse
+import errno
 import hmac
 import ipaddress
 import json
@@ -39,6 +40,7 @@ from rpyc.core.channel import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import NoReturn
 
     Address = tuple[str, int]  # IP, port
     Remote = tuple[str, Address]  # TCP state, where a connection leads to
@@ -48,6 +50,7 @@ DEFAULT_NAME = "contextBroker"
 CALL_SECONDS = 2  # for what a client has to send, or to take
 IDLE_SECONDS = 3600  # for which a client may be silent: between the steps of a ramp nobody asks
 MAX_ENTERING, MAX_CLIENTS, BACKLOG = 32, 16, 128  # clients that have not logged in, that have, that wait for both
+MAX_TOKEN = 4096  # characters
 PAUSE = 0.2  # s, when there are no descriptors left
 CHALLENGE = b"#CHALLENGE#"
 PASSWORD = re.compile("-+[^=]*(pwd|pass|secret|token)[^=]*", re.IGNORECASE)
@@ -1015,41 +1018,63 @@ class Server:
 
 def parse_options() -> argparse.Namespace:
     """Return the options; exit code 2 with one sentence when they make no sense."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = _Parser(description=(__doc__ or "").partition("\n")[0], allow_abbrev=False)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0: a free one (default: %(default)s)")
-    parser.add_argument("--token-file", help="file with the token that clients have to know")
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="0: a free one (default: %(default)s)")
+    parser.add_argument("--token-file", dest="token", type=_token, help="file with the clients' token")
     parser.add_argument(
-        "--process-name", default=DEFAULT_NAME, help="start of the name of the broker's process (default: %(default)s)"
+        "--process-name",
+        type=_name,
+        default=DEFAULT_NAME,
+        help="start of the name of the broker's process (default: %(default)s)",
     )
     options = parser.parse_args()
-    if not 0 <= options.port < 65536:
-        parser.error("--port is a number from 0 to 65535")
-    if not options.process_name.strip():
-        parser.error("--process-name must not be empty")
     try:
         host = options.host.strip("[]")
         options.address = socket.getaddrinfo(host, options.port, type=socket.SOCK_STREAM)[0][4][0]
-        options.token = _token(options.token_file)
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
-    if not options.token and not ipaddress.ip_address(options.address).is_loopback:
-        parser.error("beyond loopback it takes --token-file")
+    except (OSError, UnicodeError):
+        parser.error(f"--host takes an address or a name of this host, not {options.host!r}")
+    if not options.token and not ipaddress.ip_address(options.address.partition("%")[0]).is_loopback:
+        parser.error("--host: beyond loopback it takes --token-file")
     return options
 
 
-def _token(path: str | None) -> str:
-    token = Path(path).read_text(encoding="utf-8").strip() if path else ""
-    if path and not token:
-        raise ValueError(f"{path} is empty")
-    return token
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End with one line; of what it repeats a terminal obeys nothing."""
+        self.exit(2, "".join(one if one.isprintable() else "?" for one in f"{self.prog}: error: {message}") + "\n")
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"takes a number from 0 to 65535, not {text[:40]!r}")
+    return int(text)
+
+
+def _name(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("takes the start of a process's name, not nothing")
+    return text
+
+
+def _token(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read(MAX_TOKEN + 1)
+    except (OSError, ValueError) as error:
+        problem = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise argparse.ArgumentTypeError(f"takes a file with a token, not {path!r}: {problem}") from None
+    if not text.strip() or len(text) > MAX_TOKEN:
+        raise argparse.ArgumentTypeError(f"takes a file with a token of 1 to {MAX_TOKEN} characters, not {path!r}")
+    return text.strip()
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT; exit code 1 when the port is taken, 2 for options that make no sense."""
+    """Serve until SIGTERM, SIGINT or SIGHUP; exit code 1 when the port is taken, 2 for options that make no sense."""
     options = parse_options()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os._exit(0))
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, lambda *_: os._exit(0))
     family = socket.AF_INET6 if ":" in options.address else socket.AF_INET
     both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()  # :: is every address of either kind
     try:
@@ -1057,9 +1082,11 @@ def main() -> None:
             (options.address, options.port), family=family, backlog=BACKLOG, dualstack_ipv6=both
         )
     except OSError as error:
-        sys.exit(f"cannot listen on {options.host}:{options.port}: {os.strerror(error.errno or 0)}")
+        reason = os.strerror(error.errno or 0)
+        print(f"cannot listen on {options.host}:{options.port} (--host, --port): {reason}", file=sys.stderr)
+        sys.exit(1 if error.errno == errno.EADDRINUSE else 2)
     print(f"connection inspector listening on {options.host}:{listener.getsockname()[1]}", flush=True)
-    Server(listener, InspectorService(options.process_name), options.token).serve()
+    Server(listener, InspectorService(options.process_name), options.token or "").serve()
 
 
 if __name__ == "__main__":

@@ -121,27 +121,31 @@ def test_another_users_process_is_refused_with_advice(processes: Processes, targ
     [
         (["--host", "0.0.0.0"], "beyond loopback it takes --token-file"),
         (["--host", "::"], "beyond loopback"),
-        (["--port", "70000"], "--port is a number from 0 to 65535"),
-        (["--token-file", "/no/such"], "No such file"),
-        (["--token-file", "/dev/null"], "/dev/null is empty"),
-        (["--process-name", " "], "--process-name must not be empty"),
-        (["--host", "no.such.host.invalid"], "ame or service not known|emporary failure"),
+        *((["--port", text], "--port: takes a number from 0 to 65535") for text in ("70000", "-1", "٣", "9" * 5000)),
+        *((["--token-file", path], "--token-file: takes a file with a token") for path in ("/no/such", "/", "/bin/sh")),
+        (["--token-file", "/dev/null"], "--token-file: takes a file with a token of 1 to 4096 characters"),
+        (["--token-file", "/dev/zero"], "--token-file: takes a file with a token of 1 to 4096 characters"),
+        (["--process-name", " "], "--process-name: takes the start of a process's name"),
+        *((["--host", text], "--host takes an address or a name") for text in ("no.such.host.invalid", "a" * 70, "..")),
+        (["--host", "192.0.2.1", "--token-file", "/proc/self/comm"], r"192.0.2.1:0 \(--host, --port\): Cannot assign"),
+        (["--\x1b[31m"], r"unrecognized arguments: --\?\[31m"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(processes: Processes, options: list[str], sentence: str) -> None:
-    process = processes.start("python", SCRIPT, "--port", 0, *options)
+    process = processes.start("python", SCRIPT, "--port", 0, *options, name="inspector")
     process.wait_for(sentence)
     assert process.wait(10) == 2
+    assert "Traceback" not in process.output
 
 
 def test_a_port_in_use_is_one_sentence(processes: Processes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = processes.start("python", SCRIPT, "--port", taken.getsockname()[1])
-        process.wait_for(r"\Acannot listen on 127\.0\.0\.1:\d+: Address already in use$")
+        process.wait_for(r"\Acannot listen on 127\.0\.0\.1:\d+ \(--host, --port\): Address already in use$")
         assert process.wait(10) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_it_at_once(processes: Processes, number: signal.Signals) -> None:
     process, port = start(processes)
     with socket.create_connection(("127.0.0.1", port)):

@@ -53,6 +53,7 @@ def test_the_defaults_of_the_original(processes: Processes) -> None:
         ("-close", "maybe"),
         ("-admin", "nobody"),
         ("-colour", "red"),
+        ("-\x1b[31m", "red"),
     ],
 )
 @pytest.mark.parametrize("dash", ["", "-"])
@@ -62,7 +63,7 @@ def test_bad_input_gets_one_sentence_that_names_the_option(
     process = processes.start("python", "-m", "listener", "-port=0", f"{dash}{option}={value}")
     assert process.wait() == 2
     assert process.output.startswith("listener: ")
-    assert option in process.output
+    assert option.replace("\x1b", "?") in process.output
     assert process.output.count("\n") == 1
 
 
@@ -74,10 +75,19 @@ def test_a_port_in_use(processes: Processes, processes_wanted: int) -> None:
     assert second.output == f"listener: cannot listen on *:{port} (-host, -port): address already in use\n"
 
 
-def test_a_host_that_is_not_here(processes: Processes) -> None:
-    process = processes.start("python", "-m", "listener", "-port", 0, "-host", "192.0.2.1")
-    assert process.wait() == 1
-    assert process.output == "listener: cannot listen on 192.0.2.1:0 (-host, -port): cannot assign requested address\n"
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("192.0.2.1", "192.0.2.1:0 (-host, -port): cannot assign requested address"),
+        ("a" * 70, f"{'a' * 70}:0 (-host, -port): no name of a host"),
+        ("\x1b[31m.invalid", "?[31m.invalid:0 (-host, -port): "),
+    ],
+)
+def test_a_host_that_is_not_here(processes: Processes, host: str, reason: str) -> None:
+    process = processes.start("python", "-m", "listener", "-port", 0, "-host", host)
+    assert process.wait() == 2
+    assert process.output.startswith(f"listener: cannot listen on {reason}")
+    assert process.output.count("\n") == 1
 
 
 def reachable(listener: Listener, host: str) -> bool:
