@@ -18,7 +18,7 @@ from scenario.verdict.causes import CAUSES
 from tests.support.processes import ROOT, Process, Processes
 
 SCRIPT = "setup_scripts/rehearse.sh"
-NAMES = {cause.sentence: cause.name for cause in CAUSES}
+NAMES = {cause.says: cause.name for cause in CAUSES}
 EACH_TIME = ("broker-restarts", "workers")  # and select: --failing
 INCONCLUSIVE = {
     *(

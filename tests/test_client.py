@@ -18,7 +18,7 @@ from scenario.peers.ngsiv2 import ENTITY, Ngsiv2
 from scenario.run.results import Row
 from scenario.settings.values import CLIENT_PATH
 from scenario.verdict.criteria import judge_hold
-from scenario.verdict.held import Hold
+from scenario.verdict.hold import Hold
 from tests.support.holds import changed, healthy, options
 from tests.support.processes import Process, Processes
 from tests.support.stack import Stack, start_mongo, verdict

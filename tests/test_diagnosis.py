@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from scenario.peers.failures import Kind
 from scenario.run.results import Row
 from scenario.run.samples import ConnectionSample
 from scenario.verdict.causes import CAUSES
 from scenario.verdict.criteria import judge_hold
-from scenario.verdict.held import Hold
+from scenario.verdict.hold import Hold
 from tests.support.holds import changed, healthy
 from tests.support.surroundings import ADDRESS, found, listener, process
 
 Change = Callable[[Row], Row]
 Fields = Mapping[str, object]  # a sample's: a value, or what makes one of the row
-CLOSED, SILENT, REFUSED = "closed without an answer", "no answer within the time limit", "connection refused"
-SILENT_ONCE: Fields = {"error": lambda row: SILENT * (row.since_trigger == 5)}
+CLOSED, SILENT, REFUSED = Kind.CLOSED, Kind.NO_ANSWER, Kind.REFUSED
+SILENT_ONCE: Fields = {"error": lambda row: SILENT if row.since_trigger == 5 else ""}
 ALWAYS = -9  # seconds since the trigger: in the baseline already
 
 
@@ -29,16 +30,25 @@ def after(second: int, **parts: Fields) -> Change:
     def change(row: Row) -> Row:
         if row.since_trigger < second:
             return row
-        made = {
-            part: {name: value(row) if callable(value) else value for name, value in fields.items()}
-            for part, fields in parts.items()
-        }
+        made = {part: dict(_made(row, fields)) for part, fields in parts.items()}
         return replace(row, **{part: replace(getattr(row, part), **fields) for part, fields in made.items()})
 
     return change
 
 
-def nok(error: str, since: int = 5) -> Change:
+def _made(row: Row, fields: Fields) -> Iterator[tuple[str, object]]:
+    for name, field in fields.items():
+        value = field(row) if callable(field) else field
+        yield name, value.value if isinstance(value, Kind) else value
+        if isinstance(value, Kind) or (value == "" and name == "error"):
+            yield name.removesuffix("error") + "failure", value or None
+
+
+def listeners_are(kind: Kind) -> Fields:
+    return {"error": kind.value, "failures": {"l:8090": kind}}
+
+
+def nok(error: Kind, since: int = 5) -> Change:
     return after(since, version={"error": error})
 
 
@@ -53,7 +63,7 @@ def per_second(rate: float) -> Callable[[Row], float]:
 
 def unprivileged(row: Row) -> Row:
     error = "the inspector at localhost:18812 says: may not look into contextBroker: run the inspector as its user"
-    return replace(row, connections=ConnectionSample(row.second, row.at, error=error))
+    return replace(row, connections=ConnectionSample(row.second, row.at, error=error, failure=Kind.NOT_ALLOWED))
 
 
 def seen(*changes: Change, mode: str = "threadpool:60000:100", more: str = "-httpTimeout 600000") -> Hold:
@@ -97,14 +107,14 @@ CASES: dict[str, list[Hold]] = {
     "broker-dies": [seen(nok(REFUSED))],
     "database-hangs": [
         seen(after(5, client={"update_error": SILENT, "query_error": SILENT})),
-        seen(after(5, client={"update_error": "no whole answer within 2.5 s", "query_latency": 2000.0})),
+        seen(after(5, client={"update_error": SILENT, "query_latency": 2000.0})),
     ],
     "database-down": [
-        seen(after(5, client={"update_error": "HTTP 500 {... Database Error (collection: x)"})),
-        seen(after(5, client={"update_error": 'HTTP 500 {... "null DB connection"'})),
-        seen(after(5, client={"query_error": "200 without the entity"})),
-        with_progress(seen(), failures=("subscriptions: 0 of 100 created, 100 refused: Database Error (no primary)",)),
-        with_progress(seen(), missing=("reset: the database at localhost did not answer within 10 s",)),
+        seen(after(5, client={"update_error": Kind.NO_DATABASE})),
+        seen(after(5, client={"update_error": Kind.NEVER_CONNECTED})),
+        seen(after(5, client={"query_error": Kind.NOT_STORED})),
+        with_progress(seen(), failures=("seeding failed",), kinds={"seeding failed": Kind.NO_DATABASE}),
+        with_progress(seen(), missing=("reset: it is gone",), kinds={"reset: it is gone": Kind.NO_DATABASE}),
     ],
     "multiservice": [with_progress(seen(), left=3, failures=("subscriptions: 3 are left in the service",))],
     "privilege": [
@@ -112,7 +122,7 @@ CASES: dict[str, list[Hold]] = {
         seen(unprivileged, after(1, queue={"sent_error": 80}, listener={"notified": 20, "held": 20})),  # and ports
     ],
     "listener-down": [
-        seen(after(0, listener={"error": f"l:8090: {REFUSED}"}, connections={"established": 12, "to_listeners": 0}))
+        seen(after(0, listener=listeners_are(REFUSED), connections={"established": 12, "to_listeners": 0}))
     ],
     "listener-nofile": [seen(after(0, listener={"accepted": 40, "held": 40, "out_of_descriptors": 3}))],
     "max-connections": [
@@ -125,7 +135,7 @@ CASES: dict[str, list[Hold]] = {
     ],
     "select": [
         seen(nok(CLOSED), SELECT, more="-reqPoolSize 4"),
-        seen(nok("connection reset"), process_is(free_low=2, fds=1024, nofile=20000), more="-reqPoolSize 4"),
+        seen(nok(Kind.RESET), process_is(free_low=2, fds=1024, nofile=20000), more="-reqPoolSize 4"),
     ],
     "nofile": [
         seen(nok(error, 1), after(1, connections={**FEW, "free_low": 0, "fds": 1200, "nofile": 1200}))
@@ -184,7 +194,7 @@ UNKNOWN = [
     seen(nok(CLOSED), SELECT),  # a thread with poll() for each connection
     seen(nok(CLOSED), process_is(free_low=0, fds=1023, nofile=20000), more="-reqPoolSize 4"),
     seen(after(2, version={"latency": 1500.0}), nok(SILENT)),
-    seen(nok("HTTP 500")),
+    seen(nok(Kind.STATUS)),
     seen(nok(CLOSED), process_is(5, inbound=900, threads_limit=2000, threads_used=1900)),
 ]
 
@@ -216,7 +226,7 @@ def test_an_update_that_was_sent_just_before_it_was_stopped_meets_no_standing_da
 
 
 def test_connections_that_an_unreachable_listener_never_got_tell_no_mode() -> None:
-    unreachable = after(3, listener={"error": f"l:8090: {REFUSED}", "held": None})
+    unreachable = after(3, listener={**listeners_are(REFUSED), "held": None})
     verdict = judge_hold(seen(UNTOLD, ONE_HELD, unreachable, mode="transient"))
     assert [cause.cause for cause in verdict.causes] == ["listener-down"]
 
@@ -242,7 +252,7 @@ def test_what_fits_no_cause_is_unknown(hold: Hold) -> None:
         (SILENT, "max-connections or nofile or frozen or overloaded or listen-queue"),
     ],
 )
-def test_without_an_inspector_it_is_one_of_several(error: str, names: str) -> None:
+def test_without_an_inspector_it_is_one_of_several(error: Kind, names: str) -> None:
     hold = changed(seen(nok(error)), lambda row: replace(row, connections=None, queue=None))
     (cause,) = judge_hold(replace(hold, found=replace(hold.found, process=None))).causes
     assert cause.sentence.startswith(f"one of: {names};"), cause
@@ -260,22 +270,22 @@ def test_whoever_is_slow_on_a_busy_host_may_be_so_for_its_sake() -> None:
 
 
 def test_unknown_tells_what_nobody_measured_and_what_was_odd() -> None:
-    bare = changed(seen(nok("HTTP 500")), lambda row: replace(row, connections=None, queue=None, listener=None))
+    bare = changed(seen(nok(Kind.STATUS)), lambda row: replace(row, connections=None, queue=None, listener=None))
     (unknown,) = judge_hold(bare).causes
     assert unknown.sentence == "unknown: no known cause fits"
     assert unknown.evidence == (
         "not measured: the broker's process, its notification queue, the listeners; "
-        "odd: at second 5, the first NOK (version: HTTP 500), no figure moved"
+        "odd: at second 5, the first NOK (version: status), no figure moved"
     )
 
 
 def test_unknown_tells_what_was_ruled_out() -> None:
     figures = process_is(fds=300, nofile=20000, inbound=12, threads_limit=2000, threads_used=120, listen_queue=0)
-    (unknown,) = judge_hold(seen(nok("HTTP 500"), figures, process_is(5, fds=900))).causes
+    (unknown,) = judge_hold(seen(nok(Kind.STATUS), figures, process_is(5, fds=900))).causes
     assert unknown.evidence == (
         "ruled out: descriptors (900 of 20000), connections at its port (12 of 1020), threads (120 of 2000), "
         "its listen queue (0 waited), its notification queue (0 rejected, 0 waited); "
-        "odd: at second 5, the first NOK (version: HTTP 500), descriptors 300 to 900"
+        "odd: at second 5, the first NOK (version: status), descriptors 300 to 900"
     )
 
 

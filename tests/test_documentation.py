@@ -14,10 +14,10 @@ from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, TRIES_COLUMNS, Colum
 from scenario.run.records import KINDS
 from scenario.settings.arguments import add_arguments
 from scenario.verdict.causes import CAUSES
-from scenario.verdict.criteria import ROWS_SHARE
 from scenario.verdict.limits import add_limit
 from scenario.verdict.measures import MEASURES
 from scenario.verdict.outcomes import EXIT_CODES, FAIL, INCONCLUSIVE, PASS, PREFLIGHT
+from scenario.verdict.thresholds import ROWS_SHARE
 from scenario.web.metrics import add_metrics_port
 from tests.support.processes import ROOT
 
@@ -81,7 +81,7 @@ def test_exit_codes() -> None:
 
 def test_causes() -> None:
     rows = re.findall(r"^\| `([a-z][a-z-]*)` \| (\D.*?) \|", text(DOCS / "causes.md"), re.MULTILINE)
-    assert rows == [(cause.name, cause.sentence) for cause in CAUSES]
+    assert rows == [(cause.name, cause.says) for cause in CAUSES]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

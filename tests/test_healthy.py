@@ -14,6 +14,7 @@ from gevent.pool import Group
 from listener.arrivals import PAGE
 from scenario.errors import ListenerError
 from scenario.peers.command_line import Pool
+from scenario.peers.failures import Kind
 from scenario.peers.listeners import News
 from scenario.preflight.client import healthy as checked
 from scenario.preflight.client import without_healthy
@@ -21,7 +22,7 @@ from scenario.run.results import Row
 from scenario.run.samples import HealthySample, ListenerSample
 from scenario.users.healthy import Sent, Subscribers
 from scenario.verdict.criteria import judge_hold
-from scenario.verdict.held import Hold
+from scenario.verdict.hold import Hold
 from tests.support.holds import START, changed, healthy, options
 from tests.support.listener import Listener, notification, start
 from tests.support.processes import Processes
@@ -204,7 +205,7 @@ LATE = "healthy subscribers: 9 of 21 rows later than 1000 ms, the slowest after 
         (
             queued(told(slowest=9100.0, late=9, workers=100)),
             "PASS",
-            "not judged, for no worker was left for them (100 workers, 100 slow receivers): they waited 9.1 s",
+            "not judged, because the slow receivers occupy all 100 workers: they waited 9.1 s",
             None,
         ),
         (
@@ -229,7 +230,7 @@ LATE = "healthy subscribers: 9 of 21 rows later than 1000 ms, the slowest after 
         (told(waiting=7), "PASS", "healthy subscribers: 7 notifications were still under way at the end", None),
         (told(lost=3), "FAIL", "healthy subscribers: 3 notifications were lost", "unknown"),
         (told(doubled=2), "FAIL", "healthy subscribers: 2 notifications came more than once", "unknown"),
-        (told(error="no"), "INCONCLUSIVE", "healthy subscribers: nobody told when they were notified", "unknown"),
+        (told(error="no"), "INCONCLUSIVE", "healthy subscribers: when they were notified was not measured", "unknown"),
     ],
 )
 def test_row_of_the_verdict(hold: Hold, outcome: str, reason: str, cause: str | None) -> None:
@@ -242,7 +243,8 @@ def test_row_of_the_verdict(hold: Hold, outcome: str, reason: str, cause: str | 
 def test_where_a_listener_does_not_tell_they_are_not_taken_for_notifications_of_a_stale_cache() -> None:
     def change(row: Row) -> Row:
         entered = 10 * (row.second - START) + 100 * (row.since_trigger > 0)
-        untold = ListenerSample(row.second, row.second, error="127.0.0.1:1: no connection within the time limit")
+        failures = {"127.0.0.1:1": Kind.NO_CONNECTION}
+        untold = ListenerSample(row.second, row.second, error="127.0.0.1:1: too late", failures=failures)
         return replace(row, listener=untold, queue=row.queue and replace(row.queue, entered=entered))
 
     judged = judge_hold(changed(told(), change))
@@ -289,9 +291,7 @@ def test_no_worker_is_left_for_them(stack: Stack, slo: tuple[str | int, ...], co
     waited = [float(row["healthy_max_ms"]) for row in rows if int(row["second"]) > 0]
     assert max(waited) > 1500
     assert rows[-1]["healthy_waiting"] == "0"
-    told_of = (
-        "cause: healthy subscribers wait for a notification worker" if code else "not judged, for no worker was left"
-    )
+    told_of = "cause: healthy subscribers wait for a notification worker" if code else "not judged, because"
     assert told_of in verdict(run)[1]
 
 

@@ -10,7 +10,8 @@ import pytest
 from scenario.run.records import IdleClients
 from scenario.run.results import Row
 from scenario.run.samples import ListenerSample
-from scenario.verdict.held import Hold, at_rest, established, fds_per_notification, held_per_row
+from scenario.verdict.evidence.held import Held, at_rest, established, fds_per_notification
+from scenario.verdict.hold import Hold
 from tests.support.holds import TRIGGER, changed, healthy, options
 
 
@@ -26,13 +27,13 @@ def counted(**fields: int | Callable[[Row], int | None] | None) -> Hold:
 
 
 def most(hold: Hold) -> int | None:
-    return max((held for held, _ in held_per_row(hold)), default=None)
+    return Held(hold).most
 
 
 def test_rows_since_the_trigger() -> None:
-    seconds = [second for _, second in held_per_row(healthy())]
+    seconds = [second for _, second in Held(healthy()).per_row]
     assert seconds == list(range(18))
-    assert [held for held, _ in held_per_row(healthy())] == [0] + [100] * 11 + [0] * 6
+    assert [held for held, _ in Held(healthy()).per_row] == [0] + [100] * 11 + [0] * 6
 
 
 def test_probes_that_come_and_go_are_not_held() -> None:
@@ -48,7 +49,7 @@ def test_left_over_from_before_is_not_held() -> None:
 
 def test_a_row_that_nobody_counted_is_left_out() -> None:
     hold = counted(to_listeners=lambda row: None if row.since_trigger == 3 else 50 * (row.since_trigger > 0))
-    assert 3 not in [second for _, second in held_per_row(hold)]
+    assert 3 not in [second for _, second in Held(hold).per_row]
     assert most(hold) == 50
 
 
@@ -75,18 +76,18 @@ def with_held(row: Row, held: int | None) -> ListenerSample:
 
 
 def test_nobody_counted() -> None:
-    assert held_per_row(changed(healthy(), lambda row: replace(row, connections=None))) == []
+    assert Held(changed(healthy(), lambda row: replace(row, connections=None))).per_row == []
     at_rest_only = changed(healthy(), lambda row: row if row.since_trigger < 0 else replace(row, connections=None))
-    assert held_per_row(at_rest_only) == []
+    assert Held(at_rest_only).per_row == []
     not_at_rest = changed(healthy(), lambda row: row if row.since_trigger >= 0 else replace(row, connections=None))
-    assert held_per_row(not_at_rest) == [], "what was there before is not known"
+    assert Held(not_at_rest).per_row == [], "what was there before is not known"
 
 
 def test_without_connection_info_it_is_the_listeners_count() -> None:
     blind = changed(healthy(), lambda row: replace(row, connections=None))
     assert most(replace(blind, options=options(connection_info=False))) == 100
     untold = changed(blind, lambda row: replace(row, listener=None))
-    assert held_per_row(replace(untold, options=options(connection_info=False))) == []
+    assert Held(replace(untold, options=options(connection_info=False))).per_row == []
 
 
 @pytest.mark.parametrize(

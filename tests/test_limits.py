@@ -14,7 +14,8 @@ from scenario.replay import replay
 from scenario.run.results import Row
 from scenario.run.samples import VersionSample
 from scenario.verdict.criteria import judge_hold
-from scenario.verdict.held import Hold
+from scenario.verdict.evidence import evidence_of
+from scenario.verdict.hold import Hold
 from scenario.verdict.limits import parse
 from scenario.verdict.measures import MEASURES, measured
 from tests.support.holds import TRIGGER, changed, healthy, options
@@ -115,7 +116,7 @@ def with_limit(hold: Hold, limit: str) -> Hold:
 def test_a_run_that_was_cut_short_may_not_have_seen_the_most() -> None:
     hold = with_limit(healthy(), "held >= 200, version_max < 1")
     cut = replace(hold, progress=replace(hold.progress, missing=("a worker was lost",)))
-    found = {criterion.text: criterion.outcome for criterion in judge_hold(cut).criteria}
+    found = {str(criterion): criterion.outcome for criterion in judge_hold(cut).criteria}
     assert found["limit: held >= 200 notifications: 100 notifications"] == "INCONCLUSIVE"
     assert found["limit: version_max < 1 ms: 5 ms"] == "FAIL"
 
@@ -132,7 +133,8 @@ def test_figures_of_a_real_run() -> None:
 
 
 def test_nothing_measured_is_no_figure() -> None:
-    nothing = measured(replace(changed(healthy(), lambda _: None), progress=replace(healthy().progress, idle=None)))
+    hold = replace(changed(healthy(), lambda _: None), progress=replace(healthy().progress, idle=None))
+    nothing = measured(evidence_of(hold))
     assert {name for name, value in nothing.items() if value} == {"trigger_latency"}
 
 

@@ -11,7 +11,7 @@ from scenario.peers.listeners import ListenerStats, Notified
 from scenario.run.results import Row
 from scenario.users.probes import notified_of
 from scenario.verdict.criteria import judge_hold
-from scenario.verdict.held import Hold
+from scenario.verdict.hold import Hold
 from tests.support.holds import TRIGGER, changed, healthy, options
 
 UNTOLD: dict[str, Any] = {"update": None, "notifications": None, "notified": None, "doubled": None}

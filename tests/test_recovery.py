@@ -8,7 +8,8 @@ import pytest
 
 from scenario.run.records import IdleClients
 from scenario.run.results import Row
-from scenario.verdict.held import Hold
+from scenario.verdict.evidence import evidence_of
+from scenario.verdict.hold import Hold
 from scenario.verdict.recovery import recovery
 from tests.support.holds import changed, healthy
 
@@ -26,7 +27,7 @@ def with_figures(row: Row, **fields: object) -> Row:
 
 
 def told(hold: Hold) -> list[str]:
-    return list(recovery(hold))
+    return [f"recovery: {text}" for text in recovery(evidence_of(hold))]
 
 
 def test_back_at_rest() -> None:

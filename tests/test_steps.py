@@ -12,7 +12,7 @@ from scenario.flow.ramp import Plan
 from scenario.run.progress import Progress
 from scenario.run.results import Criterion, Diagnosis, Rest, Step, Verdict
 from scenario.verdict.cycles import judge_cycles
-from scenario.verdict.held import Hold
+from scenario.verdict.hold import Hold
 from scenario.verdict.ramp import judge_ramp
 from tests.support.holds import options
 from tests.support.inspector import inspection
@@ -41,10 +41,15 @@ def step(
         reasons,
         0,
         () if outcome == "PASS" else (CAUSE,),
-        (*(Criterion(outcome, text) for text in reasons), Criterion("PASS", "rows: all")),
+        (*(_criterion(outcome, text) for text in reasons), Criterion("rows", "PASS", "all")),
         {**FIGURES, **figures},
     )
     return Step(number, subscriptions, min(subscriptions, POOL), 10, 0, rest, verdict)
+
+
+def _criterion(outcome: str, reason: str) -> Criterion:
+    name, _, text = reason.rpartition(": ")
+    return Criterion(name, outcome, text)
 
 
 UNDISTURBED = Progress()

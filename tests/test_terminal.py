@@ -146,15 +146,15 @@ def test_verdict_is_one_screen_with_the_same_words(path: Path) -> None:
 
 
 def test_words_of_a_verdict() -> None:
-    alike = [Criterion("PASS", f"{name}: for 9 of 9 seconds") for name in ("rows", "connection counts")]
+    alike = [Criterion(name, "PASS", "for 9 of 9 seconds") for name in ("rows", "connection counts")]
     verdict = concluded(
         "FAIL",
         [
-            Criterion("FAIL", "version: 2 of 9 rows NOK"),
-            Criterion("INCONCLUSIVE", "interrupted in phase observe"),
-            Criterion("INCONCLUSIVE", "queue sizes: for 9 of 9 seconds"),
+            Criterion("version", "FAIL", "2 of 9 rows NOK"),
+            Criterion("", "INCONCLUSIVE", "interrupted in phase observe"),
+            Criterion("queue sizes", "INCONCLUSIVE", "for 9 of 9 seconds"),
             *alike,
-            Criterion("PASS", "held: 9 of 9"),
+            Criterion("held", "PASS", "9 of 9"),
         ],
     )
     assert lines(replace(verdict, causes=(Diagnosis("x", "it broke", "9 of 9", "mend it"),))) == [
@@ -170,7 +170,8 @@ def test_words_of_a_verdict() -> None:
 
 
 def test_refused_run() -> None:
-    refused = concluded("PREFLIGHT FAILED", [Criterion("PREFLIGHT FAILED", text) for text in ("broker: gone", "a: b")])
+    problems = [Criterion("", "PREFLIGHT FAILED", text) for text in ("broker: gone", "a: b")]
+    refused = concluded("PREFLIGHT FAILED", problems)
     assert lines(refused) == ["Verdict: PREFLIGHT FAILED", "  broker: gone", "  a: b"]
 
 
@@ -208,7 +209,7 @@ def test_what_a_terminal_can(
     console = on_a_terminal(terminal[1])
     assert (console is not None) == shows
     if console is not None:
-        show(concluded("FAIL", [Criterion("FAIL", "held: 1 of 9")]), console)
+        show(concluded("FAIL", [Criterion("held", "FAIL", "1 of 9")]), console)
         assert ("\033[1;31m" in os.read(terminal[0], 999).decode()) == colours
 
 
@@ -234,7 +235,7 @@ class Shown:
         fire(*(replace(REFUSED, second=second) for second in range(START, END)))
 
     def end(self) -> None:
-        fire(concluded("FAIL", [Criterion("FAIL", "held: ± 1 of 9")]))
+        fire(concluded("FAIL", [Criterion("held", "FAIL", "± 1 of 9")]))
         self.environment.events.quitting.fire()
         self.environment.events.quit.fire(exit_code=1)
 

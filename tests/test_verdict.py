@@ -11,7 +11,7 @@ from scenario.run.records import IdleClients
 from scenario.run.results import Row
 from scenario.run.samples import ConnectionSample, VersionSample
 from scenario.verdict.criteria import judge_hold
-from scenario.verdict.held import Hold
+from scenario.verdict.hold import Hold
 from tests.support.holds import changed, healthy, options
 
 
@@ -49,7 +49,7 @@ def set_idle(run: Hold, idle: IdleClients | None) -> Hold:
             "FAIL",
             "21 of 21 rows slower than 1000 ms",
         ),
-        (lambda run: changed(run, lambda row: None), "INCONCLUSIVE", "nobody counted"),
+        (lambda run: changed(run, lambda row: None), "INCONCLUSIVE", "held: not measured"),
         (
             lambda run: changed(run, lambda row: None if row.second in (1008, 1009) else row),
             "INCONCLUSIVE",
@@ -63,7 +63,7 @@ def set_idle(run: Hold, idle: IdleClients | None) -> Hold:
         (
             lambda run: changed(run, lambda row: row if row.since_trigger < 0 else replace(row, connections=None)),
             "INCONCLUSIVE",
-            "nobody counted",
+            "held: not measured",
         ),
         (
             lambda run: changed(

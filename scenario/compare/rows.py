@@ -24,7 +24,8 @@ from scenario.run.samples import (
     VersionSample,
 )
 from scenario.settings.options import Options
-from scenario.verdict.held import Hold
+from scenario.verdict.evidence import evidence_of
+from scenario.verdict.hold import Hold
 from scenario.verdict.measures import measured
 
 _NAMES = names(COLUMNS)
@@ -36,7 +37,7 @@ def figures(rows: Sequence[Row]) -> dict[str, float | None]:
     """Return what the rows come to. Where `to_listeners` is empty, idle clients count as held."""
     untold: dict[str, Any] = {option.name: 0 for option in fields(Options) if option.default is MISSING}
     options = Options(**{**untold, "connection_info": True})
-    return measured(Hold(options, Progress(), None, rows, Found(options)))
+    return measured(evidence_of(Hold(options, Progress(), None, rows, Found(options))))
 
 
 def read(path: str) -> list[Row]:

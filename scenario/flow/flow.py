@@ -17,7 +17,7 @@ from scenario.run.schedule import Schedule
 from scenario.users.client import ClientProbe
 from scenario.users.load import IDLE_CHECK, IdleClient, UpdateTrigger
 from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
-from scenario.verdict.held import fds_per_notification
+from scenario.verdict.evidence.held import fds_per_notification
 
 UPDATE_PATIENCE = 65.0  # s: above UpdateTrigger's own limits
 SETTLED_AFTER = 5  # s after the update's answer, at the latest, the idle clients connect

@@ -36,6 +36,7 @@ class Reason(msgspec.Struct, frozen=True):
     name: str
     verdict: Outcome
     text: str
+    limit: bool = False
 
 
 class LimitResult(msgspec.Struct, frozen=True):
@@ -139,7 +140,7 @@ def own_version() -> str:
 
 
 def _reasons(criteria: tuple[Criterion, ...]) -> list[Reason]:
-    return [Reason(each.name, each.outcome, each.text) for each in criteria]
+    return [Reason(each.title, each.outcome, str(each), each.limit) for each in criteria]
 
 
 def _causes(causes: tuple[Diagnosis, ...]) -> list[Cause]:
@@ -147,7 +148,7 @@ def _causes(causes: tuple[Diagnosis, ...]) -> list[Cause]:
 
 
 def _limits(history: History, verdict: Verdict) -> list[LimitResult]:
-    outcomes = {each.name: each.outcome for each in verdict.criteria}
+    outcomes = {each.name: each.outcome for each in verdict.criteria if each.limit}
     return [
         LimitResult(
             figure=limit.measure.name,
@@ -155,10 +156,10 @@ def _limits(history: History, verdict: Verdict) -> list[LimitResult]:
             bound=limit.bound,
             unit=limit.measure.unit,
             value=verdict.figures.get(limit.measure.name),
-            verdict=outcomes[f"limit: {limit}"],
+            verdict=outcomes[str(limit)],
         )
         for limit in parse(history.options.limit if history.options else "")
-        if f"limit: {limit}" in outcomes
+        if str(limit) in outcomes
     ]
 
 

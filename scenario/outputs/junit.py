@@ -26,7 +26,7 @@ def junit(result: Result) -> str:
         if bad:
             kind = "failure" if any(reason.verdict == FAIL for reason in bad) else "error"
             counts[kind] += 1
-            causes = [] if name.startswith("limit: ") else result.causes
+            causes = [] if reasons[0].limit else result.causes
             message = causes[0].sentence if causes else bad[0].text
             told = SubElement(case, kind, type=bad[0].verdict, message=_clean(message))
             told.text = _clean("\n".join([*map(_told, causes), *(reason.text for reason in bad)]))

@@ -30,8 +30,7 @@ from scenario.outputs.series import table
 from scenario.run import events
 from scenario.run.results import Row, Verdict
 from scenario.settings.options import Options
-from scenario.verdict.criteria import ROWS_SHARE
-from scenario.verdict.held import HELD_SHARE
+from scenario.verdict.thresholds import HELD_SHARE, ROWS_SHARE
 
 _STATIC = Path(__file__).with_name("static")
 _AROUND, _MOST = 2, 200  # rows shown before and after a NOK; rows shown in all

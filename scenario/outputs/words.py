@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from scenario.run.results import Criterion, Verdict
+from scenario.run.results import Verdict
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE
 
 CAUSE, REMEDY = "cause:", "remedy:"
@@ -42,17 +42,11 @@ def body(verdict: Verdict) -> Iterator[Line]:
 def criteria(verdict: Verdict) -> Iterator[Line]:
     """Yield a line for each criterion, met ones last; those of which the same is to be said share one."""
     ordered = sorted(verdict.criteria, key=lambda each: each.outcome not in _MARKED)
-    for (outcome, named, said), alike in groupby(ordered, _key):
-        names = ", ".join(each.name for each in alike)
+    for (outcome, named, said), alike in groupby(ordered, lambda each: (each.outcome, bool(each.name), each.text)):
+        names = ", ".join(each.title for each in alike)
         yield Line(outcome if outcome in _MARKED else "", f"{names}: {said}" if named else said)
 
 
 def lines(verdict: Verdict) -> list[str]:
     """Return the verdict as plain text."""
     return [title(verdict), *(f"  {line}" for line in body(verdict))]
-
-
-def _key(criterion: Criterion) -> tuple[str, bool, str]:
-    """Return the outcome, whether the text begins with the criterion's name, and what it says of that."""
-    said = criterion.text.removeprefix(f"{criterion.name}: ")
-    return criterion.outcome, said != criterion.text, said

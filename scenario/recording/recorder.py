@@ -30,7 +30,8 @@ from scenario.run.results import Criterion, Rest, Row, Step, Verdict
 from scenario.run.samples import Sample
 from scenario.run.schedule import Schedule
 from scenario.verdict.criteria import judge_hold
-from scenario.verdict.held import Hold, held_per_row
+from scenario.verdict.evidence.held import Held
+from scenario.verdict.hold import Hold
 from scenario.verdict.judge import judge
 from scenario.verdict.outcomes import PREFLIGHT, PREFLIGHT_OK, concluded, endings, troubled, verdict_of
 
@@ -145,7 +146,7 @@ class Recorder:
 
     def _refuse(self, problem: str, at: float) -> None:
         outcome = PREFLIGHT if problem else PREFLIGHT_OK
-        self._conclude(concluded(outcome, [Criterion(outcome, line) for line in problem.splitlines()]), at)
+        self._conclude(concluded(outcome, [Criterion("", outcome, line) for line in problem.splitlines()]), at)
 
     def _judge_step(self, at: float) -> None:
         """Judge what was held since HoldBegan, and add it to the steps."""
@@ -155,7 +156,7 @@ class Recorder:
         step = Step(
             number=len(self.steps) + 1,
             subscriptions=hold.options.subscriptions,
-            held=max((held for held, _ in held_per_row(hold)), default=None),
+            held=Held(hold).most,
             rows=len(after),
             nok=sum(bool(sample.error) for sample in after),
             rest=self._rest(),

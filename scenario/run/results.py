@@ -99,18 +99,25 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Criterion:
-    """What was judged by itself: PASS, FAIL or INCONCLUSIVE, and the sentence that says why."""
+    """What was judged by itself: its name, the same in each run, PASS, FAIL or INCONCLUSIVE, and why.
 
+    An empty name: the run as a whole. `limit`: it is a --limit, and the name its expression.
+    """
+
+    name: str
     outcome: str
     text: str
+    limit: bool = False
 
     @property
-    def name(self) -> str:
-        """What was judged, the same in each run: "version", "limit: held >= 5000 notifications"."""
-        if self.outcome == "PREFLIGHT FAILED":
-            return "preflight"
-        parts = self.text.split(": ")
-        return ": ".join(parts[: 2 if parts[0] == "limit" else 1]) if len(parts) > 1 else "run"
+    def title(self) -> str:
+        """The name as people and machines read it, such as "version" or "limit: held >= 5000 notifications"."""
+        if self.limit:
+            return f"limit: {self.name}"
+        return self.name or ("preflight" if self.outcome == "PREFLIGHT FAILED" else "run")
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.text}" if self.name else self.text
 
 
 @dataclass(frozen=True)

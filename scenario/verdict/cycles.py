@@ -11,12 +11,11 @@ from dataclasses import replace
 from itertools import pairwise
 
 from scenario.run.found import Found
-from scenario.run.results import Rest, Step, Verdict
-from scenario.verdict.held import Hold
+from scenario.run.results import Criterion, Rest, Step, Verdict
+from scenario.verdict.hold import Hold
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, endings, verdict_of
+from scenario.verdict.thresholds import FEW_MORE, STEADY
 
-FEW = 5  # connections, descriptors, threads: fewer may come and go by themselves
-STEADY = 0.05  # of the RSS: allocators keep some
 MOSTLY = 0.8  # of the cycles: the RSS need not grow in every one
 _FIGURES = (
     ("connections", "connections", 1, ""),
@@ -31,29 +30,28 @@ def judge_cycles(hold: Hold, steps: Sequence[Step], final: Rest) -> Verdict:
     wanted = hold.options.cycles
     passed = sum(step.verdict.outcome == PASS for step in steps)
     bad = next((step for step in steps[-1:] if step.verdict.outcome != PASS), None)  # those before were tried again
-    reasons = [(PASS if passed == wanted else INCONCLUSIVE, f"cycles: {passed} of {wanted} passed")]
+    criteria = [Criterion("cycles", PASS if passed == wanted else INCONCLUSIVE, f"{passed} of {wanted} passed")]
     if bad:
-        reasons.append((bad.verdict.outcome, f"cycle {bad.number}: {bad.verdict.reasons[0]}"))
+        criteria.append(Criterion(f"cycle {bad.number}", bad.verdict.outcome, bad.verdict.reasons[0]))
     if passed == wanted:
         levels = [step.rest for step in steps if step.verdict.outcome == PASS]
-        reasons += _growth([*levels, final], hold.found)
-    told = [text for _, text in reasons]
-    reasons += [(kind, text) for kind, text in endings(hold.progress) if not any(text in reason for reason in told)]
-    verdict = verdict_of(reasons, interrupted=bool(hold.progress.interrupted))
+        criteria += [Criterion("growth", outcome, text) for outcome, text in _growth([*levels, final], hold.found)]
+    criteria += endings(hold.progress, criteria)
+    verdict = verdict_of(criteria, interrupted=bool(hold.progress.interrupted))
     return replace(verdict, causes=bad.verdict.causes if bad else ())
 
 
 def _growth(levels: Sequence[Rest], found: Found) -> Iterator[tuple[str, str]]:
     if len(levels) - 1 < found.cycles_to_tell:
-        yield INCONCLUSIVE, f"growth: takes at least {found.cycles_to_tell} cycles to tell (workers are used in turn)"
+        yield INCONCLUSIVE, f"takes at least {found.cycles_to_tell} cycles to tell (workers are used in turn)"
         return
     counted = levels[found.first_uses :]
     for name, field, unit, label in _FIGURES:
         values = [value for level in counted if (value := getattr(level, field)) is not None]
         if len(values) < len(counted):
-            yield INCONCLUSIVE, f"growth: nobody counted the {name} at rest"
+            yield INCONCLUSIVE, f"the {name} at rest were not measured"
             continue
-        text = f"growth: {values[0] // unit} to {values[-1] // unit}{label} {name} at rest in {len(values) - 1} cycles"
+        text = f"{values[0] // unit} to {values[-1] // unit}{label} {name} at rest in {len(values) - 1} cycles"
         if _grows(values, field):
             each = (values[-1] - values[0]) / (len(values) - 1)
             yield FAIL, f"{text}, {each / unit:.1f}{label} in each"
@@ -66,4 +64,4 @@ def _grows(values: Sequence[int], field: str) -> bool:
     growth, most = values[-1] - values[0], len(values) - 1
     if field == "rss":
         return growth > STEADY * values[0] and rising >= MOSTLY * most
-    return growth >= FEW and rising == most
+    return growth >= FEW_MORE and rising == most

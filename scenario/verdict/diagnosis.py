@@ -1,56 +1,68 @@
-"""Symptoms -> named causes. What is not sure is said as such: one of several, or unknown, with what was seen."""
+"""Evidence -> named causes. What is not sure is said as such: one of several, or unknown, with what was seen."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scenario.run.results import Diagnosis
+from scenario.run.results import Criterion, Diagnosis
 from scenario.verdict.causes import CAUSES
-from scenario.verdict.causes.cause import Cause
-from scenario.verdict.causes.notifications import NOTIFICATIONS
-from scenario.verdict.causes.process import PROCESS
-from scenario.verdict.causes.server import SERVER, SLOW
-from scenario.verdict.notified import foreign_counts
-from scenario.verdict.ruled_out import told
-from scenario.verdict.symptoms import Symptoms
+from scenario.verdict.causes.cause import CLIENT, ENDED, HEALTHY, HELD, LOAD, MEASURED, NOK, SLOW, Cause, Fails
+from scenario.verdict.evidence import Evidence
+from scenario.verdict.outcomes import PASS
+from scenario.verdict.predicates import foreign_counts
+from scenario.verdict.ruled_out import ruled_out
 
 UNKNOWN = "unknown"
-_OF_NOK = (*PROCESS, *SERVER, SLOW)  # only these tell why GET /version failed
+_NAMED = {  # what it means that a criterion was not met; of the clients' see below
+    "held": HELD,
+    "healthy subscribers": HEALTHY,
+    "rows": MEASURED,
+    "connection counts": MEASURED,
+    "client's answers": MEASURED,
+    "queue sizes": MEASURED,
+    "": ENDED,
+}
 
 
-def diagnose(seen: Symptoms) -> tuple[Diagnosis, ...]:
-    """Return the causes that hold; before them, or instead, what is known of a NOK that none of them explains.
-
-    Counts that are not those of one broker show nothing of how it sends notifications.
-    """
-    foreign = foreign_counts(seen.hold)
-    table = [cause for cause in CAUSES if not foreign or cause not in NOTIFICATIONS]
-    held = {cause: cause.holds(seen) for cause in table}
-    sure = [cause for cause in table if held[cause]]
-    named = tuple(cause.diagnosis(seen) for cause in sure)
-    if foreign:
-        return (_foreign(foreign, seen), *named)
-    explained = not seen.nok or any(cause in _OF_NOK for cause in sure)
-    if named and explained:
+def diagnose(e: Evidence, criteria: Sequence[Criterion]) -> tuple[Diagnosis, ...]:
+    """Return the causes that hold; before them, or instead, what is known of a failure that none of them explains."""
+    holds = {cause: cause.holds(e) for cause in CAUSES}
+    sure = [cause for cause in CAUSES if holds[cause]]
+    named = tuple(cause.diagnosis(e) for cause in sure)
+    if foreign := foreign_counts(e):
+        return (_foreign(foreign, e), *named)
+    fails = what_fails(e, criteria)
+    if named and (NOK not in fails or any(NOK in cause.explains for cause in sure)):
         return named
-    possible = [cause for cause in (_OF_NOK if seen.nok else table) if held[cause] is None]
-    return (_one_of(possible, seen) if possible else _unknown(seen), *named)
+    possible = [cause for cause in CAUSES if holds[cause] is None and cause.explains & fails]
+    return (_one_of(possible, e) if possible else _unknown(e), *named)
 
 
-def _one_of(possible: Sequence[Cause], seen: Symptoms) -> Diagnosis:
+def what_fails(e: Evidence, criteria: Sequence[Criterion]) -> Fails:
+    """Return what went wrong; where GET /version failed, that alone: whatever explains it explains the rest."""
+    if e.version.nok:
+        return NOK
+    fails = SLOW if any(client.slow for client in e.clients) else Fails(0)
+    fails |= CLIENT if e.update.nok or e.query.nok else Fails(0)
+    for criterion in criteria:
+        if criterion.outcome != PASS and criterion.name not in ("version", "update", "query"):
+            fails |= _NAMED.get(criterion.name, LOAD)
+    return fails
+
+
+def _one_of(possible: Sequence[Cause], e: Evidence) -> Diagnosis:
     names = " or ".join(cause.name for cause in possible)
     sentence = f"one of: {names}" if len(possible) > 1 else f"perhaps {names}"
-    tell = "; ".join(cause.told_by for cause in possible if cause.told_by)
-    return Diagnosis(
-        UNKNOWN, f"{sentence}; what was measured fits, but not all was", told(seen), f"what would tell: {tell}"
-    )
+    tell = "; ".join(dict.fromkeys(cause.told_by for cause in possible if cause.told_by))
+    says = f"{sentence}; the measurements fit, but some are missing"
+    return Diagnosis(UNKNOWN, says, ruled_out(e), f"what would tell: {tell}")
 
 
-def _foreign(counts: str, seen: Symptoms) -> Diagnosis:
-    sentence = "unknown: the figures are not those of one broker, as if another answered at its port or by its name"
-    return Diagnosis(UNKNOWN, sentence, f"{counts}; {told(seen)}", "end the other one, or have --host name one of them")
+def _foreign(counts: str, e: Evidence) -> Diagnosis:
+    says = "unknown: the figures are not those of one broker, as if another answered at its port or by its name"
+    return Diagnosis(UNKNOWN, says, f"{counts}; {ruled_out(e)}", "end the other one, or have --host name one of them")
 
 
-def _unknown(seen: Symptoms) -> Diagnosis:
-    remedy = "see the broker's log" + ", and the evidence taken at the first NOK" * bool(seen.nok)
-    return Diagnosis(UNKNOWN, "unknown: no known cause fits", told(seen), remedy)
+def _unknown(e: Evidence) -> Diagnosis:
+    remedy = "see the broker's log" + ", and the evidence taken at the first NOK" * bool(e.version.nok)
+    return Diagnosis(UNKNOWN, "unknown: no known cause fits", ruled_out(e), remedy)

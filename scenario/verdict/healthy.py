@@ -1,89 +1,56 @@
-"""Who pays for slow receivers: whether the healthy subscribers beside them were notified in time.
+"""Who pays for slow receivers: judges whether the healthy subscribers beside them were notified in time.
 
-Those that wait because the broker has no more workers than slow receivers are not judged, for the original's own start
-is such a one; unless --healthy-slo was given, or in a ramp, which looks for just that.
+Those that wait because the broker has no more workers than slow receivers are not judged, because the original's own
+start is such a one; unless --healthy-slo was given, or in a ramp, which looks for just that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
-from scenario.run.samples import HealthySample
-from scenario.verdict.answered import Reasons
-from scenario.verdict.held import HELD_SHARE, Hold
+from scenario.run.results import Criterion
+from scenario.verdict.evidence import Evidence
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS
-from scenario.verdict.symptoms import Symptoms
+from scenario.verdict.predicates import healthy_judged, starved
 
+NAME = "healthy subscribers"
 MENDS = (
     "more workers than slow receivers, a pool of the service's own or a shorter timeout of the subscriptions mends it"
 )
 
 
-def told(hold: Hold) -> list[HealthySample]:
-    """Return what was told of them."""
-    return [row.healthy for row in hold.rows if row.healthy and not row.healthy.error]
-
-
-def late(hold: Hold) -> list[HealthySample]:
-    """Return the rows in which one of them came, or still waited, later than allowed."""
-    return [sample for sample in told(hold) if (sample.slowest or 0) > hold.options.healthy_limit]
-
-
-def slowest(samples: Sequence[HealthySample]) -> float:
-    """Return the longest that one took, or waited, in ms."""
-    return max((sample.slowest or 0 for sample in samples), default=0)
-
-
-def no_worker_left(hold: Hold) -> bool:
-    """Tell whether the slow receivers took all workers: by the command line, else by a queue behind all of them."""
-    seen = Symptoms(hold)
-    if seen.pool:
-        return seen.workers <= max(seen.expected, seen.notified)
-    return seen.held >= HELD_SHARE * seen.wanted and seen.backlog > 0
-
-
-def judged(hold: Hold) -> bool:
-    """Tell whether they are judged when they were late."""
-    return hold.options.judges_starved or not no_worker_left(hold)
-
-
-def starved(hold: Hold) -> bool:
-    """Tell whether too many rows were late, and that is judged."""
-    return len(late(hold)) > hold.options.max_nok and judged(hold)
-
-
-def healthy(hold: Hold) -> Reasons:
+def healthy(e: Evidence) -> Iterator[Criterion]:
     """Judge them."""
-    count, samples = hold.options.healthy, told(hold)
-    if not count or hold.schedule is None:
+    count, samples = e.healthy.count, e.healthy.samples
+    if not count or e.hold.schedule is None:
         return
     if not samples:
-        yield INCONCLUSIVE, "healthy subscribers: nobody told when they were notified"
+        yield Criterion(NAME, INCONCLUSIVE, "when they were notified was not measured")
         return
-    seen, last, rows = Symptoms(hold), samples[-1], len(late(hold))
-    took = _time(slowest(samples), max(sample.clock_error or 0 for sample in samples))
+    last, rows = samples[-1], len(e.healthy.late)
+    took = _time(e.healthy.slowest, max(sample.clock_error or 0 for sample in samples))
     if not rows:
-        yield PASS, f"healthy subscribers: {count} of {count} notified each second, the slowest after {took}"
-    elif judged(hold):
-        limit = f"{rows} of {len(samples)} rows later than {hold.options.healthy_limit:.0f} ms"
-        yield FAIL if starved(hold) else PASS, f"healthy subscribers: {limit}, the slowest after {took}"
+        yield Criterion(NAME, PASS, f"{count} of {count} notified each second, the slowest after {took}")
+    elif healthy_judged(e):
+        late = f"{rows} of {len(samples)} rows later than {e.hold.options.healthy_limit:.0f} ms"
+        yield Criterion(NAME, FAIL if starved(e) else PASS, f"{late}, the slowest after {took}")
     else:
-        workers = f"{seen.workers or 'all'} workers, {seen.expected} slow receivers"
-        why = f"not judged, for no worker was left for them ({workers}): they waited {took}; {MENDS}"
-        yield PASS, f"healthy subscribers: {why}"
+        workers = f"all {e.started.workers} workers" if e.started.workers else "all workers"
+        why = f"not judged, because the slow receivers occupy {workers}: they waited {took}; {MENDS}"
+        yield Criterion(NAME, PASS, why)
     if last.waiting:
-        yield PASS, f"healthy subscribers: {last.waiting} notifications were still under way at the end"
+        yield Criterion(NAME, PASS, f"{last.waiting} notifications were still under way at the end")
     if last.lost:
-        yield FAIL, f"healthy subscribers: {last.lost} notifications were lost, for later ones have overtaken them"
+        yield Criterion(NAME, FAIL, f"{last.lost} notifications were lost: later ones have overtaken them")
     if last.doubled:
-        yield FAIL, f"healthy subscribers: {last.doubled} notifications came more than once"
+        yield Criterion(NAME, FAIL, f"{last.doubled} notifications came more than once")
 
 
 def _time(latency: float, error: float) -> str:
-    """Return a latency as it is told, with what the comparison of the clocks leaves open."""
+    """Return a latency with what the comparison of the clocks leaves open."""
     return f"{duration(latency)} (± {max(1.0, error):.0f} ms)"
 
 
 def duration(latency: float) -> str:
-    """Return a latency in ms as it is told."""
+    """Return a latency in ms as people read it."""
     return f"{latency:.0f} ms" if latency < 1000 else f"{latency / 1000:.1f} s"

@@ -9,7 +9,7 @@ from scenario.run.results import Criterion, Rest, Step, Verdict
 from scenario.settings.options import Options
 from scenario.verdict.criteria import judge_hold
 from scenario.verdict.cycles import judge_cycles
-from scenario.verdict.held import Hold
+from scenario.verdict.hold import Hold
 from scenario.verdict.outcomes import PASS
 from scenario.verdict.ramp import judge_ramp
 
@@ -22,14 +22,15 @@ def judge(hold: Hold, steps: Sequence[Step], rest: Rest) -> Verdict:
         verdict = judge_cycles(hold, steps, rest)
     else:
         verdict = judge_hold(hold)
-    remarks = [Criterion(PASS, text) for text in _remarks(hold.options)]
-    reasons = (*verdict.reasons, *(remark.text for remark in remarks))
+    remarks = list(_remarks(hold.options))
+    reasons = (*verdict.reasons, *map(str, remarks))
     return replace(verdict, reasons=reasons, criteria=(*verdict.criteria, *remarks))
 
 
-def _remarks(options: Options) -> Iterator[str]:
+def _remarks(options: Options) -> Iterator[Criterion]:
     """Say what the figures are not of the broker alone."""
     if options.insecure and options.host.startswith("https:"):
-        yield "TLS: NOT VERIFIED (--insecure); nothing shows that it was the broker which answered"
+        yield Criterion("TLS", PASS, "NOT VERIFIED (--insecure): nothing shows that the broker itself answered")
     if options.header or options.header_file:
-        yield "headers: sent with every request; what checks them, a PEP proxy say, is measured with the broker"
+        text = "sent with every request; whatever checks them, such as a PEP proxy, is measured with the broker"
+        yield Criterion("headers", PASS, text)

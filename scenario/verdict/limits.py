@@ -8,14 +8,14 @@ from __future__ import annotations
 import operator
 import re
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from scenario.run.results import Criterion
 from scenario.settings.actions import Join
-from scenario.verdict.answered import Reasons
-from scenario.verdict.held import Hold
+from scenario.verdict.evidence import Evidence
 from scenario.verdict.measures import MEASURES, Measure
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS
 
@@ -101,12 +101,13 @@ def add_limit(parser: ArgumentParser) -> None:
     action.include_in_web_ui = False  # what Locust does for arguments without a group
 
 
-def limits(hold: Hold, figures: Mapping[str, float | None]) -> Reasons:
+def limits(e: Evidence, figures: Mapping[str, float | None]) -> Iterator[Criterion]:
     """Judge the figures by the limits. A run that was cut short may not have seen the most."""
-    for limit in parse(hold.options.limit):
+    for limit in parse(e.hold.options.limit):
         value = figures[limit.measure.name]
         if value is None:
-            yield INCONCLUSIVE, f"limit: {limit}: not measured"
+            yield Criterion(str(limit), INCONCLUSIVE, "not measured", limit=True)
             continue
-        broken = INCONCLUSIVE if hold.progress.missing and limit.comparison in _FLOORS else FAIL
-        yield (PASS if limit.kept(value) else broken), f"limit: {limit}: {shown(value, limit.measure)}"
+        broken = INCONCLUSIVE if e.hold.progress.missing and limit.comparison in _FLOORS else FAIL
+        outcome = PASS if limit.kept(value) else broken
+        yield Criterion(str(limit), outcome, shown(value, limit.measure), limit=True)

@@ -6,15 +6,15 @@ By its defaults, https://kubernetes.io/docs/tasks/configure-pod-container/config
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scenario.peers.failures import Kind
 from scenario.run.results import Row
 
 PERIOD, TIMEOUT, THRESHOLD = 10, 1, 3  # s, s, failures in a row
 # Answers that would do, or come from a PEP proxy, which the kubelet does not ask
-_ANSWERED = re.compile(r"200 |HTTP [34]")
+_ANSWERED = {Kind.CONTENT, Kind.REDIRECT, Kind.DENIED, Kind.TOO_MANY_REQUESTS}
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ def _fails(row: Row) -> bool:
     if version is None:
         return False
     late = (version.latency or 0) > TIMEOUT * 1000
-    return late or bool(version.error and not _ANSWERED.match(version.error))
+    return late or bool(version.error and version.failure not in _ANSWERED)
 
 
-def restart(rows: Sequence[Row]) -> str:
+def restart_by_liveness(rows: Sequence[Row]) -> str:
     """Say in a sentence when it would have restarted the broker; empty: it would not."""
     seen = liveness(rows).restarts
     if not seen:
@@ -56,4 +56,4 @@ def restart(rows: Sequence[Row]) -> str:
     how_often = "whenever" if len(seen) == PERIOD else f"in {len(seen)} of {PERIOD} cases of when"
     rule = f"GET /version each {PERIOD} s, {THRESHOLD} in a row not answered within {TIMEOUT} s"
     when = f"at second {seen[0]} at the earliest, {how_often} its probes fall"
-    return f"liveness: Kubernetes would have restarted the broker {when} (its defaults: {rule})"
+    return f"Kubernetes would have restarted the broker {when} (its defaults: {rule})"

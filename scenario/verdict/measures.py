@@ -1,6 +1,6 @@
 """What a hold comes to in figures, each written down once: limits, the JSON and the documentation take it from here.
 
-A figure counts from the update on; "at rest" is the median of the rows before it. None: nobody measured it.
+A figure counts from the update on; "at rest" is the median of the rows before it. None: not measured.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from statistics import median
 
 from scenario.run.results import Row
 from scenario.run.tries import percentile
-from scenario.verdict.answered import Answer, clients
-from scenario.verdict.figures import Figures, grown
-from scenario.verdict.held import HELD_SHARE, Hold, held_per_row
+from scenario.verdict.evidence import Evidence
+from scenario.verdict.evidence.clients import Answer
+from scenario.verdict.evidence.counters import grown
 from scenario.verdict.liveness import liveness
 
-_Value = Callable[[Figures], float | None]
+_Value = Callable[[Evidence], float | None]
 MORE, LESS = "more", "less"
 _DIGITS = 3  # after the point, of every figure: what is shown is what is compared
 
@@ -42,20 +42,20 @@ class Measure:
         return f"{self.name} ({self.unit})"
 
 
-def _answers(seen: Figures, client: str) -> list[Answer]:
-    return [answer for answer in clients(seen.hold)[client] if answer.row.since_trigger >= 0]
+def _answers(e: Evidence, client: str) -> list[Answer]:
+    return [answer for each in e.clients if each.name == client for answer in each.answers if answer.second >= 0]
 
 
 def _latency(client: str, share: float) -> _Value:
-    def value(seen: Figures) -> float | None:
-        return percentile([latency for answer in _answers(seen, client) for latency in answer.right], share)
+    def value(e: Evidence) -> float | None:
+        return percentile([latency for answer in _answers(e, client) for latency in answer.right], share)
 
     return value
 
 
 def _nok(client: str) -> _Value:
-    def value(seen: Figures) -> float | None:
-        answers = _answers(seen, client)
+    def value(e: Evidence) -> float | None:
+        answers = _answers(e, client)
         return sum(bool(answer.error) for answer in answers) if answers else None
 
     return value
@@ -90,9 +90,8 @@ def _values(rows: Sequence[Row], sample: str, figure: str) -> list[float]:
 def _healthy(figure: str, share: float) -> _Value:
     """Return what gets a percentile of what the seconds' healthy subscribers came to."""
 
-    def value(seen: Figures) -> float | None:
-        rows = [row for row in seen.hold.rows if row.since_trigger >= 0]
-        return percentile(_values(rows, "healthy", figure), share)
+    def value(e: Evidence) -> float | None:
+        return percentile(_values(e.hold.loaded, "healthy", figure), share)
 
     return value
 
@@ -100,9 +99,8 @@ def _healthy(figure: str, share: float) -> _Value:
 def _most(sample: str, figure: str, unit: float = 1) -> _Value:
     """Return what gets the most of a sample's figure since the update."""
 
-    def value(seen: Figures) -> float | None:
-        rows = [row for row in seen.hold.rows if row.since_trigger >= 0]
-        return max((value / unit for value in _values(rows, sample, figure)), default=None)
+    def value(e: Evidence) -> float | None:
+        return max((value / unit for value in _values(e.hold.loaded, sample, figure)), default=None)
 
     return value
 
@@ -110,82 +108,83 @@ def _most(sample: str, figure: str, unit: float = 1) -> _Value:
 def _counted(sample: str, counter: str) -> _Value:
     """Return what gets by how much a counter of the samples grew."""
 
-    def value(seen: Figures) -> float | None:
-        samples = [found for row in seen.hold.rows if (found := getattr(row, sample))]
-        return grown(samples, counter) if _values(seen.hold.rows, sample, counter) else None
+    def value(e: Evidence) -> float | None:
+        return grown([found for row in e.hold.rows if (found := getattr(row, sample))], counter)
 
     return value
 
 
-def _held(seen: Figures) -> float | None:
-    return seen.held if held_per_row(seen.hold) else None
+def _held_share(e: Evidence) -> float | None:
+    held = e.held.most
+    return 100 * held / e.load.wanted if held is not None and e.load.wanted else None
 
 
-def _held_share(seen: Figures) -> float | None:
-    held = _held(seen)
-    return 100 * held / seen.wanted if held is not None and seen.wanted else None
+def _held_since(e: Evidence) -> float | None:
+    return next((second for held, second in e.held.per_row if held > 0 and second in e.held.full), None)
 
 
-def _held_since(seen: Figures) -> float | None:
-    per_row = [(held, second) for held, second in held_per_row(seen.hold) if held > 0]
-    return next((second for held, second in per_row if held >= HELD_SHARE * seen.held), None)
-
-
-def _trigger(seen: Figures) -> float | None:
-    update = seen.hold.progress.update
+def _trigger(e: Evidence) -> float | None:
+    update = e.hold.progress.update
     return None if update is None or update.error else update.latency
 
 
-def _idle(seen: Figures) -> float | None:
-    idle = seen.hold.progress.idle
+def _idle(e: Evidence) -> float | None:
+    idle = e.hold.progress.idle
     return idle.answered if idle else None
 
 
-def _above_rest(seen: Figures, figure: str) -> tuple[float, float] | None:
+def _above_rest(e: Evidence, figure: str) -> tuple[float, float] | None:
     """Return how far the process's figure rose above its level at rest, and that level."""
-    rest = _values([row for row in seen.hold.rows if row.since_trigger < 0], "connections", figure)
-    most = _most("connections", figure)(seen)
+    rest = _values(e.hold.at_rest, "connections", figure)
+    most = _most("connections", figure)(e)
     return (most - median(rest), median(rest)) if rest and most is not None else None
 
 
 def _each(figure: str, unit: float = 1) -> _Value:
-    def value(seen: Figures) -> float | None:
-        risen, held = _above_rest(seen, figure), _held(seen)
+    def value(e: Evidence) -> float | None:
+        risen, held = _above_rest(e, figure), e.held.most
         return risen[0] / unit / held if risen and held else None
 
     return value
 
 
-def _threads_each(seen: Figures) -> float | None:
-    threads, held = _most("connections", "threads")(seen), _held(seen)
+def _threads_each(e: Evidence) -> float | None:
+    threads, held = _most("connections", "threads")(e), e.held.most
     return threads / held if threads is not None and held else None
 
 
-def _version_rows(seen: Figures) -> float:
-    return len(_answers(seen, "version"))
+def _version_rows(e: Evidence) -> float:
+    return len(_answers(e, "version"))
 
 
-def _liveness(seen: Figures) -> float | None:
-    return liveness(seen.hold.rows).failed if any(row.version for row in seen.hold.rows) else None
+def _liveness(e: Evidence) -> float | None:
+    return liveness(e.hold.rows).failed if any(row.version for row in e.hold.rows) else None
 
 
-def _queue_empty_since(seen: Figures) -> float | None:
-    rows = [row for row in seen.hold.rows if row.since_trigger >= 0 and _values([row], "queue", "backlog")]
+def _queue_empty_since(e: Evidence) -> float | None:
+    rows = [row for row in e.hold.loaded if _values([row], "queue", "backlog")]
     waiting = [row.since_trigger for row in rows if row.queue and row.queue.backlog]
     return max(waiting, default=-1) + 1 if rows else None
 
 
-def _rss_growth(seen: Figures) -> float | None:
-    risen = _above_rest(seen, "rss")
+def _rss_growth(e: Evidence) -> float | None:
+    risen = _above_rest(e, "rss")
     return 100 * risen[0] / risen[1] if risen and risen[1] else None
 
 
-def _close_wait(seen: Figures) -> float | None:
-    return next(iter(_values([*reversed(seen.hold.rows)], "connections", "close_wait")), None)
+def _close_wait(e: Evidence) -> float | None:
+    return next(iter(_values([*reversed(e.hold.rows)], "connections", "close_wait")), None)
 
 
 MEASURES = (
-    Measure("held", "notifications", "connections to the listeners, the most at one time above rest", _held, LESS, 5),
+    Measure(
+        "held",
+        "notifications",
+        "connections to the listeners, the most at one time above rest",
+        lambda e: e.held.most,
+        LESS,
+        5,
+    ),
     Measure("held_share", "%", "held, of the subscriptions", _held_share),
     Measure("held_since", "s", "when 99 % of the most were held", _held_since, MORE, 2),
     Measure("listener_held", "notifications", "the most that the listeners held", _most("listener", "held"), LESS, 5),
@@ -227,8 +226,7 @@ MEASURES = (
 )
 
 
-def measured(hold: Hold) -> dict[str, float | None]:
+def measured(e: Evidence) -> dict[str, float | None]:
     """Return all figures of a hold, by name."""
-    seen = Figures(hold)
-    figures = ((measure.name, measure.value(seen)) for measure in MEASURES)
+    figures = ((measure.name, measure.value(e)) for measure in MEASURES)
     return {name: None if value is None else round(float(value), _DIGITS) for name, value in figures}

@@ -1,4 +1,4 @@
-"""What a verdict can be, its exit code, and how reasons of several kinds come to one."""
+"""What a verdict can be, its exit code, and how criteria come to one."""
 
 from __future__ import annotations
 
@@ -13,40 +13,35 @@ PREFLIGHT_OK = "PREFLIGHT OK"
 EXIT_CODES = {PASS: 0, PREFLIGHT_OK: 0, FAIL: 1, PREFLIGHT: 3, INCONCLUSIVE: 4}
 
 
-def verdict_of(reasons: Sequence[tuple[str, str]], interrupted: bool = False) -> Verdict:
-    """Return the verdict of (outcome, text) reasons: the worst outcome, its texts first.
+def verdict_of(criteria: Sequence[Criterion], interrupted: bool = False) -> Verdict:
+    """Return the verdict of some criteria: the worst outcome, those with it first.
 
-    Of an interrupted run what was seen to fail is listed, but it did not get the time that it asked for: INCONCLUSIVE.
+    An interrupted run is INCONCLUSIVE, because it did not get the time that it asked for; what failed is listed.
     """
-    kinds = {kind for kind, _ in reasons}
+    kinds = {each.outcome for each in criteria}
     outcome = INCONCLUSIVE if interrupted else next((kind for kind in (FAIL, INCONCLUSIVE) if kind in kinds), PASS)
-    criteria = [Criterion(kind, text) for kind in (FAIL, INCONCLUSIVE, PASS) for of, text in reasons if of == kind]
-    return concluded(outcome, criteria)
+    return concluded(
+        outcome, [each for kind in (FAIL, INCONCLUSIVE, PASS) for each in criteria if each.outcome == kind]
+    )
 
 
 def concluded(outcome: str, criteria: Sequence[Criterion]) -> Verdict:
-    """Return the verdict whose reasons are those of the criteria, in their order."""
-    return Verdict(outcome, tuple(each.text for each in criteria), EXIT_CODES[outcome], criteria=tuple(criteria))
+    """Return a verdict whose reasons are those of the criteria, in their order."""
+    return Verdict(outcome, tuple(map(str, criteria)), EXIT_CODES[outcome], criteria=tuple(criteria))
 
 
 def troubled(verdict: Verdict, troubles: Sequence[str]) -> Verdict:
-    """Return the verdict after trouble beside the broker: it is told, and the verdict is not green."""
-    told = tuple(Criterion(INCONCLUSIVE, text) for text in troubles if text not in verdict.reasons)
-    passed = verdict.outcome == PASS and told
-    criteria = (*told, *verdict.criteria) if passed else (*verdict.criteria, *told)
+    """Return the verdict after trouble beside the broker: it is listed, and the verdict is not green."""
+    added = tuple(Criterion("", INCONCLUSIVE, text) for text in troubles if text not in verdict.reasons)
+    passed = verdict.outcome == PASS and added
+    criteria = (*added, *verdict.criteria) if passed else (*verdict.criteria, *added)
     new = concluded(INCONCLUSIVE if passed else verdict.outcome, criteria)
     return replace(new, causes=verdict.causes, figures=verdict.figures)
 
 
-def endings(progress: Progress) -> list[tuple[str, str]]:
-    """Return the (outcome, text) reasons for which a run ended early."""
-    return [
-        *((INCONCLUSIVE, text) for text in interruption(progress)),
-        *((FAIL, text) for text in progress.failures),
-        *((INCONCLUSIVE, text) for text in progress.missing),
-    ]
-
-
-def interruption(progress: Progress) -> list[str]:
-    """Say in which phase somebody stopped the run; nothing when nobody did."""
-    return [f"interrupted in phase {progress.interrupted}"] if progress.interrupted else []
+def endings(progress: Progress, told: Sequence[Criterion] = ()) -> list[Criterion]:
+    """Return why a run ended early, as far as the criteria before do not tell it."""
+    interrupted = [f"interrupted in phase {progress.interrupted}"] if progress.interrupted else []
+    texts = [(INCONCLUSIVE, text) for text in (*interrupted, *progress.missing)]
+    texts += [(FAIL, text) for text in progress.failures]
+    return [Criterion("", kind, text) for kind, text in texts if not any(text in each.text for each in told)]

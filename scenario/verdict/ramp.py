@@ -8,17 +8,17 @@ from operator import attrgetter
 
 from scenario.run.results import Criterion, Step, Verdict
 from scenario.settings.options import Options
+from scenario.verdict.healthy import NAME as HEALTHY
 from scenario.verdict.healthy import duration
-from scenario.verdict.held import Hold
+from scenario.verdict.hold import Hold
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, concluded, endings
+from scenario.verdict.thresholds import STEADY, UNFELT
 
-KEPT = 0.05  # of the descriptors at rest before the first step: more of them afterwards is worth a word
-UNFELT = 100.0  # ms: what is answered within that seems to be so at once (Nielsen, Usability Engineering, 1993, ch. 5)
-_CLIENTS = {  # by the name of a criterion, and of its figures: who feels it
-    "version": "GET /version",
-    "update": "an update",
-    "query": "a query",
-    "healthy": "a healthy notification",
+_CLIENTS = {  # by the name of their figures: the criterion, and who feels it
+    "version": ("version", "GET /version"),
+    "update": ("update", "an update"),
+    "query": ("query", "a query"),
+    "healthy": (HEALTHY, "a healthy notification"),
 }
 
 
@@ -32,15 +32,16 @@ def judge_ramp(hold: Hold, steps: Sequence[Step]) -> Verdict:
     cut_short = hold.progress.interrupted or hold.progress.missing
     outcome = INCONCLUSIVE if unknown or cut_short else PASS if all_held else FAIL
     beyond = _broke(failed, hold.options) if failed else _up_to(stop, all_held)
-    reasons = [(outcome, f"ramp: {_cost(good)}{beyond}")]
+    criteria = [Criterion("ramp", outcome, f"{_cost(good)}{beyond}")]
     for bad in failed[:1]:
-        reasons += [(FAIL, f"{bad.subscriptions}: {each.text}") for each in _failures(bad)]
-        reasons += _kept(steps[0], bad)
-    reasons += [(INCONCLUSIVE, f"{s.subscriptions} could not be judged: {s.verdict.reasons[0]}") for s in unknown]
-    told = [text for _, text in reasons]
-    reasons += [(kind, text) for kind, text in endings(hold.progress) if not any(text in each for each in told)]
+        criteria += [Criterion(f"{bad.subscriptions}", FAIL, str(each)) for each in _failures(bad)]
+        criteria += _kept(steps[0], bad)
+    criteria += [
+        Criterion(f"{s.subscriptions} could not be judged", INCONCLUSIVE, s.verdict.reasons[0]) for s in unknown
+    ]
+    criteria += endings(hold.progress, criteria)
     worst = next(iter([*failed, *unknown]), None)
-    verdict = concluded(outcome, [Criterion(kind, text) for kind, text in reasons])
+    verdict = concluded(outcome, criteria)
     return replace(verdict, causes=worst.verdict.causes if worst else ())
 
 
@@ -78,18 +79,18 @@ def _failures(step: Step) -> list[Criterion]:
 
 def _felt(step: Step, options: Options, told: Container[str] = ()) -> dict[str, str]:
     """Return what users feel of a step that failed, by the name of its criterion, but what was told before."""
-    failed, figures = {each.name.removesuffix(" subscribers") for each in _failures(step)}, step.verdict.figures
-    clients = [name for name in _CLIENTS if name in failed and name not in told]
+    failed, figures = {each.name for each in _failures(step)}, step.verdict.figures
+    clients = [name for name, (criterion, _) in _CLIENTS.items() if criterion in failed and name not in told]
     felt = {"held": f"only {step.held} are held"} if "held" in failed and "held" not in told else {}
-    failing = [_CLIENTS[name] for name in clients if figures.get(f"{name}_nok")]
+    failing = [_CLIENTS[name][1] for name in clients if figures.get(f"{name}_nok")]
     for name in clients:
         limit, slowest = options.healthy_limit if name == "healthy" else options.version_slo, figures.get(f"{name}_max")
-        if _CLIENTS[name] in failing[:1]:
+        if _CLIENTS[name][1] in failing[:1]:
             felt[name] = f"{_listed(failing)} fail{'s' if len(failing) == 1 else ''}"
-        elif _CLIENTS[name] in failing:
+        elif _CLIENTS[name][1] in failing:
             felt[name] = ""  # told with the first of them
         elif slowest is not None and slowest > limit:
-            felt[name] = f"{_CLIENTS[name]} takes {duration(slowest)}"
+            felt[name] = f"{_CLIENTS[name][1]} takes {duration(slowest)}"
     return felt
 
 
@@ -98,10 +99,10 @@ def _listed(parts: Iterable[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _kept(first: Step, bad: Step) -> list[tuple[str, str]]:
+def _kept(first: Step, bad: Step) -> list[Criterion]:
     """Say that the broker was no longer fresh: libcurl keeps descriptors with each worker that was ever used."""
     before, now = first.rest.fds, bad.rest.fds
-    if before is None or now is None or now - before <= KEPT * before:
+    if before is None or now is None or now - before <= STEADY * before:
         return []
     kept = f"the broker kept {now - before} descriptors of the steps before it"
-    return [(PASS, f"{bad.subscriptions}: {kept}; with --restart-command each step has a fresh broker")]
+    return [Criterion(f"{bad.subscriptions}", PASS, f"{kept}; with --restart-command each step has a fresh broker")]

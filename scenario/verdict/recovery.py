@@ -6,38 +6,39 @@ from collections.abc import Iterator
 from functools import partial
 
 from scenario.run.samples import ConnectionSample
-from scenario.verdict.held import HELD_SHARE, Hold, at_rest, established, held_per_row
+from scenario.verdict.evidence import Evidence
+from scenario.verdict.evidence.held import at_rest, established
+from scenario.verdict.thresholds import HELD_SHARE, STEADY
 
-NEARLY_NONE = 1 - HELD_SHARE  # of the subscriptions
-GROWTH = 0.05  # of a figure, below which it is taken as steady
 _FIGURES = (("fds", "fds", 1, ""), ("threads", "threads", 1, ""), ("RSS", "rss", 1_000_000, " MB"))
 
 
-def recovery(hold: Hold) -> Iterator[str]:
+def recovery(e: Evidence) -> Iterator[str]:
     """Say it in a sentence or two; nothing when the connections were never held, or to the end."""
-    count, held = partial(established, hold), {second: count for count, second in held_per_row(hold)}
+    hold, wanted = e.hold, e.load.wanted
+    count, held = partial(established, hold), {second: count for count, second in e.held.per_row}
     rest = at_rest(hold.rows, count)
     most = max(held.values(), default=0)
-    if rest is None or most < HELD_SHARE * hold.options.subscriptions:
+    if rest is None or most < HELD_SHARE * wanted:
         return
     rows = {row.since_trigger: row for row in hold.rows if row.connections and row.since_trigger in held}
     samples = [(second, row.connections) for second, row in rows.items() if row.connections]
     if len({sample.process for _, sample in samples}) > 1:
         return  # another process has its own rest
-    gone = [second for second, count in held.items() if count > NEARLY_NONE * hold.options.subscriptions]
+    gone = [second for second, count in held.items() if count > e.load.few]
     after = [(second, sample) for second, sample in samples if second > max(gone)]
     if not after:
         answered = hold.rows[-1].listener
         if answered and answered.held == 0:
             left = held[max(held)]
-            yield f"recovery: not seen; all is answered, and {left} connections are kept by listener and broker"
+            yield f"not seen; all is answered, and {left} connections are kept by listener and broker"
         return
     second, first = after[0]
     last = after[-1][1]
     kept = "".join(f", {text}" for text in _kept(last))
-    yield f"recovery: back at rest at second {second}, {count(rows[second])} established ({rest} before){kept}"
+    yield f"back at rest at second {second}, {count(rows[second])} established ({rest} before){kept}"
     if len(after) > 1:
-        yield f"recovery: {'; '.join(_growth(first, last))} in the {after[-1][0] - second} s since"
+        yield f"{'; '.join(_growth(first, last))} in the {after[-1][0] - second} s since"
 
 
 def _kept(last: ConnectionSample) -> Iterator[str]:
@@ -54,5 +55,5 @@ def _growth(first: ConnectionSample, last: ConnectionSample) -> Iterator[str]:
     for name, field, unit, label in _FIGURES:
         before, now = getattr(first, field), getattr(last, field)
         if before is not None and now is not None:
-            grew = " (kept growing)" if now > before * (1 + GROWTH) else ""
+            grew = " (kept growing)" if now > before * (1 + STEADY) else ""
             yield f"{name} {before // unit} to {now // unit}{label}{grew}"

@@ -28,10 +28,10 @@ def line(cause: Cause) -> str:
         command = ["sh", SCRIPT, "--cause", cause.name, *sizes]
         run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=_ENVIRONMENT)
         log = Path(folder, "connections_stress_tests.log").read_text(encoding="utf-8")
-    told = [text.partition(f"  cause: {cause.sentence} (")[2] for text in log.splitlines()]
+    told = [text.partition(f"  cause: {cause.says} (")[2] for text in log.splitlines()]
     evidence = next(filter(None, told), "not named)").removesuffix(")").replace("|", "&#124;")
     verdict = {1: "FAIL", 4: "INCONCLUSIVE"}.get(run.returncode, str(run.returncode))
-    return f"| `{cause.name}` | {cause.sentence} | {evidence} | {verdict} |"
+    return f"| `{cause.name}` | {cause.says} | {evidence} | {verdict} |"
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from scenario.run.samples import (
 from scenario.run.schedule import Schedule
 from scenario.settings.arguments import add_arguments
 from scenario.settings.options import Options
-from scenario.verdict.held import Hold
+from scenario.verdict.hold import Hold
 
 START, TRIGGER, END = 1000, 1003, 1020
 

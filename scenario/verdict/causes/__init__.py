@@ -3,10 +3,9 @@
 How each looks was measured on a real Orion: docs/causes.md tells which, and which only on the stand-in broker.
 """
 
-from scenario.verdict.causes.healthy import HEALTHY
-from scenario.verdict.causes.notifications import NOTIFICATIONS
+from scenario.verdict.causes.notifications import NOTIFICATIONS, STARVED
 from scenario.verdict.causes.peers import PEERS
 from scenario.verdict.causes.process import PROCESS
-from scenario.verdict.causes.server import SERVER, SLOW
+from scenario.verdict.causes.server import SERVER, SLOWNESS
 
-CAUSES = (*PROCESS, *PEERS, *SERVER, *NOTIFICATIONS, *HEALTHY, SLOW)
+CAUSES = (*PROCESS, *PEERS, *SERVER, *NOTIFICATIONS, STARVED, SLOWNESS)

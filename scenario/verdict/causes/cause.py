@@ -2,47 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Flag, auto
 
 from scenario.run.results import Diagnosis
-from scenario.verdict.symptoms import Symptoms
+from scenario.verdict.evidence import Evidence
+from scenario.verdict.predicates import foreign_counts, process_gone
 
-Symptom = Callable[[Symptoms], object]  # None: nobody measured it
-Words = Callable[[Symptoms], str]
+Predicate = Callable[[Evidence], object]  # None: not measured
+Words = Callable[[Evidence], str]
 
 
-@dataclass(frozen=True)
+class Fails(Flag):
+    """What went wrong in a run, as far as a cause explains it."""
+
+    NOK = auto()  # GET /version failed
+    SLOW = auto()  # it, or the ordinary client, was answered too slowly
+    CLIENT = auto()  # the ordinary client's updates or queries failed
+    HELD = auto()  # too few connections were held
+    HEALTHY = auto()  # healthy subscribers were notified late
+    LOAD = auto()  # the load was not the one asked for
+    MEASURED = auto()  # something could not be measured
+    ENDED = auto()  # the run ended early
+
+
+NOK, SLOW, CLIENT, HELD, HEALTHY, LOAD, MEASURED, ENDED = Fails
+ALL = ~Fails(0)
+
+
+class Supposes(Flag):
+    """What a cause takes for granted. Where that is seen to be otherwise, the cause is not named."""
+
+    NOTHING = 0
+    ALIVE = auto()  # the broker's process was there to the end
+    OWN_COUNTS = auto()  # what was counted is the broker's own
+    DESCRIPTORS = auto()  # it had descriptors left
+    ROOM = auto()  # it took more clients
+
+
+NOTHING, ALIVE, OWN_COUNTS, DESCRIPTORS, ROOM = (
+    Supposes.NOTHING, Supposes.ALIVE, Supposes.OWN_COUNTS, Supposes.DESCRIPTORS, Supposes.ROOM
+)  # fmt: skip
+_OTHERWISE: dict[Supposes, Predicate] = {
+    ALIVE: process_gone,
+    OWN_COUNTS: foreign_counts,
+    DESCRIPTORS: lambda e: e.limits.out_of_descriptors,
+    ROOM: lambda e: e.port.full,
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Cause:
-    """One line of the table: it holds when all that it needs is there, and nothing that it excludes."""
+    """One line of the table. It holds when all that it needs is there, nothing is against it, and it supposes right.
+
+    docs/causes.md, "Adding a cause", says what each field takes.
+    """
 
     name: str
-    sentence: str
-    needs: tuple[Symptom, ...]
+    says: str
+    needs: Sequence[Predicate]
+    unless: Sequence[Predicate] = ()
+    supposes: Supposes = NOTHING
+    explains: Fails
     evidence: Words
     remedy: Words | str
-    excludes: tuple[Symptom, ...] = ()
-    told_by: str = ""  # what would tell it from others, when nobody measured that
+    told_by: str = ""  # what would tell it from others, where something was not measured
 
-    def holds(self, seen: Symptoms) -> bool | None:
-        """Tell whether the symptoms are there; None: what was measured fits, and something was not."""
-        there = [symptom(seen) for symptom in self.needs]
-        against = [symptom(seen) for symptom in self.excludes]
+    def holds(self, e: Evidence) -> bool | None:
+        """Tell whether it is the cause; None: what was measured fits, and something was not measured."""
+        if any(_OTHERWISE[each](e) for each in self.supposes):
+            return False
+        there, against = [need(e) for need in self.needs], [each(e) for each in self.unless]
         if any(against) or not all(value is None or value for value in there):
             return False
         return None if None in there or None in against else True
 
-    def diagnosis(self, seen: Symptoms) -> Diagnosis:
+    def diagnosis(self, e: Evidence) -> Diagnosis:
         """Return the cause with this run's figures."""
-        remedy = self.remedy if isinstance(self.remedy, str) else self.remedy(seen)
-        return Diagnosis(self.name, self.sentence, self.evidence(seen), remedy)
-
-
-def stopped_answering(seen: Symptoms) -> bool:
-    """Tell whether the broker was gone, or another process, for a part of the run."""
-    return seen.died or seen.restarted
+        remedy = self.remedy if isinstance(self.remedy, str) else self.remedy(e)
+        return Diagnosis(self.name, self.says, self.evidence(e), remedy)
 
 
 def limit(value: int | None) -> str:
-    """Return a limit as it is told."""
+    """Return a limit in words."""
     return "unlimited" if value is None else f"{value}"

@@ -3,129 +3,215 @@
 from __future__ import annotations
 
 from scenario.peers.command_line import SPARE_WORKERS
-from scenario.verdict.causes.cause import Cause, stopped_answering
-from scenario.verdict.symptoms import Symptoms
+from scenario.verdict.causes.cause import ALIVE, DESCRIPTORS, HEALTHY, HELD, LOAD, MEASURED, OWN_COUNTS, Cause
+from scenario.verdict.evidence import Evidence
+from scenario.verdict.evidence.counters import above
+from scenario.verdict.predicates import (
+    broker_gave_up,
+    lost_on_the_way,
+    nearly_none_held,
+    notified,
+    starved,
+    timed_out,
+)
 
 
-def _without_pool(seen: Symptoms) -> bool | None:
-    return seen.mode != "threadpool" if seen.mode else None
+def _doubled(e: Evidence) -> bool:
+    return notified(e) > e.load.expected + e.load.few
 
 
-def _own_pool(seen: Symptoms) -> bool:
-    return seen.pool is not None and seen.pool.own
+def _own_pool(e: Evidence) -> bool:
+    return e.started.own_pool
 
 
-def _delay(seen: Symptoms) -> str:
-    return "not told" if seen.delay is None else f"{seen.delay:g} s"
+def _unreachable(e: Evidence) -> bool:
+    return bool(e.listeners.unreachable)
 
 
-def _start_with(seen: Symptoms, needed: int) -> str:
-    workers = needed + SPARE_WORKERS
-    mode = f"...,{seen.hold.options.service}:60000:{workers}" if _own_pool(seen) else f"threadpool:60000:{workers}"
+def _enough_workers(e: Evidence) -> bool:
+    return e.started.workers is not None and e.started.workers >= e.load.expected
+
+
+def _lost(e: Evidence) -> bool | None:
+    return above(lost_on_the_way(e), e.load.few)
+
+
+def _failed(e: Evidence) -> bool | None:
+    return above(e.queue.sent_error, e.load.few)
+
+
+def _gave_up_or_lost(e: Evidence) -> bool | None:
+    return broker_gave_up(e) or _lost(e) or False
+
+
+def _answers_taken(e: Evidence) -> bool:
+    """Whether the broker took as good as all slow receivers' answers, or some notifications never arrived."""
+    few = e.load.few
+    all_taken = above(e.way.taken, e.load.expected - few - e.load.healthy_per_second - 1)
+    return bool(all_taken) or (e.listeners.never_arrived or 0) > few
+
+
+def _delay(e: Evidence) -> str:
+    return "not known" if e.listeners.delay is None else f"{e.listeners.delay:g} s"
+
+
+def _more_workers(e: Evidence) -> str:
+    workers = e.load.expected + SPARE_WORKERS
+    mode = f"...,{e.hold.options.service}:60000:{workers}" if _own_pool(e) else f"threadpool:60000:{workers}"
     return f"start the broker with -notificationMode {mode}"
 
 
-def _resets(seen: Symptoms) -> str:
-    return f"{seen.resets} connections were reset on its host" if seen.resets else "nobody counted resets"
+def _network(e: Evidence) -> str:
+    if _lost(e):
+        return f"{lost_on_the_way(e)} notifications were answered, and their answers never reached the broker"
+    resets = f"{e.host.resets} connections were reset on its host" if e.host.resets else "no reset was counted"
+    return (
+        f"{e.listeners.abandoned} had lost their sender by second {e.way.ended_at}, {e.queue.sent_error or 0} failed "
+        f"for the broker, whose -httpTimeout is {e.started.http_timeout:g} s; {resets}"
+    )
 
 
 NOTIFICATIONS = (
     Cause(
-        "stale-cache",
-        "the broker notified subscriptions that no longer exist: its cache had not let go of them",
-        (lambda s: s.notified > s.expected + s.few,),
-        lambda s: f"{s.notified} notifications for {s.expected} subscriptions",
-        "give it a shorter -subCacheIval, or wait for its next refresh before the run",
+        name="stale-cache",
+        says="the broker notified subscriptions that no longer exist: its cache had not let go of them",
+        needs=[_doubled],
+        supposes=OWN_COUNTS,
+        explains=LOAD,
+        evidence=lambda e: f"{notified(e)} notifications for {e.load.expected} subscriptions",
+        remedy="give it a shorter -subCacheIval, or wait for its next refresh before the run",
     ),
     Cause(
-        "queue",
-        "the notification queue overflowed",
-        (lambda s: s.rejected,),
-        lambda s: f"{s.rejected} notifications rejected, {s.entered} queued, for {s.expected} subscriptions",
-        lambda s: _start_with(s, s.expected),
-        (_own_pool,),
-    ),
-    Cause(
-        "service-pool",
-        "the service has a pool of notification workers for itself, and that one is too small",
-        (_own_pool, lambda s: s.rejected or (s.fell_short and s.backlog > 0), lambda s: s.workers < s.expected),
-        lambda s: (
-            f"{s.workers} workers for {s.expected} notifications: {s.held} held at one time, "
-            f"{s.backlog} waited for a worker, {s.rejected} were rejected"
+        name="queue",
+        says="the notification queue overflowed",
+        needs=[lambda e: e.queue.rejected],
+        unless=[_own_pool],
+        supposes=OWN_COUNTS,
+        explains=HELD,
+        evidence=lambda e: (
+            f"{e.queue.rejected} notifications rejected, {e.queue.entered} queued, for {e.load.expected} subscriptions"
         ),
-        lambda s: _start_with(s, s.expected),
-        (stopped_answering, lambda s: s.out_of_descriptors),
+        remedy=_more_workers,
+        told_by="the notification queue: -statNotifQueue",
     ),
     Cause(
-        "workers",
-        "the broker has too few notification workers",
-        (lambda s: s.fell_short, lambda s: s.backlog > 0),
-        lambda s: f"{s.held} of {s.wanted} held while {s.backlog} notifications waited for a worker",
-        lambda s: _start_with(s, s.expected),
-        (
-            stopped_answering,
-            lambda s: s.out_of_descriptors or s.rejected,
+        name="service-pool",
+        says="the service has a pool of notification workers for itself, and that one is too small",
+        needs=[
             _own_pool,
-            lambda s: s.workers >= s.expected,
+            lambda e: e.queue.rejected or (e.held.fell_short and e.queue.backlog),
+            lambda e: not _enough_workers(e),
+        ],
+        supposes=ALIVE | OWN_COUNTS | DESCRIPTORS,
+        explains=HELD,
+        evidence=lambda e: (
+            f"{e.started.workers} workers for {e.load.expected} notifications: {e.held.number} held at one time, "
+            f"{e.queue.backlog} waited for a worker, {e.queue.rejected} were rejected"
         ),
+        remedy=_more_workers,
+        told_by="the notification queue: -statNotifQueue",
     ),
     Cause(
-        "persistent",
-        "the notification mode is persistent: all notifications share one connection",
-        (lambda s: s.nearly_none_held, lambda s: s.queue_untold),
-        lambda s: f"never more than {s.held} held, and the broker tells no queue",
-        lambda s: _start_with(s, s.expected),
-        (lambda s: s.unreachable,),
+        name="workers",
+        says="the broker has too few notification workers",
+        needs=[lambda e: e.held.fell_short, lambda e: e.queue.backlog],
+        unless=[lambda e: bool(e.queue.rejected), _own_pool, _enough_workers],
+        supposes=ALIVE | OWN_COUNTS | DESCRIPTORS,
+        explains=HELD,
+        evidence=lambda e: (
+            f"{e.held.number} of {e.load.wanted} held while {e.queue.backlog} notifications waited for a worker"
+        ),
+        remedy=_more_workers,
+        told_by="the notification queue: -statNotifQueue",
     ),
     Cause(
-        "transient",
-        "the notification mode is transient: a thread for each notification, and no queue to tell of",
-        (lambda s: s.queue_untold, _without_pool),
-        lambda s: f"{s.held} of {s.wanted} held, and GET /statistics never had notifQueue in {len(s.hold.rows)} rows",
-        lambda s: f"{_start_with(s, s.expected)}, or run with --no-queue-size",
-        (lambda s: s.nearly_none_held,),
+        name="persistent",
+        says="the notification mode is persistent: all notifications share one connection",
+        needs=[nearly_none_held, lambda e: e.queue.untold],
+        unless=[_unreachable],
+        supposes=OWN_COUNTS,
+        explains=HELD | MEASURED,
+        evidence=lambda e: f"never more than {e.held.number} held, and GET /statistics has no queue",
+        remedy=_more_workers,
+    ),
+    Cause(
+        name="transient",
+        says="the notification mode is transient: a thread for each notification, and no queue to tell of",
+        needs=[lambda e: e.queue.untold, lambda e: e.started.without_pool],
+        unless=[nearly_none_held],
+        supposes=OWN_COUNTS,
+        explains=MEASURED,
+        evidence=lambda e: (
+            f"{e.held.number} of {e.load.wanted} held, and GET /statistics never had notifQueue "
+            f"in {len(e.hold.rows)} rows"
+        ),
+        remedy=lambda e: f"{_more_workers(e)}, or run with --no-queue-size",
         told_by="the broker's command line",
     ),
     Cause(
-        "statistics",
-        "the broker does not tell of its notification queue",
-        (lambda s: s.queue_untold,),
-        lambda s: f"GET /statistics never had notifQueue in {len(s.hold.rows)} rows",
-        "start the broker with -statNotifQueue (it counts in mode threadpool only), or run with --no-queue-size",
-        (_without_pool, lambda s: s.nearly_none_held),
+        name="statistics",
+        says="the broker does not tell of its notification queue",
+        needs=[lambda e: e.queue.untold],
+        unless=[lambda e: e.started.without_pool, nearly_none_held],
+        supposes=OWN_COUNTS,
+        explains=MEASURED,
+        evidence=lambda e: f"GET /statistics never had notifQueue in {len(e.hold.rows)} rows",
+        remedy="start the broker with -statNotifQueue (it counts in mode threadpool only), or run with --no-queue-size",
     ),
     Cause(
-        "network",
-        "the way to the listeners failed: what was held was lost on it, though neither side had closed it",
-        (lambda s: s.listener, lambda s: s.broker_gave_up or s.lost_on_the_way > s.few),
-        lambda s: (
-            f"{s.lost_on_the_way} notifications were answered, and their answers never reached the broker"
-            if s.lost_on_the_way > s.few
-            else f"{s.abandoned} had lost their sender by second {s.ended_at}, {s.sent_error} failed for the broker, "
-            f"whose -httpTimeout is {s.http_timeout:g} s; {_resets(s)}"
-        ),
-        "see firewalls, NAT and proxies between them: their limits on connections that are silent, and their tables",
-        (stopped_answering, lambda s: s.timed_out, lambda s: s.unreachable),
+        name="network",
+        says="the way to the listeners failed: what was held was lost on it, though neither side had closed it",
+        needs=[lambda e: bool(e.listeners.samples), _gave_up_or_lost],
+        unless=[timed_out, _unreachable],
+        supposes=ALIVE | OWN_COUNTS,
+        explains=LOAD | HELD,
+        evidence=_network,
+        remedy="see firewalls, NAT and proxies between them: their limits on silent connections, and their tables",
     ),
     Cause(
-        "http-timeout",
-        "the broker's -httpTimeout is shorter than the listener's delay",
-        (lambda s: s.broker_gave_up, lambda s: s.timed_out),
-        lambda s: f"it gave up {s.unanswered} notifications after {s.ended_at} s; the listener's delay is {_delay(s)}",
-        "start the broker with -httpTimeout 600000, or more than the delay",
-        (stopped_answering,),
+        name="http-timeout",
+        says="the broker's -httpTimeout is shorter than the listener's delay",
+        needs=[lambda e: broker_gave_up(e) or False, timed_out],
+        supposes=ALIVE | OWN_COUNTS,
+        explains=LOAD | HELD,
+        evidence=lambda e: (
+            f"it gave up {e.way.unanswered} notifications after {e.way.ended_at} s; the listener's delay is {_delay(e)}"
+        ),
+        remedy="start the broker with -httpTimeout 600000, or more than the delay",
     ),
     Cause(
-        "listener-closes",
-        "the listener closes without an answer",
-        (lambda s: s.sent_error > s.few,),
-        lambda s: (
-            f"{s.sent_error} notifications failed after {s.ended_at} s, not by a timeout; {s.close_wait} CLOSE_WAIT"
+        name="listener-closes",
+        says="the listener closes without an answer",
+        needs=[lambda e: _failed(e) or False],
+        unless=[
+            lambda e: bool(broker_gave_up(e)) or bool(e.held.fell_short),
+            _unreachable,
+            _answers_taken,
+        ],
+        supposes=ALIVE | OWN_COUNTS,
+        explains=LOAD,
+        evidence=lambda e: (
+            f"{e.queue.sent_error} notifications failed after {e.way.ended_at} s, not by a timeout; "
+            f"{e.process.close_wait or 0} CLOSE_WAIT"
         ),
-        "a listener must answer: use python -m listener; the original does not when its -delay is above its -timeout",
-        (
-            stopped_answering, lambda s: s.broker_gave_up or s.fell_short, lambda s: s.unreachable,
-            lambda s: s.never_arrived > s.few or s.taken >= s.expected - s.few - s.healthy_per_second,
-        ),
+        remedy="a listener must answer: use python -m listener; "
+        "the original does not when its -delay is above its -timeout",
     ),
-)  # fmt: skip
+)
+
+STARVED = Cause(
+    name="starved",
+    says="healthy subscribers wait for a notification worker, behind the slow receivers",
+    needs=[starved, lambda e: e.queue.backlog],
+    supposes=ALIVE | DESCRIPTORS,
+    explains=HEALTHY,
+    evidence=lambda e: (
+        f"the slowest waited {e.healthy.latest / 1000:.1f} s ({len(e.healthy.late)} rows late); "
+        f"{e.held.number} notifications held, {e.queue.backlog} queued"
+    ),
+    remedy=lambda e: (
+        f"start the broker with -notificationMode threadpool:60000:{e.load.expected + SPARE_WORKERS}, give the service "
+        "that suffers a pool of its own, or the slow subscriptions a shorter timeout"
+    ),
+    told_by="the notification queue: -statNotifQueue",
+)

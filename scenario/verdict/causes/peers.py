@@ -2,67 +2,84 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
+from scenario.peers.failures import Kind
 from scenario.preflight.limits import SPARE
-from scenario.verdict.causes.cause import Cause
+from scenario.verdict.causes.cause import ALL, CLIENT, ENDED, HELD, LOAD, MEASURED, SLOW, Cause
+from scenario.verdict.evidence import Evidence
+from scenario.verdict.predicates import too_few_arrived, too_little_cpu
 
 
-def _counted(errors: Counter[str]) -> str:
-    return ", ".join(f"{error} in {count} rows" for error, count in errors.items())
+def unreachable(e: Evidence) -> list[str]:
+    """Say which listeners could not be reached, why, and in how many rows."""
+    return [f"{at}: {kind.value} in {rows} rows" for (at, kind), rows in e.listeners.unreachable.items()]
+
+
+def _hanging(e: Evidence) -> str:
+    rows, asked = e.database.hanging, e.database.asked
+    between = f"from second {rows[0].since_trigger} to {rows[-1].since_trigger}"
+    return f"no answer to the ordinary client in {len(rows)} of {len(asked)} rows, {between}"
+
+
+def _start_database(e: Evidence) -> str:
+    if e.database.trouble and e.database.trouble.kind == Kind.NEVER_CONNECTED:
+        return "start it, then the broker anew: it was started before its database answered"
+    return "start it, and see that the broker's -dbhost (-dbURI) and --mongo name the same one"
 
 
 PEERS = (
     Cause(
-        "database-hangs",
-        "the broker's database stands still: updates and queries wait for it, while GET /version is answered",
-        (lambda s: len(s.hanging) > 1,),
-        lambda s: (
-            f"no answer to the ordinary client in {len(s.hanging)} of {len(s.served)} rows, "
-            f"from second {s.hanging[0].since_trigger} to {s.hanging[-1].since_trigger}"
+        name="database-hangs",
+        says="the broker's database stands still: updates and queries wait for it, while GET /version is answered",
+        needs=[lambda e: len(e.database.hanging) > 1],
+        unless=[
+            lambda e: bool(e.database.trouble),
+            lambda e: bool(e.version.nok or e.version.slow) and too_little_cpu(e),
+        ],
+        explains=CLIENT | SLOW | ENDED,
+        evidence=_hanging,
+        remedy="see the database's host, disk and locks; Orion itself sets such a query no limit of time",
+    ),
+    Cause(
+        name="database-down",
+        says="the broker's database does not answer",
+        needs=[lambda e: bool(e.database.trouble)],
+        explains=CLIENT | SLOW | ENDED,
+        evidence=lambda e: str(e.database.trouble),
+        remedy=_start_database,
+    ),
+    Cause(
+        name="multiservice",
+        says="the broker keeps subscriptions elsewhere than in the service's database, so they pile up run after run",
+        needs=[lambda e: e.hold.progress.left],
+        explains=ENDED,
+        evidence=lambda e: f"{e.hold.progress.left} are left after its database was dropped",
+        remedy="start the broker with -multiservice; if it has it, --mongo names another database than its own",
+    ),
+    Cause(
+        name="privilege",
+        says="the inspector may not look into the broker's process",
+        needs=[lambda e: e.process.unseen.get(Kind.NOT_ALLOWED, 0)],
+        explains=MEASURED | HELD,
+        evidence=lambda e: f"it said so in {e.process.unseen[Kind.NOT_ALLOWED]} of {len(e.hold.rows)} rows",
+        remedy="run it as the user that runs the broker, as in sudo -u orion python3 setup_scripts/inspector",
+    ),
+    Cause(
+        name="listener-down",
+        says="a listener is down or cannot be reached",
+        needs=[lambda e: bool(e.listeners.unreachable)],
+        explains=ALL,
+        evidence=lambda e: f"{', '.join(unreachable(e))}; {e.queue.sent_error or 0} notifications failed",
+        remedy="start it (python -m listener -delay 5m) where --notify-url says",
+    ),
+    Cause(
+        name="listener-nofile",
+        says="the listener ran out of file descriptors, before the broker did",
+        needs=[too_few_arrived],
+        explains=LOAD | HELD,
+        evidence=lambda e: (
+            f"it took {e.listeners.accepted} of the {e.held.number} connections that the broker holds; "
+            f"accept failed {e.listeners.pauses} times"
         ),
-        "see the database's host, disk and locks; Orion itself sets such a query no limit of time",
-        (lambda s: s.database_trouble, lambda s: (s.nok or s.slow) and s.too_little_cpu),
-    ),
-    Cause(
-        "database-down",
-        "the broker's database does not answer",
-        (lambda s: s.database_trouble,),
-        lambda s: f"{s.database_trouble}",
-        lambda s: (
-            "start it, then the broker anew: it was started before its database answered"
-            if "null" in s.database_trouble
-            else "start it, and see that the broker's -dbhost (-dbURI) and --mongo name the same one"
-        ),
-    ),
-    Cause(
-        "multiservice",
-        "the broker keeps the subscriptions elsewhere than in the service's database, so they pile up run after run",
-        (lambda s: s.hold.progress.left,),
-        lambda s: f"{s.hold.progress.left} are left after its database was dropped",
-        "start the broker with -multiservice; if it has it, --mongo names another database than its own",
-    ),
-    Cause(
-        "privilege",
-        "the inspector may not look into the broker's process",
-        (lambda s: s.unprivileged,),
-        lambda s: f"it said so in {len(s.unprivileged)} of {len(s.hold.rows)} rows",
-        "run it as the user that runs the broker, as in sudo -u orion python3 connection_inspector.py",
-    ),
-    Cause(
-        "listener-down",
-        "a listener is down or cannot be reached",
-        (lambda s: s.unreachable,),
-        lambda s: f"{_counted(s.unreachable)}; {s.sent_error} notifications failed",
-        "start it (python -m listener -delay 5m) where --notify-url says",
-    ),
-    Cause(
-        "listener-nofile",
-        "the listener ran out of file descriptors, before the broker did",
-        (lambda s: s.listener_took_too_few,),
-        lambda s: (
-            f"it took {s.accepted} of the {s.held} connections that the broker holds; accept failed {s.pauses} times"
-        ),
-        lambda s: f"start it after ulimit -n {s.wanted + SPARE}",
+        remedy=lambda e: f"start it after ulimit -n {e.load.wanted + SPARE}",
     ),
 )

@@ -2,43 +2,62 @@
 
 from __future__ import annotations
 
-from scenario.verdict.causes.cause import Cause, stopped_answering
-from scenario.verdict.symptoms import Symptoms
+from scenario.verdict.causes.cause import ALL, Cause
+from scenario.verdict.evidence import Evidence
+from scenario.verdict.predicates import died, gone_since, process_gone, restarted
 
 
-def _memory(seen: Symptoms) -> str:
-    if seen.memory is None:
-        return "nobody told its limit on memory"
-    used, limit, where = seen.memory
+def _killed(e: Evidence) -> bool:
+    return e.process.killed_for_memory is True
+
+
+def _memory(e: Evidence) -> str:
+    if e.limits.memory is None:
+        return "its limit on memory was not measured"
+    used, limit, where = e.limits.memory
     return f"{used // 1_000_000} of {limit // 1_000_000} MB used at {where}"
+
+
+def _held(e: Evidence) -> int:
+    return min(e.held.number, e.load.expected)
+
+
+def restart(e: Evidence) -> str:
+    """Say what shows that the process was replaced."""
+    return f"its process was {', then '.join(e.process.pids)}" if e.process.pids else "its queue's counters began anew"
+
+
+def _let_it_hold_less(e: Evidence) -> str:
+    growth = e.process.rss_growth
+    each = f"it took {growth // e.held.number // 1000} kB for each held notification" if growth and _held(e) else ""
+    return f"raise that limit, or let the broker hold less{each and ': '}{each}"
 
 
 PROCESS = (
     Cause(
-        "out-of-memory",
-        "the broker was killed for want of memory",
-        (stopped_answering, lambda s: s.killed_for_memory),
-        lambda s: (
-            f"{_memory(s)}; the kernel counted a kill for memory meanwhile; {min(s.held, s.expected)} held before"
-        ),
-        lambda s: (
-            f"raise that limit, or let the broker hold less: it took {s.rss_each // 1000} kB for each held notification"
-        ),
+        name="out-of-memory",
+        says="the broker was killed because it ran out of memory",
+        needs=[process_gone, lambda e: e.process.killed_for_memory],
+        explains=ALL,
+        evidence=lambda e: f"{_memory(e)}; the kernel counted a kill for memory; {_held(e)} held before",
+        remedy=_let_it_hold_less,
     ),
     Cause(
-        "broker-restarts",
-        "the broker was restarted in mid-run",
-        (lambda s: s.restarted,),
-        lambda s: f"{s.restart}; what the first one held is lost",
-        "its log and dmesg tell why it ended",
-        (lambda s: s.killed_for_memory is True,),
+        name="broker-restarts",
+        says="the broker was restarted during the run",
+        needs=[restarted],
+        unless=[_killed],
+        explains=ALL,
+        evidence=lambda e: f"{restart(e)}; what the first one held is lost",
+        remedy="its log and dmesg tell why it ended",
     ),
     Cause(
-        "broker-dies",
-        "the broker died in mid-run",
-        (lambda s: s.died,),
-        lambda s: f"connections are refused from second {s.gone_since} on, with {min(s.held, s.expected)} held before",
-        "its log and dmesg (out of memory?) tell why it ended",
-        (lambda s: s.killed_for_memory is True,),
+        name="broker-dies",
+        says="the broker died during the run",
+        needs=[died],
+        unless=[_killed],
+        explains=ALL,
+        evidence=lambda e: f"connections are refused from second {gone_since(e)} on; {_held(e)} held before",
+        remedy="its log and dmesg (out of memory?) tell why it ended",
     ),
 )

@@ -1,0 +1,121 @@
+"""How the broker's clients were answered: GET /version, and what an ordinary client updates and queries."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from scenario.peers.failures import Kind
+from scenario.run.results import Row
+from scenario.run.tries import Tries
+from scenario.verdict.hold import Hold
+from scenario.verdict.thresholds import MOST
+
+CLOSED = frozenset({Kind.CLOSED, Kind.RESET})  # a connection that was accepted, and closed
+SILENT = frozenset({Kind.NO_ANSWER, Kind.NO_CONNECTION})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a client got in a row: latency in ms, and what was wrong with it; with --rate all that it got."""
+
+    row: Row
+    latency: float
+    failure: Kind | None
+    error: str
+    tries: Tries | None = None
+
+    @property
+    def right(self) -> Sequence[float]:
+        """The latencies of its right answers: several with --rate."""
+        return self.tries.right if self.tries else () if self.error else (self.latency,)
+
+    @property
+    def second(self) -> int:
+        """Seconds since the update."""
+        return self.row.since_trigger
+
+
+@dataclass(frozen=True)
+class Client:
+    """What one client got, in the order of the rows; no answers: it did not ask. `slo` in ms."""
+
+    name: str
+    answers: Sequence[Answer]
+    slo: float
+
+    @cached_property
+    def nok(self) -> list[Answer]:
+        """Those that were not right."""
+        return [answer for answer in self.answers if answer.error]
+
+    @cached_property
+    def slow(self) -> list[Answer]:
+        """The right ones that took longer than the SLO."""
+        return [answer for answer in self.answers if not answer.error and answer.latency > self.slo]
+
+    @property
+    def slowest(self) -> float:
+        """The longest that a right answer took, in ms; 0 without any."""
+        return max((answer.latency for answer in self.answers if not answer.error), default=0.0)
+
+    def failed(self, kinds: Container[Kind]) -> list[Answer]:
+        """Return those that failed in one of some ways."""
+        return [answer for answer in self.nok if answer.failure in kinds]
+
+    @cached_property
+    def closed(self) -> list[Answer]:
+        """Those whose connection was accepted and closed, if they are most of the NOK ones.
+
+        A process that was seen to be stopped closes none: its rows do not count.
+        """
+        return _most([answer for answer in self.nok if not stopped(answer.row)], CLOSED)
+
+    @cached_property
+    def silent(self) -> list[Answer]:
+        """Those without an answer in time, if they are most of the NOK ones, or the process was stopped in them."""
+        met = [answer for answer in self.nok if stopped(answer.row) and answer.failure in SILENT]
+        return _most(self.nok, SILENT) or met
+
+    @property
+    def answered_again(self) -> bool:
+        """Whether the last answer was right."""
+        return bool(self.answers) and not self.answers[-1].error
+
+
+def clients_of(hold: Hold) -> tuple[Client, Client, Client]:
+    """Return version, update and query."""
+    slo = hold.options.version_slo
+    versions = [(row, row.version) for row in hold.rows if row.version]
+    own = [(row, row.client) for row in hold.rows if row.client]
+    return (
+        Client("version", [Answer(row, v.latency or 0, v.failure, v.error, v.tries) for row, v in versions], slo),
+        Client(
+            "update",
+            [Answer(row, c.update_latency or 0, c.update_failure, c.update_error, c.update_tries) for row, c in own],
+            slo,
+        ),
+        Client(
+            "query",
+            [Answer(row, c.query_latency or 0, c.query_failure, c.query_error, c.query_tries) for row, c in own],
+            slo,
+        ),
+    )
+
+
+def suffering(version: Client, *others: Client) -> frozenset[int]:
+    """Return the seconds in which GET /version failed or was slow; where it never was, those in which others were."""
+    ill = {answer.row.second for answer in (*version.nok, *version.slow)}
+    well = {answer.row.second for answer in version.answers} - ill
+    return frozenset(ill or {a.row.second for client in others for a in client.slow if a.row.second in well})
+
+
+def stopped(row: Row) -> bool:
+    """Tell whether the broker's process was seen to be stopped (T)."""
+    return row.connections is not None and row.connections.state.startswith("T")
+
+
+def _most(answers: Sequence[Answer], kinds: Container[Kind]) -> list[Answer]:
+    found = [answer for answer in answers if answer.failure in kinds]
+    return found if len(found) > MOST * len(answers) else []

@@ -1,0 +1,51 @@
+"""The broker's database: what the ordinary client met while GET /version was answered, and what was said of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from scenario.peers.failures import Failure, Kind
+from scenario.run.results import Row
+from scenario.verdict.evidence.clients import SILENT, Client
+from scenario.verdict.hold import Hold
+from scenario.verdict.thresholds import ASKED_FOR
+
+GONE = frozenset({Kind.NO_DATABASE, Kind.NEVER_CONNECTED})
+
+
+@dataclass(frozen=True)
+class Database:
+    """The database over the rows of a hold."""
+
+    hold: Hold
+    version: Client
+    update: Client
+    query: Client
+
+    @cached_property
+    def asked(self) -> list[Row]:
+        """The rows in which GET /version was right and the ordinary client asked."""
+        return [answer.row for answer in self.version.answers if not answer.error and answer.row.client is not None]
+
+    @cached_property
+    def hanging(self) -> list[Row]:
+        """Those in which its update, or its query, got no answer in time, though GET /version did meanwhile."""
+        ill = {answer.row.second for answer in (*self.version.nok, *self.version.slow)}
+        well = [row for row in self.asked if ill.isdisjoint(range(row.second, row.second + ASKED_FOR))]
+        waited = {answer.row.second for client in (self.update, self.query) for answer in client.failed(SILENT)}
+        return [row for row in well if row.second in waited]
+
+    @cached_property
+    def trouble(self) -> Failure | None:
+        """The first that the broker, or pymongo, said of a database that failed; else that an entity was not stored."""
+        progress, found = self.hold.progress, self.hold.found
+        said = [Failure(kind, text) for text, kind in progress.kinds.items()]
+        served = {row.second for row in self.asked}
+        answers = [a for client in (self.update, self.query) for a in client.nok if a.row.second in served]
+        answers.sort(key=lambda answer: answer.row.second)
+        said += [Failure(answer.failure, answer.error) for answer in answers if answer.failure]
+        problems = {name: kind for name, kind in found.kinds.items() if name in ("database", "client")}
+        said += [Failure(kind, found.problems[name]) for name, kind in problems.items()]
+        not_stored = (failure for failure in said if failure.kind == Kind.NOT_STORED)
+        return next((failure for failure in said if failure.kind in GONE), next(not_stored, None))

@@ -1,0 +1,53 @@
+"""The healthy subscribers: whether they were notified in time, beside the slow ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from scenario.run.samples import HealthySample
+from scenario.verdict.hold import Hold
+
+
+@dataclass(frozen=True)
+class Healthy:
+    """What came to them, row by row."""
+
+    hold: Hold
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.hold.options.healthy
+
+    @cached_property
+    def samples(self) -> list[HealthySample]:
+        """What their listener told."""
+        return [row.healthy for row in self.hold.rows if row.healthy and not row.healthy.error]
+
+    @cached_property
+    def late(self) -> list[HealthySample]:
+        """The rows in which one of them came, or still waited, later than allowed."""
+        return [sample for sample in self.samples if (sample.slowest or 0) > self.hold.options.healthy_limit]
+
+    @property
+    def slowest(self) -> float:
+        """The longest that one took, or waited, in ms; 0 where nothing was told."""
+        return _slowest(self.samples)
+
+    @property
+    def latest(self) -> float:
+        """The same in the late rows."""
+        return _slowest(self.late)
+
+    @property
+    def sent(self) -> int:
+        """Notifications to them: those that came, are under way or were lost."""
+        samples = [row.healthy for row in self.hold.rows if row.healthy]
+        missing = sum((last.waiting or 0) + (last.lost or 0) for last in samples[-1:])
+        return sum(each.arrived or 0 for each in samples) + missing
+
+
+def _slowest(samples: Sequence[HealthySample]) -> float:
+    return max((sample.slowest or 0 for sample in samples), default=0)

@@ -1,0 +1,124 @@
+"""How many notification connections the broker held, above its level at rest; and what each cost it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from math import ceil
+from operator import attrgetter, itemgetter
+from statistics import median
+
+from scenario.run.results import Row
+from scenario.verdict.hold import Hold
+from scenario.verdict.thresholds import HELD_SHARE, UNDER_WAY
+
+_Count = Callable[[Row], int | None]
+
+
+@dataclass(frozen=True)
+class Held:
+    """Connections held, row by row."""
+
+    hold: Hold
+
+    @cached_property
+    def per_row(self) -> list[tuple[int, int]]:
+        """(held connections, seconds since the update) of the rows after it; empty where nothing was counted.
+
+        Counted is what leads to the listeners. Where nobody sees that, because a proxy is in between, it is all that
+        is established but the idle clients; with --no-connection-info it is what the listeners hold. Where the
+        listeners say that nothing arrived, there is no proxy, and nothing held.
+        """
+        count = self._count
+        rest = at_rest(self.hold.rows, count)
+        if rest is None:
+            return []
+        after = [(count(row), row.since_trigger) for row in self.hold.loaded]
+        return [(now - rest, second) for now, second in after if now is not None]
+
+    @property
+    def most(self) -> int | None:
+        """The most at one time; None where nothing was counted."""
+        return max((held for held, _ in self.per_row), default=None)
+
+    @property
+    def number(self) -> int:
+        """The most, for a sentence: 0 where nothing was counted."""
+        return max(self.most or 0, 0)
+
+    @property
+    def fell_short(self) -> bool | None:
+        """Whether too few were held at one time."""
+        return None if self.most is None else self.most < HELD_SHARE * self.hold.options.subscriptions
+
+    @cached_property
+    def full(self) -> set[int]:
+        """The seconds since the update in which as good as the most were held."""
+        return {second for held, second in self.per_row if held >= HELD_SHARE * (self.most or 0)}
+
+    @property
+    def _count(self) -> _Count:
+        if not self.hold.options.connection_info:
+            return _at_listeners
+        seen, arrived = _known(self.hold.rows, _to_listeners), _known(self.hold.rows, _at_listeners)
+        nothing_arrived = bool(arrived) and not any(arrived)
+        if not any(seen) and not (seen and nothing_arrived):
+            return partial(established, self.hold)
+        return partial(_to_slow_ones, self.hold) if self.hold.options.rate > 1 else _to_listeners
+
+
+def _known(rows: Sequence[Row], count: _Count) -> list[int]:
+    return [number for row in rows if (number := count(row)) is not None]
+
+
+def _to_listeners(row: Row) -> int | None:
+    return row.connections.to_listeners if row.connections else None
+
+
+def _to_slow_ones(hold: Hold, row: Row) -> int | None:
+    """Return the same less the healthy subscribers', of which with --rate some are under way whenever it is counted.
+
+    They are what goes beyond that which the listeners hold, unless it is too much for that.
+    """
+    count, held = _to_listeners(row), _at_listeners(row)
+    if count is None or held is None:
+        return count
+    most = hold.options.healthy * ceil(hold.options.rate * UNDER_WAY)
+    return held if held < count <= held + most else count
+
+
+def _at_listeners(row: Row) -> int | None:
+    return row.listener.held if row.listener else None
+
+
+def established(hold: Hold, row: Row) -> int | None:
+    """Return the broker's established connections but the idle clients'; None where nothing was counted."""
+    idle, count = hold.progress.idle, row.connections
+    if count is None or count.established is None:
+        return None
+    return count.established - (idle.accepted if idle and idle.hold_at(count.at) else 0)
+
+
+def at_rest(rows: Sequence[Row], count: _Count) -> int | None:
+    """Return the median of a count in the rows before the update; None where nothing was counted."""
+    counts = _known([row for row in rows if row.since_trigger < 0], count)
+    return round(median(counts)) if counts else None
+
+
+def fds_per_notification(rows: Sequence[Row], wanted: int) -> float | None:
+    """Return the file descriptors that a held connection costs the broker; None while that cannot be told.
+
+    They are counted in the first row with the most of them, before idle clients add theirs. A tenth of those wanted
+    tells nothing: descriptors and connections are not counted at one moment, and the others are on their way.
+    """
+    count = _to_listeners if any(_to_listeners(row) for row in rows) else attrgetter("established")
+    counted = [
+        (held, row.connections.fds)
+        for row in rows
+        if row.connections and row.connections.fds is not None and (held := count(row)) is not None
+    ]
+    if not counted:
+        return None
+    (rest, fds_at_rest), (most, fds_then) = counted[0], max(counted, key=itemgetter(0))
+    return (fds_then - fds_at_rest) / (most - rest) if most - rest > wanted / 10 else None

@@ -1,0 +1,111 @@
+"""What the broker's process may use, and how much of it was left when the least was: None where that is not known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from scenario.preflight.limits import FDS_PER_NOTIFICATION, SPARE
+from scenario.run.samples import ConnectionSample
+from scenario.verdict.evidence.clients import Client
+from scenario.verdict.evidence.counters import grown
+from scenario.verdict.evidence.held import fds_per_notification
+from scenario.verdict.evidence.process import Process, seen_at
+from scenario.verdict.hold import Hold
+from scenario.verdict.thresholds import DENSE, FEW_FREE, MANY_PORTS, MOST
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Descriptors, threads, memory, and ports for connections to the listeners."""
+
+    hold: Hold
+    process: Process
+    version: Client
+
+    @property
+    def nofile(self) -> int | None:
+        """The soft limit on descriptors; None: unlimited, too."""
+        return self.process.samples[-1].nofile if self.process.samples else None
+
+    @property
+    def out_of_descriptors(self) -> bool | None:
+        """Whether the process came to its limit on descriptors."""
+        if self.process.fds is None:
+            return None
+        return self.nofile is not None and self.process.fds >= self.nofile - FEW_FREE - self.nofile // 100
+
+    @property
+    def fds_each(self) -> float:
+        """Descriptors that a held notification costs; what Orion was measured to take, where that cannot be told."""
+        return fds_per_notification(self.hold.rows, self.hold.options.subscriptions) or FDS_PER_NOTIFICATION
+
+    @property
+    def fds_needed(self) -> int:
+        """The limit on descriptors that the broker needs."""
+        return round(self.hold.options.subscriptions * max(self.fds_each, FDS_PER_NOTIFICATION)) + SPARE
+
+    @property
+    def low_numbers_taken(self) -> bool | None:
+        """Whether hardly a descriptor number below 1024 was free when connections were closed at once."""
+        free = [number for s in self._when_closed if (number := s.free_low) is not None]
+        return sum(number <= FEW_FREE for number in free) > MOST * len(free) if free else None
+
+    @property
+    def free_low(self) -> int:
+        """The most free descriptor numbers below 1024 in those rows."""
+        return max((sample.free_low or 0 for sample in self._when_closed), default=0)
+
+    @property
+    def _when_closed(self) -> list[ConnectionSample]:
+        return seen_at(self.version.closed)
+
+    @cached_property
+    def threads(self) -> tuple[int, int, str] | None:
+        """Threads used of the tightest limit, that limit, and where it is set, when the fewest were left."""
+        told = [
+            (sample.threads_used, sample.threads_limit, sample.threads_limit_at)
+            for sample in self.process.samples
+            if sample.threads_used is not None and sample.threads_limit is not None
+        ]
+        return min(told, key=lambda limit: limit[1] - limit[0], default=None)
+
+    @property
+    def threads_refused(self) -> int:
+        """Threads that a control group's limit refused; 0 also where that is not counted."""
+        return grown(self.process.samples, "threads_refused") or 0
+
+    @property
+    def out_of_threads(self) -> bool | None:
+        """Whether the process came to its limit on threads."""
+        if self.threads_refused:
+            return True
+        return None if self.threads is None else self.threads[0] >= self.threads[1] - FEW_FREE
+
+    @cached_property
+    def memory(self) -> tuple[int, int, str] | None:
+        """Bytes used of the tightest limit on memory, that limit, and where it is set, when the least was left."""
+        told = [
+            (sample.memory_used, sample.memory_limit, sample.memory_limit_at)
+            for sample in self.process.samples
+            if sample.memory_used is not None and sample.memory_limit is not None
+        ]
+        return min(told, key=lambda limit: limit[1] - limit[0], default=None)
+
+    @cached_property
+    def ports(self) -> tuple[int, int, int] | None:
+        """The most local ports that led to the listeners, the ports from their lowest to highest, those taken there."""
+        spans = [
+            (s.listener_ports, s.listener_port_span or 0, s.listener_ports_taken or 0)
+            for s in self.process.samples
+            if s.listener_ports is not None
+        ]
+        return max(spans, default=None)
+
+    @property
+    def out_of_ports(self) -> bool | None:
+        """Whether the local ports are packed: they are chosen at random from the range while some are free."""
+        if self.ports is None:
+            return None
+        count, span, taken = self.ports
+        return count >= MANY_PORTS and taken >= DENSE * span

@@ -1,0 +1,89 @@
+"""The listeners: what arrived there, what they hold, answered and lost, and which of them could not be reached."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+from scenario.peers.failures import Kind
+from scenario.run.samples import ListenerSample
+from scenario.verdict.evidence.counters import grown
+from scenario.verdict.evidence.load import Load
+from scenario.verdict.hold import Hold
+
+UNREACHABLE = frozenset({Kind.REFUSED, Kind.NO_CONNECTION, Kind.NAME_UNKNOWN, Kind.NO_ROUTE})
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """All listeners together. None: not measured, because they do not tell their stats."""
+
+    hold: Hold
+    load: Load
+
+    @cached_property
+    def samples(self) -> list[ListenerSample]:
+        """What they told."""
+        return [row.listener for row in self.hold.rows if row.listener and not row.listener.error]
+
+    @property
+    def delay(self) -> float | None:
+        """Their delay in s."""
+        return self.hold.found.delay
+
+    @property
+    def addresses(self) -> set[str]:
+        """Their host:port."""
+        return set(self.hold.options.listener_addresses)
+
+    @property
+    def held(self) -> int | None:
+        """The most notifications that they held at one time."""
+        return max((s.held for s in self.samples if s.held is not None), default=None)
+
+    @cached_property
+    def of_update(self) -> ListenerSample | None:
+        """What they told last of the hold's update; None: they never told of any update."""
+        update = self.hold.progress.update
+        samples = [row.listener for row in self.hold.rows if row.listener and row.listener.update is not None]
+        if update is None or not samples:
+            return None
+        known = [sample for sample in samples if sample.update == update.number]
+        return known[-1] if known else ListenerSample(0, 0.0, notifications=0, notified=0, doubled=0)
+
+    @property
+    def notified(self) -> int | None:
+        """Subscriptions that the update notified."""
+        update = self.hold.progress.update
+        known = [s.notified for s in self.samples if update and s.update == update.number and s.notified]
+        return max(known, default=None)
+
+    @property
+    def never_arrived(self) -> int | None:
+        """Subscriptions whose notification no listener had."""
+        known = any(sample.update is not None for sample in self.samples)
+        return max(0, self.load.expected - (self.notified or 0)) if known else None
+
+    @cached_property
+    def accepted(self) -> int | None:
+        """Connections that they took before they gave any back: later ones may take their places."""
+        before = [s for s in self.samples if (grown([self.samples[0], s], "received") or 0) <= self.load.few]
+        return grown(before, "accepted")
+
+    @property
+    def abandoned(self) -> int | None:
+        """Notifications that the broker gave up while the listeners still held them."""
+        return grown(self.samples, "abandoned")
+
+    @property
+    def pauses(self) -> int:
+        """Times that they were out of descriptors; 0 also where they do not tell."""
+        return grown(self.samples, "out_of_descriptors") or 0
+
+    @cached_property
+    def unreachable(self) -> Counter[tuple[str, Kind]]:
+        """Rows from the update on, if more than one, in which a listener could not be reached: (host:port, why)."""
+        failures = [each for row in self.hold.loaded if row.listener for each in row.listener.failures.items()]
+        seen = Counter((address, kind) for address, kind in failures if kind in UNREACHABLE)
+        return Counter({failure: rows for failure, rows in seen.items() if rows > 1})

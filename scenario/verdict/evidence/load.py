@@ -1,0 +1,26 @@
+"""What was asked of the broker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scenario.verdict.hold import Hold
+from scenario.verdict.thresholds import HELD_SHARE
+
+
+@dataclass(frozen=True)
+class Load:
+    """Notifications that one update triggers, and how many of them are too few to matter."""
+
+    wanted: int  # subscriptions asked for
+    expected: int  # notifications of the update: one per subscription; with --no-reset of the older ones, too
+    few: float
+    healthy_per_second: int  # notifications to healthy subscribers: they may be in neither of two counts yet
+
+    @classmethod
+    def of(cls, hold: Hold) -> Load:
+        """Take it from the options, and from what was there before."""
+        options = hold.options
+        wanted = options.subscriptions
+        expected = wanted + hold.progress.existing
+        return cls(wanted, expected, (1 - HELD_SHARE) * wanted, options.healthy * options.rate)

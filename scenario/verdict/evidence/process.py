@@ -1,0 +1,92 @@
+"""The broker's process as the inspector saw it: which one it was, what it did, what it used."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import median
+
+from scenario.peers.failures import Kind
+from scenario.run.results import Row
+from scenario.run.samples import ConnectionSample
+from scenario.verdict.evidence.clients import Answer
+from scenario.verdict.evidence.counters import grown, per_second
+from scenario.verdict.thresholds import FEW_STATES, MOST
+
+
+@dataclass(frozen=True)
+class Process:
+    """The broker's process over the rows of a hold."""
+
+    rows: Sequence[Row]
+
+    @cached_property
+    def samples(self) -> list[ConnectionSample]:
+        """What was seen of it; empty: nothing, for whatever reason."""
+        return seen_in(self.rows)
+
+    @cached_property
+    def pids(self) -> list[str]:
+        """The ids of the broker's processes, one after the other."""
+        return [process.split()[0] for process in dict.fromkeys(s.process for s in self.samples) if process]
+
+    @property
+    def fds(self) -> int | None:
+        """The most descriptors open at one time."""
+        return max((s.fds for s in self.samples if s.fds is not None), default=None)
+
+    @property
+    def close_wait(self) -> int | None:
+        """CLOSE_WAIT connections at the end."""
+        return self.samples[-1].close_wait if self.samples else None
+
+    @property
+    def rss_growth(self) -> int | None:
+        """Bytes of memory that it took since the first row."""
+        return grown(self.samples, "rss")
+
+    @property
+    def unseen(self) -> dict[Kind, int]:
+        """Rows in which the inspector could not look at it, by why."""
+        kinds = [row.connections.failure for row in self.rows if row.connections and row.connections.failure]
+        return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
+
+    @property
+    def killed_for_memory(self) -> bool | None:
+        """Whether the kernel killed a process of its control group for memory; None: one of its host, maybe another."""
+        if grown(self.samples, "oom_kills") or Kind.KILLED_FOR_MEMORY in self.unseen:
+            return True
+        elsewhere = Kind.KILLED_ON_HOST in self.unseen or grown(self.samples, "host_oom_kills")
+        return None if elsewhere else False
+
+    # Its CPU
+
+    @property
+    def cpus(self) -> float:
+        """CPUs that it may use; 1 where that is not known."""
+        return next((sample.cpus for sample in self.samples if sample.cpus), 1.0)
+
+    def cpu_in(self, seconds: Collection[int]) -> float | None:
+        """Return the CPUs that it kept busy in the rows of some seconds (median)."""
+        rates = per_second(self.rows, "cpu_seconds", seconds)
+        return median(rates) if rates else None
+
+    def throttled_in(self, seconds: Collection[int]) -> float:
+        """Return the CPUs that a quota withheld from it in those rows, at most; 0 without a quota."""
+        return max(per_second(self.rows, "throttled_seconds", seconds), default=0.0)
+
+    def always_ready_in(self, seconds: Collection[int]) -> bool:
+        """Tell whether it was running or ready to run (R) in nearly all those rows: it waited for a CPU alone."""
+        states = [row.connections.state for row in self.rows if row.second in seconds and row.connections]
+        return len(states) > FEW_STATES and sum(state.startswith("R") for state in states) > MOST * len(states)
+
+
+def seen_in(rows: Sequence[Row]) -> list[ConnectionSample]:
+    """Return what the inspector saw in some rows."""
+    return [row.connections for row in rows if row.connections and not row.connections.error]
+
+
+def seen_at(answers: Sequence[Answer]) -> list[ConnectionSample]:
+    """Return what the inspector saw in the rows of some answers."""
+    return seen_in([answer.row for answer in answers])

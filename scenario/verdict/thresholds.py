@@ -1,0 +1,33 @@
+"""The numbers that the verdict compares with, each with what it was measured on or where it comes from."""
+
+# Shares of what was asked for. A real Orion 4.7.0 held every one of 5,000; the rest is for a host that is busy.
+HELD_SHARE = 0.99  # of the subscriptions, held at one time
+ROWS_SHARE = 0.95  # of the seconds, measured: two busy cores lose one in twenty at most
+TRIES_SHARE = 0.95  # of the tries of --rate that were due in the rows that there are
+UNDER_WAY = (
+    0.1  # s that a healthy notification takes at most while its broker is not late with it (14 ms on Orion 4.7.0)
+)
+
+# Rows
+MOST = 0.8  # of the rows: as good as all, but for the first and the last of a state
+LATE_TRY = 20.0  # ms that a try is sent late: from here on its latency tells of this host, too
+
+# Limits of the broker's process
+FEW_FREE = 2  # of a limit: the inspector looks a moment before or after a client took or left one
+NEARLY_ALL = 0.98  # of -maxConnections: 1,019 of 1,020 were seen in rows that were turned away
+MANY_PORTS = 50  # ports in a row that are all taken are no accident from here on
+DENSE = 0.6  # of the ports in a row: others may have bound the rest; a few of thousands are far less dense
+
+# CPU
+BUSY = 0.9  # of the CPUs that the broker may use, or of the host's
+THROTTLED = BUSY / 4  # CPUs that a quota withheld
+STILL = 0.02  # s of CPU per second: a process that runs spends more, if only to refuse (0.1 on Orion 4.7.0)
+FEW_STATES = 3  # rows: fewer states of the process tell nothing
+
+# Clients
+ASKED_FOR = 3  # s, begun: how long an update that gets no answer asks for one (users/client.py: LIMIT)
+UNFELT = 100.0  # ms: what is answered within that seems to be so at once (Nielsen, Usability Engineering, 1993, ch. 5)
+
+# Growth
+STEADY = 0.05  # of a figure: it moves by less all the time
+FEW_MORE = 5  # connections, descriptors, threads: fewer may come and go by themselves
