@@ -33,7 +33,7 @@ make_environment() { # REQUIREMENTS
             "$python" -m venv --clear "$root/.venv"
         }
     fi
-    wanted=$(cat "$root/requirements.txt" "$root/setup_scripts/rehearsal/requirements.txt" "$1" | cksum)
+    wanted=$(cat "$root/requirements.txt" "$root/rehearsal/requirements.txt" "$1" | cksum)
     stamp=$root/.venv/$(printf '%s' "${1#"$root"/}" | tr / -).installed
     if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
         say "installing ${1#"$root"/} into $root/.venv"

@@ -4,8 +4,8 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 here=$root/setup_scripts
 . "$here/limits.sh" # environment.sh too
-. "$root/setup_scripts/rehearsal/causes.sh"
-. "$root/setup_scripts/rehearsal/control_groups.sh"
+. "$root/rehearsal/causes.sh"
+. "$root/rehearsal/control_groups.sh"
 
 usage() {
     cat <<END
@@ -22,14 +22,14 @@ Rehearses the connections stress test on this machine; needs nothing but Python 
   --leak KIND          have the broker leak fds, threads, memory or connections
   --subscriptions N    subscriptions, each held as one connection (default 5000)
   --duration TIME      time after the trigger, as 40s or 2m (default 40s); the listener answers after half of it
-  --output FOLDER      where CSV, log, report and the parts' output go (default: rehearsal, beside this folder)
+  --output FOLDER      where CSV, log, report and the parts' output go (default: rehearsal-output, beside this folder)
   --help               show this
 
 Exit code: the verdict's. 0 PASS, 1 FAIL, 2 usage, 3 preflight failed, 4 INCONCLUSIVE or interrupted.
 END
 }
 
-subscriptions=5000 duration=40s cause='' ui=headless out=$root/rehearsal ramp='' cycles='' nofile='' leak=''
+subscriptions=5000 duration=40s cause='' ui=headless out=$root/rehearsal-output ramp='' cycles='' nofile='' leak=''
 while [ $# -gt 0 ]; do
     case $1 in
         --failing) cause="$cause select" ;;
@@ -87,7 +87,7 @@ end_all() { # in the reverse order of their start; each by its id
 trap end_all EXIT
 trap 'exit 4' INT TERM HUP
 
-make_environment "$root/setup_scripts/rehearsal/requirements.txt"
+make_environment "$root/rehearsal/requirements.txt"
 cd "$root"
 seconds=$("$bin/python" -c 'import sys; from scenario.settings.values import duration, seconds; print(round(seconds(duration(sys.argv[1]))))' \
     "$duration" 2>/dev/null) || die 2 "--duration takes a time such as 40s or 2m, not '$duration'"
@@ -157,7 +157,7 @@ start database "$bin/secantusd-py" --standalone --storage-path :memory: --port 0
 database=$(port database) database_pid=$pid
 # shellcheck disable=SC2016,SC2086 # the inner shell's arguments; words, or none
 start broker sh -c '[ -z "$1" ] || echo $$ >"$1/cgroup.procs"; shift; exec "$@"' sh "$group" \
-    $as_broker "$bin/python" setup_scripts/rehearsal_broker.py --name "$broker_name" -port 0 \
+    $as_broker "$bin/python" -m rehearsal --name "$broker_name" -port 0 \
     -dbhost "127.0.0.1:$database" $multiservice -httpTimeout "$timeout" -notificationMode "$mode" $statistics \
     -subCacheIval "$cache" $broker_options
 broker=$(port broker) broker_pid=$pid
@@ -173,15 +173,15 @@ listener=$(port listener) listener_pid=$pid
 listener_url=http://127.0.0.1:$listener
 if [ "$relay" ]; then
     # shellcheck disable=SC2086 # words
-    start relay "$bin/python" setup_scripts/rehearsal/relay.py "$listener" $relay
+    start relay "$bin/python" -m rehearsal.relay "$listener" $relay
     listener_url=http://127.0.0.1:$(port relay)
 fi
 if [ "$signals" ]; then
     # shellcheck disable=SC2046 # words
-    start signals "$bin/python" setup_scripts/rehearsal/signals.py "$listener_url" \
+    start signals "$bin/python" -m rehearsal.signals "$listener_url" \
         $(echo "$signals" | sed "s/broker/$broker_pid/g; s/database/$database_pid/g")
 fi
-[ "$leftovers" = 0 ] || "$bin/python" setup_scripts/rehearsal/leftovers.py "http://127.0.0.1:$broker" \
+[ "$leftovers" = 0 ] || "$bin/python" -m rehearsal.leftovers "http://127.0.0.1:$broker" \
     "$listener_url/notify" "$leftovers"
 case $ends_before in database) end "$database_pid" ;; listener) end "$listener_pid" ;; esac
 

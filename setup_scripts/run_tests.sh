@@ -20,7 +20,7 @@ cd "$root"
 "$bin/ruff" check .
 "$bin/ruff" format --check .
 "$bin/mypy" --strict .
-shellcheck --external-sources --source-path=SCRIPTDIR --shell=sh setup_scripts/*.sh setup_scripts/rehearsal/*.sh
+shellcheck --external-sources --source-path=SCRIPTDIR --shell=sh setup_scripts/*.sh rehearsal/*.sh
 if [ $# -gt 0 ]; then exec "$bin/python" -m pytest "$@"; fi
 # Most of a test's time is waiting for the next second: seven at a time keep two cores busy. Those that cannot bear company,
 # each for a reason that its marker gives, come after them; what fails then is tried once more, and listed as RERUN.

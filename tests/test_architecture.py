@@ -11,7 +11,9 @@ import pytest
 from scenario import ROOMS
 from tests.support.processes import ROOT
 
-SOURCES = sorted(path for folder in ("scenario", "listener", "setup_scripts") for path in (ROOT / folder).rglob("*.py"))
+SOURCES = sorted(
+    path for folder in ("scenario", "listener", "rehearsal", "setup_scripts") for path in (ROOT / folder).rglob("*.py")
+)
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 
@@ -33,8 +35,8 @@ def test_a_room_imports_only_from_those_to_its_left(path: Path) -> None:
     assert not [name for name in imports(path) if name.startswith("scenario.") and name.split(".")[1] in right]
 
 
-@pytest.mark.parametrize("folder", ["listener", "setup_scripts"])
-def test_listener_and_scripts_stand_alone(folder: str) -> None:
+@pytest.mark.parametrize("folder", ["listener", "rehearsal", "setup_scripts"])
+def test_listener_rehearsal_and_scripts_stand_alone(folder: str) -> None:
     for path in (ROOT / folder).rglob("*.py"):
         assert not [name for name in imports(path) if name.split(".")[0] in ("scenario", "locust")], path
 

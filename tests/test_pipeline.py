@@ -140,7 +140,7 @@ def test_a_refused_run_has_files_and_no_secret_is_in_them(stack: Stack) -> None:
 @pytest.mark.alone("500 connections, and 500 ms for the slowest answer")
 def test_the_jobs_command_as_written(tmp_path: Path) -> None:
     for entry in ROOT.iterdir():
-        if entry.name not in {".git", "rehearsal"}:
+        if entry.name not in {".git", "rehearsal-output"}:
             (tmp_path / entry.name).symlink_to(entry)
     page = (ROOT / "docs" / "pipeline.md").read_text(encoding="utf-8")
     job = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])["jobs"]["connections"]

@@ -203,7 +203,7 @@ def test_locust_needs_no_file(script: Script, tmp_path: Path) -> None:
 def test_writing_is_for_root(processes: Processes, shell: str) -> None:
     with tempfile.TemporaryDirectory() as folder:  # one that another user may read
         Path(folder).chmod(0o755)
-        copy = shutil.copytree(SCRIPTS, Path(folder) / "setup scripts", ignore=shutil.ignore_patterns("rehearsal*"))
+        copy = shutil.copytree(SCRIPTS, Path(folder) / "setup scripts")
         somebody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] * (os.getuid() == 0)
         process = processes.start(*somebody, shell, copy / "raise_limits.sh", "--write", cwd=Path("/"))
         assert process.wait(10) == 3

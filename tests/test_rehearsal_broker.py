@@ -210,7 +210,7 @@ def only_child(broker: Broker) -> psutil.Process:
     ],
 )
 def test_wrong_options_are_named(processes: Processes, options: list[str], complaint: str) -> None:
-    process = processes.start("python", "setup_scripts/rehearsal_broker.py", *options)
+    process = processes.start("python", "-m", "rehearsal", *options)
     assert process.wait(10) == 2
     assert complaint in process.output
 
@@ -228,7 +228,7 @@ def test_it_does_not_listen_before_its_database_answers(processes: Processes) ->
     database = processes.started[0].popen
     database.send_signal(signal.SIGSTOP)
     try:
-        broker = processes.start("python", "setup_scripts/rehearsal_broker.py", "-port", 0, "-dbhost", mongo)
+        broker = processes.start("python", "-m", "rehearsal", "-port", 0, "-dbhost", mongo)
         broker.wait_for("no MongoDB yet: ")
         assert "listening" not in broker.output
     finally:

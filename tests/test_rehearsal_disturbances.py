@@ -18,12 +18,12 @@ pytestmark = pytest.mark.timeout(30)
 
 def send_signals(processes: Processes, listener: Listener, *steps: str) -> Process:
     return processes.start(
-        "python", "setup_scripts/rehearsal/signals.py", f"http://127.0.0.1:{listener.ports[0]}", *steps, name="signals"
+        "python", "-m", "rehearsal.signals", f"http://127.0.0.1:{listener.ports[0]}", *steps, name="signals"
     )
 
 
 def relay(processes: Processes, listener: Listener, fault: str, after: float) -> int:
-    process = processes.start("python", "setup_scripts/rehearsal/relay.py", listener.ports[0], fault, str(after))
+    process = processes.start("python", "-m", "rehearsal.relay", listener.ports[0], fault, str(after))
     return int(process.wait_for(r"^relay listening on 127.0.0.1:(\d+)$")[1])
 
 

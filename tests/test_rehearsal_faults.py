@@ -124,7 +124,7 @@ def test_a_control_group_without_threads_for_transient_notifications(
 
 def test_a_control_group_without_threads_for_the_workers(processes: Processes, mongo: str) -> None:
     with control_group("30") as inside:
-        command = ("python", "setup_scripts/rehearsal_broker.py", "-port", 0, "-dbhost", mongo)
+        command = ("python", "-m", "rehearsal", "-port", 0, "-dbhost", mongo)
         broker = processes.start(*inside, *command, "-notificationMode", "threadpool:60:50")
         assert broker.wait(10) == 1
     assert "starting notification queue workers" in broker.output
@@ -203,6 +203,6 @@ def test_a_broker_that_burns_its_cpu(processes: Processes, mongo: str) -> None:
     ],
 )
 def test_wrong_options_are_named(processes: Processes, options: list[str], complaint: str) -> None:
-    process = processes.start("python", "setup_scripts/rehearsal_broker.py", *options)
+    process = processes.start("python", "-m", "rehearsal", *options)
     assert process.wait(10) == 2
     assert complaint in process.output

@@ -72,6 +72,6 @@ def test_the_parent_ends_with_a_child(processes: Processes, mongo: str) -> None:
 
 
 def test_other_modes_are_refused(processes: Processes) -> None:
-    process = processes.start("python", "setup_scripts/rehearsal_broker.py", "--sender-processes", 2)
+    process = processes.start("python", "-m", "rehearsal", "--sender-processes", 2)
     process.wait_for("--sender-processes: needs -notificationMode threadpool")
     assert process.wait(5) == 2

@@ -42,7 +42,7 @@ OPTIONS = shlex.split(
 def program(tmp_path: Path) -> Path:
     """A contextBroker that tells how it was started."""
     broker = tmp_path / "contextBroker"
-    stand_in = f'"{sys.executable}" "{ROOT}/setup_scripts/rehearsal_broker.py"'
+    stand_in = f'env "PYTHONPATH={ROOT}" "{sys.executable}" -m rehearsal'
     broker.write_text(f'#!/bin/sh\necho "options: $*"\ncat /proc/self/limits\nexec {stand_in} "$@"\n')
     broker.chmod(0o755)
     return broker
@@ -65,7 +65,7 @@ def test_a_broker_with_the_manuals_options_and_limits(
     assert requests.get(f"http://127.0.0.1:{port}/version", timeout=5).json()["orion"]["version"]
     assert f"options: -fg {' '.join(OPTIONS)} -port 0 -dbhost {mongo}\n" in broker.output
     assert limits(broker.output) == {"open files": (str(NOFILE), "6000"), "processes": (str(THREADS), "5000")}
-    assert "rehearsal_broker.py" in " ".join(psutil.Process(broker.pid).cmdline())  # in the shell's place
+    assert "-m rehearsal" in " ".join(psutil.Process(broker.pid).cmdline())  # in the shell's place
     assert broker.stop(number) == 0
 
 

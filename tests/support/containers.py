@@ -32,7 +32,7 @@ class Host:
         for made_by_the_image in ("token", "results"):
             (folder / made_by_the_image).mkdir()
         broker = folder / "contextBroker"
-        broker.write_text(f'#!/bin/sh\nexec python {ROOT}/setup_scripts/rehearsal_broker.py "$@"\n', encoding="utf-8")
+        broker.write_text(f'#!/bin/sh\nexec env PYTHONPATH={ROOT} python -m rehearsal "$@"\n', encoding="utf-8")
         broker.chmod(0o755)
         bin_folder = Path(sys.executable).parent
         self.env = {"PATH": f"{bin_folder}:/usr/bin:/bin", "HOME": "/nonexistent"}  # nobody's

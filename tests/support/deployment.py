@@ -18,7 +18,7 @@ LISTENERS, WORKERS = ("listener1", "listener2"), ("worker1", "worker2")
 NAMES = ("orion", "mongo", "master", *LISTENERS, *WORKERS)
 SUBSCRIPTIONS = 200
 _PROGRAMS = {  # on the hosts' PATH; what this machine need not have is stood in for
-    "contextBroker": f"exec {sys.executable} {ROOT}/setup_scripts/rehearsal_broker.py -localIp 0.0.0.0",
+    "contextBroker": f"exec env PYTHONPATH={ROOT} {sys.executable} -m rehearsal -localIp 0.0.0.0",
     "mongod": "shift; exec .venv/bin/secantusd-py --standalone --storage-path :memory: --host 0.0.0.0 --port 27017",
 }
 

@@ -131,14 +131,12 @@ def stand_in(engine: Engine) -> None:
     path = f"ENV PATH={THERE}/bin:/usr/bin:/bin"
     engine.docker("import", "--change", path, "-", base, timeout=300, stdin=machine())
     context = engine.folder / "context"
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "setup_scripts", context, ignore=ignored)
+    shutil.copytree(ROOT / "rehearsal", context / "rehearsal", ignore=shutil.ignore_patterns("__pycache__"))
     broker = context / "contextBroker"
-    broker.write_text('#!/bin/sh\nexec python /scripts/rehearsal_broker.py -localIp 0.0.0.0 "$@"\n')
+    broker.write_text('#!/bin/sh\nexec env PYTHONPATH=/test python -m rehearsal -localIp 0.0.0.0 "$@"\n')
     broker.chmod(0o755)
-    engine.build(
-        "orion", f"FROM {base}\nCOPY . /scripts\nRUN chmod -R a+rX /scripts\nCOPY contextBroker /usr/bin/", context
-    )
+    copies = "COPY . /test\nRUN chmod -R a+rX /test\nCOPY contextBroker /usr/bin/"
+    engine.build("orion", f"FROM {base}\n{copies}", context)
     server = '"secantusd-py", "--standalone", "--storage-path", ":memory:", "--host", "0.0.0.0", "--port", "27017"'
     engine.build("mongo", f"FROM {base}\nENTRYPOINT [{server}]", context)
 
@@ -184,7 +182,7 @@ def files() -> Iterator[Path]:
     library = Path(sysconfig.get_path("stdlib", vars={"base": sys.base_prefix, "installed_base": sys.base_prefix}))
     left_out = {"site-packages", "dist-packages", "test", "tests", "idlelib", "__pycache__"}
     yield from (path for path in library.rglob("*") if path.is_file() and not left_out & {*path.parts})
-    for found in installed("pip", *requirements(ROOT / "setup_scripts" / "rehearsal" / "requirements.txt")):
+    for found in installed("pip", *requirements(ROOT / "rehearsal" / "requirements.txt")):
         paths = (Path(str(file.locate())).resolve() for file in found.files or ())
         yield from (path for path in paths if path.is_file() and "__pycache__" not in path.parts)
 

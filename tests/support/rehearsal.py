@@ -36,7 +36,7 @@ class Broker:
     def __init__(self, processes: Processes, mongo: str, *options: str | int, before: list[str] | None = None) -> None:
         self.service = f"t{uuid.uuid4().hex[:10]}"
         self.headers = {"Fiware-Service": self.service, "Fiware-ServicePath": "/test"}
-        command = ("python", "setup_scripts/rehearsal_broker.py", "-port", 0, "-dbhost", mongo, "--name", self.service)
+        command = ("python", "-m", "rehearsal", "-port", 0, "-dbhost", mongo, "--name", self.service)
         self.process = processes.start(*(before or []), *command, *options, name="broker")
         self.port = int(self.process.wait_for(r"^contextBroker \(rehearsal\) listening on 127.0.0.1:(\d+)$")[1])
 

@@ -54,7 +54,7 @@ class Stack:
     def start_broker(self, *options: str | int, workers: int = SUBSCRIPTIONS + SPARE, port: str = "0") -> Process:
         """Start the rehearsal broker; `self.broker_port` is its port."""
         self.broker = self.processes.start(
-            *("python", "setup_scripts/rehearsal_broker.py", "--name", self.broker_name, "-port", port),
+            *("python", "-m", "rehearsal", "--name", self.broker_name, "-port", port),
             *("-localIp", self.host, "-dbhost", self.mongo, "-httpTimeout", 600000, "-subCacheIval", 1),
             *("-notificationMode", f"threadpool:60000:{workers}", *options),
             name="broker",

@@ -1,4 +1,4 @@
-"""python relay.py PORT reset|drop|outage SECONDS: the network between broker and listener, and its faults.
+"""python -m rehearsal.relay PORT reset|drop|outage SECONDS: the network between broker and listener, and its faults.
 
 Takes connections on a port of its own and passes on what comes to PORT of this host, both ways. So many seconds after
 the first notification that is held it resets all connections, as a failing firewall does; or drops what is sent over

@@ -8,6 +8,7 @@
 
 Its answers and figures are those measured on Orion 3.10.1 and 4.7.0 (libcurl 7.88.1, libmicrohttpd 0.9.75).
 
-Around it, for `rehearse.sh --cause`: causes.sh says what differs, control_groups.sh has the kernel limit the broker,
-signals.py stops and kills in mid-run, relay.py is the network to the listener, leftovers.py an earlier run.
+Around it, for `sh setup_scripts/rehearse.sh --cause`: causes.sh says what differs, control_groups.sh has the kernel
+limit the broker, signals.py stops and kills in mid-run, relay.py is the network to the listener, leftovers.py an
+earlier run.
 """

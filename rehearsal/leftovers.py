@@ -1,4 +1,7 @@
-"""python leftovers.py BROKER_URL NOTIFY_URL N: leaves N subscriptions in the test's service, as an earlier run does."""
+"""python -m rehearsal.leftovers BROKER_URL NOTIFY_URL N
+
+Leaves N subscriptions in the test's service, as an earlier run does.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def main() -> None:
         answer = connection.getresponse()
         answer.read()
         if answer.status != 201:
-            sys.exit(f"leftovers.py: the broker answered {answer.status}")
+            sys.exit(f"leftovers: the broker answered {answer.status}")
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="rehearsal_broker.py", description=_DESCRIPTION, allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="python -m rehearsal", description=_DESCRIPTION, allow_abbrev=False)
     add = parser.add_argument
     add("-port", type=_Whole(0, 65535), default=1026, help="0: a free one (default: 1026)")
     add("-localIp", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")

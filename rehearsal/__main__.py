@@ -1,6 +1,6 @@
-"""A stand-in for Orion, for rehearsals and tests without one; its figures are Orion's own (see rehearsal/).
+"""A stand-in for Orion, for rehearsals and tests without one; its figures are Orion's own.
 
-    python setup_scripts/rehearsal_broker.py -multiservice -notificationMode threadpool:60000:5000 \\
+    python -m rehearsal -multiservice -notificationMode threadpool:60000:5000 \\
         -httpTimeout 600000 -statNotifQueue -subCacheIval 5 -dbhost localhost
 
 prints one line when it is ready, `contextBroker (rehearsal) listening on 127.0.0.1:PORT`; SIGTERM and SIGINT end it.
@@ -41,14 +41,14 @@ def main() -> None:
     """Serve until a signal comes."""
     options = parse()
     if options.restart:
-        keep_alive([word for word in sys.argv if word != "--restart"], options.port)
+        keep_alive(["-m", "rehearsal", *(word for word in sys.argv[1:] if word != "--restart")], options.port)
     _become_a_broker(options)
     _try_ports(options)
     gc.set_threshold(100_000, 50, 100)  # walking thousands of held notifications stops everything for 0.1 s
     try:
         senders = _senders(options)
     except RuntimeError as error:
-        sys.exit(f"rehearsal_broker.py: {error} (Runtime Error starting notification queue workers)")
+        sys.exit(f"rehearsal: {error} (Runtime Error starting notification queue workers)")
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, os._exit, 0)
     broker = Broker(options, senders)
@@ -58,7 +58,7 @@ def main() -> None:
         broker.open()
         server.start()
     except (PyMongoError, OSError) as error:
-        sys.exit(f"rehearsal_broker.py: {error}")
+        sys.exit(f"rehearsal: {error}")
     gc.freeze()
     print(f"contextBroker (rehearsal) listening on {options.address}:{server.server_port}", flush=True)
     server.serve_forever()
@@ -79,7 +79,7 @@ def _try_ports(options: Options) -> None:
             try:
                 limit_ports(trial, options.ports)
             except OSError as error:
-                sys.exit(f"rehearsal_broker.py: --ports needs Linux 6.3 or later: {error}")
+                sys.exit(f"rehearsal: --ports needs Linux 6.3 or later: {error}")
 
 
 def _become_a_broker(options: Options) -> None:
