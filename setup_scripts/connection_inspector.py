@@ -62,6 +62,9 @@ MAX_FDS, AROUND = 60, 8  # lines of the descriptor table: from the first one on,
 LOW_FDS = 1024  # FD_SETSIZE, select(2)
 TICKS, PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 CAP_SYS_ADMIN_RESOURCE = 1 << 21 | 1 << 24  # capabilities(7)
+# Kinds of failure: values of scenario.peers.failures.Kind
+NO_PROCESS, NOT_ALLOWED = "no process", "not allowed"
+KILLED_FOR_MEMORY, KILLED_ON_HOST = "killed for memory", "killed on host"
 OOM_FILES = "memory.events", "memory.oom_control"  # of cgroups, version 2 and 1
 NETWORK_COUNTERS = {
     "listen_overflows": "ListenOverflows",
@@ -72,7 +75,11 @@ NETWORK_COUNTERS = {
 
 
 class InspectionFailed(Exception):
-    """Why there are no counts, as one sentence."""
+    """Why there are no counts, as one sentence and, where there is one, as a kind."""
+
+    def __init__(self, reason: str, kind: str = "") -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 # --- The kernel's list of TCP sockets: sock_diag(7), linux/inet_diag.h ---
@@ -465,13 +472,17 @@ class Broker:
         tables = [_table(f"/proc/{pid}/status") for pid in pids]
         return sum(int(table["Threads"][0]) for table in tables if table and int(table["Uid"][0]) == user)
 
-    def last_words(self) -> str:
-        """Return what there is to say of its end: whether the kernel has killed for memory since the last sample."""
+    def end(self, reason: str) -> InspectionFailed:
+        """Return that it is gone, and whether the kernel has killed for memory since the last sample."""
         now = self.cgroup.oom_kills(), _oom_kills_of_host()
-        for old, new, where in zip(self.oom_kills, now, ("of its control group", "on this host")):
-            if new is not None and old is not None and new > old:
-                return f"; since then the kernel has killed {new - old} {where} for lack of memory"
-        return ""
+        kinds = (("of its control group", KILLED_FOR_MEMORY), ("on this host", KILLED_ON_HOST))
+        for old, new, (where, kind) in zip(self.oom_kills, now, kinds):
+            if new is not None and old is not None:
+                if new > old:
+                    killed = f"since then the kernel has killed {new - old} {where} for lack of memory"
+                    return InspectionFailed(f"{reason}; {killed}", kind)
+                break  # the group counts whatever kills one of its own: another process was killed, or none
+        return InspectionFailed(reason, NO_PROCESS)
 
     def _by_proc(self, listeners: frozenset[Address]) -> dict[str, Any]:
         tables = [connections(process) for process in self.family]
@@ -756,7 +767,8 @@ def find_broker(process_name: str, port: int) -> Broker:
     named = [process for process in named if process.info["status"] != psutil.STATUS_ZOMBIE]
     named.sort(key=lambda process: process.info["create_time"])  # a parent is older
     if not named:
-        raise InspectionFailed(f"no process on {socket.gethostname()} has a name that starts with {process_name}")
+        reason = f"no process on {socket.gethostname()} has a name that starts with {process_name}"
+        raise InspectionFailed(reason, NO_PROCESS)
     denied = None
     for process in named:
         try:
@@ -817,7 +829,9 @@ _brokers: dict[tuple[str, int], Broker] = {}  # the last that was asked for, or 
 def inspect(
     port: int, listeners: tuple[str, ...] = (), evidence: bool = False, *, process_name: str = DEFAULT_NAME
 ) -> str:
-    """Return as JSON what is known of the broker's process, or {"error": "<one sentence>"}.
+    """Return as JSON what is known of the broker's process, or {"error": "<one sentence>", "kind": "<why>"}.
+
+    `kind` is NO_PROCESS, NOT_ALLOWED, KILLED_FOR_MEMORY, KILLED_ON_HOST, or "".
 
     Connections, by state, {"ESTABLISHED": 5010, ...}: `states`, all; `inbound`, at the local port `port`;
     `to_listeners`, whose remote end is one of `listeners`, "host:port"; `others`, the rest by remote end, most first;
@@ -847,14 +861,15 @@ def inspect(
         with _lock:
             return json.dumps(_sample(process_name, port, addresses))
     except InspectionFailed as error:
-        reason = str(error)
+        reason, kind = str(error), error.kind
     except (PermissionError, psutil.AccessDenied):
         reason = f"may not look into {process_name}: run the inspector as the user that runs the broker"
+        kind = NOT_ALLOWED
     except (FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):
-        reason = f"{process_name} ended while it was looked at"
+        reason, kind = f"{process_name} ended while it was looked at", NO_PROCESS
     except OSError as error:
-        reason = f"cannot count the connections of {process_name}: {error}"
-    return json.dumps({"error": reason})
+        reason, kind = f"cannot count the connections of {process_name}: {error}", ""
+    return json.dumps({"error": reason, "kind": kind})
 
 
 def _check(port: object, listeners: object, evidence: object) -> None:
@@ -871,7 +886,7 @@ def _sample(process_name: str, port: int, listeners: frozenset[Address]) -> dict
         try:
             broker = find_broker(process_name, port)
         except InspectionFailed as error:
-            raise InspectionFailed(f"{error}{known.last_words() if known else ''}") from None
+            raise (known.end(str(error)) if known and error.kind == NO_PROCESS else error) from None
     try:
         seen = broker.sample(listeners)
     except (FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):

@@ -20,6 +20,7 @@ import rpyc
 from rpyc.utils.server import ThreadedServer
 
 from scenario.errors import InspectionError
+from scenario.peers.failures import Kind
 from scenario.peers.inspection import Inspection, Remote
 from scenario.peers.inspector import Inspector
 from tests.support.inspector import SCRIPT, Target, inspection, start
@@ -49,8 +50,9 @@ def test_a_restarted_broker_is_found_again(processes: Processes, target: Target,
     first = inspector.inspect()
     os.kill(target.process.pid, signal.SIGKILL)
     target.process.wait(10)
-    with pytest.raises(InspectionError, match="no process on"):
+    with pytest.raises(InspectionError, match="no process on") as gone:
         inspector.inspect()
+    assert gone.value.kind == Kind.NO_PROCESS
     again = Target(processes, tmp_path)
     second = inspector.inspect()
     assert (first.pid, second.pid) == (target.process.pid, again.process.pid)

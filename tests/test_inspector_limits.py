@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
+from scenario.peers.failures import Kind
 from tests.support.processes import ROOT, Process, Processes
 
 sys.path.insert(0, str(ROOT / "setup_scripts"))  # it is a file, not a package
@@ -166,8 +167,33 @@ def test_a_kill_for_memory_is_told(busy: Busy, cgroup: Callable[..., Path]) -> N
     assert before["oom_kills"] == 0
     os.kill(busy.process.pid, signal.SIGUSR2)
     assert busy.process.wait(30) == -signal.SIGKILL
-    gone = until(lambda: busy.inspect().get("error"))
-    assert gone.endswith("; since then the kernel has killed 1 of its control group for lack of memory")
+    gone = until(lambda: (seen := busy.inspect()).get("error") and seen)
+    assert gone["error"].endswith("; since then the kernel has killed 1 of its control group for lack of memory")
+    assert gone["kind"] == Kind.KILLED_FOR_MEMORY.value
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "kind"),
+    [
+        ((0, 0), (0, 0), Kind.NO_PROCESS),
+        ((0, 3), (0, 4), Kind.NO_PROCESS),  # another one was killed
+        ((0, 3), (1, 4), Kind.KILLED_FOR_MEMORY),
+        ((None, None), (None, None), Kind.NO_PROCESS),
+        ((None, 3), (None, 4), Kind.KILLED_ON_HOST),
+        ((0, 3), (None, 3), Kind.NO_PROCESS),  # its control group is gone, too
+    ],
+)
+def test_how_a_process_ended(
+    before: tuple[int | None, int | None],
+    now: tuple[int | None, int | None],
+    kind: Kind,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broker = Broker(psutil.Process(), 1)
+    broker.oom_kills = before
+    monkeypatch.setattr(broker.cgroup, "oom_kills", lambda: now[0])
+    monkeypatch.setattr("connection_inspector._oom_kills_of_host", lambda: now[1])
+    assert broker.end("gone").kind == kind.value
 
 
 def test_the_listen_queue_is_told(busy: Busy) -> None:

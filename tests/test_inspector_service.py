@@ -14,6 +14,7 @@ import pytest
 import rpyc
 
 from scenario.errors import InspectionError
+from scenario.peers.failures import Kind
 from scenario.peers.inspector import Inspector
 from tests.support.inspector import SCRIPT, Target, start
 from tests.support.processes import Processes
@@ -112,8 +113,9 @@ def test_another_users_process_is_refused_with_advice(processes: Processes, targ
     code += f"sys.argv[1:] = ['--port={port}', '--process-name={target.name}']; inspector.main()"
     processes.start("python", "-c", code, name="nobody").wait_for("listening on")
     inspector = Inspector("127.0.0.1", port, target.port)
-    with pytest.raises(InspectionError, match="run the inspector as the user that runs the broker"):
+    with pytest.raises(InspectionError, match="run the inspector as the user that runs the broker") as refused:
         inspector.inspect()
+    assert refused.value.kind == Kind.NOT_ALLOWED
 
 
 @pytest.mark.parametrize(
