@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import ssl
 from argparse import ArgumentTypeError
+from http.client import BadStatusLine
 from pathlib import Path
 
 import pytest
+import requests
 import trustme
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -97,13 +100,29 @@ def test_an_answer_repeats_no_header() -> None:
     assert str(moved) == "HTTP 302, a redirect to http://a/?token=***, which is not followed"
 
 
+def _tls(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, "tls")
+    error.reason = reason
+    return error
+
+
+def _untrusted() -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "tls")
+    error.verify_message = "self-signed certificate"
+    return error
+
+
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("error", "told"),
     [
-        ("certificate verify failed: self-signed certificate (_ssl.c:1)", "not trusted: self-signed certificate (--ca"),
-        ("[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert", "it wants another certificate of us (--cert)"),
-        ("[SSL: WRONG_VERSION_NUMBER] wrong version number", "it does not speak TLS there"),
+        (_untrusted(), "not trusted: self-signed certificate (--ca"),
+        (_tls("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "it wants another certificate of us (--cert)"),
+        (_tls("WRONG_VERSION_NUMBER"), "it does not speak TLS there"),
+        (
+            ConnectionError("Connection aborted.", BadStatusLine("Connection refused, timed out")),
+            "its answer is no HTTP",
+        ),
     ],
 )
-def test_why_tls_failed(text: str, told: str) -> None:
-    assert told in of_exception(OSError(text)).text
+def test_why_there_was_no_answer(error: Exception, told: str) -> None:
+    assert told in of_exception(requests.ConnectionError(error)).text

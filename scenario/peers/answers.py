@@ -6,22 +6,25 @@ import socket
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPSConnection
 from typing import Annotated, TypeVar
 from urllib.parse import unquote, urlsplit
 
+import gevent
 import msgspec
 import requests
 from requests.structures import CaseInsensitiveDict
 
+from scenario.peers.bounds import BoundedResponse, bound
 from scenario.peers.failures import Failure, Kind, of_status
 from scenario.settings.access import OPEN, Access
 from scenario.settings.secrets import answered
 
-PATIENCE = 10.0  # s to connect, and for each answer, over a kept-alive connection
+PATIENCE = 10.0  # s for a call over a kept-alive connection
 CALL_TIMEOUT = (2.0, 5.0)  # s to connect, s to answer, for everything that is asked outside the probes
 HERE = 1.0  # s to connect, to an address of this machine
-Count = Annotated[int, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # what JSON's readers agree on; also the sum of many can be sent
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 _Shape = TypeVar("_Shape")
 
 
@@ -74,7 +77,7 @@ def takes(host: str, port: int) -> bool:
 def ask(method: str, url: str, headers: Mapping[str, str], body: str = "", access: Access = OPEN) -> Answer:
     """Send one request over a new connection, whatever proxy the environment names. Raises RequestException."""
     with requests.Session() as session:
-        session.trust_env = False
+        bound(session, sum(CALL_TIMEOUT))
         access.let_in(session)
         sent = {**headers, "Connection": "close"}
         response = session.request(
@@ -94,23 +97,31 @@ class KeptAlive:
             if parts.scheme == "https"
             else HTTPConnection(host, port, timeout=PATIENCE)
         )
+        self._connection.response_class = BoundedResponse
         self._path = parts.path
         user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
         self._login = {"Authorization": f"Basic {b64encode(user.encode()).decode()}"} if user != ":" else {}
 
-    def ask(self, method: str, path: str, headers: Mapping[str, str]) -> Answer:
-        """Send a request that may be sent twice: the peer may close an idle connection at that very moment.
+    def ask(self, method: str, path: str, headers: Mapping[str, str], body: str = "", *, again: bool = False) -> Answer:
+        """Send a request; `again`: once more if the peer closes the idle connection at that very moment.
 
         Raises OSError or HTTPException.
         """
         try:
-            return self._ask(method, path, headers)
-        except (ConnectionError, HTTPException):
+            with gevent.Timeout(PATIENCE, TimeoutError(f"no whole answer within {PATIENCE:g} s")):
+                try:
+                    return self._ask(method, path, headers, body)
+                except ConnectionError:
+                    self.close()
+                    if not again:
+                        raise
+                    return self._ask(method, path, headers, body)
+        except BaseException:
             self.close()
-            return self._ask(method, path, headers)
+            raise
 
-    def _ask(self, method: str, path: str, headers: Mapping[str, str]) -> Answer:
-        self._connection.request(method, self._path + path, headers={**self._login, **headers})
+    def _ask(self, method: str, path: str, headers: Mapping[str, str], body: str) -> Answer:
+        self._connection.request(method, self._path + path, body or None, {**self._login, **headers})
         response = self._connection.getresponse()
         return Answer(
             response.status, CaseInsensitiveDict(response.headers.items()), response.read().decode(errors="replace")

@@ -21,6 +21,7 @@ from scenario.peers.failures import Failure, of_exception
 from scenario.settings.access import OPEN, Access
 from scenario.settings.secrets import answered, redacted
 
+MOST_TEXT = 10_000  # characters of GET /version that are kept
 AGAIN_AFTER = 0.3  # s, for a query: with -writeConcern 0 Orion answers an update before the database has stored it
 
 
@@ -179,7 +180,7 @@ class Broker(ABC):
         answer = self._ask(self.version())
         if error := self.version_error(answer):
             raise BrokerError(f"the broker at {self.host} answered GET /version with {error}", error.kind)
-        return answered(answer.body)
+        return answered(answer.body)[:MOST_TEXT]
 
     def ask_libraries(self) -> dict[str, str]:
         """Return its libraries' versions; none, instead of an error, where it does not answer."""
@@ -207,7 +208,7 @@ class Broker(ABC):
 
         def over_it(request: Request) -> Answer:
             try:
-                return connection.ask(request.method, request.path, self.headers(request))
+                return connection.ask(request.method, request.path, self.headers(request), request.body, again=True)
             except (OSError, HTTPException) as error:
                 raise self._unanswered(request, error) from None
 

@@ -34,13 +34,23 @@ Kind
 from __future__ import annotations
 
 import errno
-import re
+import socket
+import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+
+import requests
+from urllib3.exceptions import ReadTimeoutError
 
 from scenario.errors import StressTestError
+from scenario.peers.bounds import UnreadableError
 
+MOST_TOLD = 200  # characters of a peer's own words
 _OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL)
+_NO_ROUTE = (errno.EHOSTUNREACH, errno.ENETUNREACH)
+_NOTHING_LEFT = "this host has no descriptor, port or memory left for it"
 
 
 class Kind(Enum):
@@ -102,35 +112,61 @@ def kind_of(error: StressTestError) -> Kind:
 
 
 def of_exception(error: BaseException | None) -> Failure:
-    """Return why a request got no answer. The libraries wrap the cause in layers, so their text is what tells it."""
-    text = repr(error)
-    if untrusted := re.search(r"certificate verify failed: ([^(\"']*)", text):
-        return Failure(Kind.CERTIFICATE, f"its certificate is not trusted: {untrusted[1].strip()} (--ca-file)")
-    for words, kind, meaning in _EXCEPTIONS:
-        if re.search(words, text):
+    """Return why a request got no answer, by the types of the exception and of those that the libraries wrapped in it.
+
+    Not by their texts: a peer's own words may be in them.
+    """
+    layers = list(_layers(error))
+    for layer in layers:
+        if isinstance(layer, ssl.SSLError):
+            return _of_tls(layer)
+        if isinstance(layer, UnreadableError):
+            return Failure(Kind.CONTENT, str(layer))
+        if isinstance(layer, OSError) and layer.errno in _BY_NUMBER:
+            return Failure(*_BY_NUMBER[layer.errno])
+    for types, kind, meaning in _EXCEPTIONS:
+        if any(isinstance(layer, types) for layer in layers):
             return Failure(kind, meaning)
-    return Failure(Kind.OTHER, str(error) or type(error).__name__)
+    return Failure(Kind.OTHER, str(error)[:MOST_TOLD] or type(error).__name__)
 
 
-_EXCEPTIONS = (
-    (
-        rf"Errno ({'|'.join(map(str, _OURS))})\b|OSError\(({'|'.join(map(str, _OURS))}),|MemoryError",
-        Kind.OURS,
-        "this host has no descriptor, port or memory left for it",
-    ),
-    ("ConnectTimeout", Kind.NO_CONNECTION, "no connection within the time limit"),
-    ("ReadTimeout|Read timed out|timed out", Kind.NO_ANSWER, "no answer within the time limit"),
-    ("SSLEOFError", Kind.CERTIFICATE, "closed within TLS, as by a server that wants a certificate of us (--cert)"),
-    (
-        "ALERT_CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE",
-        Kind.CERTIFICATE,
-        "it wants another certificate of us (--cert)",
-    ),
-    ("WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE", Kind.CERTIFICATE, "it does not speak TLS there (https://)"),
-    ("RemoteDisconnected|without response", Kind.CLOSED, "closed without an answer"),
-    ("ConnectionReset|reset by peer", Kind.RESET, "connection reset"),
-    ("Connection refused|ConnectionRefused", Kind.REFUSED, "connection refused"),
-    ("BrokenPipe", Kind.CLOSED, "closed while the request was sent"),
-    ("No route to host|Network is unreachable", Kind.NO_ROUTE, "no route to its host"),
-    ("Name or service not known|getaddrinfo|NameResolution", Kind.NAME_UNKNOWN, "host name unknown"),
+def _layers(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and those within it, the outermost first."""
+    found = [error] if error else []
+    for layer in found:  # which grows
+        yield layer
+        inner = [*layer.args, getattr(layer, "reason", None), layer.__cause__]
+        found += [each for each in inner if isinstance(each, BaseException) and each not in found]
+
+
+def _of_tls(error: ssl.SSLError) -> Failure:
+    reason = str(getattr(error, "reason", ""))
+    if isinstance(error, ssl.SSLCertVerificationError):
+        text = f"its certificate is not trusted: {getattr(error, 'verify_message', reason)[:MOST_TOLD]} (--ca-file)"
+    elif isinstance(error, ssl.SSLEOFError):
+        text = "closed within TLS, as by a server that wants a certificate of us (--cert)"
+    elif "ALERT_CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
+        text = "it wants another certificate of us (--cert)"
+    elif "WRONG_VERSION_NUMBER" in reason or "RECORD_LAYER_FAILURE" in reason:
+        text = "it does not speak TLS there (https://)"
+    else:
+        return Failure(Kind.OTHER, f"TLS failed: {reason[:MOST_TOLD]}")
+    return Failure(Kind.CERTIFICATE, text)
+
+
+_BY_NUMBER = {
+    **dict.fromkeys(_OURS, (Kind.OURS, _NOTHING_LEFT)),
+    **dict.fromkeys(_NO_ROUTE, (Kind.NO_ROUTE, "no route to its host")),
+}
+_EXCEPTIONS: tuple[tuple[tuple[type[BaseException], ...], Kind, str], ...] = (
+    ((MemoryError,), Kind.OURS, _NOTHING_LEFT),
+    ((requests.ConnectTimeout,), Kind.NO_CONNECTION, "no connection within the time limit"),
+    ((requests.ReadTimeout, ReadTimeoutError, TimeoutError), Kind.NO_ANSWER, "no answer within the time limit"),
+    ((RemoteDisconnected,), Kind.CLOSED, "closed without an answer"),
+    ((IncompleteRead,), Kind.CLOSED, "closed before the end of its answer"),
+    ((ConnectionResetError,), Kind.RESET, "connection reset"),
+    ((ConnectionRefusedError,), Kind.REFUSED, "connection refused"),
+    ((BrokenPipeError,), Kind.CLOSED, "closed while the request was sent"),
+    ((socket.gaierror,), Kind.NAME_UNKNOWN, "host name unknown"),
+    ((HTTPException, ValueError), Kind.CONTENT, "its answer is no HTTP"),
 )

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Annotated
 
 import msgspec
 
-from scenario.peers.answers import Count
+from scenario.peers.answers import Count, Seconds
 from scenario.settings.values import MONGO_PORT
-
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class ListenerPorts(msgspec.Struct, frozen=True):
@@ -87,12 +84,12 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     pid: Count
     name: str
     command_line: tuple[str, ...]
-    started: float  # s since 1970
+    started: Seconds  # s since 1970
     ephemeral_ports: tuple[Count, Count] | None  # lowest and highest for outgoing connections
 
     @property
     def to_database(self) -> int:
         """Established connections to the port of a server that -dbhost or -dbURI names, or to MongoDB's own."""
         named = [value for word, value in pairwise(self.command_line) if word in ("-dbhost", "-dbURI")]
-        ports = set(map(int, re.findall(r":(\d+)(?=[,/?]|$)", ",".join(named)))) or {MONGO_PORT}
+        ports = set(map(int, re.findall(r":([0-9]{1,5})(?=[,/?]|$)", ",".join(named)))) or {MONGO_PORT}
         return sum(remote.states.get("ESTABLISHED", 0) for remote in self.others if remote.port in ports)

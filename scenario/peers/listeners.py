@@ -9,16 +9,18 @@ import msgspec
 import requests
 
 from scenario.errors import ListenerError
-from scenario.peers.answers import Answer, Count, WrongShapeError, ask, parse
+from scenario.peers.answers import Answer, Count, Seconds, WrongShapeError, ask, parse
 from scenario.peers.failures import of_exception
 
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=10**18 - 1)]  # of 18 digits, as a notification tells it
+Word = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Arrivals = Annotated[tuple[tuple[Number, Word, Number, Word], ...], msgspec.Meta(max_length=1000)]
 
 
 class Limits(msgspec.Struct, frozen=True):
     """A listener's limit on open files."""
 
-    nofile_soft: int
+    nofile_soft: Annotated[int, msgspec.Meta(ge=-1, le=2**63 - 1)]
 
 
 class Notified(msgspec.Struct, frozen=True):
@@ -27,7 +29,7 @@ class Notified(msgspec.Struct, frozen=True):
     `doubled` of these were notified more than once. `forgotten` notifications were too many to tell.
     """
 
-    update: Count
+    update: Number
     notifications: Count
     subscriptions: Count
     doubled: Count
@@ -54,10 +56,10 @@ class News(msgspec.Struct, frozen=True):
     An arrival is its update's number, a number for its subscription, when it was sent and how long it took (us).
     """
 
-    arrivals: tuple[tuple[Count, int, Count, int], ...]
-    next: Annotated[str, msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)*$")]
+    arrivals: Arrivals
+    next: Annotated[str, msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)*$", max_length=20_000)]
     left: Count  # arrivals that are there, too
-    clock: float
+    clock: Seconds
 
 
 class _Release(msgspec.Struct, frozen=True):

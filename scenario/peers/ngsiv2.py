@@ -18,6 +18,7 @@ from scenario.peers.ngsiv2_answers import CacheStatistics, Entity, Listed, Stati
 DESCRIPTION = "connections stress test"
 ENTITY, _TYPE = "ConnectionsStressTest", "Thing"
 NEVER_CONNECTED, DATABASE_ERROR = "null DB connection", "Database Error"  # in the body of an error
+MOST_LIBRARIES = 50  # Orion names a dozen
 PAGE = 1000  # subscriptions in an answer: Orion's most; each page takes as long as a look through all of them
 
 
@@ -68,12 +69,13 @@ class Ngsiv2(Broker):
             told = answer.parsed(Version).orion.libversions if answer.status == 200 else None
         except WrongShapeError:
             return {}
-        return {name: text for name, text in told.items() if isinstance(text, str)} if isinstance(told, dict) else {}
+        named = list(told.items())[:MOST_LIBRARIES] if isinstance(told, dict) else []
+        return {name[:80]: text[:80] for name, text in named if isinstance(text, str)}
 
     def name(self, version: str) -> str:
         """Such as "Orion 4.7.0"; of another broker the beginning of what it says."""
         try:
-            return f"Orion {parse(version, Version).orion.version}"
+            return f"Orion {parse(version, Version).orion.version[:80]}"
         except WrongShapeError:
             return version[:80]
 

@@ -7,21 +7,20 @@ from collections.abc import Callable
 
 from locust.clients import HttpSession
 
-import gevent
-
 from scenario.peers.answers import Answer
+from scenario.peers.bounds import bound
 from scenario.peers.broker import Request
-from scenario.peers.failures import Failure, Kind
+from scenario.peers.failures import Failure
 from scenario.run.tries import Tried
 from scenario.users.run_user import RunUser, failure_of
 
 ATTEMPT_TIMEOUT = (2.0, 2.0)  # s to connect, s to answer
 
 
-def _session(user: RunUser) -> HttpSession:
+def _session(user: RunUser, limit: float) -> HttpSession:
     """Return one of its own, not FastHttpUser's: that would try again by itself."""
     session = HttpSession(user.broker.host, user.environment.events.request, user)
-    session.trust_env = False
+    bound(session, limit)
     user.broker.access.let_in(session)
     return session
 
@@ -40,34 +39,20 @@ def attempt(
     `limit`, in s, is for all of it: a server that dribbles keeps below the limit on each read. Locust counts it by
     `name`, or by its path. The latency counts from when it was `due` (s since the epoch); None: from its sending.
     """
-    session, name = _session(user), name or asked.path
+    session, name = _session(user, limit), name or asked.path
     late = max(0.0, user.of_run.clock.now() - due) if due is not None else 0.0
     started = time.perf_counter() - late
     try:
-        with (
-            gevent.Timeout(limit),
-            session.request(
-                asked.method,
-                asked.path,
-                data=asked.body or None,
-                headers={**user.broker.headers(asked), "Connection": "close"},
-                timeout=ATTEMPT_TIMEOUT,
-                allow_redirects=False,
-                name=name,
-                catch_response=True,
-            ) as response,
-        ):
-            return Tried((time.perf_counter() - started) * 1000, failure_of(response, error_of), late * 1000)
-    except gevent.Timeout as timeout:
-        user.environment.events.request.fire(
-            request_type=asked.method,
+        with session.request(
+            asked.method,
+            asked.path,
+            data=asked.body or None,
+            headers={**user.broker.headers(asked), "Connection": "close"},
+            timeout=ATTEMPT_TIMEOUT,
+            allow_redirects=False,
             name=name,
-            response_time=limit * 1000,
-            response_length=0,
-            exception=timeout,
-            context={},
-        )
-        failure = Failure(Kind.NO_ANSWER, f"no whole answer within {limit} s")
-        return Tried((late + limit) * 1000, failure, late * 1000)
+            catch_response=True,
+        ) as response:
+            return Tried((time.perf_counter() - started) * 1000, failure_of(response, error_of), late * 1000)
     finally:
         session.close()

@@ -7,11 +7,13 @@ from typing import Any
 
 from locust import HttpUser, User
 
+import gevent
 import msgspec
 import requests
 
 from scenario.errors import BrokerError, InspectionError
 from scenario.peers.answers import Answer, WrongShapeError
+from scenario.peers.bounds import bound
 from scenario.peers.broker import NotificationQueue
 from scenario.peers.failures import Failure, Kind, kind_of, of_exception, parts
 from scenario.peers.inspection import Limit
@@ -51,6 +53,7 @@ class QueueProbe(EachSecond, HttpUser):
 
     def on_start(self) -> None:
         """Be let in."""
+        bound(self.client, VERSION_LIMIT)
         self.broker.access.let_in(self.client)
 
     def probe(self, second: int) -> None:
@@ -157,7 +160,7 @@ class ListenerProbe(EachSecond, User):
     def on_start(self) -> None:
         """Open one kept-alive session for all listeners."""
         self.client = requests.Session()
-        self.client.trust_env = False
+        bound(self.client, VERSION_LIMIT)
 
     def probe(self, second: int) -> None:
         """Sum what the listeners tell; nothing when one of them does not, and the error says which."""
@@ -176,7 +179,8 @@ class ListenerProbe(EachSecond, User):
     def _ask(self, address: str) -> tuple[ListenerStats | None, Failure | None]:
         """Return a listener's stats, or why there are none."""
         try:
-            response = self._get(f"http://{address}/-/stats")
+            with gevent.Timeout(VERSION_LIMIT, requests.ReadTimeout()):
+                response = self._get(f"http://{address}/-/stats")
             return read_stats(Answer(response.status_code, response.headers, response.text)), None
         except WrongShapeError as error:
             return None, Failure(Kind.CONTENT, str(error))
