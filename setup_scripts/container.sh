@@ -15,7 +15,7 @@ healthy() {
         words=$(tr '\0' ' ' 2>/dev/null <"$process/cmdline") || continue
         case $words in
             *"python -m listener "*) default=8090 ;;
-            *"python "*connection_inspector.py\ *) default=18812 ;;
+            *"python "*setup_scripts/inspector\ *) default=18812 ;;
             *"/locust --locustfile "*\ --headless\ * | *"/locust --locustfile "*\ --worker\ *) default='' ;;
             *"/locust --locustfile "*) default=8089 ;;
             *) continue ;;
@@ -41,7 +41,7 @@ case $part in
             (umask 077 && python -c 'import secrets; print(secrets.token_hex())' >"$token_file")
             set -- --token-file "$token_file" "$@"
         fi
-        exec python "$root/setup_scripts/connection_inspector.py" "$@"
+        exec python "$root/setup_scripts/inspector" "$@"
         ;;
     locust)
         if [ "$token_file" ]; then

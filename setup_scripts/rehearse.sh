@@ -164,7 +164,7 @@ broker=$(port broker) broker_pid=$pid
 # shellcheck disable=SC2086 # words
 [ -z "$limit" ] || limit_broker $limit
 # shellcheck disable=SC2086
-start inspector $as_user "$bin/python" setup_scripts/connection_inspector.py --port 0 --process-name "$broker_name"
+start inspector $as_user "$bin/python" setup_scripts/inspector --port 0 --process-name "$broker_name"
 inspector=$(port inspector)
 # shellcheck disable=SC2016,SC2086 # the inner shell's arguments
 start listener sh -c '[ -z "$1" ] || ulimit -n "$1"; shift; exec "$@"' sh "$listener_nofile" \

@@ -56,8 +56,7 @@ def test_a_test_that_wants_to_be_alone_says_why(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_long_module_or_function(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
-    # The inspector is one file because it is copied to the broker's host alone.
-    assert len(source.splitlines()) <= (1100 if path.name == "connection_inspector.py" else 250)
+    assert len(source.splitlines()) <= 250
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef) and node.end_lineno is not None:
             assert node.end_lineno - node.lineno < 45, f"{path}: {node.name}"

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 
 from tests.support.processes import ROOT
 
-sys.path.insert(0, str(ROOT / "setup_scripts"))  # it is a file, not a package
-from connection_inspector import Broker, inspect
+sys.path.insert(0, str(ROOT / "setup_scripts"))  # from where it is copied
+from inspector.answer import inspect
+from inspector.broker import Broker
 
 # A process that does with its sockets what its input says, a line a step, and answers each line with its own
 PUPPET = """
@@ -210,10 +211,10 @@ def test_sockets_of_others_cost_no_second_look(puppet: Puppet) -> None:
     puppet.tell("pipe()")
     broker = Broker(puppet.process, 1)
     settled(broker)
-    remembered = broker.groups  # a new one when the links are read again
+    remembered = broker.kernel.groups  # a new one when the links are read again
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
         broker.sample(frozenset())
-    assert broker.groups is remembered
+    assert broker.kernel.groups is remembered
 
 
 def test_a_socket_in_the_place_of_a_duplicated_one_is_seen(puppet: Puppet) -> None:

@@ -24,8 +24,10 @@ from tests.support.inspector import SCRIPT, Target, start
 from tests.support.processes import ROOT, Process, Processes
 from tests.support.rehearsal import eventually
 
-sys.path.insert(0, str(ROOT / "setup_scripts"))  # it is a file, not a package
-from connection_inspector import CHALLENGE, MAX_CLIENTS, MAX_ENTERING, MAX_REQUEST, without_secrets
+sys.path.insert(0, str(ROOT / "setup_scripts"))  # from where it is copied
+from inspector.command_line import without_secrets
+from inspector.server import CHALLENGE, MAX_CLIENTS, MAX_ENTERING
+from inspector.service import MAX_REQUEST
 
 TOKEN = "open sesame"
 
@@ -100,7 +102,7 @@ def test_without_descriptors_left_it_waits_for_some(processes: Processes, tmp_pa
 
 
 def test_a_closed_stderr_does_not_end_it(tmp_path: Path) -> None:
-    code = f"import sys; sys.path.insert(0, {str(SCRIPT.parent)!r}); import connection_inspector as inspector; "
+    code = f"import sys; sys.path.insert(0, {str(SCRIPT.parent)!r}); import inspector.__main__ as inspector; "
     code += "inspector.main()"
     command = ["prlimit", "--nofile=12", sys.executable, "-c", code, "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path) as inspector:

@@ -18,8 +18,10 @@ import pytest
 from tests.support.processes import ROOT, Process, Processes
 from tests.support.rehearsal import eventually
 
-sys.path.insert(0, str(ROOT / "setup_scripts"))  # it is a file, not a package
-from connection_inspector import Broker, find_broker, inspect
+sys.path.insert(0, str(ROOT / "setup_scripts"))  # from where it is copied
+from inspector.answer import inspect
+from inspector.broker import Broker
+from inspector.finding import find_broker
 
 # Listens, under a name of its own; at SIGUSR1 it forks a child that inherits the listening socket and connects as often
 # as it is told or has descriptors for; at SIGUSR2 it kills the child

@@ -20,8 +20,10 @@ import pytest
 from scenario.peers.failures import Kind
 from tests.support.processes import ROOT, Process, Processes
 
-sys.path.insert(0, str(ROOT / "setup_scripts"))  # it is a file, not a package
-from connection_inspector import Broker, Cgroup, cgroup_folders, inspect
+sys.path.insert(0, str(ROOT / "setup_scripts"))  # from where it is copied
+from inspector.answer import inspect
+from inspector.broker import Broker
+from inspector.cgroups import Cgroup, cgroup_folders
 
 # Listens with a backlog of 3 under a name of its own, and does what signals tell it: USR1 spins, USR2 takes memory
 BUSY = """
@@ -192,7 +194,7 @@ def test_how_a_process_ended(
     broker = Broker(psutil.Process(), 1)
     broker.oom_kills = before
     monkeypatch.setattr(broker.cgroup, "oom_kills", lambda: now[0])
-    monkeypatch.setattr("connection_inspector._oom_kills_of_host", lambda: now[1])
+    monkeypatch.setattr("inspector.broker.oom_kills_of_host", lambda: now[1])
     assert broker.end("gone").kind == kind.value
 
 

@@ -96,8 +96,8 @@ def test_arguments_out_of_bounds_are_refused(processes: Processes, arguments: tu
     connection.close()
 
 
-def test_the_file_stands_alone(processes: Processes, tmp_path: Path) -> None:
-    copy = shutil.copy(SCRIPT, tmp_path)
+def test_the_folder_stands_alone(processes: Processes, tmp_path: Path) -> None:
+    copy = shutil.copytree(SCRIPT, tmp_path / "inspector")
     processes.start("python", copy, "--port", 0, cwd=tmp_path).wait_for("listening on")
 
 
@@ -108,7 +108,7 @@ def test_another_users_process_is_refused_with_advice(processes: Processes, targ
         port = free.getsockname()[1]
     # the interpreter may lie where the other user cannot read, so it changes user after the imports
     code = f"import encodings.idna, os, shutil, sys; sys.path.insert(0, {str(SCRIPT.parent)!r}); "
-    code += "import connection_inspector as inspector; "
+    code += "import inspector.__main__ as inspector; "
     code += "os.setgroups([]); os.setgid(65534); os.setuid(65534); "
     code += f"sys.argv[1:] = ['--port={port}', '--process-name={target.name}']; inspector.main()"
     processes.start("python", "-c", code, name="nobody").wait_for("listening on")

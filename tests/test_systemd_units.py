@@ -29,7 +29,7 @@ def here(text: str, folder: Path) -> str:
     token.write_text("open sesame\n")
     for venv in ("inspector-venv", "listener-venv"):
         text = text.replace(f"{INSTALLED}/{venv}/bin/python", sys.executable)
-    text = text.replace(f"{INSTALLED}/connection_inspector.py", str(SCRIPTS / "connection_inspector.py"))
+    text = text.replace(f"{INSTALLED}/inspector ", f"{SCRIPTS / 'inspector'} ")
     return text.replace("/etc/connections-stress-test/inspector.token", str(token)).replace(INSTALLED, str(ROOT))
 
 

@@ -47,7 +47,7 @@ class Limit(msgspec.Struct, frozen=True):
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
-    """The broker's process, as `connection_inspector.inspect` tells of it, which says what each is.
+    """The broker's process, as `inspect` of setup_scripts/inspector/answer.py tells of it, which says what each is.
 
     Connections by TCP state; memory in bytes; None: not to be had, or no limit. Counters run since the start of what
     they count for: the process, its control group, the host. What has a default was not always told.

@@ -1,6 +1,6 @@
 """Asks the inspector on the broker's host for the connections of the broker's process, over RPyC.
 
-The other side is `setup_scripts/connection_inspector.py`, or a plain rpyc_classic, to which that file is then sent.
+The other side is `setup_scripts/inspector`, or a plain rpyc_classic, to which the modules that count are then sent.
 """
 
 from __future__ import annotations
@@ -29,7 +29,12 @@ CHALLENGE = b"#CHALLENGE#"  # what the inspector's begins with
 HEADER = 5  # bytes before each of RPyC's messages
 MAX_ANSWER = 100_000  # bytes; the longest is some ten thousand
 
-_SOURCE = Path(__file__).resolve().parents[2] / "setup_scripts" / "connection_inspector.py"
+_FOLDER = Path(__file__).resolve().parents[2] / "setup_scripts" / "inspector"
+# What a plain rpyc_classic is sent: what `inspect` needs, each after those that it imports
+_SENT = (
+    *("errors", "addresses", "netlink", "proc", "limits", "cgroups", "counts", "by_kernel", "by_proc", "at_port"),
+    *("command_line", "broker", "finding", "descriptors", "answer"),
+)
 _log = logging.getLogger(__name__)
 
 
@@ -155,11 +160,23 @@ class Inspector:
         try:
             return root.inspect
         except AttributeError:
-            root.execute(_SOURCE.read_text(encoding="utf-8"))
+            root.execute(_modules())
         if not self._warned:
             _log.warning("rpyc_classic at %s gives a shell to everyone who reaches its port", self._name)
             self._warned = True
         return root.eval("inspect")
+
+
+def _modules() -> str:
+    """Return one text that makes the modules there, and `inspect` of the last one: few round trips, no file."""
+    sources = [(f"inspector.{name}", (_FOLDER / f"{name}.py").read_text(encoding="utf-8")) for name in _SENT]
+    return f"""
+import sys, types
+for name, source in {sources!r}:
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(source, name, "exec"), module.__dict__)
+inspect = module.inspect
+"""
 
 
 def _parsed(answer: object, kind: type[_Told]) -> _Told:

@@ -66,7 +66,7 @@ def _process(found: Found) -> Checks:
         return
     if found.process is None:
         remedy = (
-            "python3 connection_inspector.py on the broker's host, as the broker's user; "
+            "python3 setup_scripts/inspector on the broker's host, as the broker's user; "
             "--inspector names it, --no-connection-info does without"
         )
         yield Check("inspector", ERROR, found.problems["process"], "it sees the broker's process", remedy)

@@ -21,8 +21,8 @@ import psutil
 
 from tests.support.processes import ROOT
 
-sys.path.insert(0, str(ROOT / "setup_scripts"))  # it is a file, not a package
-from connection_inspector import Broker
+sys.path.insert(0, str(ROOT / "setup_scripts"))  # from where it is copied
+from inspector.broker import Broker
 
 HOLDER = """
 import os, resource, socket, sys

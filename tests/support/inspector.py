@@ -12,7 +12,7 @@ import msgspec
 from scenario.peers.inspection import Inspection, Limit, ListenerPorts
 from tests.support.processes import ROOT, Process, Processes
 
-SCRIPT = ROOT / "setup_scripts" / "connection_inspector.py"
+SCRIPT = ROOT / "setup_scripts" / "inspector"
 LISTENER = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1]); time.sleep(600)"
 
 

@@ -74,7 +74,7 @@ class Stack:
     def start_inspector(self, port: str = "0") -> Process:
         """Start the inspector; `self.inspector_port` is its port."""
         self.inspector = self.processes.start(
-            *("python", "setup_scripts/connection_inspector.py", "--process-name", self.broker_name),
+            *("python", "setup_scripts/inspector", "--process-name", self.broker_name),
             *("--host", self.host, "--port", port),
             name="inspector",
         )

@@ -1,0 +1,71 @@
+"""The inspector's command line."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import re
+import socket
+from typing import TYPE_CHECKING
+
+from inspector.answer import DEFAULT_NAME
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+_DESCRIPTION = "Counts the TCP connections of the context broker's process, for the connections stress test, over RPyC."
+DEFAULT_PORT = 18812  # rpyc_classic's, as in the original manual
+MAX_TOKEN = 4096  # characters
+
+
+def parse_options() -> argparse.Namespace:
+    """Return the options; exit code 2 with one sentence when they make no sense."""
+    parser = _Parser(prog="inspector", description=_DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="0: a free one (default: %(default)s)")
+    parser.add_argument("--token-file", dest="token", type=_token, help="file with the clients' token")
+    parser.add_argument(
+        "--process-name",
+        type=_name,
+        default=DEFAULT_NAME,
+        help="start of the name of the broker's process (default: %(default)s)",
+    )
+    options = parser.parse_args()
+    try:
+        host = options.host.strip("[]")
+        options.address = socket.getaddrinfo(host, options.port, type=socket.SOCK_STREAM)[0][4][0]
+    except (OSError, UnicodeError):
+        parser.error(f"--host takes an address or a name of this host, not {options.host!r}")
+    if not options.token and not ipaddress.ip_address(options.address.partition("%")[0]).is_loopback:
+        parser.error("--host: beyond loopback it takes --token-file")
+    return options
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End with one line; of what it repeats a terminal obeys nothing."""
+        self.exit(2, "".join(one if one.isprintable() else "?" for one in f"{self.prog}: error: {message}") + "\n")
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"takes a number from 0 to 65535, not {text[:40]!r}")
+    return int(text)
+
+
+def _name(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("takes the start of a process's name, not nothing")
+    return text
+
+
+def _token(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read(MAX_TOKEN + 1)
+    except (OSError, ValueError) as error:
+        problem = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise argparse.ArgumentTypeError(f"takes a file with a token, not {path!r}: {problem}") from None
+    if not text.strip() or len(text) > MAX_TOKEN:
+        raise argparse.ArgumentTypeError(f"takes a file with a token of 1 to {MAX_TOKEN} characters, not {path!r}")
+    return text.strip()
