@@ -60,3 +60,20 @@ def test_no_long_module_or_function(path: Path) -> None:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef) and node.end_lineno is not None:
             assert node.end_lineno - node.lineno < 45, f"{path}: {node.name}"
+
+
+def sentences(path: Path) -> Iterator[str]:
+    """Yield the texts of a module's code that are more than two words; docstrings are not code."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docs = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    yield from (text for text in texts if len(text.split()) > 2 and text not in docs)
+
+
+def test_no_rule_holds_a_sentence_of_a_peer() -> None:
+    """A rule that reads prose dies when the prose is reworded: it asks for the kind of a failure."""
+    said = {text for path in (ROOT / "scenario" / "peers").glob("*.py") for text in sentences(path)}
+    for room in ("verdict", "preflight"):
+        for path in (ROOT / "scenario" / room).rglob("*.py"):
+            assert not said.intersection(sentences(path)), path

@@ -9,6 +9,7 @@ import pytest
 
 from scenario.errors import PreflightError
 from scenario.peers.database import Contents, Foreign
+from scenario.peers.failures import Kind
 from scenario.peers.inspection import Inspection, Limit
 from scenario.preflight.checks import checks, require
 from scenario.run.found import Found
@@ -141,7 +142,13 @@ HEALTHY: list[Line] = [
     ("healthy subscribers", NOTHING, {}, WARNING, "threadpool:60000:150"),
     ("healthy subscribers", NOTHING, {"process": None, "problems": {"process": "x", "healthy": "no"}}, WARNING, "no"),
     ("client", NOTHING, {"client": 12.0}, OK, "an entity is stored, found and removed in 12 ms"),
-    ("client", NOTHING, {"problems": {"client": "HTTP 500 null DB connection"}}, ERROR, "then the broker anew"),
+    (
+        "client",
+        NOTHING,
+        {"problems": {"client": "HTTP 500"}, "kinds": {"client": Kind.NEVER_CONNECTED}},
+        ERROR,
+        "then the broker anew",
+    ),
     ("client", NOTHING, {"problems": {"client": "update: HTTP 500"}}, ERROR, "--no-client does without"),
 ]
 LIMITS: list[Line] = [

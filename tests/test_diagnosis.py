@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -306,3 +308,16 @@ def test_interrupted_run_need_not_have_a_cause() -> None:
 
 def test_subscriptions_that_were_there_before_are_no_stale_cache() -> None:
     assert judge_hold(with_progress(seen(TWICE_AS_MANY), existing=100)).outcome == "PASS"
+
+
+SETTING = re.compile(r"(-[a-zA-Z]{3,}) (\S+?)(?=[,;]? |[,;]?$)|ulimit -n (\d+)")
+
+
+@pytest.mark.parametrize(("name", "hold"), [(name, hold) for name, holds in CASES.items() for hold in holds])
+def test_a_remedy_never_recommends_what_is_there_already(name: str, hold: Hold) -> None:
+    (cause,) = judge_hold(hold).causes
+    words = hold.found.command_line.words
+    nofile = {sample.nofile for row in hold.rows if (sample := row.connections)}
+    for option, value, descriptors in SETTING.findall(cause.remedy):
+        assert (option, value) not in pairwise(words), cause.remedy
+        assert not descriptors or all(int(descriptors) > (limit or 0) for limit in nofile), cause.remedy

@@ -9,12 +9,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scenario.errors import UnusableError
-from scenario.replay import replay
+from scenario.recording.recorder import Recorder
+from scenario.replay import read, replay
+from scenario.run import events
+from scenario.run.found import Found
+from scenario.run.records import Ended
 from tests.support.processes import ROOT
 
 FOLDER = Path(__file__).with_name("recordings")
@@ -120,3 +126,27 @@ def test_no_secret_in_a_line() -> None:
         found = json.loads(path.read_text(encoding="utf-8").splitlines()[1])
         assert found["kind"] == "Found"
         assert not found["options"]["inspector_token"]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_verdict_reads_no_prose(name: str) -> None:
+    """Other words of the peers, in every record: the same outcome and the same causes."""
+
+    def reworded(record: Any) -> Any:
+        texts: dict[str, Any] = {
+            each: "reworded" for each in ("error", "update_error", "query_error") if getattr(record, each, "")
+        }
+        if isinstance(record, Found):
+            texts["problems"] = dict.fromkeys(record.problems, "reworded")
+        if isinstance(record, Ended):
+            texts["reason"] = "reworded"
+        return replace(record, **texts) if texts else record
+
+    events.forget()
+    recorder = Recorder()
+    for record, at in read(str(FOLDER / f"{name}.jsonl")):
+        events.fire(reworded(record), at)
+    assert recorder.verdict
+    outcome, cause = RUNS[name]
+    assert recorder.verdict.outcome == outcome
+    assert [found.cause for found in recorder.verdict.causes][:1] == ([cause] if cause else [])

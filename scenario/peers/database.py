@@ -138,4 +138,5 @@ def _run(mongo: str, limit: float, operation: Callable[[], _T]) -> _T:
             return operation()
     except PyMongoError as problem:
         told = re.split(", (?:Timeout|full error):", str(problem))[0]
-        raise DatabaseError(f"the database at {redacted(mongo)} (--mongo) failed: {told}", Kind.NO_DATABASE) from None
+        kind = Kind.CERTIFICATE if "CERTIFICATE_VERIFY_FAILED" in told else Kind.NO_DATABASE
+        raise DatabaseError(f"the database at {redacted(mongo)} (--mongo) failed: {told}", kind) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scenario.peers.failures import Kind
 from scenario.run.found import Found
 from scenario.run.results import WARNING, Check
 
@@ -17,7 +18,6 @@ def check_access(found: Found) -> Iterator[Check]:
 
 def remedy(found: Found) -> str:
     """Say what makes the broker answer."""
-    problem = found.problems["broker"]
-    if "HTTP 401" in problem or "HTTP 403" in problem:
+    if found.kinds.get("broker") == Kind.DENIED:
         return "--header 'X-Auth-Token: ...', or --header-file, gives what it wants to see with every request"
     return f"curl {found.options.host}/version has to answer; --host names the broker"

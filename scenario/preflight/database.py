@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scenario.peers.database import servers
+from scenario.peers.failures import Kind
 from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check
 from scenario.settings.secrets import redacted
@@ -21,7 +22,7 @@ def check_database(found: Found) -> Iterator[Check]:
     yield from _check_server(found)
     if contents is None:
         problem = found.problems.get("database", "nobody looked into it")
-        unknown = "CERTIFICATE_VERIFY_FAILED" in problem
+        unknown = found.kinds.get("database") == Kind.CERTIFICATE
         names = (
             "tlsCAFile=FILE in its URI names its CA certificates" if unknown else "--mongo names the broker's database"
         )

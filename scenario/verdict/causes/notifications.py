@@ -55,8 +55,13 @@ def _delay(e: Evidence) -> str:
     return "not known" if e.listeners.delay is None else f"{e.listeners.delay:g} s"
 
 
+def _timeout(e: Evidence) -> int:
+    """Return a -httpTimeout in ms: the original's ten minutes, or twice what there is."""
+    return max(600_000, round(2000 * max(e.started.http_timeout, e.listeners.delay or 0)))
+
+
 def _more_workers(e: Evidence) -> str:
-    workers = e.load.expected + SPARE_WORKERS
+    workers = max(e.load.expected, e.started.workers or 0) + SPARE_WORKERS
     mode = f"...,{e.hold.options.service}:60000:{workers}" if _own_pool(e) else f"threadpool:60000:{workers}"
     return f"start the broker with -notificationMode {mode}"
 
@@ -156,7 +161,11 @@ NOTIFICATIONS = (
         supposes=OWN_COUNTS,
         explains=MEASURED,
         evidence=lambda e: f"GET /statistics never had notifQueue in {len(e.hold.rows)} rows",
-        remedy="start the broker with -statNotifQueue (it counts in mode threadpool only), or run with --no-queue-size",
+        remedy=lambda e: (
+            "run with --no-queue-size: it was started with -statNotifQueue, and tells no queue"
+            if "-statNotifQueue" in e.hold.found.command_line.words
+            else "start the broker with -statNotifQueue, which needs mode threadpool, or run with --no-queue-size"
+        ),
     ),
     Cause(
         name="network",
@@ -177,7 +186,7 @@ NOTIFICATIONS = (
         evidence=lambda e: (
             f"it gave up {e.way.unanswered} notifications after {e.way.ended_at} s; the listener's delay is {_delay(e)}"
         ),
-        remedy="start the broker with -httpTimeout 600000, or more than the delay",
+        remedy=lambda e: f"start the broker with -httpTimeout {_timeout(e)}, which is more than the delay",
     ),
     Cause(
         name="listener-closes",
@@ -210,8 +219,8 @@ STARVED = Cause(
         f"{e.held.number} notifications held, {e.queue.backlog} queued"
     ),
     remedy=lambda e: (
-        f"start the broker with -notificationMode threadpool:60000:{e.load.expected + SPARE_WORKERS}, give the service "
-        "that suffers a pool of its own, or the slow subscriptions a shorter timeout"
+        f"{_more_workers(e)}, give the service that suffers a pool of its own, "
+        "or the slow subscriptions a shorter timeout"
     ),
     told_by="the notification queue: -statNotifQueue",
 )

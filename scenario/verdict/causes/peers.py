@@ -80,6 +80,6 @@ PEERS = (
             f"it took {e.listeners.accepted} of the {e.held.number} connections that the broker holds; "
             f"accept failed {e.listeners.pauses} times"
         ),
-        remedy=lambda e: f"start it after ulimit -n {e.load.wanted + SPARE}",
+        remedy=lambda e: f"start it after ulimit -n {max(e.load.wanted, e.listeners.nofile or 0) + SPARE}",
     ),
 )

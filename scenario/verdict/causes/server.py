@@ -116,7 +116,8 @@ SERVER = (
         explains=NOK | HELD,
         evidence=_threads,
         remedy=lambda e: (
-            f"raise that limit to {e.load.wanted + SPARE}: a thread for each notification, and for each connection"
+            f"raise that limit to {max(e.load.wanted + SPARE, 2 * (e.limits.threads or (0, 0))[1])}: "
+            "a thread for each notification, and for each connection"
         ),
         told_by="the limits on its threads: ulimit -u, and pids.max of its control group",
     ),

@@ -42,8 +42,9 @@ class Limits:
 
     @property
     def fds_needed(self) -> int:
-        """The limit on descriptors that the broker needs."""
-        return round(self.hold.options.subscriptions * max(self.fds_each, FDS_PER_NOTIFICATION)) + SPARE
+        """The limit on descriptors that the broker needs: above the one that it has come to."""
+        needed = round(self.hold.options.subscriptions * max(self.fds_each, FDS_PER_NOTIFICATION)) + SPARE
+        return max(needed, 2 * (self.nofile or 0) if self.out_of_descriptors and needed <= (self.nofile or 0) else 0)
 
     @property
     def low_numbers_taken(self) -> bool | None:

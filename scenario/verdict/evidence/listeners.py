@@ -33,6 +33,11 @@ class Listeners:
         return self.hold.found.delay
 
     @property
+    def nofile(self) -> int | None:
+        """The lowest of their limits on open files."""
+        return min((stats.limits.nofile_soft for stats in self.hold.found.listeners.values() if stats), default=None)
+
+    @property
     def addresses(self) -> set[str]:
         """Their host:port."""
         return set(self.hold.options.listener_addresses)
