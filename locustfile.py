@@ -13,6 +13,7 @@ from scenario.flow.shape import Shape
 from scenario.outputs.streams import keep_streams
 from scenario.settings.arguments import add_arguments
 from scenario.settings.config_file import add_config_file
+from scenario.settings.locusts_options import check_locusts_options
 from scenario.users.client import ClientProbe
 from scenario.users.load import IdleClient, SubscriptionSeeder, UpdateTrigger
 from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
@@ -34,6 +35,7 @@ __all__ = [
 
 keep_streams()
 events.init_command_line_parser.add_listener(add_arguments)
+events.init_command_line_parser.add_listener(check_locusts_options)
 events.init_command_line_parser.add_listener(add_limit)
 events.init_command_line_parser.add_listener(add_config_file)
 events.init_command_line_parser.add_listener(add_metrics_port)

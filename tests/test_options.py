@@ -100,7 +100,7 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
     "--cache-limit": whole(1, 86_400),
     "--baseline": whole(1, 3600),
     "--ramp": (
-        ["", "1:1:1", "1000:10000:1000", "5:6:9999999"],
+        ["", "1:1:1", "1000:10000:1000", "5:6:9999999", "1:1000000:1"],
         {
             text: f"{RAMP}{text!r}"
             for text in ("0:5:1", "5:4:1", "1:5:0", "1:5", "1:5:1:1", "a:b:c", "-1:5:1", "1:12345678:1")
@@ -110,16 +110,16 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
     "--hold": whole(5, 86_400),
     "--version-slo": (
         ["0.1", "1000", "60000"],
-        {text: f"{MS} above 0 and up to 60000, not {text}" for text in ("0", "-1", "60000.1", "nan", "inf")}
-        | {text: f"{MS}, not {text!r}" for text in ("", "fast")},
+        {text: f"{MS} above 0 and up to 60000, not {text}" for text in ("0", "-1", "60000.1")}
+        | {text: f"{MS}, not {text!r}" for text in ("", "fast", "nan", "inf")},
     ),
     "--max-nok": whole(0, 1_000_000),
     "--rate": whole(1, 100),
     "--healthy": whole(0, 1000),
     "--healthy-slo": (
         ["0", "0.1", "1000", "60000"],
-        {text: f"{MS} above 0 and up to 60000, not {text}" for text in ("-1", "60000.1", "nan", "inf")}
-        | {text: f"{MS}, not {text!r}" for text in ("", "fast")},
+        {text: f"{MS} above 0 and up to 60000, not {text}" for text in ("-1", "60000.1")}
+        | {text: f"{MS}, not {text!r}" for text in ("", "fast", "nan", "inf")},
     ),
     "--report-log": (
         ["report.log", "/tmp/report.log"],

@@ -6,7 +6,17 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from scenario.settings.values import broker_url, host_and_port, joined, parse_address, seconds, steps, urls
+from scenario.settings.values import (
+    broker_url,
+    host_and_port,
+    joined,
+    milliseconds,
+    parse_address,
+    seconds,
+    steps,
+    urls,
+    whole,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,10 +38,23 @@ def test_durations(text: str, expected: float) -> None:
     assert seconds(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "s", "1d", "1 h", "-5s", "1h 30m", "5ms", "1e3", ".5", "1,5"])
+@pytest.mark.parametrize("text", ["", "s", "1d", "1 h", "-5s", "1h 30m", "5ms", "1e3", ".5", "1,5", "٣s", "1h30"])
 def test_durations_that_are_none(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="takes a duration such as 60m, 90s or 1h30m"):
         seconds(text)
+
+
+@pytest.mark.parametrize("text", ["9" * 400, "9" * 400 + "s", "1001h", "60001", "99999999h1s"])
+def test_durations_that_are_too_long(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=r"takes a duration of at most 1000h, not .{1,130}$"):
+        seconds(text)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "٣", "1_0", " 1", "9" * 400, "9" * 5000, "1e999", "-1", "0x10", ""])
+def test_numbers_that_are_none(text: str) -> None:
+    for check in (whole(0, 1000), milliseconds):
+        with pytest.raises(ArgumentTypeError, match=r"^takes (a whole number|milliseconds).{1,160}$"):
+            check(text)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +75,24 @@ def test_addresses(text: str, expected: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["::1", "a:b", "a:0", "a:65536", "a:1:2", "[::1", "a:-1", "[::1]x:1", "a:", "a b", "http://a:1", "a:1/"]
+    "text",
+    [
+        "::1",
+        "a:b",
+        "a:0",
+        "a:65536",
+        "a:1:2",
+        "[::1",
+        "a:-1",
+        "[::1]x:1",
+        "a:",
+        "a b",
+        "http://a:1",
+        "a:1/",
+        "a:٣",
+        "a..b",
+        "a" * 64,
+    ],
 )
 def test_addresses_that_are_none(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="takes host or host:port"):
@@ -73,7 +113,20 @@ def test_urls(url: str, expected: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "a", "a:80", "ftp://a", "http://", "http://:80", "http://a:x", "http://[::1", "//a"]
+    "url",
+    [
+        "",
+        "a",
+        "a:80",
+        "ftp://a",
+        "http://",
+        "http://:80",
+        "http://a:x",
+        "http://[::1",
+        "//a",
+        "http://a:0",
+        "http://a..b",
+    ],
 )
 def test_urls_that_are_none(url: str) -> None:
     with pytest.raises(ArgumentTypeError, match="takes URLs such as"):
@@ -106,13 +159,15 @@ def test_list_of_urls() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("1:1:1", (1, 1, 1)), ("10:5000:7", (10, 5000, 7)), ("1:9999999:1", (1, 9_999_999, 1))]
+    ("text", "expected"), [("1:1:1", (1, 1, 1)), ("10:5000:7", (10, 5000, 7)), ("1:1000000:1", (1, 1_000_000, 1))]
 )
 def test_ramps(text: str, expected: tuple[int, int, int]) -> None:
     assert steps(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "1", "1:2", "0:2:1", "3:2:1", "1:2:0", "1:2:3:4", "a:2:1", "1: 2:1", "1:2:-1"])
+@pytest.mark.parametrize(
+    "text", ["", "1", "1:2", "0:2:1", "3:2:1", "1:2:0", "1:2:3:4", "a:2:1", "1: 2:1", "1:2:-1", "٣:5:1"]
+)
 def test_ramps_that_are_none(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match="takes START:STOP:STEP"):
         steps(text)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from scenario.errors import OptionError
 from scenario.settings import access, values
 from scenario.settings.actions import Join, JoinLines, Json, WebLogin
+from scenario.settings.locusts_options import run_time
 from scenario.settings.mongo import mongo
 
 DEFAULT_HOST, DEFAULT_SERVICE, DEFAULT_SERVICE_PATH = "http://localhost:1026", "stablished_connections", "/test"
@@ -28,6 +29,11 @@ IN_FORM = frozenset(
     )
 )
 _LOCUSTS_FILES = {"csv_prefix", "html_file", "json_file", "logfile"}  # it would end with 1 if one cannot be written
+_NUMBERS_OF_FORM: dict[str, Callable[[str], object]] = {
+    "user_count": values.whole(0, values.MOST),
+    "spawn_rate": values.whole(0, values.MOST),
+    "run_time": run_time,
+}
 _LOCUSTS_FIELDS = frozenset(("user_count", "spawn_rate", "run_time", "profile", "host"))
 
 
@@ -43,7 +49,7 @@ class _Argument(NamedTuple):
 
 
 _ARGUMENTS = (
-    _Argument("--subscriptions", 5000, values.whole(1, 1_000_000), "subscriptions, each held as one connection"),
+    _Argument("--subscriptions", 5000, values.whole(1, values.MOST), "subscriptions, each held as one connection"),
     _Argument("--seeders", 8, values.whole(1, 1000), "users that create the subscriptions"),
     _Argument("--service", DEFAULT_SERVICE, values.service, "Fiware-Service; its database orion-<service> is dropped"),
     _Argument("--service-path", DEFAULT_SERVICE_PATH, values.service_path, "Fiware-ServicePath"),
@@ -189,6 +195,12 @@ def with_form(parsed: Namespace, texts: Mapping[str, str]) -> Namespace:
         if name not in IN_FORM | _LOCUSTS_FIELDS or (name == "host" and texts[name].rstrip("/") != parsed.host):
             raise OptionError(f"--{name.replace('_', '-')}: is not for the form to change, only for the command line")
     check(texts)
+    for name, takes in _NUMBERS_OF_FORM.items():
+        try:
+            if texts.get(name):
+                takes(texts[name])
+        except ArgumentTypeError as problem:
+            raise OptionError(f"--{name.replace('_', '-')}: {problem}") from None
     kinds = {argument.name: type(argument.default) for argument in _ARGUMENTS}
     switches = {flag.removeprefix("--").replace("-", "_") for flag, _ in _FLAGS}
     asked: dict[str, Any] = {name: kind(texts[name]) for name, kind in kinds.items() if name in texts}

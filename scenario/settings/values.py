@@ -15,19 +15,31 @@ BROKER_PORT, INSPECTOR_PORT, MONGO_PORT = 1026, 18812, 27017
 CLIENT_PATH = "/ordinary_client"  # the service path in which the ordinary client updates and queries
 # https://fiware-orion.readthedocs.io, "Multi tenancy": lower case letters, digits and _, at most 50 characters
 SERVICE_RULE = "1 to 50 lower case letters, digits or _"
+MOST = 1_000_000  # subscriptions
+LONGEST = 1000 * 3600  # s
+_QUOTED = 100  # characters
+_DIGITS = 20  # more than any number that is taken has
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _UNIT_SECONDS = {"h": 3600, "m": 60, "s": 1}
+
+
+def quoted(text: str) -> str:
+    """Return a text as a sentence can repeat it: nothing in it is obeyed by a terminal, and it has an end."""
+    return repr(text if len(text) <= _QUOTED else f"{text[:_QUOTED]}...")
 
 
 def seconds(text: str) -> float:
     """Return the seconds in `90s`, `1h30m`, or `60` (a bare number is minutes, as in the original test)."""
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text) * 60
-    parts = re.findall(r"(\d+(?:\.\d+)?)([hms])", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
+    told = f"{text}m" if re.fullmatch(_NUMBER, text) else text
+    parts = re.findall(f"({_NUMBER})([hms])", told)
+    if not parts or "".join(number + unit for number, unit in parts) != told:
         raise ArgumentTypeError(
-            f"takes a duration such as 60m, 90s or 1h30m, or a bare number of minutes, not {text!r}"
+            f"takes a duration such as 60m, 90s or 1h30m, or a bare number of minutes, not {quoted(text)}"
         )
-    return float(sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts))
+    total = float(sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts))
+    if total > LONGEST:
+        raise ArgumentTypeError(f"takes a duration of at most {LONGEST // 3600}h, not {quoted(text)}")
+    return total
 
 
 def broker_url(text: str) -> str:
@@ -44,11 +56,12 @@ def host_and_port(url: str) -> tuple[str, int]:
         parts = urlsplit(url)
         if "@" in parts.netloc:
             raise ArgumentTypeError("takes URLs without user and password: pages show them, and workers are sent them")
-        if parts.scheme in ("http", "https") and parts.hostname:
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            parts.hostname.encode("idna")
             return parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
     except ValueError:
         pass
-    raise ArgumentTypeError(f"takes URLs such as http://localhost:8090/notify, not {url!r}")
+    raise ArgumentTypeError(f"takes URLs such as http://localhost:8090/notify, not {quoted(url)}")
 
 
 def without_brackets(text: str) -> str:
@@ -83,7 +96,9 @@ def origins(text: str) -> str:
     for origin in urls(text):
         host_and_port(origin)
         if urlsplit(origin.rstrip("/"))._replace(scheme="", netloc="").geturl():
-            raise ArgumentTypeError(f"takes origins such as https://load.example.com, without a path, not {origin!r}")
+            raise ArgumentTypeError(
+                f"takes origins such as https://load.example.com, without a path, not {quoted(origin)}"
+            )
     return text
 
 
@@ -103,10 +118,10 @@ def ramp(text: str) -> str:
 
 def steps(text: str) -> tuple[int, int, int]:
     """Return the numbers of START:STOP:STEP."""
-    parts = re.fullmatch(r"(\d{1,7}):(\d{1,7}):(\d{1,7})", text)
+    parts = re.fullmatch(r"([0-9]{1,7}):([0-9]{1,7}):([0-9]{1,7})", text)
     start, stop, step = map(int, parts.groups()) if parts else (0, 0, 0)
-    if not (0 < start <= stop and step):
-        raise ArgumentTypeError(f"takes START:STOP:STEP, connections such as 1000:10000:1000, not {text!r}")
+    if not (0 < start <= stop <= MOST and step):
+        raise ArgumentTypeError(f"takes START:STOP:STEP, connections such as 1000:10000:1000, not {quoted(text)}")
     return start, stop, step
 
 
@@ -118,7 +133,7 @@ def is_service(name: str) -> bool:
 def service(text: str) -> str:
     """Check a service."""
     if not is_service(text):
-        raise ArgumentTypeError(f"takes {SERVICE_RULE}, not {text!r}")
+        raise ArgumentTypeError(f"takes {SERVICE_RULE}, not {quoted(text)}")
     return text
 
 
@@ -126,7 +141,9 @@ def service_path(text: str) -> str:
     """Check a service path."""
     # https://fiware-orion.readthedocs.io: absolute, at most 10 levels of at most 50 alphanumerics or underscores
     if not re.fullmatch(r"/|(/\w{1,50}){1,10}", text, re.ASCII):
-        raise ArgumentTypeError(f"takes a path such as /test (letters, digits, _; at most 10 levels), not {text!r}")
+        raise ArgumentTypeError(
+            f"takes a path such as /test (letters, digits, _; at most 10 levels), not {quoted(text)}"
+        )
     if text == CLIENT_PATH:
         raise ArgumentTypeError(f"takes another path than {CLIENT_PATH}, in which the ordinary client works")
     return text
@@ -134,10 +151,17 @@ def service_path(text: str) -> str:
 
 def parse_address(text: str, default_host: str, default_port: int) -> tuple[str, int]:
     """Return host and port of `host[:port]`, an IPv6 address in brackets; the defaults stand in for what is missing."""
-    parts = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^\[\]:/\s]*)(?::(\d{1,5}))?", text)
-    if parts is None or not 1 <= int(parts[2] or default_port) <= 65535:
-        raise ArgumentTypeError(f"takes host or host:port (an IPv6 address in brackets), not {text!r}")
+    parts = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^\[\]:/\s]*)(?::([0-9]{1,5}))?", text)
+    if parts is None or not _is_host(parts[1]) or not 1 <= int(parts[2] or default_port) <= 65535:
+        raise ArgumentTypeError(f"takes host or host:port (an IPv6 address in brackets), not {quoted(text)}")
     return parts[1].strip("[]") or default_host, int(parts[2] or default_port)
+
+
+def _is_host(name: str) -> bool:
+    try:
+        return bool(name.encode("idna")) or not name
+    except UnicodeError:  # of a label that is empty or too long
+        return False
 
 
 def address(text: str) -> str:
@@ -149,7 +173,7 @@ def address(text: str) -> str:
 def report_log(text: str) -> str:
     """Check that it names a file; whether it can be written the preflight tells."""
     if not text or Path(text).is_dir():
-        raise ArgumentTypeError(f"takes a file, not {text!r}")
+        raise ArgumentTypeError(f"takes a file, not {quoted(text)}")
     return text
 
 
@@ -172,7 +196,7 @@ def writable(text: str) -> str:
     try:
         open_for_writing(Path(report_log(text)))
     except OSError as error:
-        raise ArgumentTypeError(f"takes a file that can be written, not {text!r}: {error.strerror}") from None
+        raise ArgumentTypeError(f"takes a file that can be written, not {quoted(text)}: {error.strerror}") from None
     return text
 
 
@@ -181,7 +205,7 @@ def written_by_locust(text: str) -> str:
     try:
         Path(text).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ArgumentTypeError(f"takes a file that can be written, not {text!r}: {error.strerror}") from None
+        raise ArgumentTypeError(f"takes a file that can be written, not {quoted(text)}: {error.strerror}") from None
     return writable(text)
 
 
@@ -191,7 +215,7 @@ def readable(text: str) -> str:
         if text:
             Path(text).read_bytes()
     except OSError as error:
-        raise ArgumentTypeError(f"takes a file that can be read, not {text!r}: {error.strerror}") from None
+        raise ArgumentTypeError(f"takes a file that can be read, not {quoted(text)}: {error.strerror}") from None
     return text
 
 
@@ -204,12 +228,11 @@ def whole(least: int, most: int) -> Callable[[str], int]:
     """Return the check of a whole number within the bounds."""
 
     def check(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            raise ArgumentTypeError(f"takes a whole number, not {text!r}") from None
+        if not re.fullmatch(r"[+-]?[0-9]+", text):
+            raise ArgumentTypeError(f"takes a whole number, not {quoted(text)}")
+        number = int(text[:_DIGITS])
         if not least <= number <= most:
-            raise ArgumentTypeError(f"takes a whole number from {least} to {most}, not {text}")
+            raise ArgumentTypeError(f"takes a whole number from {least} to {most}, not {text[:_QUOTED]}")
         return number
 
     return check
@@ -217,10 +240,9 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 def milliseconds(text: str) -> float:
     """Check a latency."""
-    try:
-        number = float(text)
-    except ValueError:
-        raise ArgumentTypeError(f"takes milliseconds, not {text!r}") from None
+    if not re.fullmatch(f"[+-]?{_NUMBER}(e[+-]?[0-9]+)?", text):
+        raise ArgumentTypeError(f"takes milliseconds, not {quoted(text)}")
+    number = float(text)
     if not 0 < number <= 60_000:
-        raise ArgumentTypeError(f"takes milliseconds above 0 and up to 60000, not {text}")
+        raise ArgumentTypeError(f"takes milliseconds above 0 and up to 60000, not {text[:_QUOTED]}")
     return number

@@ -1,0 +1,64 @@
+"""Locust's own options: what it ends with exit code 1 for, or with a traceback, is refused before it starts.
+
+1 would say that the broker failed.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from scenario.settings import values
+from scenario.settings.secrets import shown
+
+_NUMBERS = {
+    "num_users": values.whole(0, 1_000_000),
+    "web_port": values.whole(0, 65_535),
+    "master_port": values.whole(1, 65_535),
+    "master_bind_port": values.whole(1, 65_535),
+    "expect_workers": values.whole(1, 999),
+    "expect_workers_max_wait": values.whole(0, 86_400),
+    "processes": values.whole(-1, 999),
+    "autoquit": values.whole(-1, 86_400),
+    "exit_code_on_error": values.whole(0, 255),
+}
+_TIMES = ("run_time", "stop_timeout")
+
+
+def check_locusts_options(parser: ArgumentParser) -> None:
+    """Check what Locust does not (listener of `init_command_line_parser`)."""
+    for action in parser._actions:
+        if action.dest in _NUMBERS:
+            action.type = _NUMBERS[action.dest]
+        elif action.dest in _TIMES:
+            action.type = run_time
+    for name, method in (("parse_args", _parse_args), ("error", _error)):
+        vars(parser)[name] = method.__get__(parser)
+
+
+def run_time(text: str) -> int:
+    """Return the seconds of a time as Locust has it: 20, 20s, 3m, 1h20m."""
+    return round(values.seconds(f"{text}s" if text.isdecimal() else text))
+
+
+def _parse_args(parser: Any, *args: Any, **rest: Any) -> Namespace:
+    parsed: Namespace = type(parser).parse_args(parser, *args, **rest)
+    if problem := _contradiction(parsed):
+        parser.error(problem)
+    return parsed
+
+
+def _contradiction(parsed: Namespace) -> str:
+    if parsed.autoquit != -1 and not parsed.autostart:
+        return "argument --autoquit: takes --autostart beside it"
+    if parsed.processes and parsed.master:
+        return "argument --master: --processes has a master of its own; leave out one of them"
+    if parsed.worker and parsed.master:
+        return "argument --master: a process is a master or a --worker; leave out one of them"
+    if parsed.web_base_path and not parsed.web_base_path.startswith("/"):
+        return f"argument --web-base-path: takes a path that begins with /, not {values.quoted(parsed.web_base_path)}"
+    return ""
+
+
+def _error(parser: Any, message: str) -> None:
+    type(parser).error(parser, shown(message))  # of what it repeats a terminal obeys nothing
