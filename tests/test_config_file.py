@@ -12,6 +12,7 @@ import pytest
 
 from scenario.settings.arguments import add_arguments
 from scenario.settings.config_file import add_config_file
+from scenario.settings.locusts_options import check_locusts_options
 from scenario.verdict.limits import add_limit
 
 TOML = """
@@ -44,6 +45,9 @@ headless = yes
 web-host = ::1
 json
 """
+NESTED = "is nested too deep, or holds a number that is too long"
+PLAIN = "takes a text, a number, true, false or a list of these"
+BAD = ("9" * 5000, "0x" + "f" * 5000, "[" * 5000 + "]" * 5000, "{a=" * 5000 + "1" + "}" * 5000)
 NO_OPTION = "is no option that a file can hold; the nearest is"
 EXPECTED = {
     "host": "https://orion",
@@ -66,7 +70,7 @@ def parsed(path: Path, content: str | bytes, *words: str, option: str = "--confi
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     parser = get_empty_argument_parser()
     setup_parser_arguments(parser)
-    for add in (add_arguments, add_limit, add_config_file):
+    for add in (add_arguments, check_locusts_options, add_limit, add_config_file):
         add(parser)
     told: Namespace = parser.parse_args([option, str(path), *words])
     return told
@@ -100,7 +104,20 @@ def test_what_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("run.toml", 'json = ["s3cret"]', "json takes one value, no list"),
         ("run.toml", 'mongo = "s3cret', "Couldn't parse TOML file: "),
         ("run.toml", 'subscriptions = "many"', "argument --subscriptions: takes a whole number, not 'many'"),
-        ("run.toml", 'header = {A = "s3cret"}', "argument --header: takes 'Name: value', of printable ASCII"),
+        ("run.toml", 'header = {A = "s3cret"}', f"header {PLAIN}"),
+        ("run.toml", "duration = 1979-05-27", f"duration {PLAIN}"),
+        ("run.toml", "notify-url = [[1]]", f"notify-url {PLAIN}"),
+        *(
+            ("run.toml", f"subscriptions = {text}", "is nested too deep, or holds a number that is too long")
+            for text in BAD
+        ),
+        ("run.toml", '"\\u001b[2J" = 1', f"run.toml:  [2J {NO_OPTION}"),
+        (
+            "run.conf",
+            f"subscriptions = {'9' * 5000}",
+            "--subscriptions: takes a whole number from 1 to 1000000, not 999",
+        ),
+        ("run.conf", "#" * 1_000_001, "run.conf: is longer than 1000000 characters"),
         ("run.toml", 'mongo = "mongodb://a:s3cr/et@b"', "argument --mongo: takes host, host:port or a "),
         ("x.toml", "subscriptions = 5", "x.toml: has no [tool.locust], where the options have to be"),
         ("x.toml", "[locust]\nsubscriptions = 5", "x.toml: has no [tool.locust], where the options have to be"),

@@ -6,13 +6,14 @@ from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import replace
 
-from locust.argument_parser import LocustArgumentParser
+from locust.argument_parser import LocustArgumentParser, get_empty_argument_parser, setup_parser_arguments
 
 import pytest
 from certifi import where
 
 from scenario.errors import OptionError
 from scenario.settings.arguments import IN_FORM, add_arguments, check, with_form
+from scenario.settings.locusts_options import check_locusts_options
 from scenario.settings.options import Options
 from tests.support.stack import Stack
 
@@ -323,3 +324,25 @@ def test_help_lists_every_option(stack: Stack) -> None:
     assert listing.wait() == 0
     for option in OPTIONS.keys() | FREE | {"--no-reset", "--force"}:
         assert option in listing.output
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--processes", "-5"), "--processes: takes a whole number from -1 to 999, not -5"),
+        (("--run-time", "9" * 400), "--run-time: takes a duration of at most 1000h, not '999"),
+        (("--autoquit", "5"), "--autoquit: takes --autostart beside it"),
+        (("--processes", "2", "--master"), "--master: --processes has a master of its own"),
+        (("--web-base-path", "x"), "--web-base-path: takes a path that begins with /, not 'x'"),
+        (("--\x1b[31m",), "unrecognized arguments: -- [31m"),
+    ],
+)
+def test_locusts_own_options(words: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = get_empty_argument_parser()
+    setup_parser_arguments(parser)
+    for add in (add_arguments, check_locusts_options):
+        add(parser)
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(words)
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err

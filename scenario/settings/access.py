@@ -26,6 +26,7 @@ _OURS = frozenset(
     ("fiware-service", "fiware-servicepath", "content-type", "content-length", "transfer-encoding", "connection")
 )
 _TAKES = "takes 'Name: value', of printable ASCII"  # what was given may be a secret: it is not repeated
+_LARGEST = 100_000  # characters of a file of headers
 _log = logging.getLogger(__name__)
 
 
@@ -122,7 +123,8 @@ def parse_headers(text: str) -> dict[str, str]:
 
 def _read(path: str) -> dict[str, str]:
     try:
-        return parse_headers(Path(path).read_text(encoding="utf-8"))
+        with Path(path).open(encoding="utf-8") as file:
+            return parse_headers(file.read(_LARGEST))
     except (OSError, UnicodeError) as error:
         told = getattr(error, "strerror", "") or "no text"
         raise ArgumentTypeError(f"takes a file that can be read, not {path!r}: {told}") from None

@@ -21,6 +21,7 @@ from locust.argument_parser import LocustConfigParser
 from configargparse import ConfigFileParserException
 
 _SECTION = "[tool.locust]"
+_LARGEST = 1_000_000  # characters
 _SHARED = "pyproject.toml"  # Locust reads it wherever it starts; most have nothing for it
 _NO_KEYS = ("config", "config-file", "help", "version")
 
@@ -43,13 +44,16 @@ class _ConfigFile:
         """Return the options in a file. Raises ConfigFileParserException, which ends Locust with 2 and its sentence."""
         name = stream.name
         try:
-            text = io.StringIO(stream.read())
+            text = io.StringIO(stream.read(_LARGEST))
             text.name = name
-            problem = _misplaced(text.getvalue(), name)
+            too_long = f"is longer than {_LARGEST} characters" if stream.read(1) else ""
+            problem = too_long or _misplaced(text.getvalue(), name)
             found = {} if problem else LocustConfigParser().parse(text)
             problem = problem or self._wrong(found)
         except UnicodeError:
             problem = "is no text in UTF-8"
+        except (RecursionError, ValueError):
+            problem = "is nested too deep, or holds a number that is too long"
         except ConfigFileParserException as error:
             problem = str(error).split(f" in {name}")[0]  # then comes the line, as it is
         if problem:
@@ -72,6 +76,11 @@ def _takes_list(action: Action) -> bool:
     return action.nargs in ("+", "*") or isinstance(action, _AppendAction)
 
 
+def _is_plain(value: object) -> bool:
+    values = value if isinstance(value, list) else [value]
+    return all(isinstance(each, str | int | float) for each in values)
+
+
 def _misplaced(text: str, name: str) -> str:
     """Return which keys Locust would leave out, and say nothing of it."""
     if not name.endswith(".toml"):
@@ -84,7 +93,11 @@ def _misplaced(text: str, name: str) -> str:
         return ""  # Locust says it
     if Path(name).name == _SHARED:
         return ""
-    if not isinstance(told.get("tool"), dict) or "locust" not in told["tool"]:
+    options = told["tool"].get("locust") if isinstance(told.get("tool"), dict) else None
+    if not isinstance(options, dict):
         return f"has no {_SECTION}, where the options have to be"
+    odd = next((key for key, value in options.items() if not _is_plain(value)), "")
+    if odd:
+        return f"{odd} takes a text, a number, true, false or a list of these"
     lost = next((key for key, value in told.items() if not isinstance(value, dict)), "")
     return lost and f"{lost} has to be below {_SECTION}"

@@ -56,7 +56,7 @@ def host_and_port(url: str) -> tuple[str, int]:
         parts = urlsplit(url)
         if "@" in parts.netloc:
             raise ArgumentTypeError("takes URLs without user and password: pages show them, and workers are sent them")
-        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and url.isprintable():
             parts.hostname.encode("idna")
             return parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
     except ValueError:
@@ -159,7 +159,7 @@ def parse_address(text: str, default_host: str, default_port: int) -> tuple[str,
 
 def _is_host(name: str) -> bool:
     try:
-        return bool(name.encode("idna")) or not name
+        return name.isprintable() and bool(name.encode("idna") or not name)
     except UnicodeError:  # of a label that is empty or too long
         return False
 
