@@ -6,6 +6,7 @@ Kind
     NO_CONNECTION      no connection within the time limit
     NO_ROUTE           the network or the host cannot be reached
     NAME_UNKNOWN       the host's name has no address
+    NAME_SERVER        no name server answers, so that nobody can tell
   no answer
     CLOSED             the connection was closed without an answer
     RESET              the connection was reset
@@ -60,6 +61,7 @@ class Kind(Enum):
     NO_CONNECTION = "no connection"
     NO_ROUTE = "no route"
     NAME_UNKNOWN = "name unknown"
+    NAME_SERVER = "name server"
     CLOSED = "closed"
     RESET = "reset"
     NO_ANSWER = "no answer"
@@ -122,6 +124,8 @@ def of_exception(error: BaseException | None) -> Failure:
             return _of_tls(layer)
         if isinstance(layer, UnreadableError):
             return Failure(Kind.CONTENT, str(layer))
+        if isinstance(layer, socket.gaierror):  # an OSError whose numbers are not those of errno
+            return _of_name(layer)
         if isinstance(layer, OSError) and layer.errno in _BY_NUMBER:
             return Failure(*_BY_NUMBER[layer.errno])
     for types, kind, meaning in _EXCEPTIONS:
@@ -154,6 +158,12 @@ def _of_tls(error: ssl.SSLError) -> Failure:
     return Failure(Kind.CERTIFICATE, text)
 
 
+def _of_name(error: socket.gaierror) -> Failure:
+    if error.errno == socket.EAI_AGAIN:
+        return Failure(Kind.NAME_SERVER, "no name server tells the address of its host")
+    return Failure(Kind.NAME_UNKNOWN, "host name unknown")
+
+
 _BY_NUMBER = {
     **dict.fromkeys(_OURS, (Kind.OURS, _NOTHING_LEFT)),
     **dict.fromkeys(_NO_ROUTE, (Kind.NO_ROUTE, "no route to its host")),
@@ -167,6 +177,5 @@ _EXCEPTIONS: tuple[tuple[tuple[type[BaseException], ...], Kind, str], ...] = (
     ((ConnectionResetError,), Kind.RESET, "connection reset"),
     ((ConnectionRefusedError,), Kind.REFUSED, "connection refused"),
     ((BrokenPipeError,), Kind.CLOSED, "closed while the request was sent"),
-    ((socket.gaierror,), Kind.NAME_UNKNOWN, "host name unknown"),
     ((HTTPException, ValueError), Kind.CONTENT, "its answer is no HTTP"),
 )

@@ -31,6 +31,9 @@ class Found:
     localhost: dict[str, tuple[str, ...]] = field(default_factory=dict)  # where parts so named take connections
     client: float | None = None  # ms that its update, query and removal took; None: not tried, or in vain
     uptimes: tuple[int, ...] = ()  # s that the broker has run, by several answers at about one time
+    addresses: dict[str, str] = field(default_factory=dict)  # the broker's, if several: what is wrong with each, or ""
+    inspectors: tuple[str, ...] = ()  # the different ones that answered, asked several times
+    listener_ids: dict[str, tuple[str, ...]] = field(default_factory=dict)  # the same of the listeners at host:port
     libraries: dict[str, str] = field(default_factory=dict)  # of the broker: their versions, as far as it tells
 
     @property

@@ -26,6 +26,11 @@ class VersionSample:
     error: str = ""
     tries: Tries | None = None
     failure: Kind | None = None
+    late: float | None = None  # ms, the longest that the tester let something wait that was due since the row before
+    tester_idle_seconds: float | None = None  # of all CPUs of the tester's host; a counter
+    tester_steal_seconds: float | None = None  # taken from them by the hypervisor; a counter
+    tester_cpus: int | None = None  # that its host has
+    tester_lookup_seconds: float | None = None  # that the slowest of the peers' names took there, or takes until now
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,19 @@ class ConnectionSample:
     listen_drops: int | None = None  # connections dropped before accept, for whatever reason
     retransmits: int | None = None  # segments sent again
     resets: int | None = None  # established or close wait connections that were reset
+    connecting_to_listeners: int | None = None  # connections to them that are not answered yet: SYN_SENT
+    connect_failures: int | None = None  # connections that were refused or given up; of the network namespace
+    syn_retransmits: int | None = None  # SYNs (also of those that answer one) sent again; of the network namespace
+    unresolved: tuple[str, ...] = ()  # listeners, host:port, whose name has no address on the broker's host
+    lookup_seconds: float | None = None  # that the slowest of their names took there, or has taken until now
+    host_cpus: int | None = None
+    host_busy_seconds: float | None = None  # spent by whatever runs on the host, of all its CPUs
+    host_steal_seconds: float | None = None  # that its hypervisor gave to others
+    database_cpu_seconds: float | None = None  # of these; None: it runs elsewhere, or cannot be told from others
+    listener_cpu_seconds: float | None = None  # the same of the listeners,
+    tester_cpu_seconds: float | None = None  # and of Locust
+    cpu_of_others: dict[str, float] = field(default_factory=dict)  # CPUs since the row before, by process name: most
+    inspector: str = ""  # which one answered: its host, pid and start time
     process: str = ""  # pid and start time: another value is another process
     error: str = ""
     failure: Kind | None = None
@@ -111,6 +129,7 @@ class ListenerSample:
     doubled: int | None = None  # of these, those that had more
     error: str = ""
     failures: dict[str, Kind] = field(default_factory=dict)  # by host:port of the listeners that did not answer rightly
+    ids: dict[str, str] = field(default_factory=dict)  # which one answered at host:port: drawn at its start
 
 
 @dataclass(frozen=True)
@@ -130,6 +149,7 @@ class ClientSample:
     query_tries: Tries | None = None
     update_failure: Kind | None = None
     query_failure: Kind | None = None
+    late: float | None = None  # as the VersionSample's, where this client runs
 
 
 @dataclass(frozen=True)
