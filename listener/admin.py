@@ -24,6 +24,8 @@ from then until it arrived by the listener's clock: negative when the sender's i
 them, and tells how many more are `left`; `forgotten` are those that nobody asked for among 131,072 later ones. Whoever
 did not get an answer asks again with the same position.
 
+A request names an address of this host in `Host`, or its own name, localhost or that of -host; and a website of another
+origin is refused. So no page in a browser reads what is here, whose name was made to lead to this host (DNS rebinding).
 The token keeps strangers out who can make others send a request, but not read its answer: a form or a script of
 another site, and whoever subscribes this listener to a broker, which adds the headers that he asks for (httpCustom).
 """
@@ -31,6 +33,7 @@ another site, and whoever subscribes this listener to a broker, which adds the h
 from __future__ import annotations
 
 import re
+import socket
 import time
 from collections.abc import Callable
 
@@ -44,6 +47,8 @@ def administer(request: Request, connection: Connection, options: Options, stats
     """Answer a request below /-/; releasing wakes all processes."""
     if not (options.admin_any or connection.peer_is_loopback()):
         return failure(403)
+    if not _is_own(request, options):
+        return failure(403, text="this wants an address, localhost or this host's own name as Host")
     methods = _RESOURCES.get(request.path)
     if not methods:
         return failure(404)
@@ -51,6 +56,27 @@ def administer(request: Request, connection: Connection, options: Options, stats
     if not answer:
         return failure(405, f"Allow: {b', '.join(methods).decode()}")
     return answer(request, options, stats)
+
+
+def _is_own(request: Request, options: Options) -> bool:
+    """Tell whether a request names this host, and was made by no website of another origin."""
+    if request.origin not in (b"", b"http://" + request.host):
+        return False
+    parts = _HOST.fullmatch(request.host.decode("latin-1"))
+    if not parts:
+        return False
+    names = ("localhost", socket.gethostname().lower(), options.host.lower())
+    return bool(parts["name"]) and (parts["name"] in names or _is_address(parts["name"].strip("[]")))
+
+
+def _is_address(name: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, name.partition("%")[0])
+        except OSError:
+            continue
+        return True
+    return False
 
 
 def _stats(request: Request, options: Options, stats: Stats) -> Reply:
@@ -83,6 +109,7 @@ def _release(request: Request, _: Options, stats: Stats) -> Reply:
     return json_reply(request, {"released": held})
 
 
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+(?:%[\w.-]+)?\]|[\w.-]+)(?::\d{1,5})?", re.ASCII)
 _RESOURCES: dict[bytes, dict[bytes, Callable[[Request, Options, Stats], Reply]]] = {
     b"/-/stats": {b"GET": _stats},
     b"/-/notified": {b"GET": _notified},

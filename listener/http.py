@@ -20,7 +20,9 @@ HEAD = re.compile(
     rb"(?P<method>%b) (?P<target>[^\x00-\x20\x7f]++) HTTP/1\.(?P<minor>\d)\r\n"
     rb"(?:%b:[^\r\n\0]*+\r\n)*+" % (TOKEN, TOKEN)
 )
-FIELD = re.compile(rb"\n(host|content-length|transfer-encoding|connection|expect|release-token):([^\r\n]*+)", re.I)
+FIELD = re.compile(
+    rb"\n(host|content-length|transfer-encoding|connection|expect|origin|release-token):([^\r\n]*+)", re.I
+)
 CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?", re.S)
 
 
@@ -40,6 +42,10 @@ class Request(NamedTuple):
     keep_alive: bool
     minor: int
     query: bytes
+    host: bytes
+    """The value of Host, in lower case; empty without one, or with several."""
+    origin: bytes
+    """The value of Origin, in lower case: of the website that made this request, as a browser tells it."""
     token: bytes
     """The value of Release-Token."""
     body: bytes
@@ -103,7 +109,7 @@ def _until(end: bytes, kept: bytearray, too_long: int) -> Part:
     return bytes(kept[:at]), bytes(kept[at + len(end) :])
 
 
-def _head(head: bytes) -> tuple[tuple[bytes, bytes, bool, int, bytes, bytes], int, bool, bool]:
+def _head(head: bytes) -> tuple[tuple[bytes, bytes, bool, int, bytes, bytes, bytes, bytes], int, bool, bool]:
     """Return the request's first fields, the length of its body, whether that is chunked, and whether it waits."""
     found = HEAD.fullmatch(head)
     if not found:
@@ -121,8 +127,10 @@ def _head(head: bytes) -> tuple[tuple[bytes, bytes, bool, int, bytes, bytes], in
     keep_alive = b"close" not in connection and (minor > 0 or b"keep-alive" in connection)
     length, chunked = _body(fields.get(b"content-length", set()), fields.get(b"transfer-encoding", set()))
     path, _, query = found["target"].partition(b"?")
-    token = next(iter(fields.get(b"release-token", ())), b"")
-    read = (found["method"], path, keep_alive, minor, query, token)
+    hosts = fields.get(b"host", {b""})
+    host = next(iter(hosts)) if len(hosts) == 1 else b""
+    origin, token = (b",".join(fields.get(name, ())) for name in (b"origin", b"release-token"))
+    read = (found["method"], path, keep_alive, minor, query, host, origin, token)
     return read, length, chunked, bool(expects and minor)
 
 

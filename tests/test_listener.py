@@ -267,8 +267,43 @@ def test_administration_has_two_resources(holding: Listener, method: str, path: 
     assert holding.get(path, method)[0] == status
 
 
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (("Host: localhost",), 200),
+        (("Host: LOCALHOST:8090",), 200),
+        (("Host: 10.1.2.3:8090",), 200),
+        (("Host: [::1]:8090",), 200),
+        (("Host: [fe80::1%eth0]",), 200),
+        ((f"Host: {socket.gethostname()}:8090",), 200),
+        (("Host: 127.0.0.1:1", "Origin: http://127.0.0.1:1"), 200),
+        (("Host: evil.example",), 403),
+        (("Host: evil.example", "Origin: http://evil.example"), 403),
+        (("Host: localhost.evil.example",), 403),
+        (("Host: 127.0.0.1.evil.example",), 403),
+        (("Host: localhost@evil.example",), 403),
+        (("Host: 127.1",), 403),
+        (("Host: ",), 403),
+        (("Host: localhost", "Origin: http://evil.example"), 403),
+        (("Host: localhost", "Origin: null"), 403),
+    ],
+)
+@pytest.mark.parametrize("request_line", ["GET /-/stats HTTP/1.1", "GET /-/release HTTP/1.0"])
+def test_no_website_administers(holding: Listener, request_line: str, lines: tuple[str, ...], status: int) -> None:
+    with holding.connect("\r\n".join((request_line, *lines, "Connection: close", "", "")).encode()) as peer:
+        answer = read_all(peer)
+    assert int(answer.split()[1]) == status
+    assert (b"token" in answer) == (status == 200 and "release" in request_line)
+
+
+def test_a_request_of_before_hosts_administers_nothing(holding: Listener) -> None:
+    for lines in ("", "Host: localhost\r\nHost: evil.example\r\n"):
+        with holding.connect(f"GET /-/release HTTP/1.0\r\n{lines}\r\n".encode()) as peer:
+            assert read_all(peer).startswith(b"HTTP/1.1 403")
+
+
 def test_pipelined_administration(holding: Listener) -> None:
-    with holding.connect(b"GET /-/stats HTTP/1.1\r\nHost: l\r\n\r\n" * 2000) as peer:
+    with holding.connect(b"GET /-/stats HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2000) as peer:
         peer.shutdown(socket.SHUT_WR)
         assert read_all(peer).count(b'"accepted": 1,') == 2000
 

@@ -79,7 +79,7 @@ def test_out_of_descriptors_it_pauses_and_loses_nothing(processes: Processes) ->
         assert 3 <= listener.process.output.count("accept: too many open files") <= 4
 
         while peers:  # each round makes room for the next
-            admin.sendall(f"POST /-/release HTTP/1.1\r\nHost: l\r\n{token}\r\n\r\n".encode())
+            admin.sendall(f"POST /-/release HTTP/1.1\r\nHost: localhost\r\n{token}\r\n\r\n".encode())
             assert b"released" in admin.recv(1000)
             for peer in select.select(peers, [], [], 0.1)[0]:
                 read_answer(peer)

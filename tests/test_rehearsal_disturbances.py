@@ -102,5 +102,5 @@ def test_a_network_that_is_well_until_then(processes: Processes) -> None:
     with listener.connect(NOTIFICATION, port=port) as connection:
         assert connection.recv(15) == b"HTTP/1.1 200 OK"
     with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.sendall(b"GET /-/stats HTTP/1.1\r\nHost: l\r\nConnection: close\r\n\r\n")
+        connection.sendall(b"GET /-/stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert b'"received"' in connection.makefile("rb").read()

@@ -16,6 +16,9 @@ Number = Annotated[int, msgspec.Meta(ge=0, le=10**18 - 1)]  # of 18 digits, as a
 Word = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Arrivals = Annotated[tuple[tuple[Number, Word, Number, Word], ...], msgspec.Meta(max_length=1000)]
 
+# A listener is asked by its name, too, but takes only names that no website in a browser could ask it by
+HOST = {"Host": "localhost"}
+
 
 class Limits(msgspec.Struct, frozen=True):
     """A listener's limit on open files."""
@@ -111,7 +114,7 @@ def release(address: str) -> int:
 
 def _ask(method: str, url: str, headers: Mapping[str, str] | None = None) -> Answer:
     try:
-        return ask(method, url, headers or {})
+        return ask(method, url, {**HOST, **(headers or {})})
     except requests.RequestException as error:
         failure = of_exception(error)
         raise ListenerError(str(failure), failure.kind) from None

@@ -18,7 +18,7 @@ from scenario.peers.broker import NotificationQueue
 from scenario.peers.failures import Failure, Kind, kind_of, of_exception, parts
 from scenario.peers.inspection import Limit
 from scenario.peers.inspector import Inspector
-from scenario.peers.listeners import ListenerStats, Notified, read_stats
+from scenario.peers.listeners import HOST, ListenerStats, Notified, read_stats
 from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
 from scenario.run.tries import Tried
 from scenario.users.attempts import ATTEMPT_TIMEOUT, attempt
@@ -189,11 +189,11 @@ class ListenerProbe(EachSecond, User):
 
     def _get(self, url: str) -> requests.Response:
         try:
-            return self.client.get(url, timeout=ATTEMPT_TIMEOUT, allow_redirects=False)
+            return self.client.get(url, headers=HOST, timeout=ATTEMPT_TIMEOUT, allow_redirects=False)
         except requests.ConnectTimeout:
             raise
         except requests.ConnectionError:  # the listener may close an idle connection at the very moment it is asked
-            return self.client.get(url, timeout=ATTEMPT_TIMEOUT, allow_redirects=False)
+            return self.client.get(url, headers=HOST, timeout=ATTEMPT_TIMEOUT, allow_redirects=False)
 
     def on_stop(self) -> None:
         """Close the connections."""

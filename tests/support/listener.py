@@ -56,7 +56,14 @@ class Client:
 
     def get(self, path: str, method: str = "GET", host: str = "127.0.0.1", header: str = "") -> tuple[int, bytes]:
         """Return status and body of one request on a new connection; `header` is one more header line."""
-        lines = [f"{method} {path} HTTP/1.1", "Host: l", "Connection: close", *([header] if header else []), "", ""]
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            "Host: localhost",
+            "Connection: close",
+            *([header] if header else []),
+            "",
+            "",
+        ]
         with self.connect("\r\n".join(lines).encode(), host) as peer:
             head, _, body = read_all(peer).partition(b"\r\n\r\n")
         return int(head.split()[1]), body
