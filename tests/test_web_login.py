@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -68,6 +71,29 @@ def test_session(fed: Callable[..., str]) -> None:
     evil = {"Origin": "http://evil.example"}
     assert requests.post(f"{url}/swarm", headers=cookie | evil, timeout=5).status_code == 403
     assert requests.post(f"{url}/login_submit", headers=evil, timeout=5).status_code == 403
+
+
+def test_guesses_at_one_time_wait_for_each_other(fed: Callable[..., str]) -> None:
+    url, began = fed("--web-login"), time.monotonic()
+
+    def guess(number: int) -> int:
+        form = {"username": NAME, "password": PASSWORD if number == 20 else str(number)}
+        return requests.post(f"{url}/login_submit", form, allow_redirects=False, timeout=60).status_code
+
+    with ThreadPoolExecutor(40) as guesses:
+        answers = Counter(guesses.map(guess, range(40)))
+    assert answers[302] <= 4 + (time.monotonic() - began), "each of those that were looked at took a second"
+    assert answers[302] + answers[429] == 40
+    logged_in(url)
+
+
+def test_a_password_that_is_no_text_is_said(stack: Stack) -> None:
+    stack.broker_port = stack.inspector_port = stack.listener_port = str(free_port())
+    env = {"LOCUST_WEB_USERNAME": "me", "LOCUST_WEB_PASSWORD": os.fsdecode(b"pass\xff\xfe")}
+    locust = stack.locust_process(*stack.options("--web-port", free_port(), "--web-login"), env=env)
+    assert locust.wait(30) == 2, locust.output
+    assert "takes user and password in UTF-8; LOCUST_WEB_PASSWORD is not" in locust.output
+    assert "Traceback" not in locust.output
 
 
 @pytest.mark.parametrize("mode", [(), ("--processes", 2)], ids=lambda mode: mode[0] if mode else "local")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from argparse import Action, ArgumentError, ArgumentParser, Namespace, _AppendAction, _StoreTrueAction
 from typing import Any
 
@@ -20,6 +21,9 @@ class Json(Action):
             namespace.result = text
 
 
+NO_UTF_8 = "[\ud800-\udfff]"  # how Python shows such bytes of the environment
+
+
 class WebLogin(_StoreTrueAction):
     """`--web-login`, which needs to know who may log in; Locust leaves that to its users."""
 
@@ -29,6 +33,8 @@ class WebLogin(_StoreTrueAction):
         if missing:
             sentence = f"takes user and password from the environment; {' and '.join(missing)} not set"
             raise ArgumentError(self, sentence)
+        if unreadable := [name for name in CREDENTIALS if re.search(NO_UTF_8, os.environ[name])]:
+            raise ArgumentError(self, f"takes user and password in UTF-8; {' and '.join(unreadable)} is not")
         super().__call__(parser, namespace, *rest)
 
 

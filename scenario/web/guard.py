@@ -19,6 +19,7 @@ from locust.web import WebUI
 from werkzeug.wrappers import Request, Response
 
 from scenario.settings import values
+from scenario.web.door import put_door
 from scenario.web.login import add_login
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _HEADERS = (
 def protect(web_ui: WebUI, parsed: Namespace) -> None:
     """Put guard and login before the web UI, and warn of one that lets everybody in."""
     assert web_ui.app is not None
+    put_door(web_ui)
     application: Any = web_ui.app
     application.wsgi_app = Guard(web_ui.app.wsgi_app, web_ui.host, values.urls(parsed.web_origin))
     if parsed.web_login:

@@ -16,11 +16,13 @@ from locust.web import WebUI
 import gevent
 from flask import Blueprint, redirect, request, session, url_for
 from flask_login import UserMixin, login_user
+from gevent.lock import BoundedSemaphore
 from werkzeug.wrappers import Response
 
 from scenario.settings.secrets import CREDENTIALS
 
-_WRONG = 1.0  # s that a wrong password costs
+_WRONG = 1.0  # s that a wrong password costs, one after the other
+_MOST_WAITING = 8  # tries; whoever comes then has to try again
 
 
 class _User(UserMixin):  # type: ignore[misc]
@@ -43,14 +45,27 @@ def add_login(web_ui: WebUI, base_path: str) -> None:
     web_ui.auth_args = {"username_password_callback": f"{base_path}/login_submit"}
     blueprint = Blueprint("connections_login", __name__, url_prefix=base_path or None)
 
-    @blueprint.post("/login_submit")
-    def submit() -> Response:
+    waiting, trying = BoundedSemaphore(_MOST_WAITING), BoundedSemaphore(1)
+
+    def is_right() -> bool:
         given = request.form.get("username", ""), request.form.get("password", "")
         right = [hmac.compare_digest(a.encode(), b.encode()) for a, b in zip(given, expected, strict=True)]
-        if all(right):
+        with trying:  # a right one waits, too: who tries many at a time would else see at once which one it is
+            if not all(right):
+                gevent.sleep(_WRONG)
+        return all(right)
+
+    @blueprint.post("/login_submit")
+    def submit() -> Response:
+        if not waiting.acquire(blocking=False):
+            return Response("too many try to log in at this moment: try again\n", 429, mimetype="text/plain")
+        try:
+            right = is_right()
+        finally:
+            waiting.release()
+        if right:
             login_user(_User(expected[0]))
             return redirect(url_for("locust.index"))
-        gevent.sleep(_WRONG)
         session["auth_error"] = "Wrong user name or password"
         return redirect(url_for("locust.login"))
 

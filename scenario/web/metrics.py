@@ -15,16 +15,17 @@ from typing import Any
 
 from locust.argument_parser import LocustArgumentParser
 
-from gevent.pywsgi import WSGIServer
 from prometheus_client import make_wsgi_app
 
 from scenario.outputs.history import History
 from scenario.outputs.metrics import registry
 from scenario.settings import values
+from scenario.web.door import Door
 from scenario.web.guard import Guard, is_loopback
 
 _AT_ONCE = 16  # clients; others wait, so that none takes the descriptors of the run
-_taken: dict[tuple[str, int], WSGIServer] = {}  # Locust reads its command line again for each page
+_ENTERING = 8  # of these, that have not sent their request
+_taken: dict[tuple[str, int], Door] = {}  # Locust reads its command line again for each page
 _log = logging.getLogger(__name__)
 
 
@@ -68,7 +69,7 @@ class _Parser(LocustArgumentParser):
         parsed = super().parse_args(*args, **rest)
         address = listening_address(parsed.metrics_port)
         if address and address not in _taken and not parsed.worker:
-            server = WSGIServer(address, spawn=_AT_ONCE, log=None, error_log=None)
+            server = Door(address, spawn=_AT_ONCE, most=_ENTERING, log=None, error_log=None)
             try:
                 server.init_socket()
             except OSError as error:

@@ -40,6 +40,7 @@ from scenario.settings.options import Options
 from scenario.verdict.outcomes import concluded
 
 START = 1_800_000_000
+_TEXTS = "{EVIL}", "mongodb://me:hunter2@host failed"
 
 def row(number):
     second, at, held = START + number, START + number + 0.001, min(5000, 900 * max(0, number - 60))
@@ -56,7 +57,7 @@ def feed(environment, web_ui, **_):
     options = Options.from_namespace(environment.parsed_options, Shape.secrets)
     schedule = Schedule(START, START + 60, START + {ROWS - 1})
     found = Found(options, version='{{"orion": {{"version": "{EVIL}"}}}}')
-    verdict = concluded("FAIL", [Criterion("FAIL", "{EVIL}"), Criterion("FAIL", "mongodb://me:hunter2@host failed")])
+    verdict = concluded("FAIL", [Criterion("", "FAIL", text) for text in _TEXTS])
     for record in (Phase("preflight"), found, Began(), HoldBegan(5000), schedule, *map(row, range({ROWS})), verdict):
         events_of_run.fire(record, START)
     environment.runner.state = "stopped"  # else the page shows the start form

@@ -1,0 +1,121 @@
+"""How a client comes in: it has ENTRY s to send a request, all of it, and may send no more than MOST_BODY bytes.
+
+Of more clients than `most` that have not sent theirs, the one that began first has to go: so whoever opens connections
+and says nothing takes few descriptors, and keeps nobody out.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import OrderedDict
+from http import HTTPStatus
+from typing import Any
+
+from locust.web import WebUI
+
+import gevent
+from gevent import GreenletExit
+from gevent.pywsgi import WSGIHandler, WSGIServer
+
+ENTRY = 10.0  # s for a request, and between two of them
+SENDING = 60.0  # s for a client to take what is written at one time
+MOST_BODY = 1_000_000  # bytes
+MOST_ENTERING, MOST_CLIENTS = 64, 256
+_STATUS = {413: "its body is too large", 411: "its body needs a Content-Length"}
+
+
+class _RefusedError(ValueError):
+    def __init__(self, status: int) -> None:
+        super().__init__(_STATUS[status])
+        self.status = HTTPStatus(status)
+
+
+class _Handler(WSGIHandler):
+    """Ends a client that takes too long by ending its greenlet, which closes the connection."""
+
+    server: Door
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        finally:
+            self.server.entered()
+
+    def read_requestline(self) -> Any:
+        self.server.enters()
+        return super().read_requestline()
+
+    def read_request(self, raw_requestline: str) -> Any:
+        read = super().read_request(raw_requestline)
+        if self.headers.get("transfer-encoding"):
+            raise _RefusedError(411)
+        if (self.content_length or 0) > MOST_BODY:
+            raise _RefusedError(413)
+        return read
+
+    def get_environ(self) -> Any:
+        environ = super().get_environ()
+        try:
+            environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read())
+        except OSError:  # the client has left
+            raise GreenletExit from None
+        self.server.entered()
+        return environ
+
+    def _handle_client_error(self, ex: Exception) -> tuple[str, bytes]:
+        if not isinstance(ex, _RefusedError):
+            answer: tuple[str, bytes] = super()._handle_client_error(ex)  # type: ignore[misc]
+            return answer
+        text = f"{ex}\n"
+        head = f"HTTP/1.1 {ex.status.value} {ex.status.phrase}\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+        return str(ex.status.value), f"{head}Content-Length: {len(text)}\r\n\r\n{text}".encode()
+
+    def _sendall(self, data: bytes) -> None:
+        with gevent.Timeout(SENDING, GreenletExit):
+            super()._sendall(data)  # type: ignore[misc]
+
+
+class Door(WSGIServer):
+    """A web server whose clients come in so; `most` of them may be about to."""
+
+    handler_class = _Handler
+
+    def __init__(self, *arguments: Any, most: int = MOST_ENTERING, **named: Any) -> None:
+        self._most = most
+        self._entering: OrderedDict[Any, gevent.Timeout] = OrderedDict()
+        super().__init__(*arguments, **named)
+
+    def enters(self) -> None:
+        """Note that this greenlet's client is to send a request from now on."""
+        self.entered()
+        self._entering[gevent.getcurrent()] = gevent.Timeout.start_new(ENTRY, GreenletExit)
+        if len(self._entering) > self._most:
+            first, timeout = self._entering.popitem(last=False)
+            timeout.close()
+            first.kill(block=False)
+
+    def entered(self) -> None:
+        """Note that it has sent it, or has gone."""
+        if timeout := self._entering.pop(gevent.getcurrent(), None):
+            timeout.close()
+
+    def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> Any:
+        """Give a client of TLS the same time for its handshake."""
+        self.enters()
+        try:
+            return super().wrap_socket_and_handle(client_socket, address)
+        finally:
+            self.entered()
+
+
+def put_door(web_ui: WebUI) -> None:
+    """Have Locust's web UI, which has not started yet, use it."""
+
+    def start_server() -> None:
+        files = {"keyfile": web_ui.tls_key, "certfile": web_ui.tls_cert}
+        tls: dict[str, Any] = files if all(files.values()) else {}
+        address = (web_ui.host, web_ui.port)
+        web_ui.server = Door(address, web_ui.app, spawn=MOST_CLIENTS, log=None, error_log=None, **tls)
+        web_ui.server.serve_forever()
+
+    web_ui.start_server = start_server  # type: ignore[method-assign]
