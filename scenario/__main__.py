@@ -9,6 +9,7 @@ import argparse
 
 from locust.argument_parser import LocustArgumentParser
 
+from scenario.outputs.streams import keep_streams
 from scenario.settings.arguments import add_arguments
 from scenario.verdict.limits import add_limit
 from scenario.verdict.measures import MEASURES
@@ -17,6 +18,7 @@ from scenario.web.metrics import add_metrics_port
 
 def main() -> None:
     """Print the options that the scenario adds to Locust's, or the figures."""
+    keep_streams(plain=True)
     asked = argparse.ArgumentParser(prog="python -m scenario", add_help=False)
     asked.add_argument("--figures", action="store_true")
     if asked.parse_known_args()[0].figures:

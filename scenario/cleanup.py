@@ -10,6 +10,7 @@ import re
 import sys
 
 from scenario.errors import BrokerError, OptionError
+from scenario.outputs.streams import keep_streams
 from scenario.peers.ngsiv2 import Ngsiv2
 from scenario.settings import values
 from scenario.settings.access import Access
@@ -24,6 +25,7 @@ def main() -> int:
     parser.add_argument("--service-path", default=DEFAULT_SERVICE_PATH, type=values.service_path)
     parser.add_argument("--run", default="", type=_run, help="id of a run, as its subscriptions' description ends")
     add_access(parser.add_argument)
+    keep_streams(plain=True)
     options = parser.parse_args()
     access = Access(**{name: getattr(options, name) for name in Access.__annotations__})
     try:

@@ -6,25 +6,29 @@ The same records come to the same verdict and exit code; with other rules, to wh
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from scenario.errors import OutputError, UnusableError
+from scenario.errors import OptionError, OutputError, StressTestError, UnusableError
 from scenario.outputs.files import write
 from scenario.outputs.history import History
 from scenario.outputs.pipeline import write_results
 from scenario.outputs.report import render
 from scenario.outputs.run_file import FORMAT
+from scenario.outputs.streams import keep_streams
 from scenario.outputs.terminal import on_a_terminal, show
 from scenario.outputs.words import lines
+from scenario.recording.fitting import misfit
 from scenario.recording.format1 import with_kinds
 from scenario.recording.recorder import Recorder
 from scenario.run import events
-from scenario.run.records import KINDS, Interrupted, RunEnded
+from scenario.run.records import KINDS, Interrupted, RunEnded, Unforeseen
 from scenario.run.results import Step, Verdict
 
 _DRAWN_AGAIN = (Step, Verdict)
@@ -61,8 +65,10 @@ def read(path: str) -> Iterator[tuple[Any, float]]:
             kind = KINDS[line.kind]
             if kind not in _DRAWN_AGAIN:
                 record: Any = msgspec.json.decode(text, type=kind)
+                if problem := misfit(record, line.at):
+                    raise UnusableError(f"{path}: line {number} is none of a recorded run: {problem}")
                 yield with_kinds(record) if written == 1 else record, line.at
-        except (msgspec.MsgspecError, RecursionError, KeyError, UnicodeError) as error:
+        except (msgspec.MsgspecError, OptionError, RecursionError, KeyError, ValueError, OverflowError) as error:
             raise UnusableError(f"{path}: line {number} is none of a recorded run: {error}") from None
 
 
@@ -70,15 +76,38 @@ def replay(path: str) -> tuple[Verdict, History]:
     """Take a file through recorder and verdict; a run that was cut off counts as interrupted. Raises UnusableError."""
     events.forget()
     recorder, history = Recorder(), History()
+    failures: list[Unforeseen] = []
+    events.on(Unforeseen, lambda record, **_: failures.append(record))
+
+    def fire(record: Any, at: float) -> None:
+        failures.clear()
+        events.fire(record, at)
+        if [failure for failure in failures if failure != record]:
+            raise UnusableError(f"{path}: a record of kind {type(record).__name__} does not fit what is before it")
+
     at = 0.0
     for record, at in read(path):
-        events.fire(record, at)
+        fire(record, at)
     if recorder.under_way:
-        events.fire(Interrupted(), at)
-        events.fire(RunEnded(), at)
+        fire(Interrupted(), at)
+        fire(RunEnded(), at)
     if recorder.verdict is None:
         raise UnusableError(f"{path}: no run begins in it")
     return recorder.verdict, history
+
+
+@contextmanager
+def usable(path: str) -> Iterator[None]:
+    """Let whatever fails on what a file holds be a sentence about the file. Raises UnusableError."""
+    logging.disable(logging.CRITICAL)  # tracebacks of what does not fit
+    try:
+        yield
+    except StressTestError:
+        raise
+    except Exception as error:
+        raise UnusableError(f"{path}: cannot be used: {error!r}") from None
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def main() -> int:
@@ -88,19 +117,23 @@ def main() -> int:
     parser.add_argument("--connections-report", metavar="FILE", help="write the run as one HTML page to this file")
     parser.add_argument("--json", metavar="FILE", default="", help="write what the run came to as JSON to this file")
     parser.add_argument("--junit", metavar="FILE", default="", help="write the verdict as JUnit XML to this file")
+    keep_streams(plain=True)
     options = parser.parse_args()
     try:
-        verdict, history = replay(options.file)
-        write_results(history, options.json, options.junit)
-        if options.connections_report:
-            write(options.connections_report, render(history))
+        with usable(options.file):
+            verdict, history = replay(options.file)
+            write_results(history, options.json, options.junit)
+            if options.connections_report:
+                write(options.connections_report, render(history))
+            told = "\n".join(lines(verdict))
     except (UnusableError, OutputError) as error:
         print(error, file=sys.stderr)
         return 2
-    if (terminal := on_a_terminal(sys.stdout)) is not None:
-        show(verdict, terminal)
+    if sys.__stdout__ and (terminal := on_a_terminal(sys.__stdout__)) is not None:
+        with suppress(OSError):  # it may be gone
+            show(verdict, terminal)
     else:
-        print("\n".join(lines(verdict)))
+        print(told)
     return verdict.exit_code
 
 

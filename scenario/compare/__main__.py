@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import re
 import sys
 from argparse import ArgumentTypeError
@@ -16,24 +15,25 @@ from scenario.compare.judgement import floors, judge, letters, table
 from scenario.compare.runs import Run, read
 from scenario.errors import OutputError, UnusableError
 from scenario.outputs.files import write
+from scenario.outputs.streams import keep_streams
+from scenario.replay import usable
 from scenario.settings.values import writable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare two runs (`arguments` None: the process's own); return the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a file's name may be what the terminal cannot show
+    keep_streams(plain=True)
     parser = _parser()
     options = parser.parse_args(arguments)
     if len(options.runs) < 2:
         parser.error("takes two runs, or more")
     tolerance = f"{options.tolerance:g} %, or the figure's floor (--help) where that is more"
     try:
-        runs = [read(path) for path in options.runs]
-        judgement = judge(runs, options.tolerance / 100)
-        if options.chart:
-            _write(options.chart, chart.page(runs, judgement, tolerance), runs)
+        with usable(" or ".join(options.runs)):
+            runs = [read(path) for path in options.runs]
+            judgement = judge(runs, options.tolerance / 100)
+            if options.chart:
+                _write(options.chart, chart.page(runs, judgement, tolerance), runs)
     except (UnusableError, OutputError) as problem:
         parser.exit(2, f"{parser.prog}: error: {problem}\n")
     for letter, run in zip(letters(len(runs)), runs, strict=True):

@@ -1,0 +1,49 @@
+"""Whether a record that was read back can be of a run: its numbers, its options, its seconds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+
+from scenario.run.found import Found
+from scenario.run.schedule import Schedule
+from scenario.settings.arguments import check
+from scenario.settings.values import LONGEST
+
+YEAR_10000 = 253_402_300_800  # s since the epoch; a date has four digits
+_LARGEST = 2**64
+_NUMBERS = (
+    *("subscriptions", "seeders", "idle_connections", "idle_release", "cache_limit", "baseline", "ramp", "cycles"),
+    *("hold", "max_nok", "healthy", "healthy_slo", "version_slo", "rate"),
+)
+
+
+def misfit(record: Any, at: float) -> str:
+    """Return what of a record that arrived `at` can be of no run; empty: nothing. Raises OptionError."""
+    if not 0 <= at < YEAR_10000:
+        return f"at is none of the years 1970 to 9999: {at:g}"
+    if not _small(msgspec.to_builtins(record)):
+        return f"a number is beyond {_LARGEST}"
+    if isinstance(record, Schedule):
+        ordered = 0 <= record.start <= record.trigger <= record.end + 1 <= YEAR_10000
+        if not ordered or record.end - record.start > 2 * LONGEST:
+            return "start, trigger and end are no seconds of a run"
+    if isinstance(record, Found):
+        asked = asdict(record.options)
+        check({name: asked[name] for name in _NUMBERS})
+        if not 0 < asked["duration"] <= LONGEST:
+            return "duration is none of a run"
+    return ""
+
+
+def _small(told: object) -> bool:
+    match told:
+        case dict():
+            return all(map(_small, told.values()))
+        case list() | tuple():
+            return all(map(_small, told))
+        case int() | float():
+            return abs(told) <= _LARGEST
+    return True
