@@ -30,6 +30,7 @@ from scenario.outputs.pipeline import PipelineFiles
 from scenario.outputs.report import ReportFile
 from scenario.outputs.run_file import RunFile
 from scenario.outputs.terminal import Terminal, beside_the_line, on_a_terminal
+from scenario.recording.database_ping import DatabasePing
 from scenario.recording.first_nok import FirstNok
 from scenario.recording.recorder import Recorder
 from scenario.run import events
@@ -78,6 +79,7 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
     _end_without_1(environment, link)
     _let_csv_end(link)
     FirstNok(link)
+    DatabasePing(link)
     log = ReportLog(environment)
     ReportFile(environment, history)
     PipelineFiles(environment, history)

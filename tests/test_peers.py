@@ -12,10 +12,10 @@ import pytest
 from scenario.errors import BrokerError, ListenerError
 from scenario.peers import listeners
 from scenario.peers.answers import Answer, WrongShapeError, parse
-from scenario.peers.broker import Cache, NotificationQueue
 from scenario.peers.command_line import CommandLine, Pool
 from scenario.peers.listeners import ListenerStats
 from scenario.peers.ngsiv2 import Ngsiv2
+from scenario.peers.statistics import Cache, NotificationQueue
 
 DEEP = "[" * 10_000 + "]" * 10_000
 DEEP_OBJECT = '{"a":' * 10_000 + "1" + "}" * 10_000
@@ -153,11 +153,11 @@ def test_whatever_a_peer_answers(anything: ThreadingHTTPServer, body: str) -> No
     assert listeners.stats(address) is None
     with pytest.raises(ListenerError, match=r"does not take POST /-/release: HTTP 200"):
         listeners.release(address)
-    assert broker.cache() is None
+    assert broker.ask_cache() is None
     with pytest.raises(BrokerError, match="did not count the subscriptions"):
         broker.ask_count()
 
 
 def test_cache(anything: ThreadingHTTPServer) -> None:
     anything.body = json.dumps({"refresh": 3, "items": 7, "ids": ""})  # type: ignore[attr-defined]
-    assert Ngsiv2(f"http://127.0.0.1:{anything.server_port}", "service", "/path").cache() == Cache(3, 7)
+    assert Ngsiv2(f"http://127.0.0.1:{anything.server_port}", "service", "/path").ask_cache() == Cache(3, 7)

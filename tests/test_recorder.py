@@ -54,8 +54,8 @@ class Run:
                 self.publish(Phase("trigger"), Update(TRIGGER, 90.0), Phase("observe"), at=TRIGGER)
             if row.second == 1007:
                 self.publish(IdleClients(1006.5, 10, 10), at=1007)
-            for sample in (row.version, row.queue, row.connections, row.listener, row.client, row.healthy):
-                self.publish(sample, at=row.second + 0.5)
+            samples = (row.version, row.queue, row.connections, row.listener, row.client, row.healthy, row.database)
+            self.publish(*samples, at=row.second + 0.5)
 
     def of(self, kind: type) -> list[object]:
         return [result for result in self.heard if isinstance(result, kind)]

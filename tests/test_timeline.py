@@ -11,6 +11,7 @@ from scenario.run.results import Row
 from scenario.run.samples import (
     ClientSample,
     ConnectionSample,
+    DatabaseSample,
     HealthySample,
     ListenerSample,
     QueueSample,
@@ -27,6 +28,7 @@ OPTIONAL: dict[str, type[Sample]] = {
     "connection_info": ConnectionSample,
     "client": ClientSample,
     "healthy": HealthySample,
+    "pings": DatabaseSample,
 }
 
 
@@ -56,7 +58,7 @@ def test_row_is_handed_out_when_its_last_sample_comes() -> None:
     row, now = joined.out[0]
     assert now == 100.7
     assert (row.second, row.since_trigger, row.phase, row.step) == (START, -2, "baseline", 1)
-    measured = (row.version, row.queue, row.connections, row.listener, row.client, row.healthy)
+    measured = (row.version, row.queue, row.connections, row.listener, row.client, row.healthy, row.database)
     assert [type(sample) for sample in measured] == [*KINDS]
     assert joined.timeline.rows == [row]
 

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from scenario.errors import UnusableError
-from scenario.outputs.columns import COLUMNS, TRIES_COLUMNS, names
+from scenario.outputs.columns import ANSWERS, COLUMNS, TRIES_COLUMNS, names
+from scenario.peers.statistics import SUB_CACHE
 from scenario.run.found import Found
 from scenario.run.progress import Progress
 from scenario.run.results import Row
 from scenario.run.samples import (
     ClientSample,
     ConnectionSample,
+    DatabaseSample,
     HealthySample,
     ListenerSample,
     QueueSample,
@@ -29,7 +31,6 @@ from scenario.verdict.hold import Hold
 from scenario.verdict.measures import measured
 
 _NAMES = names(COLUMNS)
-_ANSWERS = ("version", "update", "query")  # OK, NOK or empty
 _TEXTS = {column.name for column in COLUMNS if not column.unit} - {"step"}
 
 
@@ -73,7 +74,7 @@ def _row(cells: list[str], where: str) -> Row:
     if len(cells) != len(_NAMES):
         raise UnusableError(f"{where} has {len(cells)} cells instead of {len(_NAMES)}")
     told = dict(zip(_NAMES, cells, strict=True))
-    for name in _ANSWERS:
+    for name in ANSWERS:
         if told[name] not in ("OK", "NOK", ""):
             raise UnusableError(f"{where}: {name} is OK, NOK or empty, not {told[name]!r}")
     numbers = {name: _number(text, f"{where}: {name}") for name, text in told.items() if name not in _TEXTS}
@@ -96,6 +97,8 @@ def _made(second: int, told: Mapping[str, str], numbers: Mapping[str, Any]) -> R
         "established", "close_wait", "to_listeners", fds="broker_fds", threads="broker_threads", rss="broker_rss_bytes"
     )
     queue = named("sent_ok", "sent_error", "rejected", size="queue_size", backlog="queue_backlog")
+    waited_for_cache = numbers["sem_wait_sub_cache_seconds"]
+    queue["sem_wait"] = {} if waited_for_cache is None else {SUB_CACHE: waited_for_cache}
     asked = (numbers["update_latency_ms"], error("update"), numbers["query_latency_ms"], error("query"))
     waited = named(lost="healthy_lost", p50="healthy_p50_ms", p99="healthy_p99_ms", slowest="healthy_max_ms")
     return Row(
@@ -109,6 +112,9 @@ def _made(second: int, told: Mapping[str, str], numbers: Mapping[str, Any]) -> R
         ClientSample(second, second, *asked) if told["update"] or told["query"] else None,
         HealthySample(second, second, **waited),
         step=int(numbers["step"] or 1),
+        database=DatabaseSample(second, second, numbers["database_latency_ms"], error("database"))
+        if told["database"]
+        else None,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from scenario.errors import Failed, Lost
 from scenario.flow.phases import Phases, Tick
 from scenario.peers import client_of, database
-from scenario.peers.broker import Cache
+from scenario.peers.statistics import Cache
 from scenario.run.link import shares
 from scenario.run.records import Reset
 from scenario.settings.secrets import redacted
@@ -30,7 +30,7 @@ class Preparation(Phases):
         if not self.options.reset:
             self.link.publish(Reset(before))
             return
-        cache, name = self.broker.cache(), self.found.database
+        cache, name = self.broker.ask_cache(), self.found.database
         self._require_own(name)
         database.drop(self.options.mongo, name)
         self.say(f"dropped database {name} ({before} subscriptions)")
@@ -50,7 +50,7 @@ class Preparation(Phases):
         """Wait for a refresh of the cache; without it the run would notify subscriptions that no longer exist."""
         started = time.monotonic()
         while time.monotonic() - started < self.options.cache_limit:
-            now = self.broker.cache()
+            now = self.broker.ask_cache()
             if now is None or before is None:
                 if not dropped:
                     return

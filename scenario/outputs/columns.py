@@ -111,6 +111,14 @@ COLUMNS: tuple[Column[Row], ...] = (
     Column("sent_ok", _NOTIFICATIONS, "answered by a receiver, since the broker's start", _of("queue", "sent_ok")),
     Column("sent_error", _NOTIFICATIONS, "failed, since the broker's start", _of("queue", "sent_error")),
     Column("rejected", _NOTIFICATIONS, "found the queue full, since the broker's start", _of("queue", "rejected")),
+    Column(
+        "sem_wait_sub_cache_seconds",
+        "s",
+        "`semWait.subCache`: for which requests waited for the subscription cache, since the broker's start",
+        _of("queue", "sub_cache_wait"),
+    ),
+    Column("cache_refreshes", "refreshes", "of that cache, since the broker's start", _of("queue", "refreshes")),
+    Column("cache_items", "subscriptions", "in that cache, of all services", _of("queue", "cache_items")),
     Column("established", _CONNECTIONS, "ESTABLISHED ones of the broker's process", lambda row: row.established),
     Column("close_wait", _CONNECTIONS, "CLOSE_WAIT ones of the broker's process", _of("connections", "close_wait")),
     Column("sum", _CONNECTIONS, "established + close_wait", lambda row: row.sum),
@@ -125,6 +133,9 @@ COLUMNS: tuple[Column[Row], ...] = (
     Column("query", "", "OK or NOK: the client reads what it has written", _ok("client", "query_error")),
     Column("query_latency_ms", "ms", "as that of the version", _of("client", "query_latency", 1)),
     Column("query_error", "", "why it is NOK", _of("client", "query_error")),
+    Column("database", "", "OK or NOK: a ping of the database, past the broker", _ok("database", "error")),
+    Column("database_latency_ms", "ms", "to its answer, or to the error", _of("database", "latency", 1)),
+    Column("database_error", "", "why it is NOK", _of("database", "error")),
     Column("healthy_arrived", _NOTIFICATIONS, "at the healthy subscribers in this second", _of("healthy", "arrived")),
     Column("healthy_waiting", _NOTIFICATIONS, "under way to healthy subscribers", _of("healthy", "waiting")),
     Column("healthy_lost", _NOTIFICATIONS, "to healthy subscribers, in all: later ones came", _of("healthy", "lost")),
@@ -138,7 +149,7 @@ COLUMNS: tuple[Column[Row], ...] = (
         lambda row: row.step,
     ),
 )
-ANSWERS = ("version", "update", "query")  # those that are OK or NOK
+ANSWERS = ("version", "update", "query", "database")  # those that are OK or NOK
 TRIES_COLUMNS: tuple[Column[Row], ...] = tuple(
     Column[Row](f"{client}_{name}", unit, f"{what}, of the second's tries: {meaning}", _tries(sample, tries, figure))
     for client, what, sample, tries in (
@@ -164,7 +175,8 @@ def columns_of(options: Options) -> tuple[Column[Row], ...]:
 # What is drawn over time, and told as now, least and most
 SERIES = (
     *("established", "close_wait", "sum", "inbound", "listen_queue", "broker_fds", "broker_threads", "listener_held"),
-    *("queue_backlog", "version_latency_ms", "update_latency_ms", "query_latency_ms", "healthy_max_ms"),
+    *("queue_backlog", "version_latency_ms", "update_latency_ms", "query_latency_ms", "database_latency_ms"),
+    "healthy_max_ms",
 )
 
 

@@ -21,7 +21,7 @@ COUNTERS = frozenset(  # columns that only rise, until what they count for start
     (
         *("sent_ok", "sent_error", "rejected", "listen_overflows", "listen_drops", "retransmits", "resets"),
         *("broker_cpu_seconds", "throttled_seconds", "host_idle_seconds", "threads_refused"),
-        *("oom_kills", "host_oom_kills"),
+        *("oom_kills", "host_oom_kills", "sem_wait_sub_cache_seconds", "cache_refreshes"),
     )
 )
 STATES = (READY, RUNNING, *EXIT_CODES)

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
 
-import msgspec
 import requests
 
 from scenario.errors import BrokerError
-from scenario.peers.answers import Answer, Count, KeptAlive, ask
+from scenario.peers.answers import Answer, KeptAlive, ask
 from scenario.peers.failures import Failure, of_exception
+from scenario.peers.statistics import Cache, NotificationQueue, SemWait
 from scenario.settings.access import OPEN, Access
 from scenario.settings.secrets import answered, redacted
 
@@ -38,25 +38,6 @@ class Request:
     path: str
     headers: dict[str, str] = field(default_factory=dict)
     body: str = ""
-
-
-class NotificationQueue(msgspec.Struct, frozen=True):
-    """The broker's notification queue; None: not told. All but size and backlog count since the broker's start."""
-
-    size: Count | None = None  # when a worker last took something
-    backlog: Count | None = None  # notifications that no worker has taken yet
-    entered: Count | None = None
-    sent_ok: Count | None = None
-    sent_error: Count | None = None
-    rejected: Count | None = None
-
-
-@dataclass(frozen=True)
-class Cache:
-    """The subscription cache over all services: refreshes since the broker's start, subscriptions in it."""
-
-    refreshes: int
-    items: int
 
 
 @dataclass(frozen=True)
@@ -144,11 +125,23 @@ class Broker(ABC):
 
     @abstractmethod
     def statistics(self) -> Request:
-        """Ask for the notification queue."""
+        """Ask for the notification queue and the semaphores."""
 
     @abstractmethod
     def queue(self, answer: Answer) -> NotificationQueue | None:
         """Return the queue; None when the broker does not tell of one. Raises BrokerError for another answer."""
+
+    @abstractmethod
+    def sem_wait(self, answer: Answer) -> SemWait:
+        """Return how long requests waited for its semaphores, of the same answer."""
+
+    @abstractmethod
+    def cache_statistics(self) -> Request:
+        """Ask for the subscription cache."""
+
+    @abstractmethod
+    def cache(self, answer: Answer) -> Cache | None:
+        """Return the cache; None when the broker does not tell of it."""
 
     @abstractmethod
     def count(self) -> Request:
@@ -164,10 +157,6 @@ class Broker(ABC):
 
         Raises BrokerError.
         """
-
-    @abstractmethod
-    def cache(self) -> Cache | None:
-        """Ask for the subscription cache; None when the broker does not tell of it. Raises BrokerError."""
 
     def headers(self, request: Request) -> dict[str, str]:
         """Return those that a request is sent with."""
@@ -196,6 +185,10 @@ class Broker(ABC):
         if number is None:
             raise BrokerError(f"the broker did not count the subscriptions: {answer}", self.failure_of(answer).kind)
         return number
+
+    def ask_cache(self) -> Cache | None:
+        """Return the subscription cache; None when the broker does not tell of it."""
+        return self.cache(self._ask(self.cache_statistics()))
 
     def ask_backlog(self) -> int | None:
         """Return how many notifications wait for a worker; None when the broker does not tell."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pymongo.uri_parser import parse_uri
 
 from scenario.errors import DatabaseError
 from scenario.peers.answers import takes
-from scenario.peers.failures import Kind
+from scenario.peers.failures import Kind, of_exception
 from scenario.peers.privileges import may_drop
 from scenario.settings.mongo import is_mongo_uri
 from scenario.settings.secrets import redacted
@@ -84,6 +85,33 @@ def drop(mongo: str, name: str) -> None:
         raise DatabaseError(f"{name!r} is no database of a service: {SERVICE_RULE} after orion-")
     with _client(mongo) as client:
         _run(mongo, DROP_TIMEOUT, lambda: client.drop_database(name))
+
+
+class Server:
+    """The database server, to be asked each second whether it answers; over connections that stay open."""
+
+    limit = PING_TIMEOUT
+
+    def __init__(self, mongo: str) -> None:
+        self._client = _client(mongo)
+
+    def connect(self) -> None:
+        """Connect, so that the first ping has not to; or leave it to that one."""
+        with contextlib.suppress(DatabaseError):
+            self.ping()
+
+    def ping(self) -> None:
+        """Ping it. Raises DatabaseError."""
+        try:
+            with pymongo.timeout(self.limit):
+                self._client.admin.command("ping")
+        except PyMongoError as problem:
+            failure = of_exception(problem)
+            raise DatabaseError(failure.text, failure.kind) from None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
 
 
 def servers(mongo: str, host: str) -> frozenset[tuple[str, int]]:

@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 from scenario.errors import BrokerError
 from scenario.peers.answers import Answer, WrongShapeError, parse
-from scenario.peers.broker import Broker, Cache, NotificationQueue, Request, update_number
+from scenario.peers.broker import Broker, Request, update_number
 from scenario.peers.failures import Failure, Kind
 from scenario.peers.ngsiv2_answers import CacheStatistics, Entity, Listed, Statistics, Version
+from scenario.peers.statistics import Cache, NotificationQueue, SemWait
 
 # What is the test's own, for whoever looks into a database: descriptions and ids that begin so, the run's id after it
 DESCRIPTION = "connections stress test"
@@ -154,6 +155,26 @@ class Ngsiv2(Broker):
         backlog = max(0, block.entered - block.left) if told else None  # type: ignore[operator]
         return NotificationQueue(block.size, backlog, block.entered, block.sent_ok, block.sent_error, block.reject)
 
+    def sem_wait(self, answer: Answer) -> SemWait:
+        """Its block semWait; absent unless -statSemWait is on."""
+        try:
+            block = answer.parsed(Statistics).sem_wait
+        except WrongShapeError:
+            return {}
+        return {name: float(told) for name, told in block.items() if isinstance(told, int | float)}
+
+    def cache_statistics(self) -> Request:
+        """GET /cache/statistics."""
+        return Request("GET", "/cache/statistics")
+
+    def cache(self, answer: Answer) -> Cache | None:
+        """Its refreshes and items."""
+        try:
+            told = answer.parsed(CacheStatistics)
+        except WrongShapeError:
+            return None
+        return Cache(told.refresh, told.items)
+
     def count(self) -> Request:
         """GET /v2/subscriptions with options=count."""
         return Request("GET", "/v2/subscriptions?limit=1&options=count", self._scope)
@@ -206,14 +227,6 @@ class Ngsiv2(Broker):
         if self.run:
             return description == self._description
         return re.fullmatch(f"{DESCRIPTION}( [0-9a-f]{{32}})?", description) is not None
-
-    def cache(self) -> Cache | None:
-        """GET /cache/statistics."""
-        try:
-            told = self._ask(Request("GET", "/cache/statistics")).parsed(CacheStatistics)
-        except WrongShapeError:
-            return None
-        return Cache(told.refresh, told.items)
 
     @property
     def _scope(self) -> dict[str, str]:

@@ -24,6 +24,7 @@ class Statistics(msgspec.Struct, frozen=True, rename="camel"):
     """GET /statistics."""
 
     notif_queue: Block | None = None
+    sem_wait: dict[str, Any] = {}  # s since the start, by semaphore; beside them a text that tells whether it is on
 
 
 class CacheStatistics(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from scenario.run.results import Row
 from scenario.run.samples import (
     ClientSample,
     ConnectionSample,
+    DatabaseSample,
     HealthySample,
     ListenerSample,
     QueueSample,
@@ -18,7 +19,9 @@ from scenario.run.samples import (
 from scenario.run.schedule import Schedule
 from scenario.settings.options import Options
 
-_S = TypeVar("_S", VersionSample, QueueSample, ConnectionSample, ListenerSample, ClientSample, HealthySample)
+_S = TypeVar(
+    "_S", VersionSample, QueueSample, ConnectionSample, ListenerSample, ClientSample, HealthySample, DatabaseSample
+)
 PATIENCE = 6.0  # s: above the sum of a probe's limits; a row waits no longer for what has not come
 
 
@@ -38,6 +41,8 @@ class Timeline:
             self._expected.add(ClientSample)
         if options.healthy:
             self._expected.add(HealthySample)
+        if options.pings:
+            self._expected.add(DatabaseSample)
         self._next = schedule.start
         self._waiting: dict[int, dict[type[Sample], Sample]] = {}
 
@@ -81,6 +86,7 @@ class Timeline:
             client=_of(ClientSample, samples),
             healthy=_of(HealthySample, samples),
             step=self._step,
+            database=_of(DatabaseSample, samples),
         )
         self.rows.append(row)
         self._emit(row, now)

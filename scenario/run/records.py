@@ -4,7 +4,7 @@ Found, then Began or Refused        what the run is (scenario.run.found), and th
 Phase, Said                         where it is, and how it goes
 HoldBegan, Reset, Schedule          the connections are to be held: what follows belongs to that
 Seeded, Update, IdleClients         what those users did that load the broker
-VersionSample ... HealthySample     what those found that measure (scenario.run.samples)
+VersionSample ... DatabaseSample    what was measured (scenario.run.samples)
 Ended, Unforeseen, Interrupted      why it did not go on
 Trouble                             what went wrong beside the broker: the run does not pass
 HoldEnded, RunEnded                 judge

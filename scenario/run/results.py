@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from scenario.run.samples import (
     ClientSample,
     ConnectionSample,
+    DatabaseSample,
     HealthySample,
     ListenerSample,
     QueueSample,
@@ -29,6 +30,7 @@ class Row:
     client: ClientSample | None = None
     healthy: HealthySample | None = None
     step: int = 1  # of a ramp; which one of the cycles
+    database: DatabaseSample | None = None
 
     @property
     def at(self) -> float:

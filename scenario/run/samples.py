@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from scenario.peers.failures import Kind
+from scenario.peers.statistics import SUB_CACHE
 from scenario.run.tries import Tries
 
 
@@ -35,7 +36,7 @@ class VersionSample:
 
 @dataclass(frozen=True)
 class QueueSample:
-    """The broker's notifQueue; the counters run since the broker's start."""
+    """What the broker tells of itself: notifQueue, semWait, subscription cache; the counters run since its start."""
 
     second: int
     at: float
@@ -47,6 +48,14 @@ class QueueSample:
     entered: int | None = None
     error: str = ""
     failure: Kind | None = None
+    sem_wait: dict[str, float] = field(default_factory=dict)  # s that requests waited in all, by semaphore
+    refreshes: int | None = None  # of the subscription cache
+    cache_items: int | None = None  # subscriptions in it, of all services
+
+    @property
+    def sub_cache_wait(self) -> float | None:
+        """Seconds that requests waited for the subscription cache, since the broker's start."""
+        return self.sem_wait.get(SUB_CACHE)
 
 
 @dataclass(frozen=True)
@@ -173,4 +182,15 @@ class HealthySample:
     latencies: tuple[float, ...] = ()  # with --rate above 1: of all that arrived
 
 
-Sample = VersionSample | QueueSample | ConnectionSample | ListenerSample | ClientSample | HealthySample
+@dataclass(frozen=True)
+class DatabaseSample:
+    """A ping of the database at --mongo, past the broker; latency in ms, to the answer or to the error."""
+
+    second: int
+    at: float
+    latency: float | None = None
+    error: str = ""
+    failure: Kind | None = None
+
+
+Sample = VersionSample | QueueSample | ConnectionSample | ListenerSample | ClientSample | HealthySample | DatabaseSample

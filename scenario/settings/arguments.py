@@ -18,7 +18,7 @@ from scenario.settings.locusts_options import run_time
 from scenario.settings.mongo import mongo
 
 DEFAULT_HOST, DEFAULT_SERVICE, DEFAULT_SERVICE_PATH = "http://localhost:1026", "stablished_connections", "/test"
-DEFAULT_WEB_HOST = "127.0.0.1"
+DEFAULT_MONGO, DEFAULT_WEB_HOST = "localhost", "127.0.0.1"
 # What the web form offers, and may change: numbers and names of the test. No path, address, secret or command ever.
 IN_FORM = frozenset(
     (
@@ -56,7 +56,12 @@ _ARGUMENTS = (
     _Argument(
         "--notify-url", "http://localhost:8090/notify", values.notify_url, "listener URLs: repeat it or use commas"
     ),
-    _Argument("--mongo", "localhost", mongo, "the broker's database: host, host:port or mongodb:// URI"),
+    _Argument(
+        "--mongo",
+        "",
+        mongo,
+        "the broker's database: host, host:port or mongodb:// URI; nothing: localhost, with --no-reset none",
+    ),
     _Argument(
         "--duration", "60m", values.duration, "time after the trigger: 90s, 60m, 1h30m; a bare number is minutes"
     ),

@@ -13,7 +13,7 @@ from typing import Any
 from scenario.errors import OptionError
 from scenario.settings import values
 from scenario.settings.access import Access
-from scenario.settings.arguments import DEFAULT_HOST, check
+from scenario.settings.arguments import DEFAULT_HOST, DEFAULT_MONGO, check
 from scenario.settings.secrets import SECRETS
 
 HEALTHY_SLO = 1000.0  # ms
@@ -57,6 +57,7 @@ class Options:
     result: str = ""  # --json
     junit: str = ""
     limit: str = ""  # limits of one's own, separated by commas
+    pings: bool = False  # of the database, each second; False in runs that were recorded before there were any
     healthy: int = 0
     healthy_slo: float = 0  # 0: not given
     rate: int = 1  # per second
@@ -142,7 +143,9 @@ class Options:
             subscriptions=stop,
             host=values.broker_url(parsed.host or DEFAULT_HOST),
             notify_urls=tuple(values.urls(parsed.notify_url)),
+            mongo=parsed.mongo or DEFAULT_MONGO,
             reset=not parsed.no_reset,
+            pings=bool(parsed.mongo) or not parsed.no_reset,
             duration=float(parsed.hold + LET_GO if stepped else parsed.run_time or values.seconds(parsed.duration)),
             connection_info=not parsed.no_connection_info,
             queue_size=not parsed.no_queue_size,
@@ -151,7 +154,7 @@ class Options:
             **{
                 name: getattr(parsed, name)
                 for name in cls.__annotations__.keys()
-                & vars(parsed).keys() - {"host", "duration", "subscriptions", "healthy"}
+                & vars(parsed).keys() - {"host", "duration", "subscriptions", "healthy", "mongo"}
             },
         )
         options.access.check()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from locust import HttpUser, User
@@ -14,7 +14,7 @@ import requests
 from scenario.errors import BrokerError, InspectionError
 from scenario.peers.answers import Answer, WrongShapeError
 from scenario.peers.bounds import bound
-from scenario.peers.broker import NotificationQueue
+from scenario.peers.broker import Request
 from scenario.peers.failures import Failure, Kind, kind_of, of_exception, parts
 from scenario.peers.inspection import Limit
 from scenario.peers.inspector import Inspector
@@ -27,6 +27,7 @@ from scenario.users.run_user import failure_of
 
 LISTENER_FIGURES = ("held", "accepted", "received", "out_of_descriptors", "abandoned")
 VERSION_LIMIT = 4.5  # s in all: a little more than ATTEMPT_TIMEOUT
+CACHE_TIMEOUT = (0.5, 0.5)  # s to connect, s to answer; Orion takes milliseconds, even while it refreshes the cache
 TOLD_AS_SEEN = (  # figures of a ConnectionSample that are called as the inspector calls them
     *("listen_queue", "listen_backlog", "state", "cpu_seconds", "cpus", "throttled_seconds", "host_idle_seconds"),
     *("threads_refused", "oom_kills", "host_oom_kills", "listen_overflows", "listen_drops", "retransmits", "resets"),
@@ -49,7 +50,7 @@ class VersionProbe(EachSecond, User):
 
 
 class QueueProbe(EachSecond, HttpUser):
-    """GET /statistics, kept alive: it goes on telling the queue when new connections no longer get through."""
+    """GET /statistics and /cache/statistics, kept alive: answered even when new connections no longer get through."""
 
     def on_start(self) -> None:
         """Be let in."""
@@ -59,28 +60,40 @@ class QueueProbe(EachSecond, HttpUser):
     def probe(self, second: int) -> None:
         """Ask once; the session opens another connection when the one before is still busy."""
         at = self.of_run.clock.now()
-        queue: NotificationQueue | None = None
+        told: dict[str, Any] = {}
 
         def look(answer: Answer) -> Failure | None:
-            nonlocal queue
             try:
                 queue = self.broker.queue(answer)
             except BrokerError as error:
                 return Failure(kind_of(error), str(error))
+            told.update(msgspec.to_builtins(queue) if queue else {}, sem_wait=self.broker.sem_wait(answer))
             return None
 
-        asked = self.broker.statistics()
+        def look_at_cache(answer: Answer) -> None:
+            if cache := self.broker.cache(answer):  # a broker need not have one
+                told.update(refreshes=cache.refreshes, cache_items=cache.items)
+
+        failure = self._ask(self.broker.statistics(), ATTEMPT_TIMEOUT, look)
+        if failure is None:
+            self._ask(self.broker.cache_statistics(), CACHE_TIMEOUT, look_at_cache)
+        error, kind = parts(failure)
+        self.link.publish(QueueSample(second, at, **told, error=error, failure=kind))
+
+    def _ask(
+        self, asked: Request, timeout: tuple[float, float], look: Callable[[Answer], Failure | None]
+    ) -> Failure | None:
         with self.client.get(
             asked.path,
             headers=self.broker.headers(asked),
-            timeout=ATTEMPT_TIMEOUT,
+            timeout=timeout,
             allow_redirects=False,
             catch_response=True,
         ) as response:
             failure = failure_of(response, look)
-        figures = msgspec.to_builtins(queue) if queue else {}
-        error, kind = parts(failure)
-        self.link.publish(QueueSample(second, at, **figures, error=error, failure=kind))
+            if failure is None:
+                response.success()  # a 404 is right where there is no cache to tell of
+            return failure
 
     def on_stop(self) -> None:
         """Close the connection."""

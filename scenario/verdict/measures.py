@@ -87,11 +87,11 @@ def _values(rows: Sequence[Row], sample: str, figure: str) -> list[float]:
     return [value for value in found if value is not None]
 
 
-def _healthy(figure: str, share: float) -> _Value:
-    """Return what gets a percentile of what the seconds' healthy subscribers came to."""
+def _percentile(sample: str, figure: str, share: float) -> _Value:
+    """Return what gets a percentile of what a figure was in the seconds since the update."""
 
     def value(e: Evidence) -> float | None:
-        return percentile(_values(e.hold.loaded, "healthy", figure), share)
+        return percentile(_values(e.hold.loaded, sample, figure), share)
 
     return value
 
@@ -200,14 +200,31 @@ MEASURES = (
     *_of_client("update", "an ordinary client's update"),
     *_of_client("query", "an ordinary client's query"),
     Measure(
+        *("database_p50", "ms", "a ping of the database, to the answer or to the error: the median"),
+        *(_percentile("database", "latency", 0.5), MORE, 20),
+    ),
+    Measure(
+        *("database_max", "ms", "the same: the slowest"),
+        *(_percentile("database", "latency", 1.0), MORE, 100),
+    ),
+    Measure(
+        *("cache_wait", "s", "for which requests waited for the subscription cache"),
+        *(_counted("queue", "sub_cache_wait"), MORE, 0.5),
+    ),
+    Measure(
         *("healthy_p50", "ms", "healthy subscribers notified, median of each second's median"),
-        *(_healthy("p50", 0.5), MORE, 20),
+        *(_percentile("healthy", "p50", 0.5), MORE, 20),
     ),
     Measure(
         *("healthy_p99", "ms", "the same: in 99 % of the seconds none took longer"),
-        *(_healthy("slowest", 0.99), MORE, 100),
+        *(_percentile("healthy", "slowest", 0.99), MORE, 100),
     ),
-    Measure("healthy_max", "ms", "the same: the slowest, or the longest that one waited", _healthy("slowest", 1.0)),
+    Measure(
+        "healthy_max",
+        "ms",
+        "the same: the slowest, or the longest that one waited",
+        _percentile("healthy", "slowest", 1.0),
+    ),
     Measure("healthy_lost", "notifications", "to them: later ones came", _counted("healthy", "lost"), MORE),
     Measure("idle_answered", "clients", "idle clients that were still answered before they let go", _idle),
     Measure("queue_backlog", "notifications", "the most that waited for a worker", _most("queue", "backlog")),

@@ -15,6 +15,7 @@ from scenario.run.results import Row
 from scenario.run.samples import (
     ClientSample,
     ConnectionSample,
+    DatabaseSample,
     HealthySample,
     ListenerSample,
     QueueSample,
@@ -51,6 +52,7 @@ def row(second: int) -> Row:
         listened(second, held),
         ClientSample(second, second + 0.001, 4.0, "", 3.0, ""),
         HealthySample(second, second + 0.8, 10, 0, 0, 0, p50=8.0, p99=14.0, slowest=14.0, clock_error=0.4),
+        database=DatabaseSample(second, second + 0.001, 1.0),
     )
 
 
