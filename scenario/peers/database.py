@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 import pymongo
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
+from pymongo.errors import NetworkTimeout, PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from scenario.errors import DatabaseError
 from scenario.peers.answers import takes
-from scenario.peers.failures import Kind, of_exception
+from scenario.peers.failures import Kind
 from scenario.peers.privileges import may_drop
 from scenario.settings.mongo import is_mongo_uri
 from scenario.settings.secrets import redacted
@@ -101,13 +101,14 @@ class Server:
             self.ping()
 
     def ping(self) -> None:
-        """Ping it. Raises DatabaseError."""
+        """Ping it. Raises DatabaseError: of kind NO_ANSWER when it is there, but does not answer in time."""
         try:
             with pymongo.timeout(self.limit):
                 self._client.admin.command("ping")
+        except NetworkTimeout:
+            raise DatabaseError(f"no answer within {self.limit:g} s", Kind.NO_ANSWER) from None
         except PyMongoError as problem:
-            failure = of_exception(problem)
-            raise DatabaseError(failure.text, failure.kind) from None
+            raise DatabaseError(str(problem).partition(" (configured")[0][:200], Kind.NO_DATABASE) from None
 
     def close(self) -> None:
         """Close the connections."""
