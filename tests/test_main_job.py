@@ -76,6 +76,8 @@ def clients_are_served(rows: Rows, reasons: str) -> None:
     assert {tuple(row[name] for name in healthy) for row in rows} == {("10", "0", "0")}
     assert "healthy subscribers: 10 of 10 notified each second, the slowest after " in reasons
     assert max(float(row["healthy_max_ms"]) for row in rows) < 1000
+    assert {(row["database"], row["database_error"]) for row in rows} == {("OK", "")}
+    assert all(0 < float(row["database_latency_ms"]) < 1000 for row in rows)
 
 
 def the_broker_is_looked_into(rows: Rows) -> None:
@@ -87,7 +89,9 @@ def the_broker_is_looked_into(rows: Rows) -> None:
         assert int(row["threads_used"]) < int(row["threads_limit"])
         assert row["threads_limit_at"]
         assert row["also_listening"] == "0"
+        assert int(row["cache_items"]) >= SUBSCRIPTIONS  # a broker of another test may share the database
         assert 0 <= int(row["listen_queue"]) <= int(row["listen_backlog"])
+    assert int(rows[-1]["cache_refreshes"]) > int(rows[0]["cache_refreshes"])
     assert float(rows[-1]["broker_cpu_seconds"]) > float(rows[0]["broker_cpu_seconds"])
 
 

@@ -220,7 +220,9 @@ def test_bad_host(text: str) -> None:
     ("words", "expected"),
     [
         ([], {"subscriptions": 5000, "duration": 3600, "reset": True, "connection_info": True, "queue_size": True}),
-        (["--no-reset", "--no-connection-info"], {"reset": False, "connection_info": False}),
+        (["--no-reset", "--no-connection-info"], {"reset": False, "connection_info": False, "pings": False}),
+        (["--no-reset", "--mongo", "localhost"], {"mongo": "localhost", "pings": True}),
+        ([], {"mongo": "localhost", "pings": True}),
         (["--no-queue-size", "--force"], {"queue_size": False, "force": True}),
         (["--preflight-only"], {"preflight_only": True}),
         (["--notify-url=http://a:1/n", "--notify-url=http://b:2/n"], {"notify_urls": ("http://a:1/n", "http://b:2/n")}),
