@@ -240,7 +240,19 @@ PARTS: list[Line] = [
     ("broker's database", NOTHING, {"process": process(f"{COMMAND_LINE} -dbhost a:1")}, WARNING, "-dbhost a:1"),
     ("user classes", NOTHING, {"absent_users": ("VersionProbe",)}, ERROR, "start locust without class names"),
 ]
+UNRESOLVED = process(unresolved={ADDRESS: "Name or service not known"}, lookup_seconds=1.0)
+NAMES: list[Line] = [
+    (
+        f"name of the {LISTENER}",
+        NOTHING,
+        {"process": UNRESOLVED},
+        ERROR,
+        "not known, where the broker runs; an address",
+    ),
+    ("names of the listeners", NOTHING, {"process": process(lookup_seconds=1.1)}, WARNING, "1.1 s to look one up"),
+]
 TABLE = [*NOTIFICATION_MODE, *HTTP_TIMEOUT, *FLAGS, *CLIENTS_AND_CYCLES, *HEALTHY, *LIMITS, *PORTS, *LISTENERS, *PARTS]
+TABLE += NAMES
 
 
 @pytest.mark.parametrize(("what", "asked", "seen", "state", "words"), TABLE)
@@ -262,6 +274,7 @@ def test_check(what: str, asked: Asked, seen: dict[str, object], state: str, wor
         ("-statNotifQueue", {"queue_size": False}, {}),
         ("inspector", {"connection_info": False}, {"process": None}),
         *((what, {"reset": False}, NOBODY_LOOKED) for what in ("database", "database contents", "broker's database")),
+        ("names of the listeners", {}, {"process": UNRESOLVED}),
         ("broker's database", {}, {}),
         ("broker's database", {}, {"process": process(f"{COMMAND_LINE} -dbURI mongodb://u:p@127.0.0.1/x")}),
         ("broker's database", {}, {"process": process(f"{COMMAND_LINE} -dbURI mongodb+srv://a.b/")}),

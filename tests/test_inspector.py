@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections import Counter
@@ -24,6 +25,7 @@ from tests.support.processes import ROOT
 sys.path.insert(0, str(ROOT / "setup_scripts"))  # from where it is copied
 from inspector.answer import inspect
 from inspector.broker import Broker
+from inspector.names import Names
 
 # A process that does with its sockets what its input says, a line a step, and answers each line with its own
 PUPPET = """
@@ -132,6 +134,23 @@ def test_every_state_is_counted_as_psutil_does(
     assert len(seen["others"]) == 1
     assert (seen["others"][0]["ip"], seen["others"][0]["port"]) == (host, full_port)
     assert seen["others"][0]["states"]["SYN_SENT"] >= 1
+
+
+def test_localhost_is_either_kind_of_address(puppet: Puppet) -> None:
+    with ExitStack() as opened:
+        receiver = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+        port = receiver.getsockname()[1]
+        other = opened.enter_context(socket.create_server(("::1", port), family=socket.AF_INET6))
+        puppet.tell(f"connect({socket.AF_INET:d}, '127.0.0.1', {port})")
+        puppet.tell(f"connect({socket.AF_INET6:d}, '::1', {port})")
+        own_port = puppet.tell(f"listener({socket.AF_INET:d}, '127.0.0.1')")
+        opened.enter_context(receiver.accept()[0])
+        opened.enter_context(other.accept()[0])
+        listener = f"localhost:{port}"
+        seen = json.loads(inspect(int(own_port), (listener,), process_name=puppet.process.name()))
+    assert seen["to_listeners"] == {"ESTABLISHED": 2}
+    assert {"127.0.0.1", "::1"} <= set(seen["listener_addresses"][listener])
+    assert seen["unresolved"] == {}
 
 
 @pytest.mark.parametrize("listener", ["localhost", "127.0.0.1"])
@@ -280,5 +299,37 @@ def test_failures_are_one_sentence(puppet: Puppet) -> None:
         assert "none that I may see listens on 1" in json.loads(inspect(1, process_name=name))["error"]
     finally:
         other.close()
-    listeners = ("no.such.host.invalid:80",)
-    assert "cannot resolve the listener" in json.loads(inspect(1, listeners, process_name=name))["error"]
+
+
+def test_a_name_without_an_address_hides_nothing(puppet: Puppet) -> None:
+    own_port = int(puppet.tell(f"listener({socket.AF_INET:d}, '127.0.0.1')"))
+    name = "no.such.host.invalid:80"
+    seen = json.loads(inspect(own_port, (name, "127.0.0.1:80", "what"), process_name=puppet.process.name()))
+    assert seen["states"] == {"LISTEN": 1}
+    assert set(seen["unresolved"]) == {name, "what"}
+    assert seen["listener_addresses"] == {name: [], "127.0.0.1:80": ["127.0.0.1"], "what": []}
+
+
+def test_a_name_server_that_hangs_delays_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers, real = threading.Event(), socket.getaddrinfo
+
+    def slow(host: str, *arguments: Any, **options: Any) -> Any:
+        if host == "slow.test" and not options.get("flags"):
+            assert answers.wait(10)
+            host = "127.0.0.2"
+        return real(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    names, both = Names(), ("slow.test:80", "127.0.0.1:80")
+    began = time.monotonic()
+    addresses, told = names.look(both)
+    assert time.monotonic() - began < 1
+    assert (addresses, told["unresolved"]) == ({("127.0.0.1", 80)}, {})
+    assert told["lookup_seconds"] >= 0.2
+    time.sleep(0.05)
+    later = names.look(both)[1]["lookup_seconds"]
+    assert later > told["lookup_seconds"], "the same lookup, still under way"
+    answers.set()
+    while names.under_way:
+        time.sleep(0.01)
+    assert names.look(both)[0] == {("127.0.0.1", 80), ("127.0.0.2", 80)}

@@ -77,10 +77,15 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     memory_limits: tuple[Limit, ...] = ()  # that with the least left comes first
     oom_kills: Count | None = None  # in its control group
     host_oom_kills: Count | None = None
-    listen_overflows: Count | None = None  # the last four of its network namespace
+    listener_addresses: dict[str, tuple[str, ...]] = {}  # by host:port, all that its name has had where the broker runs
+    unresolved: dict[str, str] = {}  # listeners, host:port, whose name could not be looked up there just now, and why
+    lookup_seconds: Seconds | None = None  # that the slowest of their names took there, or has taken until now
+    listen_overflows: Count | None = None  # the last six of its network namespace
     listen_drops: Count | None = None
     retransmits: Count | None = None
     resets: Count | None = None
+    connect_failures: Count | None = None
+    syn_retransmits: Count | None = None
     pid: Count
     name: str
     command_line: tuple[str, ...]

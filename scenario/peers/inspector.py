@@ -32,8 +32,8 @@ MAX_ANSWER = 100_000  # bytes; the longest is some ten thousand
 _FOLDER = Path(__file__).resolve().parents[2] / "setup_scripts" / "inspector"
 # What a plain rpyc_classic is sent: what `inspect` needs, each after those that it imports
 _SENT = (
-    *("errors", "addresses", "netlink", "proc", "limits", "cgroups", "counts", "by_kernel", "by_proc", "at_port"),
-    *("command_line", "broker", "finding", "descriptors", "answer"),
+    *("errors", "addresses", "names", "netlink", "proc", "limits", "cgroups", "counts", "by_kernel", "by_proc"),
+    *("at_port", "command_line", "broker", "finding", "descriptors", "answer"),
 )
 _log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from scenario.peers.command_line import SPARE_WORKERS
 from scenario.preflight import access, database
 from scenario.preflight.client import client, healthy
 from scenario.preflight.limits import SPARE, check_limits
-from scenario.preflight.localhost import check_names
+from scenario.preflight.names import check_names
 from scenario.preflight.table import Checks, judged, too_small
 from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check

@@ -18,7 +18,7 @@ from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import ListenerStats
 from scenario.preflight.checks import checks
 from scenario.preflight.client import without_healthy
-from scenario.preflight.localhost import localhost
+from scenario.preflight.names import localhost
 from scenario.run.found import Found
 from scenario.run.results import ERROR
 from scenario.settings.options import Options

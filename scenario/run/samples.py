@@ -106,7 +106,7 @@ class ConnectionSample:
     connecting_to_listeners: int | None = None  # connections to them that are not answered yet: SYN_SENT
     connect_failures: int | None = None  # connections that were refused or given up; of the network namespace
     syn_retransmits: int | None = None  # SYNs (also of those that answer one) sent again; of the network namespace
-    unresolved: tuple[str, ...] = ()  # listeners, host:port, whose name has no address on the broker's host
+    unresolved: dict[str, str] = field(default_factory=dict)  # listeners whose name had no address there, and why
     lookup_seconds: float | None = None  # that the slowest of their names took there, or has taken until now
     host_cpus: int | None = None
     host_busy_seconds: float | None = None  # spent by whatever runs on the host, of all its CPUs

@@ -31,6 +31,7 @@ CACHE_TIMEOUT = (0.5, 0.5)  # s to connect, s to answer; Orion takes millisecond
 TOLD_AS_SEEN = (  # figures of a ConnectionSample that are called as the inspector calls them
     *("listen_queue", "listen_backlog", "state", "cpu_seconds", "cpus", "throttled_seconds", "host_idle_seconds"),
     *("threads_refused", "oom_kills", "host_oom_kills", "listen_overflows", "listen_drops", "retransmits", "resets"),
+    *("connect_failures", "syn_retransmits", "unresolved", "lookup_seconds"),
 )
 
 
@@ -147,6 +148,7 @@ class ConnectionProbe(EachSecond, User):
             listener_ports_taken=seen.listener_ports.taken,
             inbound=seen.inbound.get("ESTABLISHED", 0) + seen.inbound.get("CLOSE_WAIT", 0),
             to_database=seen.to_database,
+            connecting_to_listeners=seen.to_listeners.get("SYN_SENT", 0),
             close_wait_to_listeners=seen.to_listeners.get("CLOSE_WAIT", 0),
             also_listening=len(seen.also_listening),
             **_tightest("threads", seen.threads_limits),

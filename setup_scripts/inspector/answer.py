@@ -1,4 +1,28 @@
-"""The one method that a client may call."""
+"""The one method that a client may call, and what it answers.
+
+Connections, by state, {"ESTABLISHED": 5010, ...}: `states`, all; `inbound`, at the local port `port`;
+`to_listeners`, whose remote end is one of `listeners`, "host:port"; `others`, the rest by remote end, most first;
+`listener_ports`: local ports that lead to the listeners, from the lowest to the highest, taken there by anyone.
+`listen_queue`, `listen_backlog`: connections that wait to be accepted at `port`, and how many may, of the fullest
+socket; `also_listening`: pids of others at that port and address, 0 for one that may not be looked into.
+
+`listener_addresses`: {"host:port": [IP, ...]}, all that these names have had on this host; `unresolved`: {"host:port":
+why}, those that could not be looked up just now; `lookup_seconds`: what the slowest took, or has taken until now.
+
+`fds`: open descriptors; `free_below_1024`: free numbers for more; `nofile`: soft limit; `threads`; `rss`: bytes;
+`threads_limits`, `memory_limits`: each that holds, where it is set and what is used of it by whomever it holds for,
+that with the least left first; `threads_refused`, `oom_kills`: by the control group, `host_oom_kills`: anywhere.
+`state`: as in ps(1), T when any of its processes is stopped; `cpu_seconds`: spent; `cpus`: that it may use;
+`throttled_seconds`, `throttled_periods`: by a quota; `host_idle_seconds`: of all CPUs. `listen_overflows`,
+`listen_drops`, `retransmits`, `resets`, `connect_failures`, `syn_retransmits`: counted by the network namespace.
+`pid`; `name`; `command_line`; `started`: seconds since 1970; `ephemeral_ports`: [lowest, highest] for outgoing
+connections.
+
+null: there is none, or it cannot be seen. Connections, `fds`, `nofile`, `threads`, `cpu_seconds` and `rss` are the
+sums of the broker and its descendants; a connection they share counts once, pages they share in each one's `rss`.
+Once one of several is at its own limit, `nofile` is what they had open then, all in all: it is used up, even if
+others have some left.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +32,10 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from inspector.addresses import resolve
 from inspector.descriptors import descriptor_table
 from inspector.errors import NO_PROCESS, NOT_ALLOWED, InspectionFailed
 from inspector.finding import find_broker
+from inspector.names import Names
 
 if TYPE_CHECKING:
     from inspector.addresses import Address
@@ -20,43 +44,25 @@ if TYPE_CHECKING:
 DEFAULT_NAME = "contextBroker"
 MAX_LISTENERS, MAX_TEXT = 64, 300  # host:port, and characters of each
 _lock = threading.Lock()
+_names = Names()
 _brokers: dict[tuple[str, int], Broker] = {}  # the last that was asked for, or none
 
 
 def inspect(
     port: int, listeners: tuple[str, ...] = (), evidence: bool = False, *, process_name: str = DEFAULT_NAME
 ) -> str:
-    """Return as JSON what is known of the broker's process, or {"error": "<one sentence>", "kind": "<why>"}.
+    """Return as JSON what is known of the broker's process, see above, or {"error": "<sentence>", "kind": "<why>"}.
 
-    `kind` is NO_PROCESS, NOT_ALLOWED, KILLED_FOR_MEMORY, KILLED_ON_HOST, or "".
-
-    Connections, by state, {"ESTABLISHED": 5010, ...}: `states`, all; `inbound`, at the local port `port`;
-    `to_listeners`, whose remote end is one of `listeners`, "host:port"; `others`, the rest by remote end, most first;
-    `listener_ports`: local ports that lead to the listeners, from the lowest to the highest, taken there by anyone.
-    `listen_queue`, `listen_backlog`: connections that wait to be accepted at `port`, and how many may, of the fullest
-    socket; `also_listening`: pids of others at that port and address, 0 for one that may not be looked into.
-
-    `fds`: open descriptors; `free_below_1024`: free numbers for more; `nofile`: soft limit; `threads`; `rss`: bytes;
-    `threads_limits`, `memory_limits`: each that holds, where it is set and what is used of it by whomever it holds for,
-    that with the least left first; `threads_refused`, `oom_kills`: by the control group, `host_oom_kills`: anywhere.
-    `state`: as in ps(1), T when any of its processes is stopped; `cpu_seconds`: spent; `cpus`: that it may use;
-    `throttled_seconds`, `throttled_periods`: by a quota; `host_idle_seconds`: of all CPUs. `listen_overflows`,
-    `listen_drops`, `retransmits`, `resets`: counted by the network namespace. `pid`; `name`; `command_line`; `started`:
-    seconds since 1970; `ephemeral_ports`: [lowest, highest] for outgoing connections.
-
-    null: there is none, or it cannot be seen. Connections, `fds`, `nofile`, `threads`, `cpu_seconds` and `rss` are the
-    sums of the broker and its descendants; a connection they share counts once, pages they share in each one's `rss`.
-    Once one of several is at its own limit, `nofile` is what they had open then, all in all: it is used up, even if
-    others have some left.
-    With `evidence` it is {"evidence": "<text>"} instead: the descriptor table, in at most some dozens of lines.
+    `kind` is NO_PROCESS, NOT_ALLOWED, KILLED_FOR_MEMORY, KILLED_ON_HOST, or "". With `evidence` it is
+    {"evidence": "<text>"} instead: the descriptor table, in at most some dozens of lines.
     """
     try:
         _check(port, listeners, evidence)
         if evidence:
             return json.dumps({"evidence": descriptor_table(find_broker(process_name, port))})
-        addresses = resolve(listeners)
+        addresses, names = _names.look(listeners)
         with _lock:
-            return json.dumps(_sample(process_name, port, addresses))
+            return json.dumps({**_sample(process_name, port, addresses), **names})
     except InspectionFailed as error:
         reason, kind = str(error), error.kind
     except (PermissionError, psutil.AccessDenied):

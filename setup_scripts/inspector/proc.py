@@ -16,6 +16,8 @@ NETWORK_COUNTERS = {
     "listen_drops": "ListenDrops",
     "retransmits": "RetransSegs",
     "resets": "EstabResets",
+    "connect_failures": "AttemptFails",
+    "syn_retransmits": "TCPSynRetrans",
 }
 
 

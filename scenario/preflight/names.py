@@ -1,4 +1,7 @@
-"""What `localhost` means: on many a machine ::1 and 127.0.0.1, and each part listens where it likes."""
+"""What names mean: `localhost` is ::1 and 127.0.0.1 on many a machine, and each part listens where it likes.
+
+A listener's name is that which the broker looks up, where the broker runs.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ from collections.abc import Iterator
 
 from scenario.peers.answers import takes
 from scenario.peers.database import addresses
+from scenario.peers.inspection import Inspection
 from scenario.run.found import Found
-from scenario.run.results import WARNING, Check
+from scenario.run.results import ERROR, WARNING, Check
 from scenario.settings.options import Options
 from scenario.settings.values import host_and_port
 
 LOCALHOST = "localhost"
+SLOW = 1.0  # s for a name: above, it is asked for again and again
 
 
 def localhost(options: Options) -> dict[str, tuple[str, ...]]:
@@ -28,6 +33,24 @@ def localhost(options: Options) -> dict[str, tuple[str, ...]]:
 
 
 def check_names(found: Found) -> Iterator[Check]:
+    """Say which names do not lead where they should."""
+    yield from _check_localhost(found)
+    if found.process is not None:
+        yield from _check_listeners(found.process)
+
+
+def _check_listeners(process: Inspection) -> Iterator[Check]:
+    """Say which listeners have no address where the broker runs, and whether that takes long."""
+    for address, why in process.unresolved.items():
+        remedy = "--notify-url takes a name or an address that the broker's host knows"
+        yield Check(f"name of the listener {address}", ERROR, f"{why}, where the broker runs", "an address", remedy)
+    if (process.lookup_seconds or 0) > SLOW:
+        shown = f"{process.lookup_seconds:.1f} s to look one up, where the broker runs"
+        remedy = "mend its name server, or give addresses to --notify-url: each notification may wait as long"
+        yield Check("names of the listeners", WARNING, shown, f"below {SLOW:g} s", remedy)
+
+
+def _check_localhost(found: Found) -> Iterator[Check]:
     """Say which parts do not listen on one address of `localhost`."""
     taking = {option: there for option, there in found.localhost.items() if there}
     if taking and not set.intersection(*map(set, taking.values())):
