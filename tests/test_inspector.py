@@ -324,7 +324,8 @@ def test_a_name_server_that_hangs_delays_no_count(monkeypatch: pytest.MonkeyPatc
     began = time.monotonic()
     addresses, told = names.look(both)
     assert time.monotonic() - began < 1
-    assert (addresses, told["unresolved"]) == ({("127.0.0.1", 80)}, {})
+    assert addresses == frozenset({("127.0.0.1", 80)})
+    assert not told["unresolved"]
     assert told["lookup_seconds"] >= 0.2
     time.sleep(0.05)
     later = names.look(both)[1]["lookup_seconds"]
@@ -332,4 +333,4 @@ def test_a_name_server_that_hangs_delays_no_count(monkeypatch: pytest.MonkeyPatc
     answers.set()
     while names.under_way:
         time.sleep(0.01)
-    assert names.look(both)[0] == {("127.0.0.1", 80), ("127.0.0.2", 80)}
+    assert names.look(both)[0] == frozenset({("127.0.0.1", 80), ("127.0.0.2", 80)})
