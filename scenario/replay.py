@@ -25,7 +25,7 @@ from scenario.outputs.streams import keep_streams
 from scenario.outputs.terminal import on_a_terminal, show
 from scenario.outputs.words import lines
 from scenario.recording.fitting import misfit
-from scenario.recording.format1 import with_kinds
+from scenario.recording.format1 import FORMER_KINDS, NamedPhase, with_kinds
 from scenario.recording.recorder import Recorder
 from scenario.run import events
 from scenario.run.records import KINDS, Interrupted, RunEnded, Unforeseen
@@ -62,11 +62,15 @@ def read(path: str) -> Iterator[tuple[Any, float]]:
             written = line.format or written
             if written not in (1, FORMAT):
                 raise UnusableError(f"{path}: has format {written}, and this version reads formats 1 and {FORMAT}")
-            kind = KINDS[line.kind]
-            if kind not in _DRAWN_AGAIN:
-                record: Any = msgspec.json.decode(text, type=kind)
-                if problem := misfit(record, line.at):
-                    raise UnusableError(f"{path}: line {number} is none of a recorded run: {problem}")
+            kind = KINDS.get(line.kind) or FORMER_KINDS[line.kind]
+            if kind in _DRAWN_AGAIN:
+                continue
+            record: Any = msgspec.json.decode(text, type=kind)
+            if isinstance(record, NamedPhase):
+                record = record.today()
+            if problem := misfit(record, line.at):
+                raise UnusableError(f"{path}: line {number} is none of a recorded run: {problem}")
+            if record is not None:
                 yield with_kinds(record) if written == 1 else record, line.at
         except (msgspec.MsgspecError, OptionError, RecursionError, KeyError, ValueError, OverflowError) as error:
             raise UnusableError(f"{path}: line {number} is none of a recorded run: {error}") from None

@@ -20,7 +20,7 @@ from locust.web import WebUI
 
 import gevent
 
-from scenario.flow.cleanup import PHASE, Cleanup
+from scenario.flow.cleanup import Cleanup
 from scenario.flow.shape import Shape
 from scenario.outputs.csv import ConnectionsCsv
 from scenario.outputs.evidence import EvidenceFile
@@ -35,7 +35,8 @@ from scenario.recording.first_nok import FirstNok
 from scenario.recording.recorder import Recorder
 from scenario.run import events
 from scenario.run.link import Link
-from scenario.run.records import Interrupted, Phase, RunEnded, Trouble
+from scenario.run.phase import Phase
+from scenario.run.records import Interrupted, RunBegan, RunEnded, Trouble
 from scenario.run.results import Verdict
 from scenario.settings.secrets import taken_from
 from scenario.users.run_user import RunUser
@@ -93,16 +94,15 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
 def _join(environment: Environment, link: Link, recorder: Recorder, cleanup: Cleanup) -> None:
     """Have Locust's exit code say what the verdict says, and a run that Locust stops be judged."""
 
-    def begin(phase: Phase, **_: Any) -> None:
-        if phase.name == "preflight":
-            environment.process_exit_code = None
+    def begin(_began: RunBegan, **_: Any) -> None:
+        environment.process_exit_code = None
 
     def conclude(verdict: Verdict, **_: Any) -> None:
         environment.process_exit_code = verdict.exit_code
 
     def interrupt(**_: Any) -> None:
         if recorder.under_way:
-            if recorder.phase != PHASE:  # that is no part of the test
+            if recorder.phase is not Phase.CLEANUP:  # that is no part of the test
                 link.publish(Interrupted())
             cleanup.run()
             link.publish(RunEnded())
@@ -111,7 +111,7 @@ def _join(environment: Environment, link: Link, recorder: Recorder, cleanup: Cle
         if log.unhandled_greenlet_exception:
             link.publish(Trouble("Locust: something of its own failed, a file of --csv perhaps; its log tells"))
 
-    events.on(Phase, begin)
+    events.on(RunBegan, begin)
     events.on(Verdict, conclude)
     assert environment.parsed_options is not None
     if not environment.parsed_options.headless:  # else a master's workers still run at this event

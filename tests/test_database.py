@@ -77,7 +77,7 @@ def test_what_came_after_the_preflight_is_not_dropped_either(
     run = stack.locust(*ramp)
     run.wait_for("phase observe", 60)
     client[f"orion-{stack.service}"]["registrations"].insert_one({"_id": "provider"})
-    run.wait_for("phase step 2", 60)
+    run.wait_for("step 2: .* connections", 60)
     stack.ended(run, INCONCLUSIVE, 60)
     assert "was not dropped, for it holds 1 in registrations (provider)" in verdict(run)[1]
     assert held(client, f"orion-{stack.service}") == {"registrations": 1}

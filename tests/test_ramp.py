@@ -90,8 +90,8 @@ def test_restart_command_that_fails_is_named(stack: Stack) -> None:
 
 def test_interrupted_ramp_tells_what_it_has(stack: Stack) -> None:
     run = stack.locust(*ramp(stack))
-    run.wait_for("phase step 2", 40)
-    run.wait_for("(?s)phase step 2.*phase observe", 40)
+    run.wait_for("step 2: .* connections", 40)
+    run.wait_for("(?s)step 2: [0-9]+ connections.*phase observe", 40)
     assert run.stop(signal.SIGTERM, timeout=15) == INCONCLUSIVE
     outcome, reasons = verdict(run)
     assert outcome == "INCONCLUSIVE"

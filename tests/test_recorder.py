@@ -8,15 +8,17 @@ import pytest
 
 from scenario.recording.recorder import Recorder
 from scenario.run import events
+from scenario.run.phase import Phase
 from scenario.run.records import (
-    Began,
+    Accepted,
     HoldBegan,
     HoldEnded,
     IdleClients,
     Interrupted,
-    Phase,
+    PhaseBegan,
     Refused,
     Reset,
+    RunBegan,
     RunEnded,
     Seeded,
     Unforeseen,
@@ -37,7 +39,7 @@ class Run:
         self.recorder = Recorder()
         for kind in (Row, Step, Verdict):
             events.on(kind, lambda result, at: self.heard.append(result))
-        self.publish(Phase("preflight"), found(asked))
+        self.publish(RunBegan(), found(asked))
 
     def publish(self, *records: object, at: float = BEFORE) -> None:
         for record in records:
@@ -46,12 +48,13 @@ class Run:
     def hold(self, subscriptions: int = 100) -> None:
         """Hold the connections of a healthy broker, once."""
         run = healthy()
-        self.publish(HoldBegan(subscriptions), Phase("reset"), Reset(0), Phase("seed"), Seeded(subscriptions, 0))
+        self.publish(HoldBegan(subscriptions), PhaseBegan(Phase.RESET), Reset(0))
+        self.publish(PhaseBegan(Phase.SEED), Seeded(subscriptions, 0))
         assert run.schedule
-        self.publish(Phase("baseline"), run.schedule)
+        self.publish(PhaseBegan(Phase.BASELINE), run.schedule)
         for row in run.rows:
             if row.second == TRIGGER:
-                self.publish(Phase("trigger"), Update(TRIGGER, 90.0), Phase("observe"), at=TRIGGER)
+                self.publish(PhaseBegan(Phase.TRIGGER), Update(TRIGGER, 90.0), PhaseBegan(Phase.OBSERVE), at=TRIGGER)
             if row.second == 1007:
                 self.publish(IdleClients(1006.5, 10, 10), at=1007)
             samples = (row.version, row.queue, row.connections, row.listener, row.client, row.healthy, row.database)
@@ -76,7 +79,7 @@ def _nobody_else_listens() -> Iterator[None]:
 
 def test_plain_run() -> None:
     run = Run()
-    run.publish(Began())
+    run.publish(Accepted())
     run.hold()
     assert run.recorder.complete
     run.publish(RunEnded(), at=END + 1)
@@ -101,14 +104,14 @@ def test_preflight_only_is_no_failure() -> None:
 
 def test_interrupted_run_names_its_phase_and_is_judged_once() -> None:
     run = Run()
-    run.publish(Began(), HoldBegan(100), Phase("seed"), Interrupted(), RunEnded(), RunEnded())
+    run.publish(Accepted(), HoldBegan(100), PhaseBegan(Phase.SEED), Interrupted(), RunEnded(), RunEnded())
     assert run.verdict.outcome == "INCONCLUSIVE"
     assert run.verdict.reasons[0] == "interrupted in phase seed"
 
 
 def test_each_step_is_judged_by_itself() -> None:
     run = Run(ramp="50:100:50", hold=17)
-    run.publish(Began())
+    run.publish(Accepted())
     for count in (50, 100):
         run.hold(count)
         run.publish(HoldEnded(), at=END + 1)
@@ -122,7 +125,7 @@ def test_each_step_is_judged_by_itself() -> None:
 def test_what_nobody_foresaw_in_one_step_is_in_the_verdict(when: str) -> None:
     wrong = Unforeseen("a listener to Row", "KeyError('x')")
     run = Run(ramp="50:100:50", hold=17)
-    run.publish(Began())
+    run.publish(Accepted())
     for count in (50, 100):
         run.hold(count)
         records = [wrong, HoldEnded()] if when == "in the step" else [HoldEnded(), wrong]
@@ -134,10 +137,10 @@ def test_what_nobody_foresaw_in_one_step_is_in_the_verdict(when: str) -> None:
 
 def test_nothing_of_a_run_is_left_in_the_next() -> None:
     run = Run()
-    run.publish(Began(), HoldBegan(100), Unforeseen("phase seed", "KeyError('x')"), RunEnded())
+    run.publish(Accepted(), HoldBegan(100), Unforeseen("phase seed", "KeyError('x')"), RunEnded())
     assert run.verdict.outcome == "INCONCLUSIVE"
     run.heard.clear()
-    run.publish(Phase("preflight"), found({}), Began())
+    run.publish(RunBegan(), found({}), Accepted())
     run.hold()
     run.publish(RunEnded(), at=END + 1)
     assert run.verdict.outcome == "PASS"
@@ -145,7 +148,7 @@ def test_nothing_of_a_run_is_left_in_the_next() -> None:
 
 def test_output_that_fails_at_the_verdict_takes_a_pass_back() -> None:
     run = Run()
-    run.publish(Began())
+    run.publish(Accepted())
     run.hold()
     run.publish(RunEnded(), at=END + 1)
     run.publish(Unforeseen("a listener to Verdict", "OSError('disk full')"), at=END + 1)

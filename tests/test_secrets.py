@@ -15,6 +15,7 @@ from scenario.outputs.log import harmless
 from scenario.outputs.run_file import encode
 from scenario.run import events
 from scenario.run.found import Found
+from scenario.run.phase import Phase
 from scenario.run.records import Evidence, Refused, Said
 from scenario.run.results import Row
 from scenario.run.samples import VersionSample
@@ -133,4 +134,4 @@ def test_what_is_logged() -> None:
 
 
 def test_said() -> None:
-    assert shown(Said("seed", "a\tb")) == Said("seed", "a b")
+    assert shown(Said(Phase.SEED, "a\tb")) == Said(Phase.SEED, "a b")

@@ -79,7 +79,7 @@ def test_stranger_as_worker_opens_no_file_and_ends_no_run(fleet: tuple[Process, 
     keys.write_text("mine\n")
     found = {"options": {**run["options"], "report_log": str(keys), "connections_report": str(keys)}}
     passed = {"outcome": "PASS", "reasons": [], "exit_code": 0}
-    for kind, record in (("Found", found), ("Began", {}), ("Verdict", passed), ("RunEnded", {}), ("no kind", {})):
+    for kind, record in (("Found", found), ("Accepted", {}), ("Verdict", passed), ("RunEnded", {}), ("no kind", {})):
         stranger.send("connections_record", {"run": run["run"], "kind": kind, "record": record})
     malformed: tuple[object, ...] = (None, [], {}, {"run": run["run"]}, {"run": 1, "kind": [], "record": "x"})
     for data in malformed:

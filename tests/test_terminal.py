@@ -25,7 +25,8 @@ from scenario.outputs.terminal import Terminal, on_a_terminal, show
 from scenario.outputs.words import lines
 from scenario.replay import replay
 from scenario.run import events
-from scenario.run.records import HoldBegan, Phase, Said, Trouble, Unforeseen
+from scenario.run.phase import Phase
+from scenario.run.records import HoldBegan, PhaseBegan, RunBegan, Said, Trouble, Unforeseen
 from scenario.run.results import Criterion, Diagnosis, Row
 from scenario.run.samples import ClientSample, HealthySample, ListenerSample, VersionSample
 from scenario.run.schedule import Schedule
@@ -43,8 +44,8 @@ def history(*rows: Row, phase: str = "observe", said: str = "", **asked: object)
     """Return what is known of a run after its rows."""
     events.forget()
     made = History()
-    fire(Phase("preflight"), found(asked), HoldBegan(100), Schedule(START, TRIGGER, END))
-    fire(*rows, Phase(phase), *[Said(phase, said)] * bool(said))
+    fire(RunBegan(), found(asked), HoldBegan(100), Schedule(START, TRIGGER, END))
+    fire(*rows, PhaseBegan(Phase(phase)), *[Said(Phase(phase), said)] * bool(said))
     return made
 
 
@@ -231,7 +232,7 @@ class Shown:
         self.terminal = Terminal(self.environment, History(), Console(file=file, force_terminal=True, width=40))
 
     def run(self) -> None:
-        fire(Phase("preflight"), found({}), HoldBegan(100), Schedule(START, TRIGGER, END), Phase("observe"))
+        fire(RunBegan(), found({}), HoldBegan(100), Schedule(START, TRIGGER, END), PhaseBegan(Phase.OBSERVE))
         fire(*(replace(REFUSED, second=second) for second in range(START, END)))
 
     def end(self) -> None:

@@ -21,12 +21,12 @@ from scenario.peers import broker_of, client_of, database
 from scenario.recording.recorder import Recorder
 from scenario.run import events
 from scenario.run.link import Link
-from scenario.run.records import Phase, Said, Trouble, Unforeseen
+from scenario.run.phase import Phase
+from scenario.run.records import PhaseBegan, RunBegan, Said, Trouble, Unforeseen
 from scenario.run.run import Run
 from scenario.settings.options import Options
 from scenario.settings.secrets import HIDDEN, redacted
 
-PHASE = "cleanup"
 LIMIT = 60.0  # s in all
 _log = logging.getLogger(__name__)
 
@@ -38,12 +38,14 @@ class Cleanup:
         self._link, self._recorder = link, recorder
         self._due = False
         self._work: gevent.Greenlet[[Run], None] | None = None
-        events.on(Phase, self._note)
+        events.on(RunBegan, self._begin)
+        events.on(PhaseBegan, self._note)
 
-    def _note(self, phase: Phase, **_: Any) -> None:
-        if phase.name == "preflight":
-            self._due, self._work = False, None
-        self._due |= phase.name == "seed"
+    def _begin(self, _began: RunBegan, **_: Any) -> None:
+        self._due, self._work = False, None
+
+    def _note(self, began: PhaseBegan, **_: Any) -> None:
+        self._due |= began.phase is Phase.SEED
 
     def run(self) -> None:
         """Remove it, and wait until that is done, whoever began it; nothing when the run made nothing, or --keep."""
@@ -51,8 +53,8 @@ class Cleanup:
         if not self._due or run is None or run.options.keep:
             return
         if self._work is None:
-            if self._recorder.phase != PHASE:
-                self._link.publish(Phase(PHASE))
+            if self._recorder.phase is not Phase.CLEANUP:
+                self._link.publish(PhaseBegan(Phase.CLEANUP))
             self._work = gevent.spawn(self._clean, run)
         self._work.join()
 
@@ -105,7 +107,7 @@ class Cleanup:
         self._link.publish(Trouble(text))
 
     def _say(self, text: str) -> None:
-        self._link.publish(Said(PHASE, text))
+        self._link.publish(Said(Phase.CLEANUP, text))
 
 
 def command(options: Options, run: str) -> str:

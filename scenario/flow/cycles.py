@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from scenario.flow.phases import Tick
 from scenario.flow.steps import SteppedFlow
-from scenario.run.records import HoldBegan, Phase
+from scenario.run.phase import Phase
+from scenario.run.records import HoldBegan
 from scenario.run.schedule import Schedule
 from scenario.verdict.outcomes import PASS
 
@@ -17,14 +18,13 @@ class CyclesFlow(SteppedFlow):
     def work(self) -> Iterator[Tick]:
         """Go through the cycles, as long as they pass, and look at the broker at rest once more."""
         wanted = self.options.subscriptions
-        phases = [self.baseline, self.trigger, self.observe]
         for number in range(self.options.cycles):
-            self.link.publish(Phase(f"cycle {number + 1} of {self.options.cycles}"))
-            yield from self.step(wanted, *([self.reset, self.seed] if number == 0 else []), *phases)
+            title = f"cycle {number + 1} of {self.options.cycles}"
+            yield from self.step(title, wanted, *(self.preparing if number == 0 else []), *self.holding)
             if self.last.verdict.outcome != PASS:
                 return
         self.link.publish(HoldBegan(wanted))
-        yield from self.through(self.rest)
+        yield from self.through((Phase.REST, self.rest))
 
     def rest(self) -> Iterator[Tick]:
         """Probe the broker at rest, as each baseline does."""

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from locust import User
 
 from scenario.errors import Failed, ListenerError, Lost
-from scenario.flow.cleanup import PHASE, Cleanup
-from scenario.flow.phases import Tick
+from scenario.flow.cleanup import Cleanup
+from scenario.flow.phases import Tick, Work
 from scenario.flow.preparation import Preparation
 from scenario.peers import listeners
 from scenario.preflight.limits import SPARE
-from scenario.run.records import HoldBegan, Phase, RunEnded
+from scenario.run.phase import Phase
+from scenario.run.records import HoldBegan, PhaseBegan, RunEnded
 from scenario.run.schedule import Schedule
 from scenario.users.client import ClientProbe
 from scenario.users.load import IDLE_CHECK, IdleClient, UpdateTrigger
@@ -31,7 +32,7 @@ class Flow(Preparation):
         """Go through the run."""
         yield from self.work()
         if not self.options.keep:
-            self.link.publish(Phase(PHASE))
+            self.link.publish(PhaseBegan(Phase.CLEANUP))
             yield from self.without_users()
             cleanup.run()
         self.link.publish(RunEnded())
@@ -40,7 +41,17 @@ class Flow(Preparation):
     def work(self) -> Iterator[Tick]:
         """Hold the connections, once."""
         self.link.publish(HoldBegan(self.options.subscriptions))
-        yield from self.through(self.reset, self.seed, self.baseline, self.trigger, self.observe)
+        yield from self.through(*self.preparing, *self.holding)
+
+    @property
+    def preparing(self) -> list[Work]:
+        """The phases that lead to a broker with its subscriptions."""
+        return [(Phase.RESET, self.reset), (Phase.SEED, self.seed)]
+
+    @property
+    def holding(self) -> list[Work]:
+        """The phases with rows."""
+        return [(Phase.BASELINE, self.baseline), (Phase.TRIGGER, self.trigger), (Phase.OBSERVE, self.observe)]
 
     def baseline(self) -> Iterator[Tick]:
         """Probe the broker at rest. The user that triggers starts here already, so that it is on time."""

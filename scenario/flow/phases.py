@@ -20,14 +20,15 @@ from scenario.peers.failures import Kind
 from scenario.recording.recorder import Recorder
 from scenario.run.found import Found
 from scenario.run.link import Link
+from scenario.run.phase import Phase
 from scenario.run.progress import Progress
-from scenario.run.records import Ended, Phase, Said, Unforeseen
+from scenario.run.records import Ended, PhaseBegan, Said, Unforeseen
 from scenario.run.run import Run
 from scenario.run.schedule import Schedule
 from scenario.users.load import SubscriptionSeeder
 
 Tick = tuple[int, float, list[type[User]]]
-PhaseOf = Callable[[], Iterator[Tick]]
+Work = tuple[Phase, Callable[[], Iterator[Tick]]]  # a phase, and what is done in it
 
 STOP_LIMIT = 10.0  # s until all users have stopped
 SETTLE_CSV, SETTLE_WORKERS = 1.5, 3.5  # s: above Locust's rewriting of the CSV (1 s) and its workers' reports (3 s)
@@ -64,21 +65,19 @@ class Phases:
         """Connections to hold now."""
         return self.recorder.subscriptions
 
-    def through(self, *phases: PhaseOf) -> Iterator[Tick]:
+    def through(self, *phases: Work) -> Iterator[Tick]:
         """Go through phases; what ends them early is published."""
-        name = ""
         try:
-            for phase in phases:
-                name = phase.__name__.replace("_", " ")
-                self.link.publish(Phase(name))
-                yield from phase()
+            for phase, work in phases:
+                self.link.publish(PhaseBegan(phase))
+                yield from work()
         except (Failed, Lost) as end:
             self.link.publish(
                 Ended(str(end), isinstance(end, Failed), end.kind if isinstance(end.kind, Kind) else None)
             )
         except Exception as error:
-            _log.exception("phase %s failed", name)
-            self.link.publish(Unforeseen(f"phase {name}", repr(error)))
+            _log.exception("phase %s failed", self.recorder.phase)
+            self.link.publish(Unforeseen(f"phase {self.recorder.phase}", repr(error)))
 
     def users(self, count: int, *classes: type[User]) -> Tick:
         """Ask for `count` users in all, those to be added of `classes`. Raises Lost when a worker came or went."""
@@ -94,11 +93,12 @@ class Phases:
 
     def settle(self) -> Iterator[Tick]:
         """Stop all users, and leave Locust the time to collect and write its last statistics."""
-        self.link.publish(Phase("settle"))
+        self.link.publish(PhaseBegan(Phase.SETTLE))
         end = time.monotonic() + (SETTLE_WORKERS if self.workers else SETTLE_CSV)
         while time.monotonic() < end:
             yield 0, 1, [SubscriptionSeeder]
 
     def say(self, text: str) -> None:
         """Tell of the progress."""
+        assert self.recorder.phase is not None
         self.link.publish(Said(self.recorder.phase, text))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from scenario.errors import BrokerError, Lost
 from scenario.flow.phases import Tick
 from scenario.flow.steps import SteppedFlow
-from scenario.run.records import Phase
+from scenario.run.phase import Phase
 from scenario.run.results import Verdict
 from scenario.settings.values import steps
 from scenario.verdict.outcomes import FAIL, PASS
@@ -53,11 +53,11 @@ class RampFlow(SteppedFlow):
         """Go up, then narrow; a broker that is gone, and that nobody restarts, would fail with any number."""
         plan = Plan(*steps(self.options.ramp))
         while (count := plan.following()) is not None:
-            phases = [self.reset, self.seed, self.baseline, self.trigger, self.observe]
+            phases = [*self.preparing, *self.holding]
             if self.options.restart_command and self.recorder.steps:
-                phases.insert(0, self.restart)
-            self.link.publish(Phase(f"step {len(self.recorder.steps) + 1}: {count} connections"))
-            yield from self.step(count, *phases)
+                phases.insert(0, (Phase.RESTART, self.restart))
+            title = f"step {len(self.recorder.steps) + 1}: {count} connections"
+            yield from self.step(title, count, *phases)
             verdict: Verdict = self.last.verdict
             if verdict.outcome not in (PASS, FAIL):
                 return

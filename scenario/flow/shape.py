@@ -23,7 +23,7 @@ from scenario.preflight.checks import checks, require
 from scenario.preflight.look_around import look_around
 from scenario.recording.recorder import Recorder
 from scenario.run.link import Link
-from scenario.run.records import Began, Phase, Refused, RunEnded, Unforeseen
+from scenario.run.records import Accepted, Refused, RunBegan, RunEnded, Unforeseen
 from scenario.run.run import Run
 from scenario.run.schedule import Clock
 from scenario.settings.options import Options
@@ -50,7 +50,7 @@ class Shape(LoadTestShape):
         super().reset_time()  # type: ignore[no-untyped-call]
         if self.recorder and self.cleanup and gevent.getcurrent() is not self.link.runner.shape_greenlet:
             self.link.begin(None)
-            self.link.publish(Phase("preflight"))
+            self.link.publish(RunBegan())
             self._ticks = self._run(self.recorder, self.cleanup)
 
     def tick(self) -> Tick | None:
@@ -89,5 +89,5 @@ class Shape(LoadTestShape):
         environment.host = options.host
         run = Run(options, Clock.showing(time.time()))
         self.link.begin(run)
-        self.link.publish(Began())
+        self.link.publish(Accepted())
         return run

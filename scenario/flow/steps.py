@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from scenario.errors import BrokerError, Failed, Lost
 from scenario.flow.flow import Flow
-from scenario.flow.phases import PhaseOf, Tick
+from scenario.flow.phases import Tick, Work
+from scenario.run.phase import Phase
 from scenario.run.records import HoldBegan, HoldEnded
 from scenario.run.results import Step
 from scenario.verdict.outcomes import INCONCLUSIVE
@@ -18,14 +19,14 @@ LET_GO_LIMIT = 120.0  # s until nothing is held or queued any more, and the brok
 class SteppedFlow(Flow):
     """A flow of steps, each judged by itself. The listeners let go when they are told to."""
 
-    def step(self, subscriptions: int, *phases: PhaseOf) -> Iterator[Tick]:
+    def step(self, title: str, subscriptions: int, *phases: Work) -> Iterator[Tick]:
         """Go through the phases of a step, let go, and have the step judged; once more when it cannot be judged."""
         for again in (False, True):
             if again:
                 self.say("it could not be judged: once more")
-            self.link.publish(HoldBegan(subscriptions))
+            self.link.publish(HoldBegan(subscriptions, title))
             yield from self.through(*phases)
-            yield from self.through(self.let_go)
+            yield from self.through((Phase.LET_GO, self.let_go))
             self.link.publish(HoldEnded())
             if self.last.verdict.outcome != INCONCLUSIVE:
                 return

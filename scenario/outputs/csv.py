@@ -18,7 +18,7 @@ from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, cells, columns_of, n
 from scenario.outputs.files import LineFile
 from scenario.run import events
 from scenario.run.found import Found
-from scenario.run.records import Began
+from scenario.run.records import Accepted
 from scenario.run.results import Row, Step
 
 _FORMULA = ("=", "+", "-", "@")
@@ -46,7 +46,7 @@ class ConnectionsCsv:
         with contextlib.suppress(OutputError):  # told when the run begins
             self._rows.begin(line(names(COLUMNS)))
         events.on(Found, self._note)
-        events.on(Began, self._restart)
+        events.on(Accepted, self._restart)
         events.on(Row, lambda row, **_: self._rows.write(line(cells(self._columns, row))))
         events.on(Step, lambda step, **_: self._steps.write(line(cells(STEP_COLUMNS, step))))
         environment.events.quit.add_listener(self._close)
@@ -54,7 +54,7 @@ class ConnectionsCsv:
     def _note(self, found: Found, **_: Any) -> None:
         self._stepped, self._columns = found.options.stepped, columns_of(found.options)
 
-    def _restart(self, _began: Began, **_: Any) -> None:
+    def _restart(self, _accepted: Accepted, **_: Any) -> None:
         self._close()
         self._steps.path.unlink(missing_ok=True)
         self._rows.begin(line(names(self._columns)))

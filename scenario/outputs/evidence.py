@@ -7,7 +7,7 @@ from typing import Any
 
 from scenario.outputs.files import write
 from scenario.run import events
-from scenario.run.records import Began, Evidence
+from scenario.run.records import Accepted, Evidence
 
 
 class EvidenceFile:
@@ -15,10 +15,10 @@ class EvidenceFile:
 
     def __init__(self, prefix: str) -> None:
         self.path = Path(f"{prefix}_evidence.txt")
-        events.on(Began, self._remove)
+        events.on(Accepted, self._remove)
         events.on(Evidence, self._write)
 
-    def _remove(self, _began: Began, **_: Any) -> None:
+    def _remove(self, _accepted: Accepted, **_: Any) -> None:
         self.path.unlink(missing_ok=True)
 
     def _write(self, evidence: Evidence, **_: Any) -> None:

@@ -10,7 +10,8 @@ from scenario.outputs.words import criteria
 from scenario.preflight.checks import checks
 from scenario.run import events
 from scenario.run.found import Found
-from scenario.run.records import Evidence, HoldBegan, IdleClients, Phase, Said
+from scenario.run.phase import Phase
+from scenario.run.records import Evidence, HoldBegan, IdleClients, PhaseBegan, RunBegan, Said
 from scenario.run.results import Check, Diagnosis, Row, Step, Verdict
 from scenario.run.schedule import Schedule
 from scenario.settings.options import Options
@@ -25,7 +26,8 @@ class History:
     def __init__(self) -> None:
         self._forget(0.0)
         for kind, listener in (
-            (Phase, self._enter),
+            (RunBegan, self._begin),
+            (PhaseBegan, self._enter),
             (Found, self._look),
             (HoldBegan, self._hold),
             (Schedule, self._plan),
@@ -40,7 +42,7 @@ class History:
 
     def _forget(self, at: float) -> None:
         self.began = at  # s since the epoch; names the run, too
-        self.phase = ""
+        self.phase: Phase | None = None
         self.progress = ""
         self.options: Options | None = None  # None before the first run, and when it was refused for one of them
         self.subscriptions = 0  # to be held now
@@ -92,7 +94,7 @@ class History:
         return {
             "run": self.began,
             "state": self.state,
-            "phase": self.phase,
+            "phase": self.phase or "",
             "causes": [[cause.sentence, cause.evidence, cause.remedy] for cause in self.causes],
             "reasons": self.reasons,
             "table": table(self.figures),
@@ -109,10 +111,12 @@ class History:
             "steps_are": "cycles" if self.options and self.options.cycles else "ramp",
         }
 
-    def _enter(self, phase: Phase, at: float) -> None:
-        if phase.name == "preflight":
-            self._forget(at)
-        self.phase, self.progress = phase.name, ""
+    def _begin(self, _began: RunBegan, at: float) -> None:
+        self._forget(at)
+        self.phase = Phase.PREFLIGHT
+
+    def _enter(self, began: PhaseBegan, **_: Any) -> None:
+        self.phase, self.progress = began.phase, ""
 
     def _look(self, found: Found, **_: Any) -> None:
         self.options = found.options

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scenario.outputs.history import History
+from scenario.run.phase import Phase
 from scenario.run.results import Row
 
 SEPARATOR = " | "
 GOOD, BAD, PLAIN = "green", "bold red", ""
-MEASURED = ("baseline", "trigger", "observe", "rest")  # phases with rows
+MEASURED = (Phase.BASELINE, Phase.TRIGGER, Phase.OBSERVE, Phase.REST)  # phases with rows
 Part = tuple[str, str]  # text, style
 
 
@@ -17,7 +18,7 @@ def parts(history: History, first_nok: Row | None) -> list[Part]:
     """Return what is to be told now, the most important first."""
     row, schedule = history.rows[-1] if history.rows else None, history.schedule
     if row is None or schedule is None or row.second < schedule.start or history.phase not in MEASURED:
-        return [(f"{history.phase}: {history.progress}" if history.progress else history.phase, PLAIN)]
+        return [(f"{history.phase}: {history.progress}" if history.progress else history.phase or "", PLAIN)]
     left = max(0, schedule.end - row.second)
     step = f"step {row.step} " if history.options and history.options.stepped else ""
     told = [(f"{step}{history.phase} {left} s left", PLAIN), _version(row), (_held(row, history.subscriptions), PLAIN)]

@@ -21,7 +21,8 @@ from scenario.outputs.words import lines
 from scenario.preflight.checks import checks
 from scenario.run import events
 from scenario.run.found import Found
-from scenario.run.records import Began, Phase, Said
+from scenario.run.phase import Phase
+from scenario.run.records import Accepted, HoldBegan, PhaseBegan, RunBegan, Said
 from scenario.run.results import Check, Row, Step, Verdict
 from scenario.settings.options import Options
 from scenario.settings.secrets import shown
@@ -135,8 +136,8 @@ class ReportLog(_Log):
     def __init__(self, environment: Environment) -> None:
         self._kept = StringIO()
         self._on_disk: LineFile | None = None
-        events.on(Began, self._start)
-        events.on(Phase, self._enter)
+        events.on(RunBegan, self._close)
+        events.on(Accepted, self._start)
         super().__init__("connections_stress_tests.file")
         self._log.propagate = False
         events.on(Verdict, self._judge)
@@ -147,7 +148,7 @@ class ReportLog(_Log):
         """What this process has written of the run under way, or the last one; empty before the first."""
         return self._kept.getvalue()
 
-    def _start(self, _began: Began, at: float) -> None:
+    def _start(self, _accepted: Accepted, at: float) -> None:
         self._close()
         self._kept = StringIO()
         self._add(logging.StreamHandler(self._kept))
@@ -156,15 +157,11 @@ class ReportLog(_Log):
         self._on_disk.begin(self.text)
         self._add(_File(self._on_disk))
 
-    def _enter(self, phase: Phase, **_: Any) -> None:
-        if phase.name == "preflight":
-            self._close()  # that of a run before
-
     def _judge(self, verdict: Verdict, **_: Any) -> None:
         if self._log.handlers:  # else the run never began
             self._tell(verdict)
 
-    def _close(self, **_: Any) -> None:
+    def _close(self, *_: Any, **__: Any) -> None:
         for handler in self._log.handlers[:]:
             self._log.removeHandler(handler)
         if self._on_disk is not None:
@@ -178,15 +175,21 @@ class RunLog(_Log):
         super().__init__("connections_stress_tests", rows=console)
         self._verdict: Verdict | None = None
         events.on(Found, self._preflight)
-        events.on(Phase, lambda phase, **_: self._log.info(f"phase {phase.name}"))
+        events.on(RunBegan, lambda _began, **_: self._log.info(f"phase {Phase.PREFLIGHT}"))
+        events.on(HoldBegan, self._hold)
+        events.on(PhaseBegan, lambda began, **_: self._log.info(f"phase {began.phase}"))
         events.on(Said, lambda said, **_: self._log.info(f"{said.phase}: {said.text}"))
         if console:
             self._add(logging.StreamHandler(sys.stderr))
-            events.on(Began, lambda _began, at: self._begun(at))
+            events.on(Accepted, lambda _accepted, at: self._begun(at))
             events.on(Verdict, self._keep)
             environment.events.quit.add_listener(self._quit)
         else:
             events.on(Verdict, lambda verdict, **_: self._tell(verdict))
+
+    def _hold(self, hold: HoldBegan, **_: Any) -> None:
+        if hold.title:
+            self._log.info(hold.title)
 
     def _preflight(self, found: Found, **_: Any) -> None:
         for check in checks(found):

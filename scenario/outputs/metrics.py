@@ -43,7 +43,7 @@ class RunCollector(Collector):
         history = self._history
         row = history.rows[-1] if history.rows else None
         states = {state: state == history.state for state in STATES}
-        phases = {history.phase: True} if history.phase else {}
+        phases = {str(history.phase): True} if history.phase else {}
         yield InfoMetricFamily("connections_run", "broker that the run is for", {"host": history.host})
         yield StateSetMetricFamily("connections_state", "READY, RUNNING, or the last run's outcome", states)
         yield StateSetMetricFamily("connections_phase", "the run's phase", phases)

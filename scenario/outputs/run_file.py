@@ -1,4 +1,4 @@
-"""`<--csv prefix>_run.jsonl`: the run as it happened, one record per line; docs/recording.md has the format.
+"""`<--csv prefix>_run.jsonl`: the run as it happened, one record per line; docs/files.md has the format.
 
 `python -m scenario.replay` draws the same verdict from it. A line is written when its record arrives, so that a run
 which is killed can be read up to its last second.
@@ -15,7 +15,7 @@ import msgspec
 from scenario.outputs.files import LineFile
 from scenario.run import events
 from scenario.run.found import Found
-from scenario.run.records import KINDS, Phase
+from scenario.run.records import KINDS, RunBegan
 
 FORMAT = 2  # of the file: another one when an older reader would misunderstand it; 1 had no kinds of failures
 
@@ -38,5 +38,5 @@ class RunFile:
 
     def _write(self, record: Any, at: float) -> None:
         if type(record).__name__ in KINDS:
-            begins = isinstance(record, Phase) and record.name == "preflight"
+            begins = isinstance(record, RunBegan)
             (self._file.begin if begins else self._file.write)(encode(record, at) + "\n")

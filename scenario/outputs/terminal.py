@@ -29,7 +29,8 @@ from scenario.outputs.words import CAUSE, REMEDY, body, lines, title
 from scenario.preflight.checks import checks
 from scenario.run import events
 from scenario.run.found import Found
-from scenario.run.records import HoldBegan, Phase, Said
+from scenario.run.phase import Phase
+from scenario.run.records import HoldBegan, PhaseBegan, Said
 from scenario.run.results import ERROR, OK, WARNING, Row, Step, Verdict
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, PREFLIGHT, PREFLIGHT_OK
 
@@ -37,8 +38,8 @@ RED, GREEN, YELLOW = "bold red", "bold green", "bold yellow"
 INDENT, DOTS = "  ", " ..."
 BELOW = 3  # lines that whoever started it prints below, and a prompt
 _COLOURS = {PASS: GREEN, PREFLIGHT_OK: GREEN, FAIL: RED, PREFLIGHT: RED, OK: GREEN, WARNING: YELLOW, ERROR: RED}
-_GROWING = ("seed", "cleanup")  # phases that tell how far they are: what they tell last lasts
-_ROUTINE = ("reset", "seed", "trigger")  # of which nobody wants to read again after the first step
+_GROWING = (Phase.SEED, Phase.CLEANUP)  # phases that tell how far they are: what they tell last lasts
+_ROUTINE = (Phase.RESET, Phase.SEED, Phase.TRIGGER)  # of which nobody wants to read again after the first step
 _select = get_original("select", "select")  # gevent's would let others run
 
 
@@ -129,7 +130,7 @@ class Terminal:
         )
         for kind, listener in (
             (Found, self._preflight),
-            (Phase, self._enter),
+            (PhaseBegan, self._enter),
             (Said, self._progress),
             (HoldBegan, self._hold),
             (Row, self._row),
@@ -180,7 +181,7 @@ class Terminal:
         for check in checks(found):
             self._draw(Text.assemble((check.state, _COLOURS[check.state]), f" {check.what}: {check.told}"))
 
-    def _enter(self, _phase: Phase, **_: Any) -> None:
+    def _enter(self, _began: PhaseBegan, **_: Any) -> None:
         self._tell_last()
 
     def _tell_last(self) -> None:

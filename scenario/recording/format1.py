@@ -1,4 +1,4 @@
-"""Recordings of format 1 tell a failure by its text alone: here it gets its kind, once, where the file is read.
+"""Recordings of format 1, read as if they were written today: some records had other names, and failures no kind.
 
 The sentences are those of the versions that wrote such files; nothing else reads them.
 """
@@ -6,12 +6,13 @@ The sentences are those of the versions that wrote such files; nothing else read
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scenario.peers.failures import Kind
 from scenario.run.found import Found
-from scenario.run.records import Ended, Seeded, Update
+from scenario.run.phase import Phase
+from scenario.run.records import Accepted, Ended, PhaseBegan, RunBegan, Seeded, Update
 from scenario.run.samples import (
     ClientSample,
     ConnectionSample,
@@ -42,6 +43,22 @@ _SENTENCES = (
     ("200 with|201 with", Kind.CONTENT),
     (r"HTTP \d", Kind.STATUS),
 )
+
+
+@dataclass(frozen=True)
+class NamedPhase:
+    """What the run entered, by its name: a phase, its beginning, or a step."""
+
+    name: str
+
+    def today(self) -> RunBegan | PhaseBegan | None:
+        """Return the record that tells so today; of a step, which HoldBegan tells, None."""
+        if self.name == Phase.PREFLIGHT:
+            return RunBegan()
+        return PhaseBegan(Phase(self.name)) if self.name in set(Phase) else None
+
+
+FORMER_KINDS: dict[str, type] = {"Phase": NamedPhase, "Began": Accepted}
 
 
 def with_kinds(record: Any) -> Any:

@@ -13,14 +13,16 @@ from typing import Any
 from scenario.recording.timeline import Timeline
 from scenario.run import events
 from scenario.run.found import Found
+from scenario.run.phase import Phase
 from scenario.run.progress import Progress
 from scenario.run.records import (
-    Began,
+    Accepted,
     HoldBegan,
     HoldEnded,
     Interrupted,
-    Phase,
+    PhaseBegan,
     Refused,
+    RunBegan,
     RunEnded,
     Trouble,
     Unforeseen,
@@ -40,7 +42,7 @@ class Recorder:
     """Fires a Row when a second is complete, a Step when a hold is judged, and one Verdict per run."""
 
     def __init__(self) -> None:
-        self.phase = ""  # no run yet
+        self.phase: Phase | None = None  # no run yet
         self._forget()
         events.on(object, self.take)
 
@@ -68,12 +70,12 @@ class Recorder:
             return  # they come from here
         self.advance(at)
         match record:
-            case Phase(name="preflight"):
+            case RunBegan():
                 self._forget()
-                self.phase = record.name
-            case Phase():
-                self.phase = record.name
-            case Began():
+                self.phase = Phase.PREFLIGHT
+            case PhaseBegan():
+                self.phase = record.phase
+            case Accepted():
                 self.began = True
             case Found():
                 self.found = record
@@ -88,7 +90,7 @@ class Recorder:
                 if self.timeline is not None and self.verdict is None:
                     self.timeline.add(record, at)
             case Interrupted():
-                self.progress = replace(self.progress, interrupted=self.phase)
+                self.progress = replace(self.progress, interrupted=self.phase or "")
             case HoldEnded():
                 self._judge_step(at)
             case RunEnded():
@@ -107,7 +109,7 @@ class Recorder:
     @property
     def under_way(self) -> bool:
         """Tell whether a run has begun that was not judged yet."""
-        return bool(self.phase) and self.verdict is None
+        return self.phase is not None and self.verdict is None
 
     @property
     def complete(self) -> bool:

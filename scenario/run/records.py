@@ -1,7 +1,8 @@
 """The frozen records that a run consists of: each is published once (scenario.run.events), recorded, and read back.
 
-Found, then Began or Refused        what the run is (scenario.run.found), and that it begins, or why it may not
-Phase, Said                         where it is, and how it goes
+RunBegan                            what was kept of the run before is over
+Found, then Accepted or Refused     what the run is (scenario.run.found), and that it may go on, or why not
+PhaseBegan, Said                    where it is, and how it goes
 HoldBegan, Reset, Schedule          the connections are to be held: what follows belongs to that
 Seeded, Update, IdleClients         what those users did that load the broker
 VersionSample ... DatabaseSample    what was measured (scenario.run.samples)
@@ -20,14 +21,20 @@ from typing import get_args
 from scenario.peers.broker import update_number
 from scenario.peers.failures import Kind
 from scenario.run.found import Found
+from scenario.run.phase import Phase
 from scenario.run.results import Step, Verdict
 from scenario.run.samples import Sample
 from scenario.run.schedule import Schedule
 
 
 @dataclass(frozen=True)
-class Began:
-    """The run begins: its options and surroundings are known, and good."""
+class RunBegan:
+    """A run begins, with its preflight."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The run may go on: its options and surroundings are known, and good."""
 
 
 @dataclass(frozen=True)
@@ -38,25 +45,29 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Phase:
+class PhaseBegan:
     """The run enters a phase."""
 
-    name: str
+    phase: Phase
 
 
 @dataclass(frozen=True)
 class Said:
     """How a phase goes, in a sentence."""
 
-    phase: str
+    phase: Phase
     text: str
 
 
 @dataclass(frozen=True)
 class HoldBegan:
-    """So many connections are to be held: once in a plain run, in each step of a ramp and in each cycle."""
+    """So many connections are to be held: once in a plain run, in each step of a ramp and in each cycle.
+
+    `title` says which step or cycle that is; empty: it is none.
+    """
 
     subscriptions: int
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,7 +172,8 @@ class Evidence:
 KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        *(Found, Began, Refused, Phase, Said, HoldBegan, Reset, Schedule, Seeded, Update, IdleClients),
+        *(RunBegan, Found, Accepted, Refused, PhaseBegan, Said, HoldBegan, Reset, Schedule),
+        *(Seeded, Update, IdleClients),
         *get_args(Sample),
         *(Ended, Unforeseen, Trouble, Interrupted, HoldEnded, RunEnded, Evidence, Step, Verdict),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from argparse import Namespace
 from dataclasses import fields, is_dataclass, replace
+from enum import Enum
 from typing import TypeVar, cast
 
 import msgspec
@@ -54,7 +55,7 @@ def shown(told: _T, lines: bool = False) -> _T:
 
 def _shown(told: object, lines: bool) -> object:
     match told:
-        case str():
+        case str() if not isinstance(told, Enum):
             parts = told.split("\n") if lines else [told]
             return "\n".join(redacted(_CONTROLS.sub(" ", part)) for part in parts)
         case tuple() | list():

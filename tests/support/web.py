@@ -32,7 +32,7 @@ from locustfile import *
 from locust import events
 from scenario.run import events as events_of_run
 from scenario.run.found import Found
-from scenario.run.records import Began, HoldBegan, Phase
+from scenario.run.records import Accepted, HoldBegan, RunBegan
 from scenario.run.results import Criterion, Row
 from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
 from scenario.run.schedule import Schedule
@@ -58,7 +58,7 @@ def feed(environment, web_ui, **_):
     schedule = Schedule(START, START + 60, START + {ROWS - 1})
     found = Found(options, version='{{"orion": {{"version": "{EVIL}"}}}}')
     verdict = concluded("FAIL", [Criterion("", "FAIL", text) for text in _TEXTS])
-    for record in (Phase("preflight"), found, Began(), HoldBegan(5000), schedule, *map(row, range({ROWS})), verdict):
+    for record in (RunBegan(), found, Accepted(), HoldBegan(5000), schedule, *map(row, range({ROWS})), verdict):
         events_of_run.fire(record, START)
     environment.runner.state = "stopped"  # else the page shows the start form
 """

@@ -1,0 +1,21 @@
+"""The phases of a run: where it is."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """A phase, by the name that people read; scenario/__init__.py says what happens in each."""
+
+    PREFLIGHT = "preflight"
+    RESTART = "restart"
+    RESET = "reset"
+    SEED = "seed"
+    BASELINE = "baseline"
+    TRIGGER = "trigger"
+    OBSERVE = "observe"
+    LET_GO = "let go"
+    REST = "rest"
+    CLEANUP = "cleanup"
+    SETTLE = "settle"
