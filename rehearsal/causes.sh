@@ -13,7 +13,7 @@ listener-nofile  the listener may open half as many descriptors as there are not
 select           the fault of Orion <= 1.4.3: select(), and descriptor numbers from 1024 on (as --failing)
 nofile           the broker may open half as many descriptors as it needs
 ports            notifications may use half as many local ports as they need (needs Linux 6.3)
-stale-cache      the broker's cache keeps subscriptions that an earlier run left, and whose database is dropped
+stale-cache      the broker's cache keeps subscriptions whose database was dropped behind its back
 queue            threadpool:10:10
 workers          a third of the workers
 persistent       -notificationMode persistent
@@ -60,7 +60,7 @@ produce() { # CAUSE: set what differs
         select) broker_options='--legacy-select -reqPoolSize 20' ;;
         nofile) broker_options="--nofile $((subscriptions * 3 / 2))" force=--force ;;
         ports) broker_options="--ports $((subscriptions / 2))" ;;
-        stale-cache) cache=3600 leftovers=$subscriptions locust_options='--cache-limit 2' ;;
+        stale-cache) cache=3600 leftovers=$subscriptions dropped=yes locust_options='--cache-limit 2' ;;
         queue) mode=threadpool:10:10 force=--force ;;
         workers) mode=threadpool:60000:$((subscriptions / 3)) force=--force ;;
         persistent | transient) mode=$1 force=--force ;;

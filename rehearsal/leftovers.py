@@ -1,6 +1,7 @@
-"""python -m rehearsal.leftovers BROKER_URL NOTIFY_URL N
+"""python -m rehearsal.leftovers BROKER_URL NOTIFY_URL N [MONGODB]
 
-Leaves N subscriptions in the test's service, as an earlier run does.
+Leaves N subscriptions in the test's service, as an earlier run does. With MONGODB (host:port) the service's database is
+dropped behind the broker's back, so that they are left in its subscription cache alone.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import sys
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
+from pymongo import MongoClient
+
 SCOPE = {"Fiware-Service": "stablished_connections", "Fiware-ServicePath": "/test", "Content-Type": "application/json"}
 
 
 def main() -> None:
     """Create them over one connection."""
-    broker, notify_url, count = sys.argv[1:]
+    broker, notify_url, count, *mongo = sys.argv[1:]
     body = {
         "description": "connections stress test",  # or the test would not drop them: they would be somebody else's
         "subject": {"entities": [{"idPattern": ".*"}]},
@@ -28,6 +31,9 @@ def main() -> None:
         answer.read()
         if answer.status != 201:
             sys.exit(f"leftovers: the broker answered {answer.status}")
+    if mongo:
+        with MongoClient[dict[str, object]](f"mongodb://{mongo[0]}") as client:
+            client.drop_database(f"orion-{SCOPE['Fiware-Service']}")
 
 
 if __name__ == "__main__":

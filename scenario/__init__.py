@@ -4,7 +4,7 @@ r"""The scenario: does a context broker still answer with thousands of notificat
                                        \-> outputs
 
     preflight   broker, database and inspector answer; no user yet
-    reset       the service's database is dropped, and the broker's subscription cache has let go of it
+    reset       what earlier runs left is removed through the broker, then the service's database is dropped
     seed        SubscriptionSeeder users create the subscriptions; the broker confirms their number
     baseline    VersionProbe, ClientProbe, QueueProbe, ConnectionProbe, ListenerProbe: one row per second, at rest
     trigger     UpdateTrigger sends one update: a notification per subscription, each held open by a listener

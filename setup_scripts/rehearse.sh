@@ -97,7 +97,7 @@ broker_name=broker-$$. # no other rehearsal's name begins with it
 
 # A healthy rehearsal; a cause changes some of it. A receiver that idles 2 s outlives the pause between two probes.
 broker_options='' multiservice=-multiservice statistics=-statNotifQueue mode=threadpool:60000:$((subscriptions + spare_workers))
-timeout=600000 cache=5 leftovers=0 delay=$((seconds / 2)) idle=$((seconds / 8 > 2 ? seconds / 8 : 2))
+timeout=600000 cache=5 leftovers=0 dropped='' delay=$((seconds / 2)) idle=$((seconds / 8 > 2 ? seconds / 8 : 2))
 slow_path='' listener_nofile='' as_user='' ends_before='' force='' locust_options='' limit='' signals='' relay='' as_broker=''
 # shellcheck disable=SC2086 # words, or none
 produce_all $cause
@@ -182,7 +182,7 @@ if [ "$signals" ]; then
         $(echo "$signals" | sed "s/broker/$broker_pid/g; s/database/$database_pid/g")
 fi
 [ "$leftovers" = 0 ] || "$bin/python" -m rehearsal.leftovers "http://127.0.0.1:$broker" \
-    "$listener_url/notify" "$leftovers"
+    "$listener_url/notify" "$leftovers" ${dropped:+"127.0.0.1:$database"}
 case $ends_before in database) end "$database_pid" ;; listener) end "$listener_pid" ;; esac
 
 # shellcheck disable=SC2086

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from scenario.errors import Failed, Lost
+import gevent
+
+from scenario.errors import BrokerError, Failed, Lost
 from scenario.flow.phases import Phases, Tick
-from scenario.peers import client_of, database
+from scenario.peers import broker_of, client_of, database
+from scenario.peers.database import Contents
 from scenario.peers.statistics import Cache
 from scenario.run.link import shares
 from scenario.run.records import Reset
@@ -25,39 +28,60 @@ class Preparation(Phases):
     _seen = False
 
     def reset(self) -> Iterator[Tick]:
-        """Drop the service's database, and wait until the broker's subscription cache has let go of it."""
+        """Remove what earlier runs left, and drop the service's database."""
         before = self.broker.ask_count()
         if not self.options.reset:
             self.link.publish(Reset(before))
             return
-        cache, name = self.broker.ask_cache(), self.found.database
-        self._require_own(name)
+        name = self.found.database
+        if self._contents(name).own:
+            self._remove_own()
+        cache = self.broker.ask_cache()
+        self._contents(name)
         database.drop(self.options.mongo, name)
-        self.say(f"dropped database {name} ({before} subscriptions)")
+        self.say(f"dropped database {name}")
         left = self.broker.ask_count()
         self.link.publish(Reset(0, left))
         if left:
             raise Failed(f"subscriptions: {left} are left in the service after its database {name} was dropped")
-        yield from self._wait_for_cache(cache, before)
+        yield from self._wait_for_cache(cache, name)
 
-    def _require_own(self, name: str) -> None:
-        """Look inside once more before the drop. Raises Lost when something is there that is not the test's own."""
-        foreign = database.look(self.options.mongo, name, self.broker.own).foreign
-        if foreign and self.options.drop_foreign != name:
-            raise Lost(f"reset: {name} was not dropped, for it holds {'; '.join(map(str, foreign))}")
+    def _contents(self, name: str) -> Contents:
+        """Look inside once more. Raises Lost when something is there that is not the test's own."""
+        contents = database.look(self.options.mongo, name, self.broker.own)
+        if contents.foreign and self.options.drop_foreign != name:
+            raise Lost(f"reset: {name} was not dropped, for it holds {'; '.join(map(str, contents.foreign))}")
+        return contents
 
-    def _wait_for_cache(self, before: Cache | None, dropped: int) -> Iterator[Tick]:
-        """Wait for a refresh of the cache; without it the run would notify subscriptions that no longer exist."""
+    def _remove_own(self) -> None:
+        """Remove through the broker what runs left: that empties its subscription cache, too, which a drop does not."""
+        removed, limit = 0, self.options.cache_limit
+        started = said = time.monotonic()
+        try:
+            with gevent.Timeout(limit, BrokerError(f"it took more than {limit} s")):
+                for broker in (broker_of(self.options), client_of(self.options)):
+                    for _ in broker.remove_all():
+                        removed += 1
+                        if time.monotonic() - said > 1:
+                            said = time.monotonic()
+                            self.say(f"{removed} subscriptions of earlier runs removed so far")
+        except BrokerError as error:
+            self.say(f"{removed} subscriptions of earlier runs removed, then: {error}")
+        else:
+            self.say(f"removed {removed} subscriptions of earlier runs in {time.monotonic() - started:.1f} s")
+
+    def _wait_for_cache(self, before: Cache | None, name: str) -> Iterator[Tick]:
+        """Wait for a refresh if the broker's cache holds what no database does: the run would notify that, too."""
         started = time.monotonic()
-        while time.monotonic() - started < self.options.cache_limit:
-            now = self.broker.ask_cache()
-            if now is None or before is None:
-                if not dropped:
-                    return
-            elif now.items == 0 or (now.refreshes > before.refreshes and now.items <= before.items - dropped):
+        stored = database.count_all(self.options.mongo, name, {each: {} for each in self.broker.own_subscriptions})
+        while (now := self.broker.ask_cache()) is not None:
+            if now.items <= stored or (before and now.refreshes > before.refreshes):
+                return
+            if time.monotonic() - started > self.options.cache_limit:
+                held = f"{now.items} subscriptions, the databases {stored}"
+                self.say(f"the subscription cache holds {held}, and was not refreshed within the time limit; going on")
                 return
             yield self.users(0)
-        self.say(f"the subscription cache was not seen to let go within {self.options.cache_limit} s; going on")
 
     def seed(self) -> Iterator[Tick]:
         """Create the subscriptions, and have the broker count them."""

@@ -78,6 +78,18 @@ def count(mongo: str, name: str, wanted: Queries) -> int:
         return _run(mongo, LOOK_TIMEOUT, lambda: _count(client[name], wanted))
 
 
+def count_all(mongo: str, name: str, wanted: Queries) -> int:
+    """Return the same over the databases of all services, as far as the user of --mongo may look into them."""
+    prefix = name.partition("-")[0]
+
+    def counted(client: pymongo.MongoClient[_Documents]) -> int:
+        names = [each for each in client.list_database_names() if each == prefix or each.startswith(f"{prefix}-")]
+        return sum(_count(client[each], wanted) for each in names)
+
+    with _client(mongo) as client:
+        return _run(mongo, LOOK_TIMEOUT, lambda: counted(client))
+
+
 def drop(mongo: str, name: str) -> None:
     """Drop a service's database. Raises DatabaseError, too when it is none of a service: <-db>-<service>."""
     prefix, _, service = name.partition("-")

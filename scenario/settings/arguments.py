@@ -68,7 +68,7 @@ _ARGUMENTS = (
     _Argument("--inspector", "", values.address, "inspector, host[:port]; nothing: on the host of --host, port 18812"),
     _Argument("--idle-connections", 10, values.whole(0, 10_000), "idle clients, connected after the trigger and held"),
     _Argument("--idle-release", 4, values.whole(0, 3600), "seconds before the end at which the idle clients let go"),
-    _Argument("--cache-limit", 75, values.whole(1, 86_400), "seconds to wait for the broker's subscription cache"),
+    _Argument("--cache-limit", 75, values.whole(1, 86_400), "seconds to wait for the broker's cache to be refreshed"),
     _Argument("--baseline", 3, values.whole(1, 3600), "seconds of rows before the trigger: the rest level"),
     _Argument(
         "--ramp",
