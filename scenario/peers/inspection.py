@@ -70,6 +70,13 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     throttled_seconds: Seconds | None = None
     throttled_periods: Count | None = None
     host_idle_seconds: Seconds | None = None  # of all its CPUs
+    host_busy_seconds: Seconds | None = None
+    host_steal_seconds: Seconds | None = None
+    host_cpus: Count | None = None
+    database_cpu_seconds: Seconds | None = None
+    listener_cpu_seconds: Seconds | None = None
+    tester_cpu_seconds: Seconds | None = None
+    cpu_of_others: dict[str, Seconds] = {}
     threads: Count
     threads_limits: tuple[Limit, ...] = ()  # that with the fewest left comes first
     threads_refused: Count | None = None  # by a limit of its control group

@@ -33,7 +33,7 @@ _FOLDER = Path(__file__).resolve().parents[2] / "setup_scripts" / "inspector"
 # What a plain rpyc_classic is sent: what `inspect` needs, each after those that it imports
 _SENT = (
     *("errors", "addresses", "names", "netlink", "proc", "limits", "cgroups", "counts", "by_kernel", "by_proc"),
-    *("at_port", "command_line", "broker", "finding", "descriptors", "answer"),
+    *("holders", "at_port", "command_line", "cpu", "broker", "finding", "descriptors", "answer"),
 )
 _log = logging.getLogger(__name__)
 

@@ -32,6 +32,8 @@ TOLD_AS_SEEN = (  # figures of a ConnectionSample that are called as the inspect
     *("listen_queue", "listen_backlog", "state", "cpu_seconds", "cpus", "throttled_seconds", "host_idle_seconds"),
     *("threads_refused", "oom_kills", "host_oom_kills", "listen_overflows", "listen_drops", "retransmits", "resets"),
     *("connect_failures", "syn_retransmits", "unresolved", "lookup_seconds"),
+    *("host_cpus", "host_busy_seconds", "host_steal_seconds"),
+    *("database_cpu_seconds", "listener_cpu_seconds", "tester_cpu_seconds", "cpu_of_others"),
 )
 
 

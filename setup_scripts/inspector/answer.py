@@ -13,10 +13,15 @@ why}, those that could not be looked up just now; `lookup_seconds`: what the slo
 `threads_limits`, `memory_limits`: each that holds, where it is set and what is used of it by whomever it holds for,
 that with the least left first; `threads_refused`, `oom_kills`: by the control group, `host_oom_kills`: anywhere.
 `state`: as in ps(1), T when any of its processes is stopped; `cpu_seconds`: spent; `cpus`: that it may use;
-`throttled_seconds`, `throttled_periods`: by a quota; `host_idle_seconds`: of all CPUs. `listen_overflows`,
-`listen_drops`, `retransmits`, `resets`, `connect_failures`, `syn_retransmits`: counted by the network namespace.
+`throttled_seconds`, `throttled_periods`: by a quota. `listen_overflows`, `listen_drops`, `retransmits`, `resets`,
+`connect_failures`, `syn_retransmits`: counted by the network namespace.
 `pid`; `name`; `command_line`; `started`: seconds since 1970; `ephemeral_ports`: [lowest, highest] for outgoing
 connections.
+
+`host_cpus`; `host_busy_seconds`, `host_idle_seconds`, `host_steal_seconds`: of all of them; of what was spent since the
+first sample `database_cpu_seconds`, `listener_cpu_seconds`, `tester_cpu_seconds` (Locust) by these, where they are on
+this host; `cpu_of_others`: {process name: CPUs since the last look} of those who took most. The last four are told in
+each sample while the CPUs are busy, else in each tenth.
 
 null: there is none, or it cannot be seen. Connections, `fds`, `nofile`, `threads`, `cpu_seconds` and `rss` are the
 sums of the broker and its descendants; a connection they share counts once, pages they share in each one's `rss`.

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
+from inspector.holders import holders_of
 from inspector.netlink import Listening
 
 if TYPE_CHECKING:
@@ -17,7 +14,8 @@ if TYPE_CHECKING:
 class AtPort:
     """What listens at the broker's port."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int) -> None:
+        self.port = port
         self.strangers: list[int] = []  # sockets of others that listen there
         self.stranger_pids: list[int] = []
 
@@ -25,28 +23,17 @@ class AtPort:
         """Return the queue of the broker's port, and who else listens there."""
         own = counted.own
         ips = {one.ip for one in own}
+        others = [one for one in counted.listening if one.port == self.port and one not in own]
         strangers = [
-            one.inode
-            for one in counted.listening
-            if one not in own and (ips & {one.ip, "0.0.0.0", "::"} or (ips and one.ip in ("0.0.0.0", "::")))
+            one.inode for one in others if ips & {one.ip, "0.0.0.0", "::"} or (ips and one.ip in ("0.0.0.0", "::"))
         ]
         if strangers != self.strangers:
-            self.strangers, self.stranger_pids = strangers, _holders(strangers)
-        fullest = max(own, key=lambda one: one.queue, default=Listening("", 0, None, 0))
+            held = holders_of(strangers)
+            pids = {(held[inode] or [0])[0] for inode in strangers}  # 0: it may not be looked into
+            self.strangers, self.stranger_pids = strangers, sorted(pids)
+        fullest = max(own, key=lambda one: one.queue, default=Listening("", 0, 0, None, 0))
         return {
             "listen_queue": fullest.queue if own else None,
             "listen_backlog": fullest.backlog,
             "also_listening": self.stranger_pids,
         }
-
-
-def _holders(inodes: list[int]) -> list[int]:
-    """Return the processes that hold sockets; 0 for those of processes that the inspector may not look into."""
-    wanted, found = {f"socket:[{inode}]": inode for inode in inodes}, {}  # type: dict[str, int], dict[int, int]
-    for pid in psutil.pids() if wanted else ():
-        with suppress(OSError):
-            for fd in os.scandir(f"/proc/{pid}/fd"):
-                with suppress(FileNotFoundError):
-                    if (inode := wanted.get(os.readlink(fd.path))) is not None:
-                        found.setdefault(inode, pid)
-    return sorted({found.get(inode, 0) for inode in inodes})

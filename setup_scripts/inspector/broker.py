@@ -14,14 +14,14 @@ from inspector.at_port import AtPort
 from inspector.by_kernel import KernelCounts
 from inspector.by_proc import count_by_proc
 from inspector.cgroups import Cgroup
-from inspector.command_line import without_secrets
+from inspector.command_line import database_ports, without_secrets
+from inspector.cpu import DATABASE, LISTENER, Takers
 from inspector.errors import KILLED_FOR_MEMORY, KILLED_ON_HOST, NO_PROCESS, InspectionFailed
 from inspector.limits import Limit, memory_of_host, threads_of_host, tightest_first
 from inspector.netlink import kernel_sockets
 from inspector.proc import (
     Stat,
     ephemeral_ports,
-    idle_seconds,
     network_counters,
     number_of_fds,
     oom_kills_of_host,
@@ -50,7 +50,7 @@ class Broker:
 
     def __init__(self, process: psutil.Process, port: int) -> None:
         self.process, self.port = process, port
-        self.identity = {
+        self.identity: dict[str, Any] = {
             "pid": process.pid,
             "name": process.name(),
             "command_line": without_secrets(process.cmdline()),
@@ -65,7 +65,9 @@ class Broker:
         if self.beside:
             with suppress(OSError):
                 self.by_kernel = bool(list(kernel_sockets()))
-        self.kernel, self.at_port = KernelCounts(port), AtPort()
+        self.kernel, self.at_port = KernelCounts(port), AtPort(port)
+        self.takers = Takers()
+        self.database: frozenset[Address] = frozenset()  # where it was connected to
         self.samples = 0
         self.cgroup = Cgroup(process.pid)
 
@@ -91,7 +93,7 @@ class Broker:
             "cpu_seconds": round(sum(stat.cpu_seconds for stat in stats), 2),
             "cpus": min(len(self.process.cpu_affinity()), self.cgroup.cpus()),
             **self.cgroup.throttled(),
-            "host_idle_seconds": idle_seconds(),
+            **self._cpu_of_host(counted, listeners),
             "threads": threads,
             "threads_limits": self.threads_limits(threads),
             "threads_refused": self.cgroup.threads_refused(),
@@ -109,6 +111,12 @@ class Broker:
         if self.by_kernel:
             return self.kernel.count(listeners, self.samples % self.READ_AGAIN == 0)
         return count_by_proc(self.family, self.port, listeners)
+
+    def _cpu_of_host(self, counted: Counted, listeners: frozenset[Address]) -> dict[str, Any]:
+        ports = database_ports(self.identity["command_line"])
+        self.database |= {(one["ip"], one["port"]) for one in counted.told["others"] if one["port"] in ports}
+        own = [process.pid for process in self.family]
+        return self.takers.look(own, counted.listening, {DATABASE: self.database, LISTENER: listeners})
 
     def _find_family(self) -> None:
         """Learn the descendants; zombies, and those that may not be looked into, have no `exe` and are left out."""

@@ -29,7 +29,7 @@ class Seen(NamedTuple):
     counted: Counter[tuple[int, int]]  # by group and state; without those OF_OTHERS
     ports: set[int]  # local ones that lead to the listeners, and all; in network order
     taken: set[int]
-    at_port: list[Listening]
+    listening: list[Listening]
     sockets: list[Sockets]
     groups: list[list[int]]
 
@@ -58,7 +58,7 @@ class KernelCounts:
 
     def count(self, listeners: frozenset[Address], read_again: bool) -> Counted:
         """Return the connections of the processes whose descriptors are in `folders`; OSError without sock_diag."""
-        counted, ports, taken, at_port, *_ = self._sockets(listeners, read_again)
+        counted, ports, taken, listening, *_ = self._sockets(listeners, read_again)
         states: Counter[str] = Counter()
         inbound: Counter[str] = Counter()
         remotes: Counter[Remote] = Counter()
@@ -76,7 +76,8 @@ class KernelCounts:
             **by_remote(remotes, listeners),
             "listener_ports": extent(ports, taken),
         }
-        return Counted(told, [one for one in at_port if self.groups.get(one.inode)], at_port)
+        own = [one for one in listening if one.port == self.port and self.groups.get(one.inode)]
+        return Counted(told, own, listening)
 
     def _sockets(self, listeners: frozenset[Address], read_again: bool) -> Seen:
         """Return what there is to see of the kernel's sockets."""
@@ -102,7 +103,7 @@ class KernelCounts:
             seen.counted.update(compress(zip(group_of, some.states), group_of))
             seen.ports.update(compress(some.local_ports, map(to_listeners, group_of)))
             seen.taken.update(some.local_ports)
-            seen.at_port.extend(some.listening(self.port))
+            seen.listening.extend(some.listening())
             seen.sockets.append(some)
             seen.groups.append(group_of)
         return seen

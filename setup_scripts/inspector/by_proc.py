@@ -25,7 +25,7 @@ def count_by_proc(processes: list[psutil.Process], port: int, listeners: frozens
     listed = {c[1:]: c for table in tables for c in table if c.fd >= 0}.values()  # what two of them share, once
     to_listeners = [c for c in listed if c.raddr in listeners]
     away = Counter((c.status, c.raddr) for c in listed if c.raddr[1] and c.laddr[1] != port)
-    at_port = {c.inode: c for c in tables[0] if c.status == "LISTEN" and c.laddr[1] == port}
+    listen = {c.inode: c for c in tables[0] if c.status == "LISTEN"}
     own = {c.inode for c in listed}
     told = {
         "states": Counter(c.status for c in listed),
@@ -35,8 +35,8 @@ def count_by_proc(processes: list[psutil.Process], port: int, listeners: frozens
             {socket.htons(c.laddr[1]) for c in to_listeners}, {socket.htons(c.laddr[1]) for c in listed}
         ),
     }
-    listening = [Listening(c.laddr[0], c.queue, None, c.inode) for c in at_port.values()]
-    return Counted(told, [one for one in listening if one.inode in own], listening)
+    listening = [Listening(*c.laddr, c.queue, None, c.inode) for c in listen.values()]
+    return Counted(told, [one for one in listening if one.port == port and one.inode in own], listening)
 
 
 class Connection(NamedTuple):

@@ -17,7 +17,7 @@ MOST_REMOTES = 8  # addresses that connections lead to, beside the listeners'
 
 
 class Counted(NamedTuple):
-    """What `inspect` tells of connections; of the sockets that listen at the broker's port its own, and all."""
+    """What `inspect` tells of connections; the broker's sockets that listen at its port, and all that listen."""
 
     told: dict[str, Any]
     own: list[Listening]

@@ -27,6 +27,7 @@ class Listening(NamedTuple):
     """A listening socket: connections that wait to be accepted, how many may wait (None: not told)."""
 
     ip: str
+    port: int
     queue: int
     backlog: int | None
     inode: int
@@ -45,14 +46,14 @@ class Sockets:
         """Return the column of 32 bits at a place."""
         return memoryview(self.messages).cast("I")[number :: self.step // 4]
 
-    def listening(self, port: int) -> Iterator[Listening]:
-        """Yield the sockets that listen on a port."""
+    def listening(self) -> Iterator[Listening]:
+        """Yield the sockets that listen."""
         place = self.states.find(LISTEN)
         while place >= 0:
-            if self.local_ports[place] == socket.htons(port):
-                start = place * self.step
-                ip, _ = address_of(self.messages[start + 16], 0, *struct.unpack_from("=4I", self.messages, start + 24))
-                yield Listening(ip, self.words(18)[place], self.words(19)[place], self.inodes[place])
+            start = place * self.step
+            end = struct.unpack_from("=4I", self.messages, start + 24)
+            ip, port = address_of(self.messages[start + 16], self.local_ports[place], *end)
+            yield Listening(ip, port, self.words(18)[place], self.words(19)[place], self.inodes[place])
             place = self.states.find(LISTEN, place + 1)
 
     def remotes(self) -> Iterator[tuple[int, ...]]:

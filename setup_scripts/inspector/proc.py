@@ -57,12 +57,6 @@ def link_of(path: str) -> str:
         return ""
 
 
-def idle_seconds() -> float:
-    """Return for how long the CPUs of this host have been idle, added up."""
-    with open("/proc/stat", "rb") as file:
-        return int(file.readline().split()[4]) / TICKS
-
-
 def network_counters(pid: int) -> dict[str, int | None]:
     """Return what the process's network namespace has counted: nstat(8)."""
     found: dict[str, str] = {}
