@@ -29,7 +29,7 @@ from inspector.command_line import without_secrets
 from inspector.server import CHALLENGE, MAX_CLIENTS, MAX_ENTERING
 from inspector.service import MAX_REQUEST
 
-TOKEN = "open sesame"
+TOKEN = "open sesame, please"
 
 
 class Guarded:

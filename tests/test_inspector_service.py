@@ -27,9 +27,9 @@ def target(processes: Processes, tmp_path: Path) -> Target:
 
 def test_only_the_right_token_opens(processes: Processes, target: Target, tmp_path: Path) -> None:
     secret = tmp_path / "token"
-    secret.write_text("open sesame\n")
+    secret.write_text("open sesame, please\n")
     _, port = start(processes, "--host", "0.0.0.0", "--token-file", secret, name=target.name)
-    right = Inspector("127.0.0.1", port, target.port, token="open sesame")
+    right = Inspector("127.0.0.1", port, target.port, token="open sesame, please")
     assert right.inspect().pid == target.process.pid
     right.close()
     with pytest.raises(InspectionError, match="closed the connection"):
@@ -38,15 +38,15 @@ def test_only_the_right_token_opens(processes: Processes, target: Target, tmp_pa
         Inspector("127.0.0.1", port, target.port).inspect()
     _, port = start(processes, name=target.name)
     with pytest.raises(InspectionError, match="asks for no token: has it a --token-file"):
-        Inspector("127.0.0.1", port, target.port, token="open sesame").inspect()
+        Inspector("127.0.0.1", port, target.port, token="open sesame, please").inspect()
 
 
 def test_every_address_is_either_kinds(processes: Processes, target: Target, tmp_path: Path) -> None:
     secret = tmp_path / "token"
-    secret.write_text("open sesame\n")
+    secret.write_text("open sesame, please\n")
     _, port = start(processes, "--host", "::", "--token-file", secret, name=target.name)
     for host in ("127.0.0.1", "::1"):
-        inspector = Inspector(host, port, target.port, token="open sesame")
+        inspector = Inspector(host, port, target.port, token="open sesame, please")
         assert inspector.inspect().pid == target.process.pid
         inspector.close()
 

@@ -191,7 +191,7 @@ def test_the_jobs_exit_code_is_the_verdict(
 ) -> None:
     host = Host(processes, tmp_path)
     host.ports["mongo"] = mongo.rpartition(":")[2]
-    (tmp_path / "token" / "token").write_text("open sesame", encoding="ascii")
+    (tmp_path / "token" / "token").write_text("open sesame, please", encoding="ascii")
 
     def start(name: str, container: Manifest, *more: str, **env: str) -> Process:
         command = container.get("command", image_says("ENTRYPOINT"))
@@ -206,7 +206,7 @@ def test_the_jobs_exit_code_is_the_verdict(
     waiting = start("wait", job["initContainers"][0])
     assert waiting.wait(10) == 0
     (locust,) = job["containers"]
-    token = {env["name"]: "open sesame" for env in locust["env"]}
+    token = {env["name"]: "open sesame, please" for env in locust["env"]}
     run = start("locust", locust, *SHORT, "--version-slo", slo, **token)
     assert run.wait() == exit_code, run.output
     assert re.search(r"connection counts.*: for \d+ of", run.output)
@@ -234,7 +234,7 @@ def test_the_pods_on_an_engine(engine: Engine, tmp_path: Path) -> None:
     orion = merged(tmp_path)["spec"]["template"]["spec"]
     secrets = tmp_path / "secrets"
     secrets.mkdir(mode=0o755)
-    (secrets / "token").write_text("open sesame", encoding="ascii")
+    (secrets / "token").write_text("open sesame, please", encoding="ascii")
     pods = Pods(engine, secrets)
     try:
         listener, job = (found["spec"]["template"]["spec"] for found in everything() if "template" in found["spec"])

@@ -26,7 +26,7 @@ INSTALLED = "/opt/connections-stress-test"
 def here(text: str, folder: Path) -> str:
     """Return a unit with the paths of this machine instead of the installed ones; write a token."""
     token = folder / "inspector.token"
-    token.write_text("open sesame\n")
+    token.write_text("open sesame, please\n")
     for venv in ("inspector-venv", "listener-venv"):
         text = text.replace(f"{INSTALLED}/{venv}/bin/python", sys.executable)
     text = text.replace(f"{INSTALLED}/inspector ", f"{SCRIPTS / 'inspector'} ")
@@ -75,7 +75,7 @@ def test_what_they_install_is_pinned_as_for_the_scenario() -> None:
 
 def test_the_inspector_starts_as_its_unit_says(processes: Processes, tmp_path: Path) -> None:
     process, port = start(processes, "connection-inspector", tmp_path, "--port", "0", "--process-name", "nobody's")
-    inspector = Inspector("127.0.0.1", port, 1, token="open sesame")
+    inspector = Inspector("127.0.0.1", port, 1, token="open sesame, please")
     with pytest.raises(InspectionError, match="says: no process on"):
         inspector.inspect()
     assert "0.0.0.0" in process.output

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import gevent
 import pymongo
 from pymongo.database import Database
 from pymongo.errors import NetworkTimeout, PyMongoError
+from pymongo.network_layer import receive_message
+from pymongo.synchronous import pool
 from pymongo.uri_parser import parse_uri
 
 from scenario.errors import DatabaseError
 from scenario.peers.answers import takes
-from scenario.peers.failures import Kind
+from scenario.peers.bounds import MOST
+from scenario.peers.failures import MOST_TOLD, Kind
 from scenario.peers.privileges import may_drop
 from scenario.settings.mongo import is_mongo_uri
 from scenario.settings.secrets import redacted
@@ -67,14 +72,14 @@ def look(mongo: str, name: str, own: Queries) -> Contents:
         told = database.client.admin.command("connectionStatus", showPrivileges=True).get("authInfo")
         return Contents(_count(database, own), tuple(each for each in others if each.documents), may_drop(told, name))
 
-    with _client(mongo) as client:
+    with _connected(mongo) as client:
         _run(mongo, PING_TIMEOUT, lambda: client.admin.command("ping"))
         return _run(mongo, LOOK_TIMEOUT, lambda: contents(client[name]))
 
 
 def count(mongo: str, name: str, wanted: Queries) -> int:
     """Return how many documents of a database the queries find. Raises DatabaseError."""
-    with _client(mongo) as client:
+    with _connected(mongo) as client:
         return _run(mongo, LOOK_TIMEOUT, lambda: _count(client[name], wanted))
 
 
@@ -95,7 +100,7 @@ def drop(mongo: str, name: str) -> None:
     prefix, _, service = name.partition("-")
     if not re.fullmatch(r"\w{1,10}", prefix, re.ASCII) or not is_service(service):  # 10: Orion's limit on -db
         raise DatabaseError(f"{name!r} is no database of a service: {SERVICE_RULE} after orion-")
-    with _client(mongo) as client:
+    with _connected(mongo) as client:
         _run(mongo, DROP_TIMEOUT, lambda: client.drop_database(name))
 
 
@@ -109,22 +114,22 @@ class Server:
 
     def connect(self) -> None:
         """Connect, so that the first ping has not to; or leave it to that one."""
-        with contextlib.suppress(DatabaseError):
+        with suppress(DatabaseError):
             self.ping()
 
     def ping(self) -> None:
         """Ping it. Raises DatabaseError: of kind NO_ANSWER when it is there, but does not answer in time."""
         try:
-            with pymongo.timeout(self.limit):
+            with gevent.Timeout(self.limit + 1, NetworkTimeout()), pymongo.timeout(self.limit):
                 self._client.admin.command("ping")
         except NetworkTimeout:
             raise DatabaseError(f"no answer within {self.limit:g} s", Kind.NO_ANSWER) from None
-        except PyMongoError as problem:
-            raise DatabaseError(str(problem).partition(" (configured")[0][:200], Kind.NO_DATABASE) from None
+        except Exception as problem:
+            raise DatabaseError(_told(problem).partition(" (configured")[0], Kind.NO_DATABASE) from None
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        _close(self._client)
 
 
 def servers(mongo: str, host: str) -> frozenset[tuple[str, int]]:
@@ -173,11 +178,49 @@ def _client(mongo: str) -> pymongo.MongoClient[_Documents]:
     return pymongo.MongoClient(uri, connect=False)
 
 
+@contextmanager
+def _connected(mongo: str) -> Iterator[pymongo.MongoClient[_Documents]]:
+    """Yield a client, and close it."""
+    client = _run(mongo, PING_TIMEOUT, lambda: _client(mongo))
+    try:
+        yield client
+    finally:
+        _close(client)
+
+
+def _close(client: pymongo.MongoClient[_Documents]) -> None:
+    """Close a client, whose last words the server may take as slowly as it likes."""
+    with suppress(TimeoutError), gevent.Timeout(PING_TIMEOUT, TimeoutError()):
+        client.close()
+
+
+def _receive_bounded(connection: Any, request_id: int | None, _: int) -> Any:
+    """Receive a message of MOST bytes at most, unpacked: pymongo leaves it to the server how many these are."""
+    return receive_message(connection, request_id, MOST)
+
+
+def _in_a_thread(failed: threading.ExceptHookArgs) -> None:
+    """Print no traceback of pymongo's own threads: who asks gets no answer, and says so."""
+    if failed.thread is None or not failed.thread.name.startswith("pymongo"):
+        threading.__excepthook__(failed)
+
+
+threading.excepthook = _in_a_thread
+pool.receive_message = _receive_bounded  # type: ignore[attr-defined, assignment]
+
+
 def _run(mongo: str, limit: float, operation: Callable[[], _T]) -> _T:
     try:
-        with pymongo.timeout(limit):  # takes the place of every other limit, that on finding the server too
+        # pymongo's takes the place of every other limit of its own, that on finding the server too; not on its name
+        with gevent.Timeout(limit + 1, PyMongoError(f"no answer within {limit:g} s")), pymongo.timeout(limit):
             return operation()
-    except PyMongoError as problem:
-        told = re.split(", (?:Timeout|full error):", str(problem))[0]
+    except Exception as problem:  # of a server that answers something else pymongo raises whatever comes of it
+        told = _told(problem)
         kind = Kind.CERTIFICATE if "CERTIFICATE_VERIFY_FAILED" in told else Kind.NO_DATABASE
         raise DatabaseError(f"the database at {redacted(mongo)} (--mongo) failed: {told}", kind) from None
+
+
+def _told(problem: Exception) -> str:
+    if not isinstance(problem, PyMongoError):
+        return f"it answers as no MongoDB does ({type(problem).__name__})"
+    return re.split(", (?:Timeout|full error):", str(problem))[0][:MOST_TOLD]

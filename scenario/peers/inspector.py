@@ -9,16 +9,19 @@ import hmac
 import logging
 import socket
 import time
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import gevent
 import msgspec
 import rpyc
+from rpyc.core.channel import Channel
 
 from scenario.errors import InspectionError
 from scenario.peers.answers import WrongShapeError, parse
-from scenario.peers.failures import Failure, Kind, kind_of, of_exception
+from scenario.peers.failures import MOST_TOLD, Failure, Kind, kind_of, of_exception
 from scenario.peers.inspection import Inspection
 from scenario.settings.options import Options
 
@@ -79,6 +82,15 @@ class _Stream(rpyc.SocketStream):  # type: ignore[misc]
         return left
 
 
+class _Channel(Channel):  # type: ignore[misc]
+    """Takes messages of MAX_ANSWER bytes at most, compressed or not."""
+
+    def recv(self) -> bytes:
+        length, compressed = self.FRAME_HEADER.unpack(self.stream.read(self.FRAME_HEADER.size))
+        data: bytes = self.stream.read(length + len(self.FLUSHER))[:length]
+        return zlib.decompressobj().decompress(data, MAX_ANSWER) if compressed else data
+
+
 class Inspector:
     """A client of one inspector: connects at the first call, and anew at the call after any error."""
 
@@ -114,23 +126,29 @@ class Inspector:
         return self._call(_Evidence, EVIDENCE_SECONDS, *self.arguments, True).evidence
 
     def _call(self, kind: type[_Told], seconds: float, *arguments: object) -> _Told:
-        end = time.monotonic() + seconds
         try:
-            if self._stream is None:
-                self._stream = _Stream(socket.create_connection(self.address, timeout=CONNECT_SECONDS))
-                self._stream.end = end
-                if self.token:
-                    self._log_in(self._stream)
-            self._stream.end = end
-            if self._inspect is None:
-                self._inspect = self._find_method(self._stream)
-            return _parsed(self._inspect(*arguments), kind)
-        except Exception as error:  # RPyC makes up classes for the errors of the other side
+            with gevent.Timeout(seconds, TimeoutError()):
+                return self._ask(kind, time.monotonic() + seconds, *arguments)
+        except gevent.GreenletExit:  # this greenlet is to end
+            self.close()
+            raise
+        except BaseException as error:  # RPyC raises what the other side tells it to raise, SystemExit, too
             self.close()
             failure = (
                 Failure(kind_of(error), str(error)) if isinstance(error, InspectionError) else _failure(error, seconds)
             )
             raise InspectionError(f"the inspector at {self._name} {failure}", failure.kind) from error
+
+    def _ask(self, kind: type[_Told], end: float, *arguments: object) -> _Told:
+        if self._stream is None:
+            self._stream = _Stream(socket.create_connection(self.address, timeout=CONNECT_SECONDS))
+            self._stream.end = end
+            if self.token:
+                self._log_in(self._stream)
+        self._stream.end = end
+        if self._inspect is None:
+            self._inspect = self._find_method(self._stream)
+        return _parsed(self._inspect(*arguments), kind)
 
     def close(self) -> None:
         """Drop the connection; the next `inspect` makes a new one."""
@@ -155,7 +173,7 @@ class Inspector:
     def _find_method(self, stream: _Stream) -> Any:
         """Return the remote `inspect`, so that a sample is one round trip."""
         # VoidService: the other side may call nothing here
-        self._connection = rpyc.connect_stream(stream, rpyc.VoidService, {"sync_request_timeout": None})
+        self._connection = rpyc.connect_channel(_Channel(stream), rpyc.VoidService, {"sync_request_timeout": None})
         root = self._connection.root
         try:
             return root.inspect
@@ -194,7 +212,10 @@ def _parsed(answer: object, kind: type[_Told]) -> _Told:
     return seen
 
 
-def _failure(error: Exception, seconds: float) -> Failure:
+def _failure(error: BaseException, seconds: float) -> Failure:
+    told = str(error).strip().partition("\n")[0][:MOST_TOLD] or type(error).__name__[:MOST_TOLD]
+    if hasattr(error, "_remote_tb"):  # made up by RPyC, as the other side says
+        return Failure(Kind.OTHER, f"failed: {told}")
     match error:
         case TimeoutError():
             return Failure(Kind.NO_ANSWER, f"did not answer within {seconds:.0f} s")
@@ -202,4 +223,4 @@ def _failure(error: Exception, seconds: float) -> Failure:
             return Failure(Kind.CLOSED, "closed the connection (is the token right?)")
         case OSError():
             return Failure(of_exception(error).kind, f"cannot be reached: {error.strerror or error}")
-    return Failure(Kind.OTHER, f"failed: {str(error).strip().partition(chr(10))[0] or type(error).__name__}")
+    return Failure(Kind.OTHER, f"failed: {told}")

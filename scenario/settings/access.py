@@ -122,6 +122,8 @@ def parse_headers(text: str) -> dict[str, str]:
 
 
 def _read(path: str) -> dict[str, str]:
+    if Path(path).exists() and not Path(path).is_file():  # to open a pipe waits for its writer
+        raise ArgumentTypeError(f"takes a file that can be read, not {path!r}: it is no regular file")
     try:
         with Path(path).open(encoding="utf-8") as file:
             return parse_headers(file.read(_LARGEST))

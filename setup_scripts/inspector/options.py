@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = "Counts the TCP connections of the context broker's process, for the connections stress test, over RPyC."
 DEFAULT_PORT = 18812  # rpyc_classic's, as in the original manual
-MAX_TOKEN = 4096  # characters
+MIN_TOKEN, MAX_TOKEN = 16, 4096  # characters
+MIN_DIFFERENT = 8  # of them: a token opens the inspector to a network, and can be guessed at there
 
 
 def parse_options() -> argparse.Namespace:
@@ -66,6 +67,7 @@ def _token(path: str) -> str:
     except (OSError, ValueError) as error:
         problem = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise argparse.ArgumentTypeError(f"takes a file with a token, not {path!r}: {problem}") from None
-    if not text.strip() or len(text) > MAX_TOKEN:
-        raise argparse.ArgumentTypeError(f"takes a file with a token of 1 to {MAX_TOKEN} characters, not {path!r}")
+    if not MIN_TOKEN <= len(text.strip()) <= len(text) <= MAX_TOKEN or len(set(text.strip())) < MIN_DIFFERENT:
+        takes = f"a token of {MIN_TOKEN} to {MAX_TOKEN} characters, {MIN_DIFFERENT} of them different"
+        raise argparse.ArgumentTypeError(f"takes a file with {takes}, not {path!r}")
     return text.strip()
