@@ -21,6 +21,7 @@ from locust.web import WebUI
 import gevent
 
 from scenario.flow.cleanup import Cleanup
+from scenario.flow.mark import Mark
 from scenario.flow.shape import Shape
 from scenario.outputs.csv import ConnectionsCsv
 from scenario.outputs.evidence import EvidenceFile
@@ -69,7 +70,7 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
         ConnectionsCsv(environment, parsed.csv_prefix)
         EvidenceFile(parsed.csv_prefix)
     Shape.link, Shape.recorder, Shape.secrets = link, Recorder(), taken_from(parsed)
-    Shape.cleanup = Cleanup(link, Shape.recorder)
+    Shape.cleanup, Shape.mark = Cleanup(link, Shape.recorder), Mark()
     history = History()
     terminal = on_a_terminal() if parsed.headless else None
     if terminal is not None:

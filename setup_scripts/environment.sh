@@ -1,6 +1,8 @@
 # Sourced by rehearse.sh and run_tests.sh, with $root set: makes $root/.venv and sets $bin to its programs.
 
-say() { printf '%s\n' "$*" >&2 || true; } # a terminal may be gone
+say() { # a terminal may be gone; of what was given it obeys nothing but line feeds and tabs
+    printf '%s\n' "$*" | LC_ALL=C tr -d '\000-\010\013-\037\177' >&2 || true
+}
 
 die() { # EXIT_CODE SENTENCE
     code=$1

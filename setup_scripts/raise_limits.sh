@@ -47,7 +47,7 @@ while [ $# -gt 0 ]; do
             set -- "$option=$value" "$@"
             continue
             ;;
-        --help | -h) usage && exit 0 ;;
+        --help | -h) usage || true; exit 0 ;;
         *) die 2 "unknown option $1; --help lists them" ;;
     esac
     shift

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Rehearses the whole test on this machine, on loopback only: database, broker, inspector, slow listener, Locust.
 set -eu
+trap '' PIPE # whoever reads may be gone
 root=$(cd "$(dirname "$0")/.." && pwd)
 here=$root/setup_scripts
 . "$here/limits.sh" # environment.sh too
@@ -33,7 +34,7 @@ subscriptions=5000 duration=40s cause='' ui=headless out=$root/rehearsal-output 
 while [ $# -gt 0 ]; do
     case $1 in
         --failing) cause="$cause select" ;;
-        --cause=list) list_causes && exit 0 ;;
+        --cause=list) list_causes || true; exit 0 ;;
         --cause=*) cause="$cause ${1#*=}" ;;
         --web) ui=web ;;
         --subscriptions=*) subscriptions=${1#*=} ;;
@@ -50,7 +51,7 @@ while [ $# -gt 0 ]; do
             set -- "$option=$value" "$@"
             continue
             ;;
-        --help | -h) usage && exit 0 ;;
+        --help | -h) usage || true; exit 0 ;;
         --) shift && break ;;
         *) die 2 "unknown option $1; --help lists them" ;;
     esac
@@ -58,20 +59,19 @@ while [ $# -gt 0 ]; do
 done
 if [ -n "$ramp" ]; then # enough workers and listener descriptors for its last step
     subscriptions=${ramp#*:} subscriptions=${subscriptions%%:*}
-    case $ramp in *[!0-9:]* | *:*:*:* | :* | *::* | *:) subscriptions='' ;; *:*:*) ;; *) subscriptions='' ;; esac
-    [ -n "$subscriptions" ] || die 2 "--ramp takes START:STOP:STEP, connections such as 1000:5000:1000, not '$ramp'"
     for one in $cause $cycles; do
         case $one in select | workers | starved) ;; *)
             die 2 "--ramp takes --failing, --cause workers or --cause starved beside it, and no --cycles" ;;
         esac
     done
 fi
-positive() { # OPTION VALUE
-    case $2 in '' | *[!0-9]* | 0*) die 2 "$1 takes a whole number above 0, not '$2'" ;; esac
+positive() { # OPTION VALUE LEAST
+    case $2 in '' | *[!0-9]* | 0* | ???????*) false ;; *) [ "$2" -ge "$3" ] ;; esac ||
+        die 2 "$1 takes a whole number from $3 to 999999, not '$2'"
 }
-positive --subscriptions "$subscriptions"
-[ -z "$cycles" ] || positive --cycles "$cycles"
-[ -z "$nofile" ] || positive --nofile "$nofile"
+[ -n "$ramp" ] || positive --subscriptions "$subscriptions" 1
+[ -z "$cycles" ] || positive --cycles "$cycles" 1
+[ -z "$nofile" ] || positive --nofile "$nofile" 100 # with fewer the broker does not start
 case $leak in '' | fds | threads | memory | connections) ;; *)
     die 2 "--leak takes fds, threads, memory or connections, not '$leak'" ;;
 esac
@@ -89,8 +89,21 @@ trap 'exit 4' INT TERM HUP
 
 make_environment "$root/rehearsal/requirements.txt"
 cd "$root"
-seconds=$("$bin/python" -c 'import sys; from scenario.settings.values import duration, seconds; print(round(seconds(duration(sys.argv[1]))))' \
-    "$duration" 2>/dev/null) || die 2 "--duration takes a time such as 40s or 2m, not '$duration'"
+# shellcheck disable=SC2016 # Python's
+seconds=$("$bin/python" -c '
+import argparse, sys
+from scenario.settings import values
+option = "--duration"
+try:
+    seconds = round(values.seconds(values.duration(sys.argv[1])))
+    option = "--ramp"
+    values.ramp(sys.argv[2])
+except argparse.ArgumentTypeError as problem:
+    sys.exit(print(option, problem) or 2)
+print(seconds)' "$duration" "$ramp" 2>/dev/null) || {
+    [ $? = 2 ] || die 3 "$bin/python cannot run the scenario: remove $root/.venv to have it made again"
+    die 2 "$seconds"
+}
 [ "$seconds" -ge 8 ] || die 2 "--duration takes at least 8s, to see both ESTABLISHED and CLOSE_WAIT"
 
 broker_name=broker-$$. # no other rehearsal's name begins with it
@@ -120,7 +133,14 @@ if [ "$hard" != unlimited ] && [ "$hard" -lt "$needed" ]; then
             "raise its limit, or use --subscriptions $(((hard - spare) / 3))"
 fi
 
-mkdir -p "$out" || die 2 "--output takes a folder that can be made, not '$out'"
+if ! mkdir -p -- "$out" 2>/dev/null || ! [ -w "$out" ]; then
+    die 2 "--output takes a folder that can be made, and written to, not '$out'"
+fi
+out=$(cd -- "$out" && pwd)
+if command -v flock >/dev/null; then # held for as long as this script, or a part that it started, is there
+    exec 9<"$out"
+    flock -n 9 || die 2 "--output: another rehearsal is under way in $out; name another folder"
+fi
 deathsig=''
 if setpriv --pdeathsig TERM true 2>/dev/null; then deathsig='setpriv --pdeathsig TERM'; fi # for kill -9 of this script
 apart=''

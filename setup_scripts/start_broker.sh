@@ -33,7 +33,7 @@ while [ $# -gt 0 ]; do
             set -- "$option=$value" "$@"
             continue
             ;;
-        --help | -h) usage && exit 0 ;;
+        --help | -h) usage || true; exit 0 ;;
         --) shift && break ;;
         *) die 2 "unknown option $1; --help lists them, contextBroker's own come after --" ;;
     esac

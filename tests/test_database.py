@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pymongo
@@ -167,6 +168,20 @@ def test_a_second_signal_ends_at_once_and_says_what_is_left(
     assert stack.count_subscriptions() == SUBSCRIPTIONS
     command = stack.processes.start(sys.executable, *shlex.split(found[1]), name="cleanup")
     assert command.wait() == 0, command.output
+    assert held(client, f"orion-{stack.service}") == {}
+
+
+def test_a_second_run_on_the_same_service_is_refused(stack: Stack, client: pymongo.MongoClient[Documents]) -> None:
+    run = stack.start().locust("--baseline", 2, "--duration", "5s")
+    stack.wait_for_row(run, 1)
+    second = stack.locust_process("--headless", "--force", *stack.options("--csv", stack.folder / "second"))
+    assert second.wait(20) == PREFLIGHT, second.output
+    assert "another run is under way in orion-" in verdict(second)[1]
+    stack.ended(run, PASS)
+    assert held(client, f"orion-{stack.service}") == {}
+    marks = client[f"orion-{stack.service}"]["connections_stress_test"]
+    marks.insert_one({"_id": "run under way", "run": "killed", "at": datetime.now(UTC) - timedelta(seconds=31)})
+    stack.ended(stack.locust("--duration", "2s"), PASS)
     assert held(client, f"orion-{stack.service}") == {}
 
 

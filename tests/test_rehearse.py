@@ -16,6 +16,7 @@ import requests
 
 from tests.support.processes import Process, Processes, still_there
 
+NUMBERS = ("--subscriptions", "--nofile", "--cycles")
 SCRIPT = "setup_scripts/rehearse.sh"
 
 
@@ -91,10 +92,14 @@ def test_a_network_that_drops_leaves_the_broker_waiting(processes: Processes, tm
     assert int(last["established"]) == int(rest["established"]) + 100
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_nothing_is_left_behind(processes: Processes, tmp_path: Path, number: signal.Signals) -> None:
     run = rehearse(processes, tmp_path, "--subscriptions", "50", "--duration", "30s")
     run.wait_for("phase observe", 60)
+    if number == signal.SIGHUP:
+        second = rehearse(processes, tmp_path, "--subscriptions", "50")
+        assert second.wait() == 2
+        assert "--output: another rehearsal is under way in " in second.output
     started = psutil.Process(run.pid).children(recursive=True)
     assert len(started) >= 5, "database, broker, inspector, listener, locust"
     os.kill(run.pid, number)
@@ -140,9 +145,21 @@ def test_web(processes: Processes, tmp_path: Path) -> None:
         (["--ramp=1:2:1", "--cause=slow"], 2, "--ramp takes --failing, --cause workers or --cause starved beside it"),
         (["--duration", "soon"], 2, "--duration takes"),
         (["--duration=2s"], 2, "--duration takes at least 8s"),
+        (["--duration", "9" * 400], 2, "--duration takes a duration of at most 1000h"),
+        *(([option, "9" * 20], 2, f"{option} takes a whole number from ") for option in NUMBERS),
+        (["--nofile", "1"], 2, "--nofile takes a whole number from 100 to 999999, not '1'"),
+        (["--ramp", "5:1:1"], 2, "--ramp takes START:STOP:STEP"),
+        (["--output", "/etc/passwd"], 2, "--output takes a folder"),
+        (["--\x1b[31m"], 2, "unknown option --[31m"),
     ],
 )
 def test_command_line(processes: Processes, tmp_path: Path, options: list[str], code: int, words: str) -> None:
-    run = processes.start("sh", SCRIPT, *options)
+    run = processes.start("sh", SCRIPT, *options, name="rehearse")
     assert run.wait() == code, run.output
     assert words in run.output
+
+
+def test_a_python_that_cannot_run(processes: Processes) -> None:
+    run = processes.start("sh", SCRIPT, "--duration", "8s", env={"PYTHON": "/bin/false"})
+    assert run.wait() == 3
+    assert "needs Python 3.11" in run.output

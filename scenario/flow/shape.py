@@ -17,6 +17,7 @@ from scenario.errors import OptionError, PreflightError
 from scenario.flow.cleanup import Cleanup
 from scenario.flow.cycles import CyclesFlow
 from scenario.flow.flow import Flow
+from scenario.flow.mark import Mark
 from scenario.flow.phases import Tick
 from scenario.flow.ramp import RampFlow
 from scenario.preflight.checks import checks, require
@@ -44,6 +45,7 @@ class Shape(LoadTestShape):
     secrets: ClassVar[Mapping[str, str]]
     recorder: ClassVar[Recorder | None] = None
     cleanup: ClassVar[Cleanup | None] = None
+    mark: ClassVar[Mark]
 
     def reset_time(self) -> None:
         """Begin a new run. Locust calls it before the first tick; a master again later, from the shape's greenlet."""
@@ -86,8 +88,13 @@ class Shape(LoadTestShape):
             self.link.publish(Refused(""))
             return None
         options = replace(options, healthy=found.options.healthy)
-        environment.host = options.host
         run = Run(options, Clock.showing(time.time()))
+        try:
+            self.mark.take(run, found.database)
+        except PreflightError as problem:
+            self.link.publish(Refused(str(problem)))
+            return None
+        environment.host = options.host
         self.link.begin(run)
         self.link.publish(Accepted())
         return run

@@ -18,6 +18,7 @@ from pymongo.synchronous import pool
 from pymongo.uri_parser import parse_uri
 
 from scenario.errors import DatabaseError
+from scenario.peers import run_mark
 from scenario.peers.answers import takes
 from scenario.peers.bounds import MOST
 from scenario.peers.failures import MOST_TOLD, Kind
@@ -29,6 +30,8 @@ from scenario.settings.values import MONGO_PORT, SERVICE_RULE, is_service, parse
 PING_TIMEOUT = 2.0  # s
 LOOK_TIMEOUT = 30.0  # s; after a run Orion writes the counters of its subscriptions: thousands of updates
 DROP_TIMEOUT = 30.0  # s
+MARK_TIMEOUT = 2.0  # s
+UNDER_WAY = "another run is under way"
 SHOWN = 3  # ids of each collection
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -55,12 +58,13 @@ class Foreign:
 class Contents:
     """What a database holds: the number of the test's own documents, and what is not the test's own.
 
-    `may_drop` is whether the user of --mongo may drop it, as far as the server tells.
+    `may_drop` is whether the user of --mongo may drop it, as far as the server tells; `run`: that is under way there.
     """
 
     own: int
     foreign: tuple[Foreign, ...] = ()
     may_drop: bool = True
+    run: str = ""
 
 
 def look(mongo: str, name: str, own: Queries) -> Contents:
@@ -68,9 +72,11 @@ def look(mongo: str, name: str, own: Queries) -> Contents:
 
     def contents(database: Database[_Documents]) -> Contents:
         collections = sorted(each for each in database.list_collection_names() if not each.startswith("system."))
-        others = [_foreign(database, collection, own.get(collection)) for collection in collections]
+        marked = {**own, run_mark.COLLECTION: run_mark.OWN}
+        others = [_foreign(database, collection, marked.get(collection)) for collection in collections]
         told = database.client.admin.command("connectionStatus", showPrivileges=True).get("authInfo")
-        return Contents(_count(database, own), tuple(each for each in others if each.documents), may_drop(told, name))
+        foreign, run = tuple(each for each in others if each.documents), run_mark.under_way(database)
+        return Contents(_count(database, own), foreign, may_drop(told, name), run)
 
     with _connected(mongo) as client:
         _run(mongo, PING_TIMEOUT, lambda: client.admin.command("ping"))
@@ -130,6 +136,18 @@ class Server:
     def close(self) -> None:
         """Close the connections."""
         _close(self._client)
+
+
+def mark(mongo: str, name: str, run: str) -> bool:
+    """Mark a database as that of a run under way; False: it is another's. Raises DatabaseError."""
+    with _client(mongo) as client:
+        return _run(mongo, MARK_TIMEOUT, lambda: run_mark.take(client[name], run))
+
+
+def unmark(mongo: str, name: str, run: str) -> None:
+    """Take the run's mark away. Raises DatabaseError."""
+    with _client(mongo) as client:
+        _run(mongo, MARK_TIMEOUT, lambda: run_mark.give_back(client[name], run))
 
 
 def servers(mongo: str, host: str) -> frozenset[tuple[str, int]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scenario.peers.database import servers
+from scenario.peers import run_mark
+from scenario.peers.database import UNDER_WAY, servers
 from scenario.peers.failures import Kind
 from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check
@@ -28,6 +29,9 @@ def check_database(found: Found) -> Iterator[Check]:
         )
         remedy = f"{names}; --no-reset does without"
         yield Check("database", ERROR, problem, f"it answers, for {name} is dropped", remedy)
+    elif contents.run:
+        remedy = f"wait for its end, or {run_mark.VALID.seconds} s if it was killed; --service takes another"
+        yield Check(CONTENTS, ERROR, f"{UNDER_WAY} in {name}: {contents.run}", "none, for it is dropped", remedy)
     elif options.drop_foreign not in ("", name):
         wrong = f"--drop-foreign {options.drop_foreign}, but the database of the service is {name}"
         yield Check(CONTENTS, ERROR, wrong, "its name", "check --service and the broker's -db, then what is in it")
