@@ -36,6 +36,7 @@ class Link:
         self.run: Run | None = None
         self.schedule: Schedule | None = None
         self.quota: Iterator[int] = iter(())
+        self.heard_by: list[object] = []  # what listens here, on the master or in the only process
         self._is_worker = isinstance(self.runner, WorkerRunner)
         if self._is_worker:
             assert environment.parsed_options is not None
