@@ -20,6 +20,7 @@ DESCRIPTION = "connections stress test"
 ENTITY, _TYPE = "ConnectionsStressTest", "Thing"
 NEVER_CONNECTED, DATABASE_ERROR = "null DB connection", "Database Error"  # in the body of an error
 MOST_LIBRARIES = 50  # Orion names a dozen
+MOST_ROUNDS = 10  # of looks for subscriptions to be removed; the second finds none
 PAGE = 1000  # subscriptions in an answer: Orion's most; each page takes as long as a look through all of them
 
 
@@ -186,9 +187,11 @@ class Ngsiv2(Broker):
 
     def remove(self, ask: Callable[[Request], Answer]) -> Iterator[int]:
         """DELETE one by one: only that empties the subscription cache at once, too."""
-        removed, found = 0, True
+        removed, found, rounds = 0, True, 0
         while found:
-            offset, found = 0, False
+            offset, found, rounds = 0, False, rounds + 1
+            if rounds > MOST_ROUNDS:
+                raise BrokerError("the broker goes on listing subscriptions that it said it has removed", Kind.CONTENT)
             while page := self._page(ask, "/v2/subscriptions", f"offset={offset}"):
                 own = [each for each in page if self._is_own(each.description)]
                 for each in own:
