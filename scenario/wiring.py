@@ -23,6 +23,7 @@ from scenario.outputs.pipeline import PipelineFiles
 from scenario.outputs.report import ReportFile
 from scenario.outputs.run_file import RunFile
 from scenario.outputs.terminal import Terminal, beside_the_line, on_a_terminal
+from scenario.recording.database_ping import DatabasePing
 from scenario.recording.first_nok import FirstNok
 from scenario.recording.recorder import Recorder
 from scenario.run import events
