@@ -86,6 +86,9 @@ def test_two_runs_from_the_form(stack: Stack, mode: tuple[str | int, ...]) -> No
     master.wait_for(f"reported as ready. {workers} workers connected")
     for form, problem in (
         ({"subscriptions": "many"}, "--subscriptions: takes a whole number, not 'many'"),
+        ({"duration": "9" * 400}, "--duration: takes a duration of at most 1000h"),
+        ({"run_time": "9" * 400}, "--run-time: takes a duration of at most 1000h"),
+        ({"user_count": "1e9"}, "--user-count: takes a whole number"),
         ({"version_slo": "-1"}, "--version-slo: takes milliseconds above 0"),
         ({"host": f"http://127.0.0.1:{free_port()}"}, "--host: is not for the form to change"),
         ({"subscriptions": 10**6}, "open files"),
