@@ -12,7 +12,7 @@ In /-/stats `paths` has {"held": NUMBER, "received": NUMBER} of each behaviour (
 notification; `received` are those that are done with, `abandoned` those whose sender left before. The sums `held` and
 `received` leave /healthy out. `notified` is the newest UPDATE, null before the first; `unnumbered` counts notifications
 that told no update or no subscription; `rate` is that of the last line on stdout, per second; `clock` is what the
-listener's clock says, in seconds since the epoch.
+listener's clock says, in seconds since the epoch; `id` is another one with each start of the listener.
 
 UPDATE is {"update": its number, "notifications": those that came, "subscriptions": different ones among them,
 "doubled": of these the ones that came more than once, "forgotten": notifications beyond 262,144, 0 else}. Those of

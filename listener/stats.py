@@ -43,6 +43,7 @@ class Stats:
         self.wakes = os.eventfd(0)  # written to when what was released changes
         self._cells[RELEASED] = -inf
         self.notified, self.arrivals = Notified(processes), Arrivals(processes)
+        self.id = os.urandom(6).hex()  # tells one listener from another, or from itself before it was started anew
         self.token = os.urandom(16).hex()  # what a release has to bring; the module secrets loads OpenSSL: 4 MB
 
     def publish(self, process: int, counts: Counts, behaviours: list[Behaviour]) -> None:
@@ -80,6 +81,7 @@ class Stats:
             "rate": self._cells[RATE],
             "limits": limits,
             "clock": time.time(),
+            "id": self.id,
         }
 
     @property

@@ -178,6 +178,8 @@ LIMITS: list[Line] = [
     ("broker's CPUs", NOTHING, {"process": process(cpus=0.5)}, WARNING, "0.5"),
     ("broker's port", NOTHING, {"process": process(also_listening=(4712, 0))}, ERROR, "4712, a hidden one listens"),
     ("broker", NOTHING, {"uptimes": (7, 8, 10)}, OK, "Orion 4.7.0"),
+    ("several inspectors", NOTHING, {"inspectors": ("a process 7", "b process 7")}, ERROR, "a process 7, b process 7"),
+    (f"several listeners at {ADDRESS}", NOTHING, {"listener_ids": {ADDRESS: ("a", "b")}}, ERROR, "2 of them answer"),
     ("several brokers", NOTHING, {"uptimes": (700, 8, 700)}, ERROR, "one has run for 8 s, another for 700 s"),
     ("Locust's open files", NOTHING, {}, OK, ""),
     ("Locust's open files", {"idle_connections": 10**9}, {}, ERROR, "ulimit -n 1000000208, then Locust"),

@@ -195,6 +195,7 @@ def test_stats_tell_everything(processes: Processes) -> None:
     listener = start(processes, "-delay", "1m30s", "-timeout", "250ms", limit="300:600")
     stats = listener.stats()
     assert abs(stats.pop("clock") - time.time()) < 1
+    assert stats.pop("id") != start(processes).stats()["id"]
     assert stats == {
         **{
             "accepted": 1,

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace as replaced
 
-from scenario.peers.listeners import ListenerStats, Notified
+from scenario.peers.listeners import ListenerStats, Notified, figures_of, notified_of
 from scenario.run.results import Row
-from scenario.users.probes import notified_of
 from scenario.verdict.criteria import judge_hold
 from scenario.verdict.hold import Hold
 from tests.support.holds import TRIGGER, changed, healthy, options
+from tests.support.surroundings import listener
 
 UNTOLD: dict[str, Any] = {"update": None, "notifications": None, "notified": None, "doubled": None}
 
@@ -129,4 +130,13 @@ FIRST, SECOND = Notified(7, 10, 9, 1, 0), Notified(8, 5, 5, 0, 0)
     ],
 )
 def test_sums_over_listeners(answers: list[Any], sums: dict[str, int]) -> None:
-    assert notified_of(answers) == sums
+    told = {str(number): replaced(listener(), notified=of) for number, of in enumerate(answers)}
+    assert notified_of(told) == sums
+
+
+def test_a_listener_of_several_ports_counts_once() -> None:
+    one, other = (replaced(listener(), id=id, held=5, notified=SECOND) for id in ("a", "b"))
+    old = replaced(listener(), held=2, notified=SECOND)  # which tells no id
+    told = {"h:1": one, "h:2": one, "h:3": other, "h:4": old, "h:5": old}
+    assert figures_of(told)["held"] == 5 + 5 + 2 + 2
+    assert notified_of(told)["notified"] == 4 * SECOND.subscriptions

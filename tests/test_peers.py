@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 
 import pytest
 
@@ -16,6 +17,7 @@ from scenario.peers.command_line import CommandLine, Pool
 from scenario.peers.listeners import ListenerStats
 from scenario.peers.ngsiv2 import Ngsiv2
 from scenario.peers.statistics import Cache, NotificationQueue
+from scenario.preflight.identities import listener_ids
 
 DEEP = "[" * 10_000 + "]" * 10_000
 DEEP_OBJECT = '{"a":' * 10_000 + "1" + "}" * 10_000
@@ -122,10 +124,11 @@ def test_numbers_of_the_command_line() -> None:
 
 
 class _Anything(BaseHTTPRequestHandler):
-    """Answers every path with the JSON that the server was given."""
+    """Answers every path with the JSON that the server was given, or with what that returns."""
 
     def do_GET(self) -> None:
-        body = self.server.body.encode()  # type: ignore[attr-defined]
+        told = self.server.body  # type: ignore[attr-defined]
+        body = (told() if callable(told) else told).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -161,3 +164,10 @@ def test_whatever_a_peer_answers(anything: ThreadingHTTPServer, body: str) -> No
 def test_cache(anything: ThreadingHTTPServer) -> None:
     anything.body = json.dumps({"refresh": 3, "items": 7, "ids": ""})  # type: ignore[attr-defined]
     assert Ngsiv2(f"http://127.0.0.1:{anything.server_port}", "service", "/path").ask_cache() == Cache(3, 7)
+
+
+def test_listeners_that_take_turns_behind_one_name_are_told_apart(anything: ThreadingHTTPServer) -> None:
+    told = {"held": 0, "accepted": 0, "received": 0, "out_of_descriptors": 0, "abandoned": 0, "delay": 1, "timeout": 1}
+    anything.ids = cycle(["a", "b"])  # type: ignore[attr-defined]
+    anything.body = lambda: json.dumps({**told, "limits": {"nofile_soft": 9}, "id": next(anything.ids)})  # type: ignore[attr-defined]
+    assert listener_ids(f"127.0.0.1:{anything.server_port}") == ("a", "b")

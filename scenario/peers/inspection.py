@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from typing import Annotated
 
 import msgspec
 
@@ -93,6 +94,7 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     resets: Count | None = None
     connect_failures: Count | None = None
     syn_retransmits: Count | None = None
+    inspector: Annotated[str, msgspec.Meta(max_length=300)] = ""  # which one: its host, pid and start
     pid: Count
     name: str
     command_line: tuple[str, ...]

@@ -19,6 +19,9 @@ Arrivals = Annotated[tuple[tuple[Number, Word, Number, Word], ...], msgspec.Meta
 # A listener is asked by its name, too, but takes only names that no website in a browser could ask it by
 HOST = {"Host": "localhost"}
 
+_SUMMED = "held", "accepted", "received", "out_of_descriptors", "abandoned"
+Id = Annotated[str, msgspec.Meta(max_length=100)]
+
 
 class Limits(msgspec.Struct, frozen=True):
     """A listener's limit on open files."""
@@ -51,6 +54,7 @@ class ListenerStats(msgspec.Struct, frozen=True):
     timeout: Seconds
     limits: Limits
     notified: Notified | msgspec.UnsetType | None = msgspec.UNSET  # None: of no update yet; unset: it never tells
+    id: Id = ""  # drawn at its start; older listeners tell none
 
 
 class News(msgspec.Struct, frozen=True):
@@ -118,3 +122,32 @@ def _ask(method: str, url: str, headers: Mapping[str, str] | None = None) -> Ans
     except requests.RequestException as error:
         failure = of_exception(error)
         raise ListenerError(str(failure), failure.kind) from None
+
+
+def figures_of(told: Mapping[str, ListenerStats]) -> dict[str, int]:
+    """Return the sums over listeners, by their host:port."""
+    return {name: sum(getattr(stats, name) for stats in _different(told)) for name in _SUMMED}
+
+
+def notified_of(told: Mapping[str, ListenerStats]) -> dict[str, int]:
+    """Return what listeners together were notified of: the newest update that one of them knows; 0: of none yet.
+
+    Nothing when one of them does not tell.
+    """
+    each = [stats.notified for stats in _different(told)]
+    known = [of for of in each if isinstance(of, Notified)]
+    if not each or msgspec.UNSET in each or any(of.forgotten for of in known):
+        return {}
+    newest = max((of.update for of in known), default=0)
+    of_newest = [of for of in known if of.update == newest]
+    return {
+        "update": newest,
+        "notifications": sum(of.notifications for of in of_newest),
+        "notified": sum(of.subscriptions for of in of_newest),
+        "doubled": sum(of.doubled for of in of_newest),
+    }
+
+
+def _different(told: Mapping[str, ListenerStats]) -> list[ListenerStats]:
+    """Return each listener's stats once: one that has several ports tells of all of them at each."""
+    return [*{stats.id or address: stats for address, stats in told.items()}.values()]

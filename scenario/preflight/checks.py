@@ -15,6 +15,7 @@ from scenario.peers import broker_of
 from scenario.peers.command_line import SPARE_WORKERS
 from scenario.preflight import access, database
 from scenario.preflight.client import client, healthy
+from scenario.preflight.identities import check_identities
 from scenario.preflight.limits import SPARE, check_limits
 from scenario.preflight.names import check_names
 from scenario.preflight.table import Checks, judged, too_small
@@ -25,7 +26,6 @@ from scenario.settings.secrets import shown
 
 LINUX_PORTS = 32768, 60999  # for outgoing connections to one address, ip(7)
 CLIENTS = 20  # connections of the test to the broker's port, at one time, beside the idle clients
-SAME_START = 3  # s: by what the uptimes that one broker tells differ at most
 RELEASE_MARGIN = 15  # s after --hold by which the listeners have let go
 IN_ENVIRONMENT = "(--force when an ORION_ variable of the broker's environment sets it)"
 
@@ -54,11 +54,6 @@ def _broker(found: Found) -> Checks:
         yield Check("broker", ERROR, found.problems["broker"], "GET /version answers", access.remedy(found))
         return
     yield Check("broker", OK, f"{options.host}, {broker_of(options).name(found.version)}")
-    first, last = min(found.uptimes, default=0), max(found.uptimes, default=0)
-    if last - first > SAME_START and (options.connection_info or options.queue_size):
-        remedy = "name one of them by --host: it is one whose process and queue are counted"
-        seen = f"one has run for {first} s, another for {last} s"
-        yield Check("several brokers", ERROR, seen, "one", remedy)
 
 
 def _process(found: Found) -> Checks:
@@ -208,6 +203,7 @@ def _own_limits(found: Found) -> Checks:
 
 
 _TABLE = (
-    _users, _broker, access.check_access, check_names, _process, _notification_mode, _cycles, _http_timeout, _flags,
-    check_limits, _ports, _listeners, database.check_database, _files, _own_limits, client, healthy,
+    _users, _broker, access.check_access, check_names, check_identities, _process, _notification_mode, _cycles,
+    _http_timeout, _flags, check_limits, _ports, _listeners, database.check_database, _files, _own_limits, client,
+    healthy,
 )  # fmt: skip

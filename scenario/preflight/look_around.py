@@ -18,15 +18,13 @@ from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import ListenerStats
 from scenario.preflight.checks import checks
 from scenario.preflight.client import without_healthy
+from scenario.preflight.identities import inspectors, listener_ids, uptimes
 from scenario.preflight.names import localhost
 from scenario.run.found import Found
 from scenario.run.results import ERROR
 from scenario.settings.options import Options
 from scenario.settings.secrets import shown
 from scenario.settings.values import open_for_writing
-
-_ANSWERS = 8  # of two that share a name, or a port, both have been asked then, but once in a hundred times
-_TIME = 2.0  # s for them
 
 _T = TypeVar("_T")
 
@@ -56,7 +54,12 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     absent = tuple(kind.__name__ for kind in absent_users)
     found = Found(options, absent, version, process, told, problems, kinds, localhost=localhost(options))
     if version is not None:
-        found = replace(found, libraries=broker_of(options).ask_libraries(), uptimes=_uptimes(options))
+        found = replace(found, libraries=broker_of(options).ask_libraries(), uptimes=uptimes(options))
+    found = replace(
+        found,
+        inspectors=inspectors(options) if process and process.inspector else (),
+        listener_ids={address: listener_ids(address) for address, one in told.items() if one and one.id},
+    )
     if options.reset:
         own = broker_of(options).own
         found = replace(found, contents=look("database", lambda: database.look(options.mongo, found.database, own)))
@@ -64,23 +67,6 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
         # last, for it writes: into a service that is known to be the test's own
         found = replace(found, client=look("client", lambda: _try_client(options)))
     return shown(without_healthy(found))
-
-
-def _uptimes(options: Options) -> tuple[int, ...]:
-    """Return for how many seconds the broker had run at the first of several answers, as each of them tells."""
-    broker, began = broker_of(options), time.monotonic()
-    told: list[int] = []
-    for _ in range(_ANSWERS):
-        passed = time.monotonic() - began
-        if passed > _TIME:
-            break
-        try:
-            uptime = broker.uptime(broker.ask_version())
-        except BrokerError:
-            continue
-        if uptime is not None:
-            told.append(round(uptime - passed))
-    return tuple(told)
 
 
 def _unwritable(options: Options) -> Iterator[tuple[str, str]]:

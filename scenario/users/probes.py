@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from locust import HttpUser, User
@@ -18,14 +18,13 @@ from scenario.peers.broker import Request
 from scenario.peers.failures import Failure, Kind, kind_of, of_exception, parts
 from scenario.peers.inspection import Limit
 from scenario.peers.inspector import Inspector
-from scenario.peers.listeners import HOST, ListenerStats, Notified, read_stats
+from scenario.peers.listeners import HOST, ListenerStats, figures_of, notified_of, read_stats
 from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
 from scenario.run.tries import Tried
 from scenario.users.attempts import ATTEMPT_TIMEOUT, attempt
 from scenario.users.each_second import EachSecond
 from scenario.users.run_user import failure_of
 
-LISTENER_FIGURES = ("held", "accepted", "received", "out_of_descriptors", "abandoned")
 VERSION_LIMIT = 4.5  # s in all: a little more than ATTEMPT_TIMEOUT
 CACHE_TIMEOUT = (0.5, 0.5)  # s to connect, s to answer; Orion takes milliseconds, even while it refreshes the cache
 TOLD_AS_SEEN = (  # figures of a ConnectionSample that are called as the inspector calls them
@@ -156,6 +155,7 @@ class ConnectionProbe(EachSecond, User):
             **_tightest("threads", seen.threads_limits),
             **_tightest("memory", seen.memory_limits),
             **{name: getattr(seen, name) for name in TOLD_AS_SEEN},
+            inspector=seen.inspector,
             process=f"{seen.pid} started {seen.started}",
         )
 
@@ -186,11 +186,11 @@ class ListenerProbe(EachSecond, User):
         answers = self.in_flight.map(self._ask, addresses)  # all at once: each may take as long as it is given
         failed = {address: failure for address, (_, failure) in zip(addresses, answers, strict=True) if failure}
         errors = [f"{address}: {failure}" for address, failure in failed.items()]
-        names = () if errors else LISTENER_FIGURES
-        sums = {name: sum(getattr(stats, name) for stats, _ in answers if stats) for name in names}
-        sums |= notified_of([stats.notified for stats, _ in answers if stats])
+        told = {address: stats for address, (stats, _) in zip(addresses, answers, strict=True) if stats}
         kinds = {address: failure.kind for address, failure in failed.items()}
-        sample = ListenerSample(second, at, **sums, error="; ".join(errors), failures=kinds)
+        ids = {address: stats.id for address, stats in told.items() if stats.id}
+        figures = {**notified_of(told), **(figures_of(told) if not errors else {})}
+        sample = ListenerSample(second, at, **figures, error="; ".join(errors), failures=kinds, ids=ids)
         self.link.publish(sample)
 
     def _ask(self, address: str) -> tuple[ListenerStats | None, Failure | None]:
@@ -216,21 +216,3 @@ class ListenerProbe(EachSecond, User):
         """Close the connections."""
         super().on_stop()
         self.client.close()
-
-
-def notified_of(told: Sequence[Notified | msgspec.UnsetType | None]) -> dict[str, int]:
-    """Return what listeners together were notified of: the newest update that one of them knows; 0: of none yet.
-
-    Nothing when one of them does not tell.
-    """
-    known = [of for of in told if isinstance(of, Notified)]
-    if not told or msgspec.UNSET in told or any(of.forgotten for of in known):
-        return {}
-    newest = max((of.update for of in known), default=0)
-    of_newest = [of for of in known if of.update == newest]
-    return {
-        "update": newest,
-        "notifications": sum(of.notifications for of in of_newest),
-        "notified": sum(of.subscriptions for of in of_newest),
-        "doubled": sum(of.doubled for of in of_newest),
-    }

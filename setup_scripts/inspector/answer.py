@@ -16,7 +16,7 @@ that with the least left first; `threads_refused`, `oom_kills`: by the control g
 `throttled_seconds`, `throttled_periods`: by a quota. `listen_overflows`, `listen_drops`, `retransmits`, `resets`,
 `connect_failures`, `syn_retransmits`: counted by the network namespace.
 `pid`; `name`; `command_line`; `started`: seconds since 1970; `ephemeral_ports`: [lowest, highest] for outgoing
-connections.
+connections; `inspector`: which one answers, its host, pid and start.
 
 `host_cpus`; `host_busy_seconds`, `host_idle_seconds`, `host_steal_seconds`: of all of them; of what was spent since the
 first sample `database_cpu_seconds`, `listener_cpu_seconds`, `tester_cpu_seconds` (Locust) by these, where they are on
@@ -32,6 +32,8 @@ others have some left.
 from __future__ import annotations
 
 import json
+import os
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +52,7 @@ DEFAULT_NAME = "contextBroker"
 MAX_LISTENERS, MAX_TEXT = 64, 300  # host:port, and characters of each
 _lock = threading.Lock()
 _names = Names()
+_ID = f"{socket.gethostname()} process {os.getpid()} since {psutil.Process().create_time():.2f}"
 _brokers: dict[tuple[str, int], Broker] = {}  # the last that was asked for, or none
 
 
@@ -67,7 +70,7 @@ def inspect(
             return json.dumps({"evidence": descriptor_table(find_broker(process_name, port))})
         addresses, names = _names.look(listeners)
         with _lock:
-            return json.dumps({**_sample(process_name, port, addresses), **names})
+            return json.dumps({**_sample(process_name, port, addresses), **names, "inspector": _ID})
     except InspectionFailed as error:
         reason, kind = str(error), error.kind
     except (PermissionError, psutil.AccessDenied):
