@@ -16,10 +16,9 @@ from scenario.peers import inspector
 from scenario.peers.answers import Answer, WrongShapeError, parse
 from scenario.peers.failures import Failure
 from scenario.peers.inspection import Inspection
-from scenario.peers.listeners import ListenerStats, News, read_stats
+from scenario.peers.listeners import ListenerStats, News, notified_of, read_stats
 from scenario.peers.ngsiv2 import Ngsiv2
 from scenario.peers.privileges import may_drop
-from scenario.users.probes import notified_of
 
 BROKER = Ngsiv2("http://localhost:1026", "service", "/path")
 MANY = settings(
@@ -115,7 +114,7 @@ def test_stats_with_one_thing_wrong(path: list[int], value: object) -> None:
     assert max(stats.delay, stats.timeout) <= 1e12
     assert round(stats.delay * 2000) >= 0
     assert sum(each.held + each.accepted for each in [stats] * 1000) < 2**64
-    notified_of([stats.notified])
+    notified_of({"listener:8090": stats})
 
 
 @MANY
