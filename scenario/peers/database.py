@@ -126,9 +126,9 @@ class Server:
     def ping(self) -> None:
         """Ping it. Raises DatabaseError: of kind NO_ANSWER when it is there, but does not answer in time."""
         try:
-            with gevent.Timeout(self.limit + 1, NetworkTimeout()), pymongo.timeout(self.limit):
+            with gevent.Timeout(self.limit + 1), pymongo.timeout(self.limit):
                 self._client.admin.command("ping")
-        except NetworkTimeout:
+        except (NetworkTimeout, gevent.Timeout):
             raise DatabaseError(f"no answer within {self.limit:g} s", Kind.NO_ANSWER) from None
         except Exception as problem:
             raise DatabaseError(_told(problem).partition(" (configured")[0], Kind.NO_DATABASE) from None
@@ -230,8 +230,11 @@ pool.receive_message = _receive_bounded  # type: ignore[attr-defined, assignment
 def _run(mongo: str, limit: float, operation: Callable[[], _T]) -> _T:
     try:
         # pymongo's takes the place of every other limit of its own, that on finding the server too; not on its name
-        with gevent.Timeout(limit + 1, PyMongoError(f"no answer within {limit:g} s")), pymongo.timeout(limit):
+        with gevent.Timeout(limit + 1), pymongo.timeout(limit):
             return operation()
+    except gevent.Timeout:  # by itself: dnspython goes on after any Exception
+        told = f"no answer within {limit:g} s"
+        raise DatabaseError(f"the database at {redacted(mongo)} (--mongo) failed: {told}", Kind.NO_DATABASE) from None
     except Exception as problem:  # of a server that answers something else pymongo raises whatever comes of it
         told = _told(problem)
         kind = Kind.CERTIFICATE if "CERTIFICATE_VERIFY_FAILED" in told else Kind.NO_DATABASE
