@@ -29,7 +29,8 @@ from pymongo.errors import PyMongoError  # noqa: E402
 from rehearsal import faults  # noqa: E402
 from rehearsal.broker import Broker  # noqa: E402
 from rehearsal.command_line import parse  # noqa: E402
-from rehearsal.notifications import Worker, limit_ports  # noqa: E402
+from rehearsal.network import Network, limit_ports  # noqa: E402
+from rehearsal.notifications import Worker  # noqa: E402
 from rehearsal.options import Options  # noqa: E402
 from rehearsal.pools import Senders, ThreadPools, make_senders  # noqa: E402
 from rehearsal.senders import fork  # noqa: E402
@@ -66,7 +67,8 @@ def main() -> None:
 
 def _senders(options: Options) -> Senders:
     """Make the senders; where there are to be several processes, fork them."""
-    new_worker = partial(Worker, options.notify_timeout, options.wakeup_pairs, options.ports, options.leak)
+    network = Network(options.names, options.ports, options.source)
+    new_worker = partial(Worker, options.notify_timeout, options.wakeup_pairs, network, options.leak)
     if options.sender_processes == 1:
         return make_senders(options.mode, new_worker)
     return ThreadPools.make(options.mode, fork(options.sender_processes, new_worker))

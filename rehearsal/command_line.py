@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from rehearsal.leaks import KINDS
-from rehearsal.options import FailEvery, NotificationMode, Options, PoolSize
+from rehearsal.options import FailEvery, Names, NotificationMode, Options, PoolSize
 
 # Flags of Orion's manual that change nothing here: accepted, ignored.
 _IGNORED_FLAGS = (
@@ -51,6 +51,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         wakeup_pairs=not given.old_libcurl,
         fail_subscriptions=given.fail_subscriptions,
         ports=given.ports,
+        source=given.source,
+        names=Names(dict(given.resolve), given.slow_names),
         slow=given.slow / 1000,
         crash_after=given.crash_after,
         burn=given.burn,
@@ -84,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-subCacheIval", type=_Whole(1, 2**31), default=60, help="s between refreshes of the cache (default: 60)")
     add("-statNotifQueue", action="store_true", help="show notifQueue in /statistics (threadpool only)")
     _add_own(parser)
+    _add_way_to_receivers(parser)
     for flag in _IGNORED_FLAGS.split():
         add(f"-{flag}", action="store_true", help=argparse.SUPPRESS)
     for flag in _IGNORED_VALUES.split():
@@ -106,11 +109,6 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
     add("--old-libcurl", action="store_true", help="no socket pair per worker, as before libcurl 7.68")
     add("--fail-subscriptions", type=_fail, metavar="N:STATUS", help="answer every N-th creation with STATUS")
     add(
-        "--ports",
-        type=_Whole(1, 10000),
-        help="local ports that notifications may use (Linux 6.3 or later; default: all)",
-    )
-    add(
         "--slow",
         type=_Whole(0, 60000),
         default=0,
@@ -130,6 +128,25 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
         choices=KINDS,
         help=f"each notification that has ended leaves one behind, of these: {', '.join(KINDS)} (default: {KINDS[0]})",
     )
+
+
+def _add_way_to_receivers(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--ports",
+        type=_Whole(1, 10000),
+        help="local ports that notifications may use (Linux 6.3 or later; default: all)",
+    )
+    add("--source", metavar="ADDRESS", help="address that notifications are sent from (default: the system's choice)")
+    add(
+        "--resolve",
+        type=_name,
+        action="append",
+        default=[],
+        metavar="HOST=[ADDRESS]",
+        help="find this address for a receiver's host, or none",
+    )
+    add("--slow-names", type=_Whole(1, 10000), metavar="N", help="each N-th look-up of a receiver's host takes 5 s")
 
 
 class _Whole:
@@ -166,6 +183,13 @@ def _pool(text: str) -> tuple[str, PoolSize]:
     if not (name and int(queue) > 0 and int(workers) > 0):
         raise ValueError
     return name, PoolSize(int(queue), int(workers))
+
+
+def _name(text: str) -> tuple[str, str]:
+    host, equals, address = text.partition("=")
+    if not (host and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST=ADDRESS, or HOST= for none")
+    return host, address
 
 
 def _fail(text: str) -> FailEvery:

@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 from rehearsal import documents, ngsi
 from rehearsal.database import Database
 from rehearsal.messages import Answer, Request, counted
-from rehearsal.notifications import Notification, look_up
+from rehearsal.notifications import Notification
 from rehearsal.options import Options
 from rehearsal.pools import Senders
 from rehearsal.subscriptions import Cache, Document, Subscription
@@ -96,9 +96,6 @@ class Entities:
             request.service, documents.entity_document(key, attributes, stored, request.correlator)
         )
         matching = self._cache.matching(request.service, key["servicePath"], key["id"], key["type"], changed)
-        for url in {subscription.url for subscription in matching}:
-            with contextlib.suppress(OSError):
-                look_up(url)  # once, before thousands of workers do
         for number, subscription in enumerate(matching, 1):
             notification = Notification(
                 url=subscription.url,

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import socket
-import struct
+import time
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import gevent
 
 from rehearsal import leaks
+from rehearsal.network import Addresses, Network
 from rehearsal.threads import Thread
 
 VERSION, LIBCURL = "3.10.1", "7.88.1"
-IP_LOCAL_PORT_RANGE = 51  # ip(7), Linux 6.3: highest port << 16 | lowest, within the system's own range
-FIRST_PORT = 40_000
+REMEMBERED = 60.0  # s: libcurl's own, for each worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,13 @@ class Worker:
     RuntimeError: no thread can be had.
     """
 
-    def __init__(self, timeout: float, wakeup_pair: bool, ports: int | None, leak: str | None) -> None:
-        self._timeout, self._wakeup_pair, self._ports, self._leak = timeout, wakeup_pair, ports, leak
+    def __init__(self, timeout: float, wakeup_pair: bool, network: Network, leak: str | None) -> None:
+        self._timeout, self._wakeup_pair, self._network, self._leak = timeout, wakeup_pair, network, leak
         self._pair: tuple[socket.socket, socket.socket] | None = None
         self._connection: socket.socket | None = None
-        self._addresses: _Addresses = []
+        self._addresses: Addresses = []
+        self._known: dict[str, tuple[Addresses, float]] = {}
+
         self._thread = Thread()
 
     def send(self, notification: Notification) -> bool:
@@ -94,13 +97,13 @@ class Worker:
         self._thread.end()
 
     def _exchange(self, notification: Notification) -> None:
-        addresses = look_up(notification.url)
         if self._wakeup_pair:
             self._pair = self._pair or socket.socketpair()
+        addresses = self._look_up(notification.url)
         connection = self._connection
         if not (connection and self._addresses == addresses and _is_answered(connection, notification)):
             self._disconnect()  # the listener has closed it meanwhile: again over a fresh one, as libcurl does
-            self._connection = connection = _connect(addresses, self._ports)
+            self._connection = connection = self._network.connect(addresses)
             self._addresses = addresses
             if not _is_answered(connection, notification):
                 raise ConnectionError
@@ -110,6 +113,15 @@ class Worker:
         answer.read()
         if answer.will_close:
             self._disconnect()
+
+    def _look_up(self, url: str) -> Addresses:
+        """Return what this worker found out a minute ago or less, or what the network says."""
+        now, netloc = time.monotonic(), urlsplit(url).netloc
+        found, since = self._known.get(netloc, ([], -math.inf))
+        if now - since > REMEMBERED:
+            found = self._network.look_up(url)
+            self._known[netloc] = found, now
+        return found
 
     def _disconnect(self) -> None:
         if self._connection:
@@ -127,42 +139,3 @@ def _is_answered(connection: socket.socket, notification: Notification) -> bool:
         return bool(connection.recv(1, socket.MSG_PEEK))  # thousands wait here, still without buffers
     except ConnectionError:
         return False
-
-
-_Addresses = list[tuple[int, Any]]
-_known: dict[str, _Addresses] = {}
-
-
-def look_up(url: str) -> _Addresses:
-    """Return the addresses of a URL's host, kept from the first lookup on; OSError when there is none."""
-    parts = urlsplit(url)
-    if parts.netloc not in _known:
-        found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
-        _known[parts.netloc] = [(family, address) for family, _, _, _, address in found]
-    return _known[parts.netloc]
-
-
-def limit_ports(connection: socket.socket, ports: int) -> None:
-    """Leave a socket `ports` local ports; OSError where the system cannot."""
-    span = struct.pack("=I", (FIRST_PORT + ports - 1) << 16 | FIRST_PORT)
-    connection.setsockopt(socket.IPPROTO_IP, IP_LOCAL_PORT_RANGE, span)
-
-
-def _connect(addresses: _Addresses, ports: int | None) -> socket.socket:
-    """Connect to the first address that takes it; OSError: none does, or no descriptor or port is free."""
-    failure = OSError("no address")
-    for family, address in addresses:
-        connection = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            if ports:
-                limit_ports(connection, ports)
-            connection.connect(address)
-        except OSError as error:
-            connection.close()
-            failure = error
-        except gevent.Timeout:
-            connection.close()
-            raise
-        else:
-            return connection
-    raise failure

@@ -31,6 +31,14 @@ class FailEvery:
 
 
 @dataclass(frozen=True)
+class Names:
+    """What the broker's name server says: of some hosts another address, or none; each so-many-th answer comes late."""
+
+    instead: dict[str, str] = field(default_factory=dict)
+    slow_each: int | None = None
+
+
+@dataclass(frozen=True)
 class Options:
     """What was asked for. Times in seconds."""
 
@@ -53,6 +61,8 @@ class Options:
     wakeup_pairs: bool
     fail_subscriptions: FailEvery | None
     ports: int | None
+    source: str | None
+    names: Names
     slow: float
     crash_after: float | None
     burn: bool

@@ -21,7 +21,7 @@ import gevent
 from gevent.event import AsyncResult
 from gevent.queue import Queue
 
-from rehearsal.notifications import Notification, Worker, look_up
+from rehearsal.notifications import Notification, Worker
 from rehearsal.supervisor import die_with_parent
 
 TURN = 100  # lines read before other greenlets run
@@ -119,7 +119,5 @@ def _serve(end: socket.socket, new_worker: Callable[[], Worker]) -> NoReturn:
 
     for number, *fields in channel:
         notification = Notification(*fields)
-        with contextlib.suppress(OSError):
-            look_up(notification.url)  # once, before thousands of workers do
         gevent.spawn(send, number, notification)
     os._exit(0)

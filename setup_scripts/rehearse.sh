@@ -16,6 +16,8 @@ Rehearses the connections stress test on this machine; needs nothing but Python 
 
   --failing            give the broker the fault of Orion <= 1.4.3 (select() and descriptor numbers from 1024 on)
   --cause NAME         let something else go wrong; "list" lists what there is; repeat it for several at a time
+  --gateway            put a gateway in front of the broker, as an ingress or a PEP proxy is
+  --mesh               put a sidecar between the broker and its receivers, as a mesh does
   --web                start the web UI instead of a headless run, and say which address to open
   --ramp START:STOP:STEP  look for the broker's breaking point; it is restarted before each step
   --cycles N           hold and let go N times, and look for what grows
@@ -31,11 +33,14 @@ END
 }
 
 subscriptions=5000 duration=40s cause='' ui=headless out=$root/rehearsal-output ramp='' cycles='' nofile='' leak=''
+gateway='' mesh=''
 while [ $# -gt 0 ]; do
     case $1 in
         --failing) cause="$cause select" ;;
         --cause=list) list_causes || true; exit 0 ;;
         --cause=*) cause="$cause ${1#*=}" ;;
+        --gateway) gateway=plain ;;
+        --mesh) mesh=plain ;;
         --web) ui=web ;;
         --subscriptions=*) subscriptions=${1#*=} ;;
         --duration=*) duration=${1#*=} ;;
@@ -111,7 +116,10 @@ broker_name=broker-$$. # no other rehearsal's name begins with it
 # A healthy rehearsal; a cause changes some of it. A receiver that idles 2 s outlives the pause between two probes.
 broker_options='' multiservice=-multiservice statistics=-statNotifQueue mode=threadpool:60000:$((subscriptions + spare_workers))
 timeout=600000 cache=5 leftovers=0 dropped='' delay=$((seconds / 2)) idle=$((seconds / 8 > 2 ? seconds / 8 : 2))
-slow_path='' listener_nofile='' as_user='' ends_before='' force='' locust_options='' limit='' signals='' relay='' as_broker=''
+slow_path='' listener_nofile='' as_user='' ends_before='' force='' locust_options='' limit='' signals='' as_broker=''
+# shellcheck disable=SC2034 # by their names, in through()
+way_in='' way_out='' way_to_database=''
+listener_host=127.0.0.1 replicas=1
 # shellcheck disable=SC2086 # words, or none
 produce_all $cause
 [ -z "$limit" ] || make_group
@@ -171,10 +179,24 @@ port() { # NAME: the port that the process started last says it listens on
     echo "$found"
 }
 
+through() { # NAME PORT: a relay before the port, with the fault that $NAME names; fail when it names none
+    eval "fault=\$$1"
+    [ "$fault" ] || return 1
+    # shellcheck disable=SC2154,SC2086 # set by eval; words
+    start "$1" "$bin/python" -m rehearsal.relay "$2" $fault
+    there=$(port "$1") || exit 3
+    eval "$1_pid=$pid"
+}
+
+signals_to_processes() { # each with the id of the process that it names
+    for step in $signals; do eval "echo ${step%:*}:\$${step##*:}_pid"; done
+}
+
 say "starting database, broker, inspector and listener; what they and the run leave:
 $out"
 start database "$bin/secantusd-py" --standalone --storage-path :memory: --port 0
 database=$(port database) database_pid=$pid
+through way_to_database "$database" && database=$there
 # shellcheck disable=SC2016,SC2086 # the inner shell's arguments; words, or none
 start broker sh -c '[ -z "$1" ] || echo $$ >"$1/cgroup.procs"; shift; exec "$@"' sh "$group" \
     $as_broker "$bin/python" -m rehearsal --name "$broker_name" -port 0 \
@@ -183,23 +205,37 @@ start broker sh -c '[ -z "$1" ] || echo $$ >"$1/cgroup.procs"; shift; exec "$@"'
 broker=$(port broker) broker_pid=$pid
 # shellcheck disable=SC2086 # words
 [ -z "$limit" ] || limit_broker $limit
+through way_in "$broker" && broker=$there
+if [ "$gateway" ]; then
+    # shellcheck disable=SC2086 # words
+    start gateway "$bin/python" -m rehearsal.gateway "$broker" ${gateway#plain}
+    # shellcheck disable=SC2034 # by its name, in signals_to_processes()
+    broker=$(port gateway) gateway_pid=$pid
+fi
 # shellcheck disable=SC2086
 start inspector $as_user "$bin/python" setup_scripts/inspector --port 0 --process-name "$broker_name"
 inspector=$(port inspector)
-# shellcheck disable=SC2016,SC2086 # the inner shell's arguments
-start listener sh -c '[ -z "$1" ] || ulimit -n "$1"; shift; exec "$@"' sh "$listener_nofile" \
-    "$bin/python" -m listener -host 127.0.0.1 -port 0 -delay "${delay}s" -timeout "${idle}s"
+start_listener() { # NAME
+    # shellcheck disable=SC2016 # the inner shell's arguments
+    start "$1" sh -c '[ -z "$1" ] || ulimit -n "$1"; shift; exec "$@"' sh "$listener_nofile" \
+        "$bin/python" -m listener -host 127.0.0.1 -port 0 -delay "${delay}s" -timeout "${idle}s"
+}
+start_listener listener
 listener=$(port listener) listener_pid=$pid
-listener_url=http://127.0.0.1:$listener
-if [ "$relay" ]; then
-    # shellcheck disable=SC2086 # words
-    start relay "$bin/python" -m rehearsal.relay "$listener" $relay
-    listener_url=http://127.0.0.1:$(port relay)
+if [ "$replicas" = 2 ]; then
+    start_listener replica
+    listener=$listener,$(port replica)
 fi
+if [ "$mesh" ]; then
+    # shellcheck disable=SC2086 # words
+    start mesh "$bin/python" -m rehearsal.mesh "$listener" ${mesh#plain}
+    listener=$(port mesh)
+fi
+through way_out "$listener" && listener=$there
+listener_url=http://$listener_host:$listener
 if [ "$signals" ]; then
     # shellcheck disable=SC2046 # words
-    start signals "$bin/python" -m rehearsal.signals "$listener_url" \
-        $(echo "$signals" | sed "s/broker/$broker_pid/g; s/database/$database_pid/g")
+    start signals "$bin/python" -m rehearsal.signals "$listener_url" $(signals_to_processes)
 fi
 [ "$leftovers" = 0 ] || "$bin/python" -m rehearsal.leftovers "http://127.0.0.1:$broker" \
     "$listener_url/notify" "$leftovers" ${dropped:+"127.0.0.1:$database"}

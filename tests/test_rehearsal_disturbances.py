@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import socket
 import time
 
@@ -22,9 +24,16 @@ def send_signals(processes: Processes, listener: Listener, *steps: str) -> Proce
     )
 
 
-def relay(processes: Processes, listener: Listener, fault: str, after: float) -> int:
-    process = processes.start("python", "-m", "rehearsal.relay", listener.ports[0], fault, str(after))
-    return int(process.wait_for(r"^relay listening on 127.0.0.1:(\d+)$")[1])
+def relay(processes: Processes, *words: object) -> tuple[Process, int]:
+    process = processes.start("python", "-m", "rehearsal.relay", *map(str, words))
+    return process, int(process.wait_for(r"^relay listening on 127.0.0.1:(\d+)$")[1])
+
+
+def begin(process: Process, number: int = signal.SIGUSR1) -> None:
+    """Let its fault begin, or end; return when it did."""
+    said = process.output
+    os.kill(process.pid, number)
+    eventually(lambda: process.output != said)
 
 
 def test_signals_come_after_the_first_notification(processes: Processes) -> None:
@@ -56,12 +65,11 @@ def test_what_was_stopped_goes_on_when_the_rehearsal_ends(processes: Processes) 
 
 def test_a_network_that_resets(processes: Processes) -> None:
     listener = start(processes, "-delay", "1m")
-    port = relay(processes, listener, "reset", 1)
-    before = listener.connect(port=port)  # nothing has begun before a notification
-    time.sleep(1.2)
+    network, port = relay(processes, listener.ports[0], "reset")
     connections = [listener.connect(NOTIFICATION, port=port) for _ in range(20)]
     listener.wait_until(held=20)
-    for connection in (before, *connections):
+    begin(network)
+    for connection in connections:
         connection.settimeout(3)
         with pytest.raises(ConnectionResetError):
             connection.recv(1)
@@ -73,32 +81,74 @@ def test_a_network_that_resets(processes: Processes) -> None:
 
 def test_a_network_that_is_out_for_a_while(processes: Processes) -> None:
     listener = start(processes, "-delay", "1m")
-    port = relay(processes, listener, "outage", 1)
-    with listener.connect(NOTIFICATION, port=port) as held, pytest.raises(ConnectionResetError):
-        held.recv(1)
+    network, port = relay(processes, listener.ports[0], "outage")
+    with listener.connect(NOTIFICATION, port=port) as held:
+        listener.wait_until(held=1)
+        begin(network)
+        with pytest.raises(ConnectionResetError):
+            held.recv(1)
     with pytest.raises(ConnectionResetError), listener.connect(NOTIFICATION, port=port) as refused:
         refused.recv(1)
-    time.sleep(1.2)
+    begin(network, signal.SIGUSR2)
     with listener.connect(NOTIFICATION, port=port):
         listener.wait_until(held=1)
 
 
 def test_a_network_that_drops(processes: Processes) -> None:
     listener = start(processes, "-delay", "2s", "-timeout", "1s")
-    port = relay(processes, listener, "drop", 0.5)
+    network, port = relay(processes, listener.ports[0], "drop")
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(listener.connect(NOTIFICATION, port=port)) for _ in range(20)]
-        listener.wait_until(received=20)
-        time.sleep(1.5)  # the listener has closed, too
+        listener.wait_until(held=20)
+        begin(network)
+        time.sleep(3.5)  # the listener has answered, and closed
+        listener.wait_until(held=0)
         for connection in connections:
             connection.setblocking(False)
             with pytest.raises(BlockingIOError):
                 connection.recv(1)
 
 
+def test_a_network_that_takes_no_new_connections(processes: Processes) -> None:
+    listener = start(processes, "-delay", "1s")
+    network, port = relay(processes, listener.ports[0], "deaf")
+    with listener.connect(NOTIFICATION, port=port) as connection:
+        listener.wait_until(held=1)
+        begin(network)
+        assert not connects(port)
+        assert connection.recv(15) == b"HTTP/1.1 200 OK", "what is open goes on"
+        begin(network, signal.SIGUSR2)
+        assert connects(port)
+
+
+def test_a_network_that_takes_no_connections_from_an_address(processes: Processes) -> None:
+    listener = start(processes, "-delay", "0s")
+    _, port = relay(processes, listener.ports[0], "deaf", "127.0.0.2")
+    assert connects(port)
+    assert not connects(port, "127.0.0.2")
+
+
+def connects(port: int, source: str = "127.0.0.1") -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 0.3, (source, 0)).close()
+    except TimeoutError:
+        return False
+    return True
+
+
+def test_a_network_with_two_ways(processes: Processes) -> None:
+    listeners = [start(processes, "-delay", "1m") for _ in range(2)]
+    _, port = relay(processes, ",".join(str(listener.ports[0]) for listener in listeners))
+    with contextlib.ExitStack() as stack:
+        for _ in range(6):
+            stack.enter_context(listeners[0].connect(NOTIFICATION, port=port))
+        for listener in listeners:
+            listener.wait_until(held=3)
+
+
 def test_a_network_that_is_well_until_then(processes: Processes) -> None:
     listener = start(processes, "-delay", "0s")
-    port = relay(processes, listener, "reset", 60)
+    _, port = relay(processes, listener.ports[0], "reset")
     with listener.connect(NOTIFICATION, port=port) as connection:
         assert connection.recv(15) == b"HTTP/1.1 200 OK"
     with socket.create_connection(("127.0.0.1", port)) as connection:

@@ -1,0 +1,84 @@
+"""python -m rehearsal.gateway BROKER_PORT [options]: a gateway in front of the broker, as an ingress or a PEP proxy is.
+
+It takes any number of clients and sends each request on over a connection of its own; when the broker cannot be reached
+it answers 502, and 504 when it does not answer in time. Several ports, with commas, are brokers that take turns.
+Prints one line when it is ready, `gateway listening on 127.0.0.1:PORT`.
+"""
+
+from __future__ import annotations
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import argparse  # noqa: E402
+import itertools  # noqa: E402
+import signal  # noqa: E402
+import socket  # noqa: E402
+import sys  # noqa: E402
+import time  # noqa: E402
+from collections.abc import Callable, Iterable, Sequence  # noqa: E402
+
+import gevent  # noqa: E402
+from gevent.pywsgi import WSGIServer  # noqa: E402
+
+from rehearsal.forwarding import Answer, Environ, Request, forward, told  # noqa: E402
+
+NAME = "rehearsal-gateway"
+
+
+class Gateway:
+    """A WSGI application that passes on."""
+
+    def __init__(self, ports: Sequence[int], patience: float, limit: int | None) -> None:
+        self._ports, self._patience, self._limit = itertools.cycle(ports), patience, limit
+        self._second, self._taken = 0, 0
+        self._denies = False
+
+    def deny(self) -> None:
+        """Take no token from now on: it has expired."""
+        print("401 from now on", flush=True)
+        self._denies = True
+
+    def __call__(self, environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
+        """Answer one request."""
+        request = Request.read(environ)
+        answer = self._refusal() or forward(request, next(self._ports), self._patience)
+        headers = [header for header in answer.headers if header[0].lower() not in {"server", "via"}]
+        headers += [("Server", NAME), ("Via", f"1.1 {NAME}")]
+        if answer.status != 204:
+            headers.append(("Content-Length", str(len(answer.body))))
+        start_response(answer.line, headers)
+        return [answer.body]
+
+    def _refusal(self) -> Answer | None:
+        if self._denies:
+            return told(401, "the token has expired", ("WWW-Authenticate", 'Bearer error="invalid_token"'))
+        if self._limit is None:
+            return None
+        second = int(time.monotonic())
+        self._taken = self._taken + 1 if second == self._second else 1
+        self._second = second
+        return told(429, "too many requests", ("Retry-After", "1")) if self._taken > self._limit else None
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="python -m rehearsal.gateway", allow_abbrev=False)
+    parser.add_argument("ports", metavar="PORT[,PORT...]", help="where the broker listens on this host")
+    parser.add_argument("--patience", type=float, default=60, help="s that the broker has for an answer (default: 60)")
+    parser.add_argument("--limit", type=int, metavar="N", help="answer 429 to more than N requests in a second")
+    parser.add_argument("--denies", action="store_true", help="answer 401 to all requests, from SIGUSR1 on")
+    given = parser.parse_args()
+    gateway = Gateway([int(port) for port in given.ports.split(",")], given.patience, given.limit)
+    server = WSGIServer(("127.0.0.1", 0), gateway, backlog=socket.SOMAXCONN, log=None, error_log=None)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, sys.exit, 0)
+    gevent.signal_handler(signal.SIGUSR1, gateway.deny if given.denies else int)
+    server.start()
+    print(f"gateway listening on 127.0.0.1:{server.server_port}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
