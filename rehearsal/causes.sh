@@ -82,7 +82,7 @@ produce() { # CAUSE: set what differs
         select) broker_options='--legacy-select -reqPoolSize 20' ;;
         nofile) broker_options="--nofile $((subscriptions * 3 / 2))" force=--force ;;
         ports) broker_options="--ports $((subscriptions / 2))" ;;
-        stale-cache) cache=3600 leftovers=$subscriptions dropped=yes locust_options='--cache-limit 2' ;;
+        stale-cache) cache=3600 leftovers=$subscriptions dropped=yes ;;
         queue) mode=threadpool:10:10 force=--force ;;
         workers) mode=threadpool:60000:$((subscriptions / 3)) force=--force ;;
         persistent | transient) mode=$1 force=--force ;;

@@ -85,11 +85,11 @@ def test_it_holds_what_the_command_line_takes(tmp_path: Path, name: str, text: s
 
 def test_what_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCUST_SUBSCRIPTIONS", "2")
-    monkeypatch.setenv("LOCUST_SEEDERS", "2")
+    monkeypatch.setenv("LOCUST_CYCLES", "2")
     given = ("--subscriptions", "1", "--notify-url", "http://localhost:8090/notify", "--notify-url", "http://c/n")
-    text = '[tool.locust]\nsubscriptions = 3\nseeders = 3\nhold = 7\nnotify-url = ["http://a/n"]\n'
+    text = '[tool.locust]\nsubscriptions = 3\ncycles = 3\nhold = 7\nnotify-url = ["http://a/n"]\n'
     told: Any = parsed(tmp_path / "run.toml", text, *given)
-    assert (told.subscriptions, told.seeders, told.hold) == (1, 2, 7)
+    assert (told.subscriptions, told.cycles, told.hold) == (1, 2, 7)
     assert told.notify_url == "http://localhost:8090/notify,http://c/n"  # the first is the default, all the same
 
 

@@ -55,8 +55,8 @@ def test_passes_with_everything_once(stack: Stack, way: str, rate: int) -> None:
 
 @pytest.mark.slow
 def test_worker_killed_in_seed(stack: Stack) -> None:
-    fleet = start_fleet(stack.start(), "processes", "--subscriptions", 3000, "--seeders", 2, "--force")
-    fleet.master.wait_for(r"seed: \d+ of 3000 subscriptions")
+    fleet = start_fleet(stack.start(), "processes", "--subscriptions", 20_000, "--force")
+    fleet.master.wait_for(r"seed: \d+ of 20000 subscriptions")
     os.kill(fleet.workers[0], signal.SIGKILL)
     assert stack.ended(fleet.master, INCONCLUSIVE, within=20) == []
     assert "a worker was lost" in verdict(fleet.master)[1]

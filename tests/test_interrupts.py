@@ -50,8 +50,8 @@ def test_in_reset(stack: Stack) -> None:
 
 
 def test_in_seed(stack: Stack) -> None:
-    run = stack.start().locust("--subscriptions", 5000, "--seeders", 1, "--force")
-    run.wait_for(r"seed: \d+ of 5000 subscriptions")
+    run = stack.start().locust("--subscriptions", 20_000, "--force")
+    run.wait_for(r"seed: \d+ of 20000 subscriptions")
     assert interrupt(stack, run, signal.SIGINT, "seed") == []
 
 

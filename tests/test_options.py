@@ -46,7 +46,6 @@ def whole(least: int, most: int) -> tuple[list[str], Bad]:
 
 OPTIONS: dict[str, tuple[list[str], Bad]] = {
     "--subscriptions": whole(1, 1_000_000),
-    "--seeders": whole(1, 1000),
     "--service": (
         ["a", "orion_2", "s" * 50, "admin"],  # its database is orion-admin
         {text: f"{SERVICE}{text!r}" for text in ("", "Upper", "a-b", "../orion", "s" * 51, "x\n", "ñ", "a b", "٣")},
@@ -97,8 +96,6 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
         {text: f"{ADDRESS}{text!r}" for text in ("host:65536", "host:0", "host:", "a:b", "::1", "a b")},
     ),
     "--idle-connections": whole(0, 10_000),
-    "--idle-release": whole(0, 3600),
-    "--cache-limit": whole(1, 86_400),
     "--baseline": whole(1, 3600),
     "--ramp": (
         ["", "1:1:1", "1000:10000:1000", "5:6:9999999", "1:1000000:1"],

@@ -15,6 +15,7 @@ from scenario.preflight.limits import SPARE
 from scenario.run.phase import Phase
 from scenario.run.records import HoldBegan, PhaseBegan, RunEnded
 from scenario.run.schedule import Schedule
+from scenario.settings.options import IDLE_RELEASE
 from scenario.users.client import ClientProbe
 from scenario.users.load import IDLE_CHECK, IdleClient, UpdateTrigger
 from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
@@ -114,7 +115,7 @@ class Flow(Preparation):
     def _connections_settled(self) -> bool:
         """Tell whether the notifications' connections have stopped coming, or it is time to go on anyway."""
         now, update = self.run.clock.now(), self.progress.update
-        latest = self.schedule.end - self.options.idle_release - IDLE_CHECK - 2
+        latest = self.schedule.end - IDLE_RELEASE - IDLE_CHECK - 2
         if update is None or now > min(update.answered + SETTLED_AFTER, latest):
             return True
         counts = [row.established for row in self.recorder.rows[-2:] if row.second > update.answered]

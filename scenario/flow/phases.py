@@ -25,6 +25,7 @@ from scenario.run.progress import Progress
 from scenario.run.records import Ended, PhaseBegan, Said, Unforeseen
 from scenario.run.run import Run
 from scenario.run.schedule import Schedule
+from scenario.settings.options import SEEDERS
 from scenario.users.load import SubscriptionSeeder
 
 Tick = tuple[int, float, list[type[User]]]
@@ -83,7 +84,7 @@ class Phases:
         """Ask for `count` users in all, those to be added of `classes`. Raises Lost when a worker came or went."""
         if set(self.link.workers()) != self.workers:
             raise Lost("a worker was lost, or another joined: nobody replaces the users it ran")
-        return count, max(self.options.seeders, len(self.workers), 10), list(classes) or [SubscriptionSeeder]
+        return count, max(SEEDERS, len(self.workers), 10), list(classes) or [SubscriptionSeeder]
 
     def without_users(self) -> Iterator[Tick]:
         """Stop all users."""

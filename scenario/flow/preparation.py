@@ -14,9 +14,13 @@ from scenario.peers.database import Contents
 from scenario.peers.statistics import Cache
 from scenario.run.link import shares
 from scenario.run.records import Reset
+from scenario.settings.options import SEEDERS
 from scenario.settings.secrets import redacted
 from scenario.users.load import SubscriptionSeeder
 
+REMOVAL_LIMIT = 75.0  # s for what earlier runs left
+CACHE_INTERVAL, CACHE_SPARE = 60, 15  # s from one refresh of the cache to the next, where -subCacheIval is unknown
+CACHE_LONGEST = 300  # s; where the refreshes are further apart, nobody wants to wait for one
 SEED_PATIENCE = 30.0  # s without a new subscription
 SEEN_PATIENCE = 5.0  # s until the first subscription is in the database: with -writeConcern 0 it comes later
 
@@ -55,10 +59,10 @@ class Preparation(Phases):
 
     def _remove_own(self) -> None:
         """Remove through the broker what runs left: that empties its subscription cache, too, which a drop does not."""
-        removed, limit = 0, self.options.cache_limit
+        removed, limit = 0, REMOVAL_LIMIT
         started = said = time.monotonic()
         try:
-            with gevent.Timeout(limit, BrokerError(f"it took more than {limit} s")):
+            with gevent.Timeout(limit, BrokerError(f"it took more than {limit:.0f} s")):
                 for broker in (broker_of(self.options), client_of(self.options)):
                     for _ in broker.remove_all():
                         removed += 1
@@ -77,17 +81,23 @@ class Preparation(Phases):
         while (now := self.broker.ask_cache()) is not None:
             if now.items <= stored or (before and now.refreshes > before.refreshes):
                 return
-            if time.monotonic() - started > self.options.cache_limit:
+            if time.monotonic() - started > self._cache_patience():
                 held = f"{now.items} subscriptions, the databases {stored}"
                 self.say(f"the subscription cache holds {held}, and was not refreshed within the time limit; going on")
                 return
             yield self.users(0)
 
+    def _cache_patience(self) -> float:
+        """Return for how long a refresh of the subscription cache is worth waiting, in seconds."""
+        told = self.found.argument("-subCacheIval") or ""
+        interval = int(told) if told.isdecimal() and len(told) < 7 else CACHE_INTERVAL
+        return interval + CACHE_SPARE if interval <= CACHE_LONGEST else 0
+
     def seed(self) -> Iterator[Tick]:
         """Create the subscriptions, and have the broker count them."""
         wanted, workers = self.subscriptions, self.link.workers()
         self.link.announce(shares(wanted, len(workers)))
-        seeders = max(self.options.seeders, len(workers))  # at least one per worker, else its share is never seeded
+        seeders = max(SEEDERS, len(workers))  # at least one per worker, else its share is never seeded
         created, at = 0, time.monotonic()
         while self.progress.created + self.progress.refused < wanted:
             yield self.users(seeders, SubscriptionSeeder)

@@ -21,7 +21,7 @@ from scenario.preflight.names import check_names
 from scenario.preflight.table import Checks, judged, too_small
 from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check
-from scenario.settings.options import Options
+from scenario.settings.options import SEEDERS, Options
 from scenario.settings.secrets import shown
 
 LINUX_PORTS = 32768, 60999  # for outgoing connections to one address, ip(7)
@@ -195,7 +195,7 @@ def _files(found: Found) -> Checks:
 
 
 def _own_limits(found: Found) -> Checks:
-    needed = found.options.idle_connections + found.options.seeders + SPARE
+    needed = found.options.idle_connections + SEEDERS + SPARE
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = soft == resource.RLIM_INFINITY
     shown = "unlimited" if unlimited else str(soft)

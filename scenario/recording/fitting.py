@@ -15,7 +15,7 @@ from scenario.settings.values import LONGEST
 YEAR_10000 = 253_402_300_800  # s since the epoch; a date has four digits
 _LARGEST = 2**64
 _NUMBERS = (
-    *("subscriptions", "seeders", "idle_connections", "idle_release", "cache_limit", "baseline", "ramp", "cycles"),
+    *("subscriptions", "idle_connections", "baseline", "ramp", "cycles"),
     *("hold", "max_nok", "healthy", "healthy_slo", "version_slo", "rate"),
 )
 

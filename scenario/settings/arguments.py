@@ -22,8 +22,8 @@ DEFAULT_MONGO, DEFAULT_WEB_HOST = "localhost", "127.0.0.1"
 # What the web form offers, and may change: numbers and names of the test. No path, address, secret or command ever.
 IN_FORM = frozenset(
     (
-        *("subscriptions", "seeders", "service", "service_path", "duration", "baseline", "ramp", "cycles", "hold"),
-        *("idle_connections", "idle_release", "cache_limit", "version_slo", "max_nok", "healthy", "healthy_slo"),
+        *("subscriptions", "service", "service_path", "duration", "baseline", "ramp", "cycles", "hold"),
+        *("idle_connections", "version_slo", "max_nok", "healthy", "healthy_slo"),
         "rate",
         *("no_reset", "no_connection_info", "no_queue_size", "no_client"),
     )
@@ -50,7 +50,6 @@ class _Argument(NamedTuple):
 
 _ARGUMENTS = (
     _Argument("--subscriptions", 5000, values.whole(1, values.MOST), "subscriptions, each held as one connection"),
-    _Argument("--seeders", 8, values.whole(1, 1000), "users that create the subscriptions"),
     _Argument("--service", DEFAULT_SERVICE, values.service, "Fiware-Service; its database orion-<service> is dropped"),
     _Argument("--service-path", DEFAULT_SERVICE_PATH, values.service_path, "Fiware-ServicePath"),
     _Argument(
@@ -67,8 +66,6 @@ _ARGUMENTS = (
     ),
     _Argument("--inspector", "", values.address, "inspector, host[:port]; nothing: on the host of --host, port 18812"),
     _Argument("--idle-connections", 10, values.whole(0, 10_000), "idle clients, connected after the trigger and held"),
-    _Argument("--idle-release", 4, values.whole(0, 3600), "seconds before the end at which the idle clients let go"),
-    _Argument("--cache-limit", 75, values.whole(1, 86_400), "seconds to wait for the broker's cache to be refreshed"),
     _Argument("--baseline", 3, values.whole(1, 3600), "seconds of rows before the trigger: the rest level"),
     _Argument(
         "--ramp",

@@ -17,6 +17,8 @@ from scenario.settings.arguments import DEFAULT_HOST, DEFAULT_MONGO, check
 from scenario.settings.secrets import SECRETS
 
 HEALTHY_SLO = 1000.0  # ms
+SEEDERS = 8  # users that create the subscriptions
+IDLE_RELEASE = 4  # s before the end, at which the idle clients let go
 LET_GO = 5  # s of rows after the listeners were told to answer, in each step of a ramp and each cycle
 
 
@@ -26,7 +28,6 @@ class Options:
 
     host: str
     subscriptions: int
-    seeders: int
     service: str
     service_path: str
     notify_urls: tuple[str, ...]
@@ -38,8 +39,6 @@ class Options:
     inspector: str
     inspector_token: str = field(repr=False)
     idle_connections: int
-    idle_release: int
-    cache_limit: int
     baseline: int
     version_slo: float
     max_nok: int

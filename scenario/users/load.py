@@ -19,6 +19,7 @@ from scenario.peers.answers import KeptAlive
 from scenario.peers.bounds import BoundedResponse, bound
 from scenario.peers.failures import Failure, of_exception, parts
 from scenario.run.records import IdleClients, Seeded, Update
+from scenario.settings.options import IDLE_RELEASE
 from scenario.settings.secrets import shown
 from scenario.users.run_user import RunUser, failure_of, park
 
@@ -130,7 +131,7 @@ class IdleClient(RunUser):
         error = f"{wanted - len(self.held)} not connected, {len(self.held) - accepted} closed by the broker"
         error = "" if accepted == wanted else error
         self.link.publish(IdleClients(at, accepted, error=error))
-        let_go = self.schedule.end - self.of_run.options.idle_release
+        let_go = self.schedule.end - IDLE_RELEASE
         while clock.now() < let_go - IDLE_CHECK:
             clock.sleep_until(min(clock.now() + 1, let_go - IDLE_CHECK))
             self._connect_again(crew)

@@ -28,7 +28,7 @@ from scenario.run.records import Seeded
 from scenario.run.run import Run
 from scenario.run.schedule import Clock
 from scenario.settings.arguments import add_arguments
-from scenario.settings.options import Options
+from scenario.settings.options import SEEDERS, Options
 from scenario.users.load import SubscriptionSeeder
 from scenario.users.run_user import RunUser
 from tests.support.processes import Processes
@@ -66,7 +66,7 @@ class Seeding:
         self.link.begin(Run(self.options, Clock.showing(time.time())))
         self.link.announce([range(count)])
         started = time.perf_counter()
-        self.runner.start(self.options.seeders, self.options.seeders)
+        self.runner.start(SEEDERS, SEEDERS)
         while self.created < count:
             gevent.sleep(0.005)
         took = time.perf_counter() - started
@@ -94,7 +94,7 @@ def main() -> None:
             processes.close()
     slow, fast = (median(column) for column in zip(*pairs, strict=True))
     ratio = median(pair[0] / pair[1] for pair in pairs)
-    print(f"{count} subscriptions: one by one {slow:.2f} s, {options.seeders} seeders {fast:.2f} s, ratio {ratio:.1f}")
+    print(f"{count} subscriptions: one by one {slow:.2f} s, {SEEDERS} seeders {fast:.2f} s, ratio {ratio:.1f}")
 
 
 if __name__ == "__main__":
