@@ -27,6 +27,7 @@ from rehearsal.pools import Senders, ThreadPools
 from rehearsal.subscriptions import Cache, Document, History, Subscription
 
 Handlers = dict[str, Callable[[Request], Answer]]
+SEMAPHORES = ("request", "dbConnectionPool", "transaction", "subCache", "connectionContext", "timeStat", "metrics")
 GONE = "exception: No servers yet eligible for rescan. Topology type: Single"  # mongo-c-driver's
 
 
@@ -37,7 +38,8 @@ class Broker:
         self._options, self._senders = options, senders
         self._started = time.monotonic()
         self._creations = 0
-        self._cache, self._refreshing = Cache(), Semaphore()
+        self._cache, self._waited_for_cache = Cache(), 0.0
+        self._writing, self._refreshing = Semaphore(), Semaphore()
         self._database = Database(options.mongo, options.pool_size, options.null_connection)
         self.entities = Entities(options, senders, self._cache, self._database)
         self._routes: dict[str, Handlers] = {
@@ -59,11 +61,21 @@ class Broker:
         gevent.spawn(self._refresh_for_ever)
 
     def _refresh(self) -> None:
+        """Take over what is stored. After many notifications Orion writes as many counters, which takes longer."""
+        with self._writing:
+            if self._cache.forget_changes():
+                gevent.sleep(self._options.refresh_hold)
         with self._refreshing:
             self._cache.refresh(self._database.all_subscriptions(self._options.multiservice))
 
+    def _wait_for_cache(self) -> None:
+        """Wait until no refresh writes counters."""
+        began = time.monotonic()
+        with self._writing:
+            self._waited_for_cache += time.monotonic() - began
+
     def _refresh_for_ever(self) -> None:
-        while True:
+        while self._options.refresh_interval:
             gevent.sleep(self._options.refresh_interval)
             try:
                 self._refresh()
@@ -107,6 +119,8 @@ class Broker:
         handler = handlers.get(environ["REQUEST_METHOD"])
         if not handler:
             return Answer(405, headers=[("Allow", ", ".join(handlers))])
+        if self._options.refresh_hold and above.startswith("/v2"):
+            self._wait_for_cache()
         service = ngsi.checked_service(environ.get("HTTP_FIWARE_SERVICE", ""))
         request = Request(
             service=service if self._options.multiservice else "",
@@ -133,10 +147,12 @@ class Broker:
         body: Document = {"uptime_in_secs": uptime, "measuring_interval_in_secs": uptime}
         if self._options.show_queue and isinstance(self._senders, ThreadPools):
             body["notifQueue"] = self._senders.counters.block()
+        if self._options.show_sem_wait:
+            body["semWait"] = {**dict.fromkeys(SEMAPHORES, 0.0), "subCache": self._waited_for_cache}
         return Answer(body=body)
 
     def _cache_statistics(self, _: Request) -> Answer:
-        with self._refreshing:  # Orion's cache has one semaphore for all
+        with self._refreshing:  # a database that stands still keeps it waiting, as in Orion
             return Answer(body=self._cache.statistics())
 
     def _list(self, request: Request) -> Answer:

@@ -14,6 +14,7 @@ select           the fault of Orion <= 1.4.3: select(), and descriptor numbers f
 nofile           the broker may open half as many descriptors as it needs
 ports            notifications may use half as many local ports as they need (needs Linux 6.3)
 stale-cache      the broker's cache keeps subscriptions whose database was dropped behind its back
+cache-refresh    -subCacheIval 5, and a refresh after the notifications holds up updates and queries for 2.4 s
 queue            threadpool:10:10
 workers          a third of the workers
 persistent       -notificationMode persistent
@@ -82,7 +83,8 @@ produce() { # CAUSE: set what differs
         select) broker_options='--legacy-select -reqPoolSize 20' ;;
         nofile) broker_options="--nofile $((subscriptions * 3 / 2))" force=--force ;;
         ports) broker_options="--ports $((subscriptions / 2))" ;;
-        stale-cache) cache=3600 leftovers=$subscriptions dropped=yes ;;
+        stale-cache) leftovers=$subscriptions dropped=yes ;;
+        cache-refresh) cache=5 broker_options='--refresh-hold 2400' ;;
         queue) mode=threadpool:10:10 force=--force ;;
         workers) mode=threadpool:60000:$((subscriptions / 3)) force=--force ;;
         persistent | transient) mode=$1 force=--force ;;

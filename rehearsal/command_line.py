@@ -7,12 +7,12 @@ import socket
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from rehearsal.leaks import KINDS
+from rehearsal.leaks import KINDS, is_kind
 from rehearsal.options import FailEvery, Names, NotificationMode, Options, PoolSize
 
 # Flags of Orion's manual that change nothing here: accepted, ignored.
 _IGNORED_FLAGS = (
-    "fg ipv4 statTiming statSemWait statCounters logAppend logSummary logForHumans disableFileLog disableMetrics "
+    "fg ipv4 statTiming statCounters logAppend logSummary logForHumans disableFileLog disableMetrics "
     "insecureNotif logDeprecate dbDisableRetryWrites"
 )
 _IGNORED_VALUES = (
@@ -61,6 +61,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         max_fails=given.max_fails,
         restart=given.restart,
         leak=given.leak,
+        show_sem_wait=given.statSemWait,
+        refresh_hold=given.refresh_hold / 1000,
     )
 
 
@@ -83,8 +85,14 @@ def _parser() -> argparse.ArgumentParser:
     add("-maxConnections", type=_Whole(1, 2**31), default=1020, help="of clients at one time (default: 1020)")
     add("-reqPoolSize", type=_Whole(0, 1000), default=0, help="threads for all clients (default 0: one for each)")
     add("-httpTimeout", type=_Whole(1, 2**31), default=5000, help="ms a listener has for its answer (default: 5000)")
-    add("-subCacheIval", type=_Whole(1, 2**31), default=60, help="s between refreshes of the cache (default: 60)")
+    add(
+        "-subCacheIval",
+        type=_Whole(0, 2**31),
+        default=60,
+        help="s between refreshes of the cache (default: 60; 0: none)",
+    )
     add("-statNotifQueue", action="store_true", help="show notifQueue in /statistics (threadpool only)")
+    add("-statSemWait", action="store_true", help="show semWait in /statistics")
     _add_own(parser)
     _add_way_to_receivers(parser)
     for flag in _IGNORED_FLAGS.split():
@@ -125,9 +133,24 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
         "--leak",
         nargs="?",
         const=KINDS[0],
-        choices=KINDS,
-        help=f"each notification that has ended leaves one behind, of these: {', '.join(KINDS)} (default: {KINDS[0]})",
+        type=_leak,
+        metavar="KIND",
+        help="each notification that has ended leaves one behind, of these: "
+        f"{', '.join(KINDS)}, memory:BYTES (default: {KINDS[0]})",
     )
+    add(
+        "--refresh-hold",
+        type=_Whole(0, 60000),
+        default=0,
+        metavar="MS",
+        help="ms for which a refresh holds up /v2, once half of the subscriptions were notified or answered",
+    )
+
+
+def _leak(text: str) -> str:
+    if not is_kind(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(KINDS)}, memory:BYTES")
+    return text
 
 
 def _add_way_to_receivers(parser: argparse.ArgumentParser) -> None:

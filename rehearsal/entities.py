@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -113,9 +112,8 @@ class Entities:
         return len(matching)
 
     def _push(self, subscription: Subscription, notification: Notification) -> None:
-        history = self._cache.histories[subscription.id]
-        history.sent, history.last_sent = history.sent + 1, time.time()
-        self._senders.push(notification, partial(self._told, subscription, history.fails))
+        fails_before = self._cache.sent(subscription)
+        self._senders.push(notification, partial(self._told, subscription, fails_before))
 
     def _told(self, subscription: Subscription, fails_before: int, is_answered: bool) -> None:
         if self._cache.told(subscription, is_answered, fails_before):

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import sys
 from collections.abc import Callable
 
 from gevent.monkey import get_original
 
 CONNECTIONS = "connections"  # the notification's own, which its worker leaves
-MEMORY = 1 << 16  # bytes
+MEMORY = 1 << 16  # bytes, where no number is given
+HEAD = sys.getsizeof(b"")  # bytes of a bytes object that are not its contents
 
 LEFT: list[object] = []  # what nobody closes or frees any more
 
 
 def leave(kind: str) -> None:
     """Leave one behind of any kind but CONNECTIONS, or none when a limit of the process is reached."""
+    name, _, size = kind.partition(":")
     with contextlib.suppress(OSError, RuntimeError):
-        LEFT.append(_MAKE[kind]())
+        LEFT.append(_memory(int(size)) if size else _MAKE[name]())
+
+
+def is_kind(text: str) -> bool:
+    """Tell whether `text` is one of KINDS, or memory:BYTES."""
+    return text in KINDS or re.fullmatch(r"memory:[1-9][0-9]{1,8}", text, re.ASCII) is not None
+
+
+def _memory(size: int) -> bytes:
+    return b"x" * max(1, size - HEAD)  # zeros alone would not be touched
 
 
 def _thread() -> object:
@@ -28,6 +41,6 @@ def _thread() -> object:
 _MAKE: dict[str, Callable[[], object]] = {
     "fds": lambda: os.open(os.devnull, os.O_RDONLY),
     "threads": _thread,
-    "memory": lambda: bytearray(b"x") * MEMORY,  # zeros alone would not be touched
+    "memory": lambda: _memory(MEMORY),
 }
 KINDS = (*_MAKE, CONNECTIONS)

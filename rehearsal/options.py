@@ -71,3 +71,5 @@ class Options:
     max_fails: int
     restart: bool
     leak: str | None
+    show_sem_wait: bool
+    refresh_hold: float

@@ -122,6 +122,7 @@ class Cache:
         self._items: dict[str, Subscription] = {}
         self.histories: defaultdict[str, History] = defaultdict(History)
         self._refreshes = self._inserts = self._removes = self._updates = 0
+        self._changed: set[str] = set()  # ids of those with another history than at the last refresh
 
     def matching(
         self, service: str, service_path: str, entity_id: str, entity_type: str, changed: set[str]
@@ -156,12 +157,20 @@ class Cache:
         if self._items.pop(subscription_id, None):
             self._removes += 1
 
+    def sent(self, item: Subscription) -> int:
+        """Note that a notification was sent; return how many before it failed in a row."""
+        history = self.histories[item.id]
+        history.sent, history.last_sent = history.sent + 1, time.time()
+        self._changed.add(item.id)
+        return history.fails
+
     def told(self, item: Subscription, is_answered: bool, fails_before: int) -> bool:
         """Note how a notification ended; tell whether the subscription is inactive from now on.
 
         So it is when it failed that had failed maxFailsLimit times before (subNotificationErrorStatus in Orion 4.7.0).
         """
         history = self.histories[item.id]
+        self._changed.add(item.id)
         if is_answered:
             history.fails, history.last_success = 0, time.time()
             return False
@@ -170,6 +179,12 @@ class Cache:
             return False
         self._items[item.id] = replace(item, status="inactive")
         return True
+
+    def forget_changes(self) -> bool:
+        """Tell whether half of the subscriptions, or more, were notified or answered since this was last asked."""
+        many = len(self._changed) >= max(1, len(self._items) // 2)
+        self._changed.clear()
+        return many
 
     def refresh(self, stored: Iterable[Subscription]) -> None:
         """Take over what is stored. `stored` may yield to other greenlets: what they put meanwhile is kept."""

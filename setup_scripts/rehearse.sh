@@ -22,7 +22,7 @@ Rehearses the connections stress test on this machine; needs nothing but Python 
   --ramp START:STOP:STEP  look for the broker's breaking point; it is restarted before each step
   --cycles N           hold and let go N times, and look for what grows
   --nofile N           descriptors that the broker may open (default: as many as it needs)
-  --leak KIND          have the broker leak fds, threads, memory or connections
+  --leak KIND          have the broker leak fds, threads, memory, memory:BYTES or connections
   --subscriptions N    subscriptions, each held as one connection (default 5000)
   --duration TIME      time after the trigger, as 40s or 2m (default 40s); the listener answers after half of it
   --output FOLDER      where CSV, log, report and the parts' output go (default: rehearsal-output, beside this folder)
@@ -77,8 +77,8 @@ positive() { # OPTION VALUE LEAST
 [ -n "$ramp" ] || positive --subscriptions "$subscriptions" 1
 [ -z "$cycles" ] || positive --cycles "$cycles" 1
 [ -z "$nofile" ] || positive --nofile "$nofile" 100 # with fewer the broker does not start
-case $leak in '' | fds | threads | memory | connections) ;; *)
-    die 2 "--leak takes fds, threads, memory or connections, not '$leak'" ;;
+case $leak in '' | fds | threads | memory | connections) ;; memory:*) positive --leak "${leak#memory:}" 1 ;; *)
+    die 2 "--leak takes fds, threads, memory, memory:BYTES or connections, not '$leak'" ;;
 esac
 
 pids='' locust='' group=''
@@ -115,7 +115,7 @@ broker_name=broker-$$. # no other rehearsal's name begins with it
 
 # A healthy rehearsal; a cause changes some of it. A receiver that idles 2 s outlives the pause between two probes.
 broker_options='' multiservice=-multiservice statistics=-statNotifQueue mode=threadpool:60000:$((subscriptions + spare_workers))
-timeout=600000 cache=5 leftovers=0 dropped='' delay=$((seconds / 2)) idle=$((seconds / 8 > 2 ? seconds / 8 : 2))
+timeout=600000 cache=0 leftovers=0 dropped='' delay=$((seconds / 2)) idle=$((seconds / 8 > 2 ? seconds / 8 : 2))
 slow_path='' listener_nofile='' as_user='' ends_before='' force='' locust_options='' limit='' signals='' as_broker=''
 # shellcheck disable=SC2034 # by their names, in through()
 way_in='' way_out='' way_to_database=''
@@ -131,14 +131,14 @@ produce_all $cause
 [ -z "$cycles" ] || locust_options="$locust_options --cycles $cycles"
 
 # A held notification costs the broker 3 descriptors: its socket and libcurl's own pair.
-needed=${nofile:-$((3 * subscriptions + spare))}
+needed=${nofile:-$(needed broker nofile)}
 # shellcheck disable=SC3045 # dash, bash and busybox know -H
 hard=$(ulimit -Hn)
 if [ "$hard" != unlimited ] && [ "$hard" -lt "$needed" ]; then
     # shellcheck disable=SC3045
     ulimit -Hn "$needed" 2>/dev/null ||
         die 3 "$subscriptions subscriptions need $needed file descriptors and this shell may have $hard:" \
-            "raise its limit, or use --subscriptions $(((hard - spare) / 3))"
+            "raise its limit, or use --subscriptions $(((hard - spare - idle_clients) / 3 - spare_workers))"
 fi
 
 if ! mkdir -p -- "$out" 2>/dev/null || ! [ -w "$out" ]; then
@@ -201,7 +201,7 @@ through way_to_database "$database" && database=$there
 start broker sh -c '[ -z "$1" ] || echo $$ >"$1/cgroup.procs"; shift; exec "$@"' sh "$group" \
     $as_broker "$bin/python" -m rehearsal --name "$broker_name" -port 0 \
     -dbhost "127.0.0.1:$database" $multiservice -httpTimeout "$timeout" -notificationMode "$mode" $statistics \
-    -subCacheIval "$cache" $broker_options
+    -statSemWait -subCacheIval "$cache" $broker_options
 broker=$(port broker) broker_pid=$pid
 # shellcheck disable=SC2086 # words
 [ -z "$limit" ] || limit_broker $limit

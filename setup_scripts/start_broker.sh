@@ -41,7 +41,7 @@ while [ $# -gt 0 ]; do
 done
 check_subscriptions
 options="-multiservice -notificationMode threadpool:60000:$((subscriptions + spare_workers)) -httpTimeout 600000 \
--statNotifQueue -statTiming -statSemWait -statCounters -subCacheIval 5 -reqMutexPolicy none -writeConcern 0"
+-statNotifQueue -statTiming -statSemWait -statCounters -subCacheIval 0 -reqMutexPolicy none -writeConcern 0"
 
 if [ "$print" ]; then
     for word; do

@@ -65,6 +65,7 @@ def test_all_holds() -> None:
             *(
                 "-statNotifQueue",
                 "-maxConnections",
+                "-subCacheIval",
                 "broker's open files",
                 "broker's threads",
                 "ephemeral ports",
@@ -127,6 +128,8 @@ FLAGS: list[Line] = [
     ("-statNotifQueue", NOTHING, {"process": process(without("-statNotifQueue"))}, WARNING, "columns stay empty"),
 ]
 CLIENTS_AND_CYCLES: list[Line] = [
+    ("-subCacheIval", NOTHING, {"process": process(f"{COMMAND_LINE} -subCacheIval 5")}, WARNING, "5 s; 0: a refresh"),
+    ("-subCacheIval", NOTHING, {"process": process("contextBroker")}, WARNING, "60 s, its default; 0: a refresh"),
     ("-maxConnections", NOTHING, {}, OK, "1020"),
     ("-maxConnections", NOTHING, {"process": process(f"{COMMAND_LINE} -maxConnections 30")}, OK, ""),
     ("-maxConnections", NOTHING, {"process": process(f"{COMMAND_LINE} -maxConnections 29")}, WARNING, "30 or more"),
@@ -152,9 +155,9 @@ HEALTHY: list[Line] = [
     ("client", NOTHING, {"problems": {"client": "update: HTTP 500"}}, ERROR, "--no-client does without"),
 ]
 LIMITS: list[Line] = [
-    ("broker's open files", NOTHING, {"process": process(nofile=500)}, OK, "500: 100 notifications x 3 + 200"),
-    ("broker's open files", NOTHING, {"process": process(nofile=499)}, ERROR, "after ulimit -n 500"),
-    ("broker's open files", RAMP, {"process": process(nofile=499)}, WARNING, "after ulimit -n 500"),
+    ("broker's open files", NOTHING, {"process": process(nofile=660)}, OK, "660: 100 notifications and 50 healthy"),
+    ("broker's open files", NOTHING, {"process": process(nofile=659)}, ERROR, "after ulimit -n 660"),
+    ("broker's open files", RAMP, {"process": process(nofile=659)}, WARNING, "after ulimit -n 660"),
     ("broker's open files", NOTHING, {"process": process(nofile=None)}, OK, "unlimited"),
     ("broker's threads", NOTHING, {"process": threads(300, used=7)}, OK, "a thread per notification + 200"),
     ("broker's threads", NOTHING, {"process": threads(300, used=8)}, WARNING, "after ulimit -u 300"),

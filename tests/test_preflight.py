@@ -51,12 +51,13 @@ def test_broker_started_wrongly(stack: Stack) -> None:
         "-httpTimeout": "error",
         "-multiservice": "error",
         "-statNotifQueue": "warning",
+        "-subCacheIval": "warning",
         "healthy subscribers": "warning",
         "broker's open files": "error",
     }
     assert "threadpool:60000:60" in lines["notification mode"][1]
     assert "2000 ms; needed: above the listener's delay, 2.5 s" in lines["-httpTimeout"][1]
-    assert "300; needed: 380" in lines["broker's open files"][1]
+    assert "300; needed: 540" in lines["broker's open files"][1]
 
 
 def test_parts_that_are_down(stack: Stack) -> None:

@@ -244,6 +244,23 @@ def test_the_cache_outlives_the_database(processes: Processes, mongo: str, liste
     assert of_queue(broker, "in") == (5,)
 
 
+def test_a_refresh_after_notifications_holds_up_updates(processes: Processes, mongo: str, listener: Listener) -> None:
+    hold = ("-statSemWait", "-subCacheIval", 1, "--refresh-hold", 1000)
+    broker = Broker(processes, mongo, *QUEUE, "threadpool:60000:10", *hold)
+    broker.subscribe(listener.url, 5)
+    assert broker.statistics()["semWait"]["subCache"] < 0.1
+    took = []
+    for value in range(40):  # of 0.1 s each, if no refresh comes between
+        began = time.monotonic()
+        broker.update(value)
+        took.append(time.monotonic() - began)
+        if took[-1] > 0.5:
+            break
+        time.sleep(0.1)
+    assert took[-1] > 0.5
+    assert broker.statistics()["semWait"]["subCache"] > 0.8 * took[-1]
+
+
 def test_the_fault_of_select(processes: Processes, mongo: str, listener: Listener) -> None:
     broker = Broker(processes, mongo, *QUEUE, "threadpool:60000:350", "--legacy-select")
     broker.subscribe(listener.url, 350)

@@ -34,7 +34,7 @@ from tests.support.stack import LISTENING, Stack
 MODE = f"threadpool:60000:{N + 50}"  # workers to spare for healthy subscribers
 OPTIONS = shlex.split(
     f"-multiservice -notificationMode {MODE} -httpTimeout 600000 -statNotifQueue -statTiming -statSemWait"
-    " -statCounters -subCacheIval 5 -reqMutexPolicy none -writeConcern 0"
+    " -statCounters -subCacheIval 0 -reqMutexPolicy none -writeConcern 0"
 )
 
 

@@ -11,7 +11,7 @@ from scenario.flow.cleanup import Cleanup
 from scenario.flow.phases import Tick, Work
 from scenario.flow.preparation import Preparation
 from scenario.peers import listeners
-from scenario.preflight.limits import SPARE
+from scenario.preflight.limits import descriptors
 from scenario.run.phase import Phase
 from scenario.run.records import HoldBegan, PhaseBegan, RunEnded
 from scenario.run.schedule import Schedule
@@ -125,6 +125,5 @@ class Flow(Preparation):
         """Say the descriptors that a held notification costs here, which the preflight had to assume."""
         each = fds_per_notification(self.recorder.rows, self.subscriptions)
         if each is not None and not self.recorder.steps:  # later on, some were kept from the steps before
-            wanted = self.subscriptions
-            needed = f"{wanted} x {each:.1f} + {SPARE} = {wanted * each + SPARE:.0f} needed"
-            self.say(f"a held notification costs the broker {each:.1f} file descriptors: {needed}")
+            needed = descriptors(self.recorder.hold.options, each)
+            self.say(f"a held notification costs the broker {each:.1f} file descriptors, so it needs {needed} in all")

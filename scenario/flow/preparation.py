@@ -19,7 +19,7 @@ from scenario.settings.secrets import redacted
 from scenario.users.load import SubscriptionSeeder
 
 REMOVAL_LIMIT = 75.0  # s for what earlier runs left
-CACHE_INTERVAL, CACHE_SPARE = 60, 15  # s from one refresh of the cache to the next, where -subCacheIval is unknown
+CACHE_SPARE = 15  # s more than -subCacheIval for a refresh of the cache
 CACHE_LONGEST = 300  # s; where the refreshes are further apart, nobody wants to wait for one
 SEED_PATIENCE = 30.0  # s without a new subscription
 SEEN_PATIENCE = 5.0  # s until the first subscription is in the database: with -writeConcern 0 it comes later
@@ -76,22 +76,18 @@ class Preparation(Phases):
 
     def _wait_for_cache(self, before: Cache | None, name: str) -> Iterator[Tick]:
         """Wait for a refresh if the broker's cache holds what no database does: the run would notify that, too."""
+        interval = self.found.command_line.cache_interval
+        patience = interval + CACHE_SPARE if 0 < interval <= CACHE_LONGEST else 0
         started = time.monotonic()
         stored = database.count_all(self.options.mongo, name, {each: {} for each in self.broker.own_subscriptions})
         while (now := self.broker.ask_cache()) is not None:
             if now.items <= stored or (before and now.refreshes > before.refreshes):
                 return
-            if time.monotonic() - started > self._cache_patience():
+            if time.monotonic() - started > patience:
                 held = f"{now.items} subscriptions, the databases {stored}"
-                self.say(f"the subscription cache holds {held}, and was not refreshed within the time limit; going on")
+                self.say(f"the subscription cache holds {held}, and was not refreshed in {patience} s; going on")
                 return
             yield self.users(0)
-
-    def _cache_patience(self) -> float:
-        """Return for how long a refresh of the subscription cache is worth waiting, in seconds."""
-        told = self.found.argument("-subCacheIval") or ""
-        interval = int(told) if told.isdecimal() and len(told) < 7 else CACHE_INTERVAL
-        return interval + CACHE_SPARE if interval <= CACHE_LONGEST else 0
 
     def seed(self) -> Iterator[Tick]:
         """Create the subscriptions, and have the broker count them."""

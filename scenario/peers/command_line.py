@@ -8,6 +8,7 @@ from itertools import pairwise
 
 HTTP_TIMEOUT = 5000  # ms
 MAX_CONNECTIONS = 1020
+CACHE_INTERVAL = 60  # s
 SPARE_WORKERS = 50  # advised beyond one for each slow receiver: without any the healthy subscribers wait
 POOL = 100, 10  # queue and workers of `threadpool` without numbers: seen on 4.7.0
 
@@ -50,6 +51,11 @@ class CommandLine:
     def request_pool(self) -> int:
         """Threads that serve requests; 0: one per connection."""
         return self.number("-reqPoolSize", 0)
+
+    @property
+    def cache_interval(self) -> int:
+        """Seconds between two refreshes of the subscription cache; 0: there are none."""
+        return self.number("-subCacheIval", CACHE_INTERVAL)
 
     @property
     def mode(self) -> str:

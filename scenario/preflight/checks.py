@@ -138,6 +138,17 @@ def _flags(found: Found) -> Checks:
     yield judged("-maxConnections", clients >= least, clients, needed_clients, remedy, WARNING)
 
 
+def _cache_refresh(found: Found) -> Checks:
+    """Warn of refreshes of the subscription cache: Orion 4.7.0 keeps its clients waiting meanwhile."""
+    if found.process is None:
+        return
+    interval = found.command_line.cache_interval
+    shown = f"{interval} s" if found.argument("-subCacheIval") else f"{interval} s, its default"
+    needed = "0: a refresh after thousands of notifications holds up updates and queries for seconds"
+    remedy = f"start the broker with -subCacheIval 0, unless that is to be tested {IN_ENVIRONMENT}"
+    yield judged("-subCacheIval", not interval, shown, needed, remedy, WARNING)
+
+
 def _ports(found: Found) -> Checks:
     known = found.process and found.process.ephemeral_ports
     low, high = known or LINUX_PORTS
@@ -204,6 +215,6 @@ def _own_limits(found: Found) -> Checks:
 
 _TABLE = (
     _users, _broker, access.check_access, check_names, check_identities, _process, _notification_mode, _cycles,
-    _http_timeout, _flags, check_limits, _ports, _listeners, database.check_database, _files, _own_limits, client,
-    healthy,
+    _http_timeout, _flags, _cache_refresh, check_limits, _ports, _listeners, database.check_database, _files,
+    _own_limits, client, healthy,
 )  # fmt: skip

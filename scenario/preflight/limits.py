@@ -7,15 +7,25 @@ made for each.
 
 from __future__ import annotations
 
+from scenario.peers.command_line import SPARE_WORKERS
 from scenario.peers.inspection import Inspection
 from scenario.preflight.table import Checks, judged, too_small
 from scenario.run.found import Found
 from scenario.run.results import WARNING, Check
+from scenario.settings.options import Options
 
 FDS_PER_NOTIFICATION = 3
-SPARE = 200  # descriptors or threads, for everything but the notifications
+SPARE = 200  # descriptors or threads, for everything but notifications and idle clients: its database, its log, probes
 POOLED, TRANSIENT = 34_000, 94_000  # bytes
 _MB = 1_000_000
+
+
+def descriptors(options: Options, each: float = FDS_PER_NOTIFICATION) -> int:
+    """Return how many descriptors the broker needs, the test's own healthy subscribers and idle clients included.
+
+    Healthy notifications take the spare workers in turn, and a worker that was used once keeps what it took.
+    """
+    return round((options.subscriptions + SPARE_WORKERS) * each) + options.idle_connections + SPARE
 
 
 def check_limits(found: Found) -> Checks:
@@ -23,8 +33,9 @@ def check_limits(found: Found) -> Checks:
     process, wanted = found.process, found.options.subscriptions
     if process is None:
         return
-    needed = wanted * FDS_PER_NOTIFICATION + SPARE
-    why = f"{needed}: {wanted} notifications x {FDS_PER_NOTIFICATION} + {SPARE}"
+    needed = descriptors(found.options)
+    beside = SPARE + found.options.idle_connections
+    why = f"{needed}: {wanted} notifications and {SPARE_WORKERS} healthy ones x {FDS_PER_NOTIFICATION} + {beside}"
     remedy = f"start the broker after ulimit -n {needed}"
     enough = process.nofile is None or process.nofile >= needed
     shown = "unlimited" if process.nofile is None else process.nofile

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from scenario.preflight.limits import FDS_PER_NOTIFICATION, SPARE
+from scenario.preflight.limits import SPARE, descriptors
+from tests.support.holds import options
 from tests.support.processes import ROOT
 
 SCRIPTS = ROOT / "setup_scripts"
 SHELLS = [name for name in ("dash", "bash") if shutil.which(name)] or ["sh"]
 N = 1500
-NOFILE, THREADS = N * FDS_PER_NOTIFICATION + SPARE, N + SPARE  # what the broker needs for N
+NOFILE, THREADS = descriptors(options(subscriptions=N)), N + SPARE  # what the broker needs for N
 FILES = {
     "logins": "etc/security/limits.d/99-connections-stress-test.conf",
     "broker": "etc/systemd/system/contextBroker.service.d/99-connections-stress-test.conf",

@@ -70,9 +70,12 @@ class Broker:
         assert answer.status == 204
         return answer
 
-    def queue(self) -> dict[str, float]:
-        found: dict[str, float] = json.loads(self.ask("GET /statistics").body)["notifQueue"]
+    def statistics(self) -> dict[str, dict[str, float]]:
+        found: dict[str, dict[str, float]] = json.loads(self.ask("GET /statistics").body)
         return found
+
+    def queue(self) -> dict[str, float]:
+        return self.statistics()["notifQueue"]
 
     def cache(self) -> dict[str, int]:
         found: dict[str, int] = json.loads(self.ask("GET /cache/statistics").body)

@@ -13,7 +13,10 @@ from tests.support.holds import options
 from tests.support.inspector import inspection
 
 ADDRESS = "localhost:8090"
-COMMAND_LINE = "contextBroker -multiservice -statNotifQueue -httpTimeout 600000 -notificationMode threadpool:60000:100"
+COMMAND_LINE = (
+    "contextBroker -multiservice -statNotifQueue -httpTimeout 600000 -notificationMode threadpool:60000:100 "
+    "-subCacheIval 0"
+)
 VERSION = '{"orion": {"version": "4.7.0"}}'
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from scenario.preflight.limits import FDS_PER_NOTIFICATION, SPARE
+from scenario.preflight.limits import FDS_PER_NOTIFICATION, descriptors
 from scenario.run.samples import ConnectionSample
 from scenario.verdict.evidence.clients import Client
 from scenario.verdict.evidence.counters import grown
@@ -43,7 +43,7 @@ class Limits:
     @property
     def fds_needed(self) -> int:
         """The limit on descriptors that the broker needs: above the one that it has come to."""
-        needed = round(self.hold.options.subscriptions * max(self.fds_each, FDS_PER_NOTIFICATION)) + SPARE
+        needed = descriptors(self.hold.options, max(self.fds_each, FDS_PER_NOTIFICATION))
         return max(needed, 2 * (self.nofile or 0) if self.out_of_descriptors and needed <= (self.nofile or 0) else 0)
 
     @property
