@@ -10,14 +10,16 @@ from locust.clients import HttpSession
 from scenario.peers.answers import Answer
 from scenario.peers.bounds import bound
 from scenario.peers.broker import Request
-from scenario.peers.failures import Failure
+from scenario.peers.failures import Failure, Kind
 from scenario.run.tries import Tried
-from scenario.users.run_user import RunUser, failure_of
+from scenario.users.each_second import EachSecond
+from scenario.users.run_user import failure_of
 
 ATTEMPT_TIMEOUT = (2.0, 2.0)  # s to connect, s to answer
+_WAITED = (Kind.NO_CONNECTION, Kind.NO_ANSWER)  # a hanging name server lets them wait, too
 
 
-def _session(user: RunUser, limit: float) -> HttpSession:
+def _session(user: EachSecond, limit: float) -> HttpSession:
     """Return one of its own, not FastHttpUser's: that would try again by itself."""
     session = HttpSession(user.broker.host, user.environment.events.request, user)
     bound(session, limit)
@@ -26,7 +28,7 @@ def _session(user: RunUser, limit: float) -> HttpSession:
 
 
 def attempt(
-    user: RunUser,
+    user: EachSecond,
     asked: Request,
     error_of: Callable[[Answer], Failure | None],
     limit: float,
@@ -53,6 +55,9 @@ def attempt(
             name=name,
             catch_response=True,
         ) as response:
-            return Tried((time.perf_counter() - started) * 1000, failure_of(response, error_of), late * 1000)
+            latency, failure = time.perf_counter() - started, failure_of(response, error_of)
     finally:
         session.close()
+    if failure and failure.kind in _WAITED and user.tester.lookup(latency) > latency / 2:
+        failure = Failure(Kind.NAME_SERVER, "no name server told the address of its host in time")
+    return Tried(latency * 1000, failure, late * 1000)

@@ -51,7 +51,7 @@ class ClientProbe(EachSecond, User):
 
     def probe(self, second: int) -> None:
         """Write the moment, then read what is there; see what was notified of it."""
-        at = self.of_run.clock.now()
+        tester, at = self.tester, self.of_run.clock.now()
         if self.of_run.options.healthy:
             self.in_flight.spawn(self._look, second)
         if self.rate == 1:
@@ -65,7 +65,8 @@ class ClientProbe(EachSecond, User):
             update_error, update_kind = parts(update_failure)
             query_error, query_kind = parts(query_failure)
             answers = (update, update_error, query, query_error, update_tries, query_tries, update_kind, query_kind)
-            self.link.publish(ClientSample(second, at, *answers))
+            late = round(tester.late(self.of_run.clock.now() - second), 1)
+            self.link.publish(ClientSample(second, at, *answers, late=late))
 
     def _update(self, due: float | None = None) -> Tried:
         at = due if due is not None else self.of_run.clock.now()

@@ -9,11 +9,15 @@ from typing import Any, ClassVar
 from locust import task
 
 from gevent import Greenlet, GreenletExit
+from gevent.lock import BoundedSemaphore
 from gevent.pool import Group
 
-from scenario.peers.failures import Failure
+from scenario.peers.failures import Failure, Kind
 from scenario.run.tries import Tried, Tries, dues
 from scenario.users.run_user import RunUser, park
+from scenario.users.tester import Watch
+
+UNANSWERED = Failure(Kind.NO_ANSWER, "the question of the second before is not answered yet")
 
 
 class EachSecond(RunUser):
@@ -24,6 +28,7 @@ class EachSecond(RunUser):
 
     abstract = True
     begins: ClassVar[float] = 0.0  # s after the whole second; with --rate: of the interval between two tries
+    one_at_a_time: ClassVar[bool] = False  # for counters: an answer that was overtaken would make them fall
 
     @cached_property
     def in_flight(self) -> Group:
@@ -35,9 +40,36 @@ class EachSecond(RunUser):
         """How often to try in a second."""
         return self.of_run.options.rate
 
+    @cached_property
+    def tester(self) -> Watch:
+        """The process that this user is in, and its host."""
+        options = self.of_run.options
+        names = [options.broker_address[0], *(text.rpartition(":")[0] for text in options.listener_addresses)]
+        tester = Watch([*names, options.inspector_address[0]] if options.connection_info else names)
+        self.in_flight.spawn(tester.watch)
+        return tester
+
+    @cached_property
+    def _turn(self) -> BoundedSemaphore:
+        return BoundedSemaphore()
+
     def probe(self, second: int) -> None:
         """Measure once, and fire the record."""
         raise NotImplementedError
+
+    def missed(self, second: int) -> None:
+        """Fire the record of a second in which an earlier one's question was under way."""
+        raise NotImplementedError
+
+    def _in_turn(self, second: int) -> None:
+        """Wait for the question before to be answered, as long as the second lasts."""
+        if not self._turn.acquire(timeout=max(0.0, second + 1 - self.of_run.clock.now())):
+            self.missed(second)
+            return
+        try:
+            self.probe(second)
+        finally:
+            self._turn.release()
 
     @task
     def probe_each_second(self) -> None:
@@ -46,7 +78,7 @@ class EachSecond(RunUser):
         for second in range(schedule.start, schedule.end + 1):
             clock.sleep_until(dues(second, self.begins, self.rate)[0])
             if clock.now() < second + 1:  # else: this process was stopped for a while, and the second is lost
-                self.in_flight.spawn(self.probe, second)
+                self.in_flight.spawn(self._in_turn if self.one_at_a_time else self.probe, second)
         park()
 
     def tried(self, second: int, begins: float, attempt: Callable[[float | None], Tried]) -> list[Tried]:

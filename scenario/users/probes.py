@@ -22,7 +22,7 @@ from scenario.peers.listeners import HOST, ListenerStats, figures_of, notified_o
 from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
 from scenario.run.tries import Tried
 from scenario.users.attempts import ATTEMPT_TIMEOUT, attempt
-from scenario.users.each_second import EachSecond
+from scenario.users.each_second import UNANSWERED, EachSecond
 from scenario.users.run_user import failure_of
 
 VERSION_LIMIT = 4.5  # s in all: a little more than ATTEMPT_TIMEOUT
@@ -41,11 +41,12 @@ class VersionProbe(EachSecond, User):
 
     def probe(self, second: int) -> None:
         """Ask --rate times."""
-        at = self.of_run.clock.now()
+        tester, at = self.tester, self.of_run.clock.now()
         if tried := self.tried(second, self.begins, self._ask):
             latency, failure, tries = self.told(tried)
             error, kind = parts(failure)
-            self.link.publish(VersionSample(second, at, latency, error, tries, kind))
+            told = tester.told(self.of_run.clock.now() - second)
+            self.link.publish(VersionSample(second, at, latency, error, tries, kind, **told))
 
     def _ask(self, due: float | None) -> Tried:
         return attempt(self, self.broker.version(), self.broker.version_error, VERSION_LIMIT, due=due)
@@ -54,13 +55,15 @@ class VersionProbe(EachSecond, User):
 class QueueProbe(EachSecond, HttpUser):
     """GET /statistics and /cache/statistics, kept alive: answered even when new connections no longer get through."""
 
+    one_at_a_time = True
+
     def on_start(self) -> None:
         """Be let in."""
         bound(self.client, VERSION_LIMIT)
         self.broker.access.let_in(self.client)
 
     def probe(self, second: int) -> None:
-        """Ask once; the session opens another connection when the one before is still busy."""
+        """Ask once."""
         at = self.of_run.clock.now()
         told: dict[str, Any] = {}
 
@@ -97,6 +100,11 @@ class QueueProbe(EachSecond, HttpUser):
                 response.success()  # a 404 is right where there is no cache to tell of
             return failure
 
+    def missed(self, second: int) -> None:
+        """Say why there is nothing."""
+        at, (error, kind) = self.of_run.clock.now(), parts(UNANSWERED)
+        self.link.publish(QueueSample(second, at, error=error, failure=kind))
+
     def on_stop(self) -> None:
         """Close the connection."""
         super().on_stop()
@@ -106,25 +114,21 @@ class QueueProbe(EachSecond, HttpUser):
 class ConnectionProbe(EachSecond, User):
     """Asks the inspector on the broker's host."""
 
+    one_at_a_time = True
+
     def on_start(self) -> None:
         """Connect to nothing yet."""
         self.inspector = Inspector.of(self.of_run.options)
-        self.busy = False
+
+    def missed(self, second: int) -> None:
+        """Say why there is nothing."""
+        at = self.of_run.clock.now()
+        error = "the inspector was still busy with the second before"
+        self.link.publish(ConnectionSample(second, at, error=error, failure=Kind.NO_ANSWER))
 
     def probe(self, second: int) -> None:
-        """Ask once; one call at a time, for RPyC serves them in turn."""
-        at = self.of_run.clock.now()
-        if self.busy:
-            sample = ConnectionSample(
-                second, at, error="the inspector was still busy with the second before", failure=Kind.NO_ANSWER
-            )
-        else:
-            self.busy = True
-            try:
-                sample = self._sample(second, at)
-            finally:
-                self.busy = False
-        self.link.publish(sample)
+        """Ask once."""
+        self.link.publish(self._sample(second, self.of_run.clock.now()))
 
     def _sample(self, second: int, at: float) -> ConnectionSample:
         with self.environment.events.request.measure("RPyC", "inspect") as meta:
@@ -178,23 +182,39 @@ class ListenerProbe(EachSecond, User):
         """Open one kept-alive session for all listeners."""
         self.client = requests.Session()
         bound(self.client, VERSION_LIMIT)
+        self.under_way: set[str] = set()  # host:port that are asked
+
+    def missed(self, second: int) -> None:
+        """Say which have not answered."""
+        failed = dict.fromkeys(sorted(self.under_way), UNANSWERED)
+        self.link.publish(self._sample(second, self.of_run.clock.now(), {}, failed))
 
     def probe(self, second: int) -> None:
         """Sum what the listeners tell; nothing when one of them does not, and the error says which."""
         at = self.of_run.clock.now()
         addresses = dict.fromkeys(self.of_run.options.listener_addresses)  # several URLs may lead to one
         answers = self.in_flight.map(self._ask, addresses)  # all at once: each may take as long as it is given
-        failed = {address: failure for address, (_, failure) in zip(addresses, answers, strict=True) if failure}
-        errors = [f"{address}: {failure}" for address, failure in failed.items()]
-        told = {address: stats for address, (stats, _) in zip(addresses, answers, strict=True) if stats}
-        kinds = {address: failure.kind for address, failure in failed.items()}
-        ids = {address: stats.id for address, stats in told.items() if stats.id}
-        figures = {**notified_of(told), **(figures_of(told) if not errors else {})}
-        sample = ListenerSample(second, at, **figures, error="; ".join(errors), failures=kinds, ids=ids)
-        self.link.publish(sample)
+        both = list(zip(addresses, answers, strict=True))
+        told = {address: stats for address, (stats, _) in both if stats}
+        failed = {address: failure for address, (_, failure) in both if failure}
+        self.link.publish(self._sample(second, at, told, failed))
+
+    def _sample(
+        self, second: int, at: float, told: dict[str, ListenerStats], failed: dict[str, Failure]
+    ) -> ListenerSample:
+        return ListenerSample(
+            second,
+            at,
+            **({} if failed else figures_of(told)),
+            **notified_of(told),
+            error="; ".join(f"{address}: {failure}" for address, failure in failed.items()),
+            failures={address: failure.kind for address, failure in failed.items()},
+            ids={address: stats.id for address, stats in told.items() if stats.id},
+        )
 
     def _ask(self, address: str) -> tuple[ListenerStats | None, Failure | None]:
         """Return a listener's stats, or why there are none."""
+        self.under_way.add(address)
         try:
             with gevent.Timeout(VERSION_LIMIT, requests.ReadTimeout()):
                 response = self._get(f"http://{address}/-/stats")
@@ -203,6 +223,8 @@ class ListenerProbe(EachSecond, User):
             return None, Failure(Kind.CONTENT, str(error))
         except requests.RequestException as error:
             return None, of_exception(error)
+        finally:
+            self.under_way.discard(address)
 
     def _get(self, url: str) -> requests.Response:
         try:
