@@ -21,5 +21,6 @@ them, and their records come to the master as messages.
 
 import locust  # noqa: F401 - patches the sockets, so it has to come before pymongo, requests and rpyc
 
-# The rule of the rooms: each imports only from those to its left. compare/ stands beside them, wiring.py joins them.
+# The rule of the rooms: each imports only from those to its left. The modules beside them join them; no room imports
+# one, but compare/, which reads recordings as replay.py does.
 ROOMS = "errors < settings < peers < run < preflight < users < verdict < recording < flow < outputs < web < compare"

@@ -16,7 +16,7 @@ from scenario.flow.mark import Mark
 from scenario.flow.shape import Shape
 from scenario.mended_locust import end_on_signals, end_without_1, let_csv_end
 from scenario.outputs.csv import ConnectionsCsv
-from scenario.outputs.evidence import EvidenceFile
+from scenario.outputs.files import EvidenceFile
 from scenario.outputs.history import History
 from scenario.outputs.log import ReportLog, RunLog, harmless
 from scenario.outputs.pipeline import PipelineFiles

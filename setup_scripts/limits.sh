@@ -1,10 +1,10 @@
 # Sourced by start_broker.sh and raise_limits.sh, with $here set: what $subscriptions need of a host, and what there is.
 . "${here:?}/environment.sh" # say, die
 
+. "$here/needs.sh"
+
 subscriptions=5000
-spare=200        # descriptors or threads, for everything but the notifications and the idle clients
-idle_clients=10  # of the test
-spare_workers=50 # 3 descriptors each, as the others: without any the healthy subscribers wait behind the slow ones
+idle_clients=10 # of the test
 
 check_subscriptions() {
     case $subscriptions in
@@ -15,7 +15,7 @@ check_subscriptions() {
 # The figures of the preflight; scenario/preflight/limits.py tells why.
 needed() { # HOST LIMIT
     case $1-$2 in
-        broker-nofile) echo $((3 * (subscriptions + spare_workers) + idle_clients + spare)) ;;
+        broker-nofile) echo $((fds_per_notification * (subscriptions + spare_workers) + idle_clients + spare)) ;;
         broker-nproc | listener-nofile) echo $((subscriptions + spare)) ;;
         broker-ports) echo "$subscriptions" ;;
         # Of 5000 at once, with one processor for both sides, 4096 (Linux's default) lost no connection request, 128 did.

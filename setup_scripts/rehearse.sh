@@ -130,7 +130,7 @@ produce_all $cause
 [ -z "$ramp" ] || locust_options="$locust_options --ramp $ramp"
 [ -z "$cycles" ] || locust_options="$locust_options --cycles $cycles"
 
-# A held notification costs the broker 3 descriptors: its socket and libcurl's own pair.
+# needs.sh tells why
 needed=${nofile:-$(needed broker nofile)}
 # shellcheck disable=SC3045 # dash, bash and busybox know -H
 hard=$(ulimit -Hn)
@@ -138,7 +138,7 @@ if [ "$hard" != unlimited ] && [ "$hard" -lt "$needed" ]; then
     # shellcheck disable=SC3045
     ulimit -Hn "$needed" 2>/dev/null ||
         die 3 "$subscriptions subscriptions need $needed file descriptors and this shell may have $hard:" \
-            "raise its limit, or use --subscriptions $(((hard - spare - idle_clients) / 3 - spare_workers))"
+            "raise its limit, or use --subscriptions $(((hard - spare - idle_clients) / fds_per_notification - spare_workers))"
 fi
 
 if ! mkdir -p -- "$out" 2>/dev/null || ! [ -w "$out" ]; then

@@ -11,9 +11,8 @@ import pytest
 from scenario import ROOMS
 from tests.support.processes import ROOT
 
-SOURCES = sorted(
-    path for folder in ("scenario", "listener", "rehearsal", "setup_scripts") for path in (ROOT / folder).rglob("*.py")
-)
+FOLDERS = ("scenario", "listener", "rehearsal", "setup_scripts")
+SOURCES = [*ROOT.glob("*.py"), *sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))]
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 
@@ -26,12 +25,24 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+ORDER = ROOMS.split(" < ")
+BESIDE = {path.stem for path in (ROOT / "scenario").glob("*.py")} - {"__init__", *ORDER}
+
+
+def test_every_package_is_a_room() -> None:
+    packages = {path.parent.name for path in (ROOT / "scenario").glob("*/__init__.py")}
+    assert packages == {*ORDER} - {"errors"}
+    assert {path.parent for path in (ROOT / "scenario").rglob("*.py")} == {
+        path.parent for path in (ROOT / "scenario").rglob("__init__.py")
+    }
+
+
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "scenario").glob("*/*.py")), ids=lambda path: f"{path.parent.name}.{path.stem}"
+    "path", sorted((ROOT / "scenario").glob("*/**/*.py")), ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_a_room_imports_only_from_those_to_its_left(path: Path) -> None:
-    rooms = ROOMS.split(" < ")
-    right = rooms[rooms.index(path.parent.name) + 1 :]
+    room = path.relative_to(ROOT / "scenario").parts[0]
+    right = {*ORDER[ORDER.index(room) + 1 :], *BESIDE} - ({"replay"} if room == "compare" else set())
     assert not [name for name in imports(path) if name.startswith("scenario.") and name.split(".")[1] in right]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scenario.preflight.limits import SPARE
+from scenario.settings.needs import SPARE
 from tests.support.limits import (
     BROKER_LOGINS,
     BROKER_SERVICE,

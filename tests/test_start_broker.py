@@ -13,6 +13,7 @@ import psutil
 import pytest
 import requests
 
+from scenario.settings.needs import SPARE_WORKERS
 from tests.support.limits import (
     BROKER_LOGINS,
     BROKER_SERVICE,
@@ -31,7 +32,7 @@ from tests.support.limits import (
 from tests.support.processes import ROOT, Process, Processes
 from tests.support.stack import LISTENING, Stack
 
-MODE = f"threadpool:60000:{N + 50}"  # workers to spare for healthy subscribers
+MODE = f"threadpool:60000:{N + SPARE_WORKERS}"
 OPTIONS = shlex.split(
     f"-multiservice -notificationMode {MODE} -httpTimeout 600000 -statNotifQueue -statTiming -statSemWait"
     " -statCounters -subCacheIval 0 -reqMutexPolicy none -writeConcern 0"

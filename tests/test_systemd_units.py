@@ -14,7 +14,7 @@ import requests
 
 from scenario.errors import InspectionError
 from scenario.peers.inspector import Inspector
-from scenario.preflight.limits import SPARE
+from scenario.settings.needs import SPARE
 from tests.support.limits import SCRIPTS, service_limits
 from tests.support.processes import ROOT, Process, Processes
 from tests.support.stack import LISTENING

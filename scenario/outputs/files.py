@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from scenario.errors import OutputError
+from scenario.run import events
+from scenario.run.records import Accepted, Evidence
 from scenario.settings.values import beside
 
 
@@ -73,3 +75,18 @@ def _begun(path: Path, text: str) -> TextIO:
 
 def _told(path: Path, error: OSError) -> OutputError:
     return OutputError(f"files: {path} could not be written: {error.strerror or error}")
+
+
+class EvidenceFile:
+    """`<--csv prefix>_evidence.txt`: what was seen at the first NOK. A new run removes that of the run before."""
+
+    def __init__(self, prefix: str) -> None:
+        self.path = Path(f"{prefix}_evidence.txt")
+        events.on(Accepted, self._remove)
+        events.on(Evidence, self._write)
+
+    def _remove(self, _accepted: Accepted, **_: Any) -> None:
+        self.path.unlink(missing_ok=True)
+
+    def _write(self, evidence: Evidence, **_: Any) -> None:
+        write(self.path, evidence.text)

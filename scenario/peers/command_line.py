@@ -9,7 +9,6 @@ from itertools import pairwise
 HTTP_TIMEOUT = 5000  # ms
 MAX_CONNECTIONS = 1020
 CACHE_INTERVAL = 60  # s
-SPARE_WORKERS = 50  # advised beyond one for each slow receiver: without any the healthy subscribers wait
 POOL = 100, 10  # queue and workers of `threadpool` without numbers: seen on 4.7.0
 
 

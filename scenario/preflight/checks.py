@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import resource
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from scenario.errors import PreflightError
 from scenario.peers import broker_of
-from scenario.peers.command_line import SPARE_WORKERS
-from scenario.preflight import access, database
+from scenario.peers.failures import Kind
+from scenario.preflight import database
 from scenario.preflight.client import client, healthy
 from scenario.preflight.identities import check_identities
-from scenario.preflight.limits import SPARE, check_limits
+from scenario.preflight.limits import check_limits
 from scenario.preflight.names import check_names
-from scenario.preflight.table import Checks, judged, too_small
 from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check
+from scenario.settings.needs import SPARE, SPARE_WORKERS
 from scenario.settings.options import SEEDERS, Options
 from scenario.settings.secrets import shown
 
@@ -42,21 +42,35 @@ def require(table: Iterable[Check], force: bool = False) -> None:
         raise PreflightError("\n".join(f"{check.what}: {check.found}; {check.remedy}" for check in errors))
 
 
-def _users(found: Found) -> Checks:
+def _users(found: Found) -> Iterator[Check]:
     if found.absent_users:
         remedy = "start locust without class names and without --class-picker"
         yield Check("user classes", ERROR, f"{found.absent_users[0]} is missing", "all of them", remedy)
 
 
-def _broker(found: Found) -> Checks:
+def _broker(found: Found) -> Iterator[Check]:
     options = found.options
     if found.version is None:
-        yield Check("broker", ERROR, found.problems["broker"], "GET /version answers", access.remedy(found))
+        yield Check("broker", ERROR, found.problems["broker"], "GET /version answers", _remedy(found))
         return
     yield Check("broker", OK, f"{options.host}, {broker_of(options).name(found.version)}")
 
 
-def _process(found: Found) -> Checks:
+def _access(found: Found) -> Iterator[Check]:
+    """Warn of what nobody verifies."""
+    if found.options.insecure and found.options.host.startswith("https:"):
+        remedy = "leave out --insecure; --ca-file names the CA certificates of your own"
+        yield Check("TLS", WARNING, "NOT VERIFIED: whoever answers is taken for the broker", "a verified one", remedy)
+
+
+def _remedy(found: Found) -> str:
+    """Say what makes the broker answer."""
+    if found.kinds.get("broker") == Kind.DENIED:
+        return "--header 'X-Auth-Token: ...', or --header-file, gives what it wants to see with every request"
+    return f"curl {found.options.host}/version has to answer; --host names the broker"
+
+
+def _process(found: Found) -> Iterator[Check]:
     if not found.options.connection_info:
         return
     if found.process is None:
@@ -73,10 +87,10 @@ def _process(found: Found) -> Checks:
         yield Check("broker's port", ERROR, f"process {others} listens there, too", "the broker alone", remedy)
     left = found.process.to_listeners.get("ESTABLISHED", 0)
     remedy = "wait until the listeners have closed them, after their -timeout: used again, they would not count as held"
-    yield judged("connections at rest", not left, f"{left} lead to the listeners", "none", remedy, WARNING)
+    yield Check.judged("connections at rest", not left, f"{left} lead to the listeners", "none", remedy, WARNING)
 
 
-def _notification_mode(found: Found) -> Checks:
+def _notification_mode(found: Found) -> Iterator[Check]:
     if found.process is None:
         return
     wanted, line = found.options.subscriptions, found.command_line
@@ -93,19 +107,19 @@ def _notification_mode(found: Found) -> Checks:
             needed = f"{found.options.service}:60000:{wanted}"
             own = f"...,{found.options.service}:60000:{wanted + SPARE_WORKERS}"
             remedy = f"the service has a pool of its own: start the broker with -notificationMode {own}"
-        yield judged("notification mode", enough, mode, needed, remedy, too_small(found))
+        yield Check.judged("notification mode", enough, mode, needed, remedy, found.too_small)
 
 
-def _cycles(found: Found) -> Checks:
+def _cycles(found: Found) -> Iterator[Check]:
     given, least = found.options.cycles, found.cycles_to_tell
     if given and found.process is not None:
         remedy = (
             f"--cycles {least}, or a pool of fewer workers: they take turns, and each one's first use counts as none"
         )
-        yield judged("cycles", given >= least, given, f"{least}, to tell a leak", remedy)
+        yield Check.judged("cycles", given >= least, given, f"{least}, to tell a leak", remedy)
 
 
-def _http_timeout(found: Found) -> Checks:
+def _http_timeout(found: Found) -> Iterator[Check]:
     if found.process is None:
         return
     given, timeout = found.argument("-httpTimeout"), found.command_line.http_timeout
@@ -118,10 +132,10 @@ def _http_timeout(found: Found) -> Checks:
         needed = f"above {delay:g} s: --hold and a margin"
     shown = f"{timeout} ms" if given else f"{timeout} ms, its default"
     remedy = f"start the broker with -httpTimeout {max(600_000, round(delay * 2000))} {IN_ENVIRONMENT}"
-    yield judged("-httpTimeout", timeout > delay * 1000, shown, needed, remedy)
+    yield Check.judged("-httpTimeout", timeout > delay * 1000, shown, needed, remedy)
 
 
-def _flags(found: Found) -> Checks:
+def _flags(found: Found) -> Iterator[Check]:
     if found.process is None:
         return
     words = found.process.command_line
@@ -131,14 +145,14 @@ def _flags(found: Found) -> Checks:
     for flag, state, why in needed:
         there = flag in words
         remedy = f"start the broker with {flag} {IN_ENVIRONMENT}"
-        yield judged(flag, there, "given" if there else "not on the command line", why, remedy, state)
+        yield Check.judged(flag, there, "given" if there else "not on the command line", why, remedy, state)
     clients, least = found.command_line.max_connections, found.options.idle_connections + CLIENTS
     remedy = f"start the broker with -maxConnections {least} or more, or use fewer --idle-connections"
     needed_clients = f"{least}: --idle-connections, and the test's own"
-    yield judged("-maxConnections", clients >= least, clients, needed_clients, remedy, WARNING)
+    yield Check.judged("-maxConnections", clients >= least, clients, needed_clients, remedy, WARNING)
 
 
-def _cache_refresh(found: Found) -> Checks:
+def _cache_refresh(found: Found) -> Iterator[Check]:
     """Warn of refreshes of the subscription cache: Orion 4.7.0 keeps its clients waiting meanwhile."""
     if found.process is None:
         return
@@ -146,10 +160,10 @@ def _cache_refresh(found: Found) -> Checks:
     shown = f"{interval} s" if found.argument("-subCacheIval") else f"{interval} s, its default"
     needed = "0: a refresh after thousands of notifications holds up updates and queries for seconds"
     remedy = f"start the broker with -subCacheIval 0, unless that is to be tested {IN_ENVIRONMENT}"
-    yield judged("-subCacheIval", not interval, shown, needed, remedy, WARNING)
+    yield Check.judged("-subCacheIval", not interval, shown, needed, remedy, WARNING)
 
 
-def _ports(found: Found) -> Checks:
+def _ports(found: Found) -> Iterator[Check]:
     known = found.process and found.process.ephemeral_ports
     low, high = known or LINUX_PORTS
     most, address = max((count, address) for address, count in _shares(found.options).items())
@@ -158,8 +172,8 @@ def _ports(found: Found) -> Checks:
         shown = f"{there} ({low} to {high})" if known else f"not told; Linux's default is {there} ({low} to {high})"
         another = "start another listener, on another port or host, and name it with one more --notify-url"
         remedy = f"{another}; or sysctl net.ipv4.ip_local_port_range='1024 65535' on the broker's host"
-        state = too_small(found) if known else WARNING
-        yield judged("ephemeral ports", there >= most, shown, f"{most} to {address}", remedy, state)
+        state = found.too_small if known else WARNING
+        yield Check.judged("ephemeral ports", there >= most, shown, f"{most} to {address}", remedy, state)
 
 
 def _shares(options: Options) -> Counter[str]:
@@ -172,7 +186,7 @@ def _shares(options: Options) -> Counter[str]:
     return shares
 
 
-def _listeners(found: Found) -> Checks:
+def _listeners(found: Found) -> Iterator[Check]:
     shares = _shares(found.options)
     for address, stats in found.listeners.items():
         what = f"listener {address}"
@@ -186,11 +200,13 @@ def _listeners(found: Found) -> Checks:
         else:
             needed, limit = shares[address] + SPARE, stats.limits.nofile_soft
             shown = f"delay {stats.delay:g} s, timeout {stats.timeout:g} s, {limit} open files"
-            yield judged(what, limit >= needed, shown, f"{needed} open files", f"start it after ulimit -n {needed}")
+            yield Check.judged(
+                what, limit >= needed, shown, f"{needed} open files", f"start it after ulimit -n {needed}"
+            )
             yield from _delay(found.options, f"{what}: delay", stats.delay)
 
 
-def _delay(options: Options, what: str, delay: float) -> Checks:
+def _delay(options: Options, what: str, delay: float) -> Iterator[Check]:
     least = options.hold + RELEASE_MARGIN
     if options.stepped and delay < least:
         needed = f"{least} s: it lets go when told to, after --hold"
@@ -199,22 +215,24 @@ def _delay(options: Options, what: str, delay: float) -> Checks:
         yield Check(what, WARNING, f"{delay:g} s", "2 s, to hold all at one time", "start it with -delay 5m, say")
 
 
-def _files(found: Found) -> Checks:
+def _files(found: Found) -> Iterator[Check]:
     for flag in ("--report-log", "--connections-report", "--json", "--junit"):
         if flag in found.problems:
             yield Check(flag, ERROR, found.problems[flag], "it can be written", f"{flag} names another file")
 
 
-def _own_limits(found: Found) -> Checks:
+def _own_limits(found: Found) -> Iterator[Check]:
     needed = found.options.idle_connections + SEEDERS + SPARE
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = soft == resource.RLIM_INFINITY
     shown = "unlimited" if unlimited else str(soft)
-    yield judged("Locust's open files", unlimited or soft >= needed, shown, needed, f"ulimit -n {needed}, then Locust")
+    yield Check.judged(
+        "Locust's open files", unlimited or soft >= needed, shown, needed, f"ulimit -n {needed}, then Locust"
+    )
 
 
 _TABLE = (
-    _users, _broker, access.check_access, check_names, check_identities, _process, _notification_mode, _cycles,
-    _http_timeout, _flags, _cache_refresh, check_limits, _ports, _listeners, database.check_database, _files,
-    _own_limits, client, healthy,
+    _users, _broker, _access, check_names, check_identities, _process, _notification_mode, _cycles, _http_timeout,
+    _flags, _cache_refresh, check_limits, _ports, _listeners, database.check_database, _files, _own_limits, client,
+    healthy,
 )  # fmt: skip

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import msgspec
 
-from scenario.peers.command_line import SPARE_WORKERS
 from scenario.peers.failures import Kind
 from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check
+from scenario.settings.needs import SPARE_WORKERS
 
 _NEEDED = "an entity is stored, found and removed"
 _UNREACHED = "the broker does not reach its database: see that it runs, and -dbURI (-dbhost)"

@@ -9,7 +9,6 @@ from typing import TypeVar
 from scenario.errors import StressTestError
 from scenario.peers import broker_of, listeners
 from scenario.peers.inspector import Inspector
-from scenario.preflight.table import Checks
 from scenario.run.found import Found
 from scenario.run.results import ERROR, Check
 from scenario.settings.options import Options
@@ -38,7 +37,7 @@ def listener_ids(address: str) -> tuple[str, ...]:
     return _different(lambda: told.id if (told := listeners.stats(address)) else "")
 
 
-def check_identities(found: Found) -> Checks:
+def check_identities(found: Found) -> Iterator[Check]:
     """Say where there are several."""
     options = found.options
     first, last = min(found.uptimes, default=0), max(found.uptimes, default=0)

@@ -7,15 +7,14 @@ made for each.
 
 from __future__ import annotations
 
-from scenario.peers.command_line import SPARE_WORKERS
+from collections.abc import Iterator
+
 from scenario.peers.inspection import Inspection
-from scenario.preflight.table import Checks, judged, too_small
 from scenario.run.found import Found
 from scenario.run.results import WARNING, Check
+from scenario.settings.needs import FDS_PER_NOTIFICATION, SPARE, SPARE_WORKERS
 from scenario.settings.options import Options
 
-FDS_PER_NOTIFICATION = 3
-SPARE = 200  # descriptors or threads, for everything but notifications and idle clients: its database, its log, probes
 POOLED, TRANSIENT = 34_000, 94_000  # bytes
 _MB = 1_000_000
 
@@ -28,7 +27,7 @@ def descriptors(options: Options, each: float = FDS_PER_NOTIFICATION) -> int:
     return round((options.subscriptions + SPARE_WORKERS) * each) + options.idle_connections + SPARE
 
 
-def check_limits(found: Found) -> Checks:
+def check_limits(found: Found) -> Iterator[Check]:
     """Compare the limits with what so many held notifications need."""
     process, wanted = found.process, found.options.subscriptions
     if process is None:
@@ -39,19 +38,19 @@ def check_limits(found: Found) -> Checks:
     remedy = f"start the broker after ulimit -n {needed}"
     enough = process.nofile is None or process.nofile >= needed
     shown = "unlimited" if process.nofile is None else process.nofile
-    yield judged("broker's open files", enough, shown, why, remedy, too_small(found))
+    yield Check.judged("broker's open files", enough, shown, why, remedy, found.too_small)
     if process.threads_limits:
         limit, threads = process.threads_limits[0], wanted + SPARE
         left = limit.limit - limit.used + process.threads
         text, why = f"{left} of {limit.limit} ({limit.where})", f"{threads}: a thread per notification + {SPARE}"
-        yield judged("broker's threads", left >= threads, text, why, limit.remedy(threads), WARNING)
+        yield Check.judged("broker's threads", left >= threads, text, why, limit.remedy(threads), WARNING)
     yield from _memory(process, wanted, POOLED if found.command_line.pool(found.options.service) else TRANSIENT)
     if process.cpus is not None and process.cpus < 1:
         remedy = "raise its CPU quota (--cpus, resources.limits.cpu), unless that is what is to be tested"
         yield Check("broker's CPUs", WARNING, f"{process.cpus:g}", "1: below, it is kept waiting", remedy)
 
 
-def _memory(process: Inspection, wanted: int, each: int) -> Checks:
+def _memory(process: Inspection, wanted: int, each: int) -> Iterator[Check]:
     """Warn of a limit that it cannot but break: what its group has cached beside it can be given back."""
     if not process.memory_limits:
         return

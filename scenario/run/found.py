@@ -11,6 +11,7 @@ from scenario.peers.database import Contents
 from scenario.peers.failures import Kind
 from scenario.peers.inspection import Inspection
 from scenario.peers.listeners import ListenerStats
+from scenario.run.results import ERROR, WARNING
 from scenario.settings.options import Options
 
 
@@ -49,6 +50,11 @@ class Found:
     def command_line(self) -> CommandLine:
         """The broker's command line; without words when nobody could read it."""
         return CommandLine(self.process.command_line if self.process else ())
+
+    @property
+    def too_small(self) -> str:
+        """The state of what is too small for the run: where the broker ends is what a ramp is to find out."""
+        return WARNING if self.options.ramp else ERROR
 
     @property
     def first_uses(self) -> int:

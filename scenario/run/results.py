@@ -80,6 +80,13 @@ class Check:
     needed: str = ""
     remedy: str = ""
 
+    @classmethod
+    def judged(  # noqa: PLR0917 - a line of the table, column by column
+        cls, what: str, holds: bool, found: object, needed: object, remedy: str, state: str = ERROR
+    ) -> Check:
+        """Return a line that is OK, or in `state`."""
+        return cls(what, OK if holds else state, str(found), str(needed), "" if holds else remedy)
+
     @property
     def told(self) -> str:
         """What was found, and where that is not enough what is needed, and how to get it."""

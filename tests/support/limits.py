@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from scenario.preflight.limits import SPARE, descriptors
+from scenario.preflight.limits import descriptors
+from scenario.settings.needs import SPARE
 from tests.support.holds import options
 from tests.support.processes import ROOT
 

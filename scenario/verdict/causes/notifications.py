@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenario.peers.command_line import SPARE_WORKERS
+from scenario.settings.needs import SPARE_WORKERS
 from scenario.verdict.causes.cause import ALIVE, DESCRIPTORS, HEALTHY, HELD, LOAD, MEASURED, OWN_COUNTS, Cause
 from scenario.verdict.evidence import Evidence
 from scenario.verdict.evidence.counters import above

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scenario.peers.failures import Kind
-from scenario.preflight.limits import SPARE
+from scenario.settings.needs import SPARE
 from scenario.verdict.causes.cause import ALL, CLIENT, ENDED, HELD, LOAD, MEASURED, SLOW, Cause
 from scenario.verdict.evidence import Evidence
 from scenario.verdict.predicates import too_few_arrived, too_little_cpu

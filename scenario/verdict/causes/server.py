@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenario.preflight.limits import SPARE
+from scenario.settings.needs import SPARE
 from scenario.verdict.causes.cause import (
     ALIVE,
     CLIENT,

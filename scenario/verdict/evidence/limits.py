@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from scenario.preflight.limits import FDS_PER_NOTIFICATION, descriptors
+from scenario.preflight.limits import descriptors
 from scenario.run.samples import ConnectionSample
+from scenario.settings.needs import FDS_PER_NOTIFICATION
 from scenario.verdict.evidence.clients import Client
 from scenario.verdict.evidence.counters import grown
 from scenario.verdict.evidence.held import fds_per_notification
