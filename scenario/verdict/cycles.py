@@ -12,21 +12,18 @@ from itertools import pairwise
 
 from scenario.run.found import Found
 from scenario.run.results import Criterion, Rest, Step, Verdict
+from scenario.settings.options import Options
+from scenario.verdict.growth import LEAK, LEAKS, SETTLING, Growth
 from scenario.verdict.hold import Hold
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, endings, verdict_of
-from scenario.verdict.thresholds import FEW_MORE, STEADY
+from scenario.verdict.thresholds import FEW_MORE
 
-MOSTLY = 0.8  # of the cycles: the RSS need not grow in every one
-_FIGURES = (
-    ("connections", "connections", 1, ""),
-    ("descriptors", "fds", 1, ""),
-    ("threads", "threads", 1, ""),
-    ("RSS", "rss", 1_000_000, " MB"),
-)
+_FIGURES = (("connections", "connections"), ("descriptors", "fds"), ("threads", "threads"))
+_MB = 1e6
 
 
 def judge_cycles(hold: Hold, steps: Sequence[Step], final: Rest) -> Verdict:
-    """FAIL: a cycle failed, or a figure grew. INCONCLUSIVE: interrupted, or too few cycles to tell."""
+    """FAIL: a cycle failed, or a figure grew. INCONCLUSIVE: interrupted, too few cycles to tell, or still settling."""
     wanted = hold.options.cycles
     passed = sum(step.verdict.outcome == PASS for step in steps)
     bad = next((step for step in steps[-1:] if step.verdict.outcome != PASS), None)  # those before were tried again
@@ -46,22 +43,39 @@ def _growth(levels: Sequence[Rest], found: Found) -> Iterator[tuple[str, str]]:
         yield INCONCLUSIVE, f"takes at least {found.cycles_to_tell} cycles to tell (workers are used in turn)"
         return
     counted = levels[found.first_uses :]
-    for name, field, unit, label in _FIGURES:
+    for name, field in (*_FIGURES, ("RSS", "rss")):
         values = [value for level in counted if (value := getattr(level, field)) is not None]
         if len(values) < len(counted):
             yield INCONCLUSIVE, f"the {name} at rest were not measured"
-            continue
-        text = f"{values[0] // unit} to {values[-1] // unit}{label} {name} at rest in {len(values) - 1} cycles"
-        if _grows(values, field):
-            each = (values[-1] - values[0]) / (len(values) - 1)
-            yield FAIL, f"{text}, {each / unit:.1f}{label} in each"
+        elif field == "rss":
+            yield _memory(Growth(values, _notifications(found.options)), found)
         else:
-            yield PASS, text
+            yield _count(name, values)
 
 
-def _grows(values: Sequence[int], field: str) -> bool:
-    rising = sum(after > before for before, after in pairwise(values))
-    growth, most = values[-1] - values[0], len(values) - 1
-    if field == "rss":
-        return growth > STEADY * values[0] and rising >= MOSTLY * most
-    return growth >= FEW_MORE and rising == most
+def _count(name: str, values: Sequence[int]) -> tuple[str, str]:
+    cycles, growth = len(values) - 1, values[-1] - values[0]
+    text = f"{values[0]} to {values[-1]} {name} at rest in {cycles} cycles"
+    if growth >= FEW_MORE and all(after > before for before, after in pairwise(values)):
+        return FAIL, f"{text}, {growth / cycles:.1f} in each"
+    return PASS, text
+
+
+def _memory(growth: Growth, found: Found) -> tuple[str, str]:
+    first, last = growth.levels[0] / _MB, growth.levels[-1] / _MB
+    text = f"{first:.0f} to {last:.0f} MB RSS at rest in {growth.cycles} cycles"
+    if growth.state == LEAKS:
+        slope = growth.halves[1].slope
+        each = f"{slope / growth.each:.0f} bytes per notification"
+        return FAIL, f"{text}, as of late {slope / _MB:.2f} MB in each ({each})"
+    if growth.state == SETTLING:
+        return INCONCLUSIVE, f"{text}, still settling: {growth.more_cycles} more cycles would tell"
+    seen = f"a leak of less than {growth.least_seen} bytes per notification would not have been seen"
+    if growth.least_seen > LEAK:
+        seen += f", one of {LEAK} takes {growth.cycles_for_leak + found.first_uses} cycles"
+    return PASS, f"{text}; {seen}"
+
+
+def _notifications(options: Options) -> int:
+    """Return how many notifications the broker sends per cycle, those to the healthy subscribers included."""
+    return options.subscriptions + round(options.healthy * options.rate * (options.baseline + options.duration))
