@@ -135,7 +135,6 @@ class Server:
             raise DatabaseError(_told(problem).partition(" (configured")[0], Kind.NO_DATABASE) from None
 
     def close(self) -> None:
-        """Close the connections."""
         _close(self._client)
 
 
