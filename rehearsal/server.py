@@ -66,6 +66,7 @@ class Server(WSGIServer):
         return True
 
     def handle(self, connection: socket.socket, address: Any) -> None:
+        """Serve a connection to its end."""
         try:
             super().handle(connection, address)
         finally:

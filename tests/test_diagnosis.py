@@ -16,7 +16,7 @@ from scenario.run.samples import ConnectionSample
 from scenario.verdict.causes import CAUSES
 from scenario.verdict.criteria import judge_hold
 from scenario.verdict.hold import Hold
-from tests.support.holds import changed, healthy
+from tests.support.holds import START, changed, counted_by_then, healthy
 from tests.support.surroundings import ADDRESS, found, listener, process
 
 Change = Callable[[Row], Row]
@@ -44,6 +44,16 @@ def _made(row: Row, fields: Fields) -> Iterator[tuple[str, object]]:
         yield name, value.value if isinstance(value, Kind) else value
         if isinstance(value, Kind) or (value == "" and name == "error"):
             yield name.removesuffix("error") + "failure", value or None
+
+
+def more_of_it(notifications: int, counter: int = 0) -> Callable[[Row], int]:
+    """Return the broker's counter (0: queued, 1: answered) with so many notifications more."""
+    return lambda row: (of_healthy_alone(row) if counter else counted_by_then(row.second)[0]) + notifications
+
+
+def of_healthy_alone(row: Row) -> int:
+    """Return the broker's count of answers where no slow receiver gives one."""
+    return 10 * (row.second - START)
 
 
 def listeners_are(kind: Kind) -> Fields:
@@ -76,6 +86,36 @@ def seen(*changes: Change, mode: str = "threadpool:60000:100", more: str = "-htt
     return replace(run, found=found({}, process=command_line, listeners={ADDRESS: listener(12)}))
 
 
+def slow_once(row: Row) -> float:
+    return 1500.0 if row.since_trigger == 6 else 4.0
+
+
+def silent_once(row: Row) -> Kind | str:
+    return SILENT if row.since_trigger == 6 else ""
+
+
+def waits_once(row: Row) -> dict[str, float]:
+    return {"subCache": 1.6 if row.since_trigger >= 8 else 0.0}
+
+
+def named(hold: Hold) -> Hold:
+    """Return a hold whose listener is known by a name."""
+    asked = replace(hold.options, notify_urls=("http://listener:8090/notify",))
+    return replace(hold, options=asked, found=replace(hold.found, options=asked))
+
+
+def with_addresses(hold: Hold) -> Hold:
+    return replace(hold, found=replace(hold.found, addresses={"10.0.0.1": "no connection", "10.0.0.2": ""}))
+
+
+def refused_while_seeding(kind: Kind) -> Hold:
+    return with_progress(seen(), failures=("seeding failed",), kinds={"seeding failed": kind})
+
+
+def not_pinged(hold: Hold) -> Hold:
+    return changed(hold, lambda row: replace(row, database=None))
+
+
 def with_progress(hold: Hold, **progress: Any) -> Hold:
     return replace(hold, progress=replace(hold.progress, **progress))
 
@@ -86,13 +126,20 @@ UNTOLD_SINCE = after(1, queue=dict.fromkeys(("entered", "size", "backlog", "reje
 IDLE = process_is(cpu_seconds=per_second(0.1))
 NO_HOST = process_is(cpu_seconds=per_second(0.01), host_idle_seconds=per_second(0.01))
 BUSY = process_is(cpu_seconds=per_second(0.99), cpus=1.0)
-ANSWERED = after(12, queue={"sent_ok": 100 + 23 * 10}, listener={"received": 100})
-TWICE_AS_MANY = after(1, queue={"entered": 200}, listener={"notifications": 200, "notified": 200})
+TWICE_AS_MANY = after(1, queue={"entered": more_of_it(100)}, listener={"notifications": 200, "notified": 200})
 LISTENER_SILENT = after(
     ALWAYS,
     listener={"error": "404", "held": None, "accepted": None, "abandoned": None, "update": None},
     healthy={"arrived": 0},  # then there are none
+    queue={"entered": lambda row: 100 * (row.since_trigger > 0), "sent_ok": lambda row: 100 * (row.since_trigger > 11)},
 )
+NEVER_CAME = after(
+    *(1,), listener={"notified": 0, "notifications": 0, "held": 0, "accepted": 0, "received": 0},
+    healthy={"arrived": 0, "waiting": 0}, queue={"sent_ok": 40},
+    connections={"listener_ports": 0, "listener_port_span": 0, "listener_ports_taken": 0},
+)  # fmt: skip
+NEVER_ANSWERED = after(ALWAYS, queue={"sent_ok": of_healthy_alone}, listener={"received": 0})
+STARVED = after(1, healthy={"slowest": 9000.0}, queue={"backlog": 90, "entered": more_of_it(90)})
 WAITING = after(0, queue={"backlog": 80}, connections=FEW, listener={"held": 20, "accepted": 20})
 REFUSED_FOR_MEMORY = process_is(oom_kills=lambda row: int(row.since_trigger >= 5), process="1 started 1")
 OWN_POOL = "threadpool:60000:100,stablished_connections:10:20"
@@ -106,10 +153,32 @@ CASES: dict[str, list[Hold]] = {
         seen(process_is(process="1 started 1"), process_is(5, process="2 started 2"), after(1, queue={"entered": 400})),
         seen(after(5, queue={"entered": 0}, listener={"abandoned": 100})),
     ],
-    "broker-dies": [seen(nok(REFUSED))],
+    "broker-dies": [
+        seen(nok(REFUSED), after(5, connections={"error": Kind.NO_PROCESS})),
+        seen(nok(Kind.GATEWAY), after(5, connections={"error": Kind.NO_PROCESS})),
+    ],
+    "denied": [seen(nok(Kind.DENIED))],
+    "rate-limit": [seen(nok(Kind.TOO_MANY_REQUESTS)), refused_while_seeding(Kind.TOO_MANY_REQUESTS)],
+    "redirected": [seen(nok(Kind.REDIRECT))],
+    "certificate": [seen(nok(Kind.CERTIFICATE))],
+    "tester": [seen(nok(kind)) for kind in (Kind.OURS, Kind.NAME_SERVER, Kind.NAME_UNKNOWN, Kind.NO_ROUTE)],
+    "dead-address": [with_addresses(seen(after(1, version={"latency": 2005.0}), IDLE))],
+    "not-reached": [
+        seen(nok(Kind.NO_CONNECTION), process_is(listen_queue=0), IDLE),
+        seen(nok(Kind.GATEWAY), process_is(listen_queue=0), IDLE),
+        seen(nok(SILENT), process_is(listen_queue=0, inbound=12), IDLE),
+    ],
     "database-hangs": [
-        seen(after(5, client={"update_error": SILENT, "query_error": SILENT})),
-        seen(after(5, client={"update_error": SILENT, "query_latency": 2000.0})),
+        seen(after(5, client={"update_error": SILENT, "query_error": SILENT}, database={"error": SILENT})),
+        seen(after(5, client={"update_error": SILENT, "query_latency": 2000.0}, database={"latency": 900.0})),
+        not_pinged(seen(after(5, client={"update_error": SILENT}))),
+    ],
+    "cache-refresh": [
+        seen(after(5, client={"update_latency": slow_once}, queue={"sem_wait": waits_once}), IDLE),
+        seen(after(5, client={"update_error": silent_once}, queue={"sem_wait": waits_once}), IDLE),
+    ],
+    "database-away": [
+        seen(after(5, client={"update_error": lambda row: Kind.NO_DATABASE if row.since_trigger < 9 else ""})),
     ],
     "database-down": [
         seen(after(5, client={"update_error": Kind.NO_DATABASE})),
@@ -127,6 +196,32 @@ CASES: dict[str, list[Hold]] = {
         seen(after(0, listener=listeners_are(REFUSED), connections={"established": 12, "to_listeners": 0}))
     ],
     "listener-nofile": [seen(after(0, listener={"accepted": 40, "held": 40, "out_of_descriptors": 3}))],
+    "several-listeners": [
+        seen(after(1, listener={"ids": lambda row: {"l:8090": "ab"[row.second % 2]}, "notified": 50, "held": 50})),
+    ],
+    "listeners-not-reached": [
+        seen(NEVER_CAME, after(1, queue={"sent_error": 100}, connections={"to_listeners": 0, "established": 12})),
+        seen(NEVER_CAME, after(1, connections={"connecting_to_listeners": 100, "to_listeners": 0, "established": 12})),
+        seen(NEVER_CAME, after(1, connections={"unresolved": ("l:8090",), "to_listeners": 0, "established": 12})),
+    ],
+    "answered-for-receivers": [
+        seen(after(4, queue={"sent_ok": more_of_it(100, 1)}, listener={"abandoned": 100, "held": 0})),
+        seen(NEVER_CAME, after(1, queue={"sent_ok": more_of_it(100, 1)}, connections={"to_listeners": 100})),
+    ],
+    "answered-at-once": [
+        seen(after(1, queue={"sent_ok": more_of_it(100, 1)}, listener={"received": 100, "held": 0})),
+    ],
+    "repeated": [seen(after(4, listener={"notifications": 200, "doubled": 100}))],
+    "listener-hangs": [
+        seen(
+            after(5, listener={"error": "late", "failures": {"l:8090": SILENT}}),
+            after(5, healthy={"slowest": 3000.0}),
+            mode="threadpool:60000:200",
+        )
+    ],
+    "name-server": [
+        named(seen(after(1, healthy={"slowest": 5000.0}), process_is(lookup_seconds=5.0), mode="threadpool:60000:200"))
+    ],
     "max-connections": [
         seen(nok(CLOSED), process_is(5, inbound=1020), more="-httpTimeout 600000"),
         seen(nok(CLOSED), SELECT, process_is(5, inbound=50), more="-maxConnections 50 -reqPoolSize 4"),
@@ -154,17 +249,16 @@ CASES: dict[str, list[Hold]] = {
         seen(nok(SILENT), process_is(cpu_seconds=per_second(0.99), cpus=1.0)),
         seen(after(2, version={"latency": 1500.0}), process_is(cpu_seconds=per_second(2.0), cpus=2.0)),
         seen(nok(SILENT), process_is(cpu_seconds=per_second(0.1), throttled_seconds=per_second(0.9))),
-        seen(nok(SILENT), process_is(cpu_seconds=per_second(0.1), host_idle_seconds=per_second(0.01))),
         seen(nok(SILENT), process_is(5, state="R", listen_queue=9), process_is(cpu_seconds=per_second(0.4), cpus=1.0)),
         seen(nok(SILENT, 12), BUSY, after(12, listener={"received": 100})),
         seen(nok(SILENT, 1), BUSY, UNTOLD_SINCE, after(1, listener={"received": 100})),  # the answers are not lost
-        seen(after(2, version={"latency": 1500.0}), BUSY, ANSWERED, after(15, queue={"sent_error": 30})),
+        seen(after(2, version={"latency": 1500.0}), BUSY, after(15, queue={"sent_error": 30})),
     ],
     "listen-queue": [
         seen(nok(SILENT), process_is(5, listen_queue=7), process_is(cpu_seconds=per_second(0.3))),
         seen(nok(SILENT), process_is(listen_queue=6, listen_overflows=per_second(3), cpu_seconds=per_second(0.3))),
     ],
-    "stale-cache": [seen(TWICE_AS_MANY), seen(TWICE_AS_MANY, LISTENER_SILENT)],
+    "stale-cache": [seen(TWICE_AS_MANY), seen(LISTENER_SILENT, after(1, queue={"entered": 200}))],
     "queue": [
         seen(after(0, queue={"rejected": 70}, connections=FEW), mode="threadpool:10:100"),
         seen(after(0, queue={"rejected": 70, "backlog": 10}, connections=FEW), mode="threadpool:10:20"),
@@ -180,14 +274,20 @@ CASES: dict[str, list[Hold]] = {
         seen(LISTENER_SILENT, after(5, queue={"sent_error": 100}), more="-httpTimeout 5000"),
     ],
     "listener-closes": [
-        seen(after(12, queue={"sent_error": 100}, connections={"close_wait": 0})),
-        seen(LISTENER_SILENT, after(5, queue={"sent_error": 100})),
+        seen(NEVER_ANSWERED, after(12, queue={"sent_error": 100}, connections={"close_wait": 0})),
+        seen(LISTENER_SILENT, after(ALWAYS, queue={"sent_ok": 0}), after(5, queue={"sent_error": 100})),
     ],
-    "starved": [seen(after(1, healthy={"slowest": 9000.0}, queue={"backlog": 90}), mode="threadpool:60000:300")],
+    "starved": [seen(STARVED, mode="threadpool:60000:105")],
     "slow": [
         seen(after(2, version={"latency": 1500.0}), IDLE),
         seen(after(2, client={"update_latency": 1500.0}), IDLE),
     ],
+    "busy-host": [
+        seen(nok(SILENT), NO_HOST),
+        seen(after(2, client={"update_latency": 1500.0}), NO_HOST),
+        seen(nok(SILENT), process_is(cpu_seconds=per_second(0.1), host_idle_seconds=per_second(0.01), cpus=2.0)),
+    ],
+    "busy-tester": [seen(after(2, version={"latency": 1500.0, "late": 900.0}), IDLE)],
 }
 UNKNOWN = [
     seen(nok(SILENT), process_is(listen_queue=0, listen_overflows=per_second(3), cpu_seconds=per_second(0.3))),
@@ -263,12 +363,6 @@ def test_without_an_inspector_it_is_one_of_several(error: Kind, names: str) -> N
 def test_slow_may_be_want_of_cpu_where_nobody_counts_it() -> None:
     (cause,) = judge_hold(seen(after(2, version={"latency": 1500.0}))).causes
     assert cause.sentence.startswith("one of: overloaded or slow;")
-
-
-def test_whoever_is_slow_on_a_busy_host_may_be_so_for_its_sake() -> None:
-    (cause,) = judge_hold(seen(after(2, client={"update_latency": 1500.0}), NO_HOST)).causes
-    assert cause.sentence.startswith("perhaps slow;")
-    assert cause.remedy == "what would tell: a run on a host that has CPU to spare"
 
 
 def test_unknown_tells_what_nobody_measured_and_what_was_odd() -> None:

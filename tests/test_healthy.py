@@ -23,7 +23,7 @@ from scenario.run.samples import HealthySample, ListenerSample
 from scenario.users.healthy import Sent, Subscribers
 from scenario.verdict.criteria import judge_hold
 from scenario.verdict.hold import Hold
-from tests.support.holds import START, changed, healthy, options
+from tests.support.holds import START, changed, counted_by_then, healthy, options
 from tests.support.listener import Listener, notification, start
 from tests.support.processes import Processes
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, verdict
@@ -162,7 +162,7 @@ def test_more_than_a_page(subscribers: Look) -> None:
 MODE = "-notificationMode threadpool:60000:100"
 
 
-def told(workers: int = 300, more: dict[str, object] | None = None, late: int = 0, **figures: Any) -> Hold:
+def told(workers: int = 105, more: dict[str, object] | None = None, late: int = 0, **figures: Any) -> Hold:
     """Return a hold with healthy subscribers; `late` rows from second 5 on have the `figures`, none: all."""
 
     def change(row: Row) -> Row:
@@ -175,7 +175,13 @@ def told(workers: int = 300, more: dict[str, object] | None = None, late: int = 
 
 
 def queued(hold: Hold) -> Hold:
-    return changed(hold, lambda row: replace(row, queue=replace(row.queue, backlog=90)) if row.queue else row)
+    """Return the same with 90 more notifications that no worker takes."""
+
+    def change(row: Row) -> Row:
+        entered = counted_by_then(row.second)[0] + 90
+        return replace(row, queue=row.queue and replace(row.queue, backlog=90, entered=entered))
+
+    return changed(hold, change)
 
 
 def out_of_descriptors(hold: Hold) -> Hold:

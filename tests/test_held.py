@@ -12,7 +12,7 @@ from scenario.run.results import Row
 from scenario.run.samples import ListenerSample
 from scenario.verdict.evidence.held import Held, at_rest, established, fds_per_notification
 from scenario.verdict.hold import Hold
-from tests.support.holds import TRIGGER, changed, healthy, options
+from tests.support.holds import TRIGGER, changed, counted_by_then, healthy, options
 
 
 def counted(**fields: int | Callable[[Row], int | None] | None) -> Hold:
@@ -44,11 +44,13 @@ def test_probes_that_come_and_go_are_not_held() -> None:
 def test_left_over_from_before_is_not_held() -> None:
     left = counted(to_listeners=lambda row: 7 + (100 if 0 < row.since_trigger < 12 else 0))
     assert most(left) == 100
-    assert most(counted(to_listeners=lambda row: 7 if row.since_trigger < 5 else 0)) == 0
+    gone = counted(to_listeners=lambda row: 7 if row.since_trigger < 5 else 0)
+    assert most(changed(gone, lambda row: replace(row, listener=None))) == 0
 
 
 def test_a_row_that_nobody_counted_is_left_out() -> None:
     hold = counted(to_listeners=lambda row: None if row.since_trigger == 3 else 50 * (row.since_trigger > 0))
+    hold = changed(hold, lambda row: replace(row, listener=None))
     assert 3 not in [second for _, second in Held(hold).per_row]
     assert most(hold) == 50
 
@@ -68,6 +70,21 @@ def test_what_the_listeners_never_saw_is_not_held() -> None:
     assert most(down) == 0
     untold = changed(counted(to_listeners=0), lambda row: replace(row, listener=with_held(row, None)))
     assert most(untold) == 100, "another kind of receiver, behind a proxy"
+
+
+def test_what_was_answered_is_not_held_though_its_connection_is_open() -> None:
+    def change(row: Row) -> Row:
+        return replace(row, queue=row.queue and replace(row.queue, sent_ok=counted_by_then(row.second)[0]))
+
+    assert most(changed(healthy(), change)) == 0, "by the broker's own counters"
+    untold = changed(healthy(), lambda row: replace(row, queue=None, listener=with_held(row, 0)))
+    assert most(untold) == 0, "by what the listeners hold"
+    neither = changed(healthy(), lambda row: replace(row, queue=None, listener=None))
+    assert (most(neither), Held(neither).proved, Held(healthy()).proved) == (100, False, True)
+
+
+def test_a_listener_with_another_address_holds_what_is_established() -> None:
+    assert most(counted(to_listeners=lambda row: 50 * (0 < row.since_trigger < 12))) == 100
 
 
 def with_held(row: Row, held: int | None) -> ListenerSample:

@@ -62,9 +62,9 @@ def _late(row: Row) -> bool:
             "counts: the broker says that it queued 345 notifications, and the listeners had 100",
         ),
         (
-            queued(healthy(), entered=0),
+            queued(healthy(), entered=30, sent_ok=30),
             "INCONCLUSIVE",
-            "counts: the broker says that it queued 0 notifications, and the listeners had 100",
+            "counts: the broker says that it queued 30 notifications, and the listeners had 100",
         ),
     ],
 )
@@ -93,7 +93,7 @@ def test_another_process_at_the_port() -> None:
     "hold",
     [
         # the counted one of two Orions 4.7.0 behind one name, and on one port, had few of the notifications
-        queued(told(received=100), entered=40, sent_ok=40 + 24 * 10),
+        queued(told(received=100), entered=40, sent_ok=40),
         changed(healthy(), lambda row: replace(row, queue=replace(row.queue, entered=100 * (row.second % 2)))),  # type: ignore[type-var]
     ],
 )

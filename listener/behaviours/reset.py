@@ -13,5 +13,6 @@ class Reset(Close):
     path = "/notify/reset"
 
     def finish(self, connection: Connection, server: Answering) -> None:
+        """Close with RST."""
         connection.reset_at_close()
         super().finish(connection, server)

@@ -30,6 +30,7 @@ class Flow(Preparation):
     """One run, after its preflight; what it does, `work`, is to hold the connections once."""
 
     def ticks(self, cleanup: Cleanup) -> Iterator[Tick]:
+        """Go through the run."""
         yield from self.work()
         if not self.options.keep:
             self.link.publish(PhaseBegan(Phase.CLEANUP))
@@ -69,7 +70,8 @@ class Flow(Preparation):
                 raise Lost("trigger: nobody reported the answer to the update")
             yield self.probing(UpdateTrigger, *self.probes)
         if self.progress.update.error:
-            raise Failed(f"trigger: the update was answered with: {self.progress.update.error}")
+            update = self.progress.update
+            raise Failed(f"trigger: the update was answered with: {update.error}", update.failure)
         self.say(f"the update was answered after {self.progress.update.latency:.0f} ms")
 
     def observe(self) -> Iterator[Tick]:

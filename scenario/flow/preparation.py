@@ -109,7 +109,8 @@ class Preparation(Phases):
             yield self.users(0)
         if self.progress.refused:
             refused = f"{self.progress.refused} refused, the first with: {self.progress.refusal}"
-            raise Failed(f"subscriptions: {self.progress.created} of {wanted} created, {refused}")
+            kind = self.progress.kinds.get(self.progress.refusal)
+            raise Failed(f"subscriptions: {self.progress.created} of {wanted} created, {refused}", kind)
         client_of(self.options, self.run.id).ensure_subscriptions(self.options.healthy_url, self.options.healthy)
         counted, expected = self.broker.ask_count(), self.progress.existing + wanted
         if counted != expected:

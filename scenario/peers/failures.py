@@ -83,6 +83,12 @@ class Kind(Enum):
     OTHER = "other"
 
 
+# What is wrong in front of the broker, or with the host that asks: none of these tells anything about the broker
+OUTSIDE = frozenset(
+    {Kind.NO_ROUTE, Kind.NAME_UNKNOWN, Kind.CERTIFICATE, Kind.REDIRECT, Kind.DENIED, Kind.TOO_MANY_REQUESTS, Kind.OURS}
+)
+
+
 @dataclass(frozen=True)
 class Failure:
     """A failed exchange: its kind, and the text for people."""

@@ -38,7 +38,6 @@ class Listed(msgspec.Struct, frozen=True):
     """A subscription or an entity."""
 
     id: str
-    type: str = ""
     description: str = ""
 
 

@@ -56,22 +56,22 @@ class Tries:
 
     @property
     def each(self) -> list[tuple[float, str]]:
-        """Each try's latency in ms, and its error; empty: it had none."""
+        """Latency and error of each."""
         return list(zip(self.latencies, self.errors or [""] * self.count, strict=True))
 
     @property
     def right(self) -> Sequence[float]:
-        """Latencies of the right answers, in ms."""
+        """The latencies of the right answers."""
         return [latency for latency, error in self.each if not error] if self.errors else self.latencies
 
     @property
     def count(self) -> int:
-        """Number of tries."""
+        """How many there were."""
         return len(self.latencies)
 
     @property
     def nok(self) -> int:
-        """Number of tries without a right answer."""
+        """How many got no right answer."""
         return sum(map(bool, self.errors))
 
     @property
@@ -81,12 +81,12 @@ class Tries:
 
     @property
     def p99(self) -> float | None:
-        """The 99th percentile of the right answers, in ms; None without one."""
+        """Their 99th percentile."""
         return percentile(self.right, 0.99)
 
     @property
     def slowest(self) -> float | None:
-        """The slowest right answer, in ms; None without one."""
+        """Their highest."""
         return max(self.right, default=None)
 
 

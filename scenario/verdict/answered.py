@@ -1,6 +1,7 @@
 """Judges how the broker's clients were answered: version, update and query, each for itself.
 
---max-nok of a client's rows may be NOK or slower than --version-slo.
+--max-nok of a client's rows may be NOK or slower than --version-slo. What does not tell of the broker, such as HTTP 401
+from a proxy in front of it, is INCONCLUSIVE.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from textwrap import shorten
 
+from scenario.peers.failures import OUTSIDE
 from scenario.run.results import Criterion
 from scenario.verdict.evidence import Evidence
 from scenario.verdict.evidence.clients import Answer, Client
-from scenario.verdict.outcomes import FAIL, PASS
+from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS
 
 SHORT = 80  # characters of an error; the rows have all of it
 
@@ -29,7 +31,8 @@ def answered(e: Evidence) -> Iterator[Criterion]:
 def _judged(e: Evidence, client: Client, same: str) -> Iterator[Criterion]:
     """Judge what a client got; `same` is the first client that was NOK in the very same rows."""
     got, nok, slow = client.answers, client.nok, client.slow
-    outcome = FAIL if len(nok) + len(slow) > e.hold.options.max_nok else PASS
+    allowed, outside = e.hold.options.max_nok, len(client.failed(OUTSIDE))
+    outcome = FAIL if len(nok) + len(slow) - outside > allowed else INCONCLUSIVE if outside > allowed else PASS
     if nok:
         kinds = Counter(shorten(answer.error, SHORT, placeholder=" ...") for answer in nok).most_common(3)
         seen = ", ".join(f"{count} x {error}" for error, count in kinds)

@@ -16,7 +16,7 @@ from scenario.run.results import Criterion, Verdict
 from scenario.verdict.answered import answered
 from scenario.verdict.causes.peers import unreachable
 from scenario.verdict.causes.process import restart
-from scenario.verdict.diagnosis import UNKNOWN, diagnose
+from scenario.verdict.diagnosis import UNKNOWN, diagnose, excused, found_causes, what_fails
 from scenario.verdict.evidence import Evidence, evidence_of
 from scenario.verdict.healthy import healthy
 from scenario.verdict.hold import Hold
@@ -24,8 +24,9 @@ from scenario.verdict.limits import limits
 from scenario.verdict.liveness import restart_by_liveness
 from scenario.verdict.measures import measured
 from scenario.verdict.notified import notified_once
+from scenario.verdict.of_broker import restarted
+from scenario.verdict.of_notifications import lost_on_the_way, notified, too_few_arrived
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, endings, verdict_of
-from scenario.verdict.predicates import lost_on_the_way, notified, restarted, too_few_arrived
 from scenario.verdict.rate import rate
 from scenario.verdict.recovery import recovery
 from scenario.verdict.thresholds import HELD_SHARE, ROWS_SHARE
@@ -36,14 +37,17 @@ Criteria = Iterator[Criterion]
 def judge_hold(hold: Hold) -> Verdict:
     """Judge what was held once, whether it came to its end or not."""
     evidence = evidence_of(hold)
-    criteria = [criterion for check in _CHECKS for criterion in check(evidence)]
+    judged = [criterion for check in _CHECKS for criterion in check(evidence)]
+    fails = what_fails(evidence, judged)
+    holds = found_causes(evidence, fails)
+    criteria = excused(evidence, judged, holds)
     figures = measured(evidence)
     own = list(limits(evidence, figures))
     progress = hold.progress
     verdict = replace(verdict_of([*criteria, *own], interrupted=bool(progress.interrupted)), figures=figures)
     if verdict.outcome == PASS:
         return verdict
-    causes = diagnose(evidence, criteria)
+    causes = diagnose(evidence, fails, holds)
     if progress.interrupted or progress.missing or verdict_of(criteria).outcome == PASS:  # then there need not be one
         causes = tuple(cause for cause in causes if cause.cause != UNKNOWN)
     return replace(verdict, causes=causes)
@@ -70,7 +74,10 @@ def _held(e: Evidence) -> Criteria:
     at = f" (at second {since_trigger})" if most > 0 else ""
     too_few = INCONCLUSIVE if hold.progress.missing else FAIL  # a run that was cut short may not have seen the most
     outcome = PASS if most >= HELD_SHARE * wanted else too_few
-    yield Criterion("held", outcome, f"{min(max(most, 0), wanted)} of {wanted} at one time{at}")
+    text = f"{min(max(most, 0), wanted)} of {wanted} at one time{at}"
+    if outcome == PASS and not e.held.proved:
+        outcome, text = INCONCLUSIVE, f"{text}, by open connections alone: whether they wait for an answer is not known"
+    yield Criterion("held", outcome, text)
 
 
 def _process(e: Evidence) -> Criteria:
@@ -88,7 +95,7 @@ def _load(e: Evidence) -> Criteria:
         yield Criterion("listener", INCONCLUSIVE, text)
     if (lost := lost_on_the_way(e) or 0) > few:
         yield Criterion("answers", INCONCLUSIVE, f"{lost} of {expected} never reached the broker")
-    if (unanswered := e.way.unanswered or 0) > few:
+    if (unanswered := min(e.way.unanswered or 0, expected)) > few:
         yield Criterion("answers", INCONCLUSIVE, f"{unanswered} of {expected} notifications ended without one")
     if notified(e) > expected + few:
         yield Criterion("notifications", INCONCLUSIVE, f"{notified(e)} for {expected} subscriptions")
@@ -128,6 +135,8 @@ def _idle(e: Evidence) -> Criteria:
         return
     text = f"{idle.accepted} of {wanted} accepted, {idle.answered} answered before they let go"
     outcome = PASS if idle.accepted == idle.answered == wanted else FAIL
+    if (reached := e.port.idle_clients) is not None and reached < idle.accepted / 2:
+        text += f"; {max(reached, 0)} of them reached the broker: something in front of it holds the others"
     yield Criterion("idle clients", outcome, text + (f" ({idle.error})" if idle.error else ""))
 
 

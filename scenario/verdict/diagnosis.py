@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+from operator import or_
 
 from scenario.run.results import Criterion, Diagnosis
 from scenario.verdict.causes import CAUSES
 from scenario.verdict.causes.cause import CLIENT, ENDED, HEALTHY, HELD, LOAD, MEASURED, NOK, SLOW, Cause, Fails
 from scenario.verdict.evidence import Evidence
-from scenario.verdict.outcomes import PASS
-from scenario.verdict.predicates import foreign_counts
+from scenario.verdict.of_notifications import foreign_counts
+from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS
 from scenario.verdict.ruled_out import ruled_out
 
 UNKNOWN = "unknown"
@@ -24,18 +27,51 @@ _NAMED = {  # what it means that a criterion was not met; of the clients' see be
 }
 
 
-def diagnose(e: Evidence, criteria: Sequence[Criterion]) -> tuple[Diagnosis, ...]:
-    """Return the causes that hold; before them, or instead, what is known of a failure that none of them explains."""
+def found_causes(e: Evidence, fails: Fails) -> dict[Cause, bool | None]:
+    """Return whether each cause of the table holds; a last resort does so only where no other explains what fails."""
     holds = {cause: cause.holds(e) for cause in CAUSES}
+    explained = _explained(cause for cause, sure in holds.items() if sure and not cause.last_resort)
+    return {cause: sure and not (cause.last_resort and explained & fails) for cause, sure in holds.items()}
+
+
+def excused(e: Evidence, criteria: Sequence[Criterion], holds: Mapping[Cause, bool | None]) -> list[Criterion]:
+    """Return the criteria, INCONCLUSIVE instead of FAIL where only causes outside the broker explain what failed."""
+    outside = _explained(cause for cause, sure in holds.items() if sure and cause.outside)
+    inside = _explained(cause for cause, sure in holds.items() if sure and not cause.outside)
+    return [
+        replace(each, outcome=INCONCLUSIVE)
+        if each.outcome == FAIL and (of := _meaning(e, each)) & outside and not of & inside
+        else each
+        for each in criteria
+    ]
+
+
+def diagnose(e: Evidence, fails: Fails, holds: Mapping[Cause, bool | None]) -> tuple[Diagnosis, ...]:
+    """Return the causes that hold; before them, or instead, what is known of a failure that none of them explains."""
     sure = [cause for cause in CAUSES if holds[cause]]
     named = tuple(cause.diagnosis(e) for cause in sure)
     if foreign := foreign_counts(e):
         return (_foreign(foreign, e), *named)
-    fails = what_fails(e, criteria)
     if named and (NOK not in fails or any(NOK in cause.explains for cause in sure)):
         return named
     possible = [cause for cause in CAUSES if holds[cause] is None and cause.explains & fails]
     return (_one_of(possible, e) if possible else _unknown(e), *named)
+
+
+def _explained(causes: Iterable[Cause]) -> Fails:
+    return reduce(or_, (cause.explains for cause in causes), Fails(0))
+
+
+def _meaning(e: Evidence, criterion: Criterion) -> Fails:
+    """Return what it means that a criterion was not met."""
+    if criterion.name == "version":
+        return NOK if e.version.nok else SLOW
+    if criterion.name in ("update", "query"):
+        client = e.update if criterion.name == "update" else e.query
+        return CLIENT if client.nok else SLOW
+    if criterion.name == "idle clients":
+        return NOK
+    return _NAMED.get(criterion.name, LOAD)
 
 
 def what_fails(e: Evidence, criteria: Sequence[Criterion]) -> Fails:
@@ -45,7 +81,7 @@ def what_fails(e: Evidence, criteria: Sequence[Criterion]) -> Fails:
     fails = SLOW if any(client.slow for client in e.clients) else Fails(0)
     fails |= CLIENT if e.update.nok or e.query.nok else Fails(0)
     for criterion in criteria:
-        if criterion.outcome != PASS and criterion.name not in ("version", "update", "query"):
+        if criterion.outcome != PASS and criterion.name not in ("version", "update", "query", "idle clients"):
             fails |= _NAMED.get(criterion.name, LOAD)
     return fails
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from scenario.run.results import Criterion
 from scenario.verdict.evidence import Evidence
+from scenario.verdict.of_notifications import healthy_judged, starved
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS
-from scenario.verdict.predicates import healthy_judged, starved
 
 NAME = "healthy subscribers"
 MENDS = (

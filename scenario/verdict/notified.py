@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from scenario.run.results import Criterion
 from scenario.verdict.evidence import Evidence
+from scenario.verdict.of_notifications import foreign_counts, too_few_arrived
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS
-from scenario.verdict.predicates import foreign_counts, too_few_arrived
 
 
 def notified_once(e: Evidence) -> Iterator[Criterion]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from scenario.peers.failures import OUTSIDE
 from scenario.run.progress import Progress
 from scenario.run.results import Criterion, Verdict
 
@@ -43,5 +44,6 @@ def endings(progress: Progress, told: Sequence[Criterion] = ()) -> list[Criterio
     """Return why a run ended early, as far as the criteria before do not tell it."""
     interrupted = [f"interrupted in phase {progress.interrupted}"] if progress.interrupted else []
     texts = [(INCONCLUSIVE, text) for text in (*interrupted, *progress.missing)]
-    texts += [(FAIL, text) for text in progress.failures]
+    outside = {text for text, kind in progress.kinds.items() if kind in OUTSIDE}
+    texts += [(INCONCLUSIVE if text in outside else FAIL, text) for text in progress.failures]
     return [Criterion("", kind, text) for kind, text in texts if not any(text in each.text for each in told)]

@@ -16,7 +16,7 @@ _FIGURES = (("fds", "fds", 1, ""), ("threads", "threads", 1, ""), ("RSS", "rss",
 def recovery(e: Evidence) -> Iterator[str]:
     """Say it in a sentence or two; nothing when the connections were never held, or to the end."""
     hold, wanted = e.hold, e.load.wanted
-    count, held = partial(established, hold), {second: count for count, second in e.held.per_row}
+    count, held = partial(established, hold), e.held.connections
     rest = at_rest(hold.rows, count)
     most = max(held.values(), default=0)
     if rest is None or most < HELD_SHARE * wanted:
@@ -35,16 +35,17 @@ def recovery(e: Evidence) -> Iterator[str]:
         return
     second, first = after[0]
     last = after[-1][1]
-    kept = "".join(f", {text}" for text in _kept(last))
+    kept = "".join(f", {text}" for text in _kept(last, e.held.counted_elsewhere))
     yield f"back at rest at second {second}, {count(rows[second])} established ({rest} before){kept}"
     if len(after) > 1:
         yield f"{'; '.join(_growth(first, last))} in the {after[-1][0] - second} s since"
 
 
-def _kept(last: ConnectionSample) -> Iterator[str]:
+def _kept(last: ConnectionSample, elsewhere: bool) -> Iterator[str]:
     """Say which CLOSE_WAIT connections are kept: those to the listeners, and those that somebody else closed."""
     in_all = last.close_wait or 0
-    to_listeners = in_all if last.close_wait_to_listeners is None else last.close_wait_to_listeners
+    known = None if elsewhere else last.close_wait_to_listeners
+    to_listeners = in_all if known is None else known
     if to_listeners:
         yield f"{to_listeners} CLOSE_WAIT kept: libcurl closes them at a worker's next use"
     if in_all > to_listeners:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from scenario.run.results import Row
 from scenario.verdict.causes.cause import Predicate, Words, limit
 from scenario.verdict.evidence import Evidence
-from scenario.verdict.predicates import too_little_cpu
+from scenario.verdict.of_broker import too_little_cpu
 from scenario.verdict.thresholds import STEADY
 
 _FIGURES = (

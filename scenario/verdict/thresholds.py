@@ -10,6 +10,8 @@ UNDER_WAY = (
 
 # Rows
 MOST = 0.8  # of the rows: as good as all, but for the first and the last of a state
+AT_ONCE = 3  # s after the update: what is answered by then was never held
+LATE_TESTER = 250.0  # ms that Locust lets something wait: on two busy cores it was below 100
 LATE_TRY = 20.0  # ms that a try is sent late: from here on its latency tells of this host, too
 
 # Limits of the broker's process
@@ -21,12 +23,17 @@ DENSE = 0.6  # of the ports in a row: others may have bound the rest; a few of t
 # CPU
 BUSY = 0.9  # of the CPUs that the broker may use, or of the host's
 THROTTLED = BUSY / 4  # CPUs that a quota withheld
+MOSTLY = 0.5  # of the host's CPUs: whoever takes more leaves the others short
 STILL = 0.02  # s of CPU per second: a process that runs spends more, if only to refuse (0.1 on Orion 4.7.0)
 FEW_STATES = 3  # rows: fewer states of the process tell nothing
 
 # Clients
 ASKED_FOR = 3  # s, begun: how long an update that gets no answer asks for one (users/client.py: LIMIT)
 UNFELT = 100.0  # ms: what is answered within that seems to be so at once (Nielsen, Usability Engineering, 1993, ch. 5)
+
+REFRESH_WAIT = 0.1  # s: a refresh at rest makes requests wait 0.01 s, one after 5,000 notifications 0.1 to 2.8
+SLOW_PING = 250.0  # ms: pings over a loaded Orion took 1 to 60
+LOOKUP = 1.0  # s: a name server that answers takes milliseconds
 
 # Growth
 STEADY = 0.05  # of a figure: it moves by less all the time

@@ -20,7 +20,8 @@ def find_broker(process_name: str, port: int) -> Broker:
     """Return the process whose name starts with `process_name`.
 
     Of several it is the one that listens on `port`, the parent where a child has inherited its sockets; where none
-    does, the one of which all others are children.
+    does, the one of which all others are children. `port` is the one that clients ask, which may be a gateway's: the
+    broker's own is then the only one that it listens on.
     """
     everybody = psutil.process_iter(["name", "status", "ppid", "create_time"])
     named = [process for process in everybody if (process.info["name"] or "").startswith(process_name)]
@@ -32,8 +33,9 @@ def find_broker(process_name: str, port: int) -> Broker:
     denied = None
     for process in named:
         try:
-            if len(named) == 1 or _listens(process.pid, port):
-                return Broker(process, port)
+            ports = _ports(process.pid)
+            if len(named) == 1 or port in ports:
+                return Broker(process, port if port in ports or len(ports) != 1 else ports.pop())
         except PermissionError as error:
             denied = error
         except (FileNotFoundError, ProcessLookupError):
@@ -46,14 +48,15 @@ def find_broker(process_name: str, port: int) -> Broker:
     raise InspectionFailed(f"{len(named)} processes are named {process_name}, none that I may see listens on {port}")
 
 
-def _listens(pid: int, port: int) -> bool:
-    """Tell whether a process listens on a port; nothing else is read, for it may have thousands of sockets."""
-    links = set()
+def _ports(pid: int) -> set[int]:
+    """Return the ports that a process listens on; nothing else is read, for it may have thousands of sockets."""
+    listening: dict[str, int] = {}  # port by socket
     for table in (Path(f"/proc/{pid}/net/tcp"), Path(f"/proc/{pid}/net/tcp6")):
         with suppress(FileNotFoundError), table.open(encoding="ascii") as lines:
             next(lines)
             words = (line.split() for line in lines)
-            listening = takewhile(lambda each: int(each[3], 16) == LISTEN, words)  # the kernel lists those first
-            links |= {f"socket:[{each[9]}]" for each in listening if int(each[1].rpartition(":")[2], 16) == port}
+            first = takewhile(lambda each: int(each[3], 16) == LISTEN, words)  # the kernel lists those first
+            listening.update((f"socket:[{each[9]}]", int(each[1].rpartition(":")[2], 16)) for each in first)
     with os.scandir(f"/proc/{pid}/fd") as descriptors:  # refused, where it may not be looked into
-        return bool(links) and any(link_of(fd.path) in links for fd in descriptors)
+        links = (link_of(fd.path) for fd in descriptors) if listening else ()
+        return {listening[link] for link in links if link in listening}

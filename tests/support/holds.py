@@ -40,12 +40,13 @@ def options(**changed: object) -> Options:
 def row(second: int) -> Row:
     held = 100 if TRIGGER < second < 1015 else 0
     idle = 10 if second > 1006 else 0
+    queued, answered = counted_by_then(second)
     return Row(
         second,
         second - TRIGGER,
         "observe",
         VersionSample(second, second + 0.001, 5.0),
-        QueueSample(second, second + 0.001, 0, 0, 0, 0, 0, entered=100 if second > TRIGGER else 0),
+        QueueSample(second, second + 0.001, 0, 0, answered, 0, 0, entered=queued),
         ConnectionSample(
             *(second, second + 0.001, 12 + held + idle, 100 if second >= 1015 else 0, 300, 1, 10**8), to_listeners=held
         ),
@@ -56,12 +57,18 @@ def row(second: int) -> Row:
     )
 
 
+def counted_by_then(second: int) -> tuple[int, int]:
+    """Return the notifications that the broker has queued and had answered: the healthy subscribers' are among them."""
+    of_healthy = 10 * (second - START)
+    return of_healthy + 100 * (second > TRIGGER), of_healthy + 100 * (second >= 1015)
+
+
 def listened(second: int, held: int) -> ListenerSample:
     """Return what the listeners tell: after the update it was all of it."""
     all_of_it = 100 if second > TRIGGER else 0
     number = TRIGGER * 1000 if second > TRIGGER else 0
     told = (number, all_of_it, all_of_it, 0)
-    return ListenerSample(second, second + 0.001, held, all_of_it, 0, 0, 0, *told)
+    return ListenerSample(second, second + 0.001, held, all_of_it, 100 * (second >= 1015), 0, 0, *told)
 
 
 def healthy() -> Hold:

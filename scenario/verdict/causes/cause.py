@@ -8,7 +8,8 @@ from enum import Flag, auto
 
 from scenario.run.results import Diagnosis
 from scenario.verdict.evidence import Evidence
-from scenario.verdict.predicates import foreign_counts, process_gone
+from scenario.verdict.of_broker import neighbours_busy, nothing_reached, process_gone
+from scenario.verdict.of_notifications import foreign_counts
 
 Predicate = Callable[[Evidence], object]  # None: not measured
 Words = Callable[[Evidence], str]
@@ -39,16 +40,19 @@ class Supposes(Flag):
     OWN_COUNTS = auto()  # what was counted is the broker's own
     DESCRIPTORS = auto()  # it had descriptors left
     ROOM = auto()  # it took more clients
+    REACHED = auto()  # requests reached it
+    CPU = auto()  # its neighbours on the host left it the CPU that it needed
 
 
-NOTHING, ALIVE, OWN_COUNTS, DESCRIPTORS, ROOM = (
-    Supposes.NOTHING, Supposes.ALIVE, Supposes.OWN_COUNTS, Supposes.DESCRIPTORS, Supposes.ROOM
-)  # fmt: skip
+NOTHING = Supposes.NOTHING
+ALIVE, OWN_COUNTS, DESCRIPTORS, ROOM, REACHED, CPU = Supposes
 _OTHERWISE: dict[Supposes, Predicate] = {
     ALIVE: process_gone,
     OWN_COUNTS: foreign_counts,
     DESCRIPTORS: lambda e: e.limits.out_of_descriptors,
     ROOM: lambda e: e.port.full,
+    REACHED: nothing_reached,
+    CPU: neighbours_busy,
 }
 
 
@@ -67,6 +71,8 @@ class Cause:
     explains: Fails
     evidence: Words
     remedy: Words | str
+    outside: bool = False  # the broker's failures that it explains are INCONCLUSIVE: it does not lie with the broker
+    last_resort: bool = False  # named only where nothing else explains the same
     told_by: str = ""  # what would tell it from others, where something was not measured
 
     def holds(self, e: Evidence) -> bool | None:

@@ -6,8 +6,9 @@ from scenario.settings.needs import SPARE_WORKERS
 from scenario.verdict.causes.cause import ALIVE, DESCRIPTORS, HEALTHY, HELD, LOAD, MEASURED, OWN_COUNTS, Cause
 from scenario.verdict.evidence import Evidence
 from scenario.verdict.evidence.counters import above
-from scenario.verdict.predicates import (
+from scenario.verdict.of_notifications import (
     broker_gave_up,
+    late_by_listener,
     lost_on_the_way,
     nearly_none_held,
     notified,
@@ -171,7 +172,12 @@ NOTIFICATIONS = (
         name="network",
         says="the way to the listeners failed: what was held was lost on it, though neither side had closed it",
         needs=[lambda e: bool(e.listeners.samples), _gave_up_or_lost],
-        unless=[timed_out, _unreachable],
+        unless=[
+            timed_out,
+            _unreachable,
+            lambda e: above(e.way.answered_between, e.load.few) or False,
+            lambda e: above(e.way.repeated, e.load.few) or False,
+        ],
         supposes=ALIVE | OWN_COUNTS,
         explains=LOAD | HELD,
         evidence=_network,
@@ -212,6 +218,10 @@ STARVED = Cause(
     name="starved",
     says="healthy subscribers wait for a notification worker, behind the slow receivers",
     needs=[starved, lambda e: e.queue.backlog],
+    unless=[
+        lambda e: above(e.started.workers, e.load.expected + e.load.healthy_per_second - 1) or False,
+        late_by_listener,
+    ],
     supposes=ALIVE | DESCRIPTORS,
     explains=HEALTHY,
     evidence=lambda e: (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from scenario.peers.failures import Kind
 from scenario.settings.needs import SPARE
-from scenario.verdict.causes.cause import ALL, CLIENT, ENDED, HELD, LOAD, MEASURED, SLOW, Cause
+from scenario.verdict.causes.cause import ALL, CLIENT, CPU, ENDED, HELD, LOAD, MEASURED, REACHED, SLOW, Cause
 from scenario.verdict.evidence import Evidence
-from scenario.verdict.predicates import too_few_arrived, too_little_cpu
+from scenario.verdict.of_broker import cache_refresh, long_wait, neighbours_busy, too_little_cpu
+from scenario.verdict.of_notifications import too_few_arrived
 
 
 def unreachable(e: Evidence) -> list[str]:
@@ -17,7 +18,18 @@ def unreachable(e: Evidence) -> list[str]:
 def _hanging(e: Evidence) -> str:
     rows, asked = e.database.hanging, e.database.asked
     between = f"from second {rows[0].since_trigger} to {rows[-1].since_trigger}"
-    return f"no answer to the ordinary client in {len(rows)} of {len(asked)} rows, {between}"
+    pings = f"; a ping of it took {e.database.ping:.0f} ms at most" if e.database.ping else ""
+    return f"no answer to the ordinary client in {len(rows)} of {len(asked)} rows, {between}{pings}"
+
+
+def _refresh(e: Evidence) -> str:
+    waits = e.queue.refresh_waits or {}
+    slowest = max(e.update.slowest, e.query.slowest)
+    ping = f", a ping of the database {e.database.ping:.0f} ms" if e.database.ping else ""
+    waited = (
+        f"requests waited {max(waits.values(), default=0):.1f} s for the cache in one of {e.queue.refreshes} refreshes"
+    )
+    return f"an update or a query took {slowest:.0f} ms or got no answer; {waited}{ping}"
 
 
 def _start_database(e: Evidence) -> str:
@@ -34,15 +46,41 @@ PEERS = (
         unless=[
             lambda e: bool(e.database.trouble),
             lambda e: bool(e.version.nok or e.version.slow) and too_little_cpu(e),
+            lambda e: e.database.slow_ping is False,
+            lambda e: neighbours_busy(e) and not long_wait(e),
+            cache_refresh,
         ],
+        supposes=REACHED,
         explains=CLIENT | SLOW | ENDED,
         evidence=_hanging,
         remedy="see the database's host, disk and locks; Orion itself sets such a query no limit of time",
     ),
     Cause(
+        name="cache-refresh",
+        says="clients wait while the broker refreshes its subscription cache (-subCacheIval)",
+        needs=[cache_refresh],
+        unless=[lambda e: bool(e.database.trouble), lambda e: e.database.slow_ping or False],
+        supposes=CPU | REACHED,
+        explains=CLIENT | SLOW,
+        evidence=_refresh,
+        remedy="a longer -subCacheIval makes it rarer, a faster database shorter",
+        told_by="the broker's semaphores (-statSemWait), and the refreshes of its cache",
+    ),
+    Cause(
+        name="database-away",
+        says="the broker's database was away for a while",
+        needs=[lambda e: bool(e.database.trouble), lambda e: bool(e.database.away)],
+        explains=CLIENT | SLOW,
+        evidence=lambda e: (
+            f"from second {(e.database.away or (0, 0))[0]} to {(e.database.away or (0, 0))[1]}: {e.database.trouble}"
+        ),
+        remedy="see its log: an election of another primary, a restart; and the time limits in the broker's -dbURI",
+    ),
+    Cause(
         name="database-down",
         says="the broker's database does not answer",
         needs=[lambda e: bool(e.database.trouble)],
+        unless=[lambda e: bool(e.database.away)],
         explains=CLIENT | SLOW | ENDED,
         evidence=lambda e: str(e.database.trouble),
         remedy=_start_database,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scenario.verdict.causes.cause import ALL, Cause
 from scenario.verdict.evidence import Evidence
-from scenario.verdict.predicates import died, gone_since, process_gone, restarted
+from scenario.verdict.of_broker import died, gone_since, process_gone, restarted
 
 
 def _killed(e: Evidence) -> bool:
@@ -57,7 +57,7 @@ PROCESS = (
         needs=[died],
         unless=[_killed],
         explains=ALL,
-        evidence=lambda e: f"connections are refused from second {gone_since(e)} on; {_held(e)} held before",
+        evidence=lambda e: f"its process is gone from second {gone_since(e)} on; {_held(e)} held before",
         remedy="its log and dmesg (out of memory?) tell why it ended",
     ),
 )

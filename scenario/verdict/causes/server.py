@@ -6,10 +6,12 @@ from scenario.settings.needs import SPARE
 from scenario.verdict.causes.cause import (
     ALIVE,
     CLIENT,
+    CPU,
     DESCRIPTORS,
     HEALTHY,
     HELD,
     NOK,
+    REACHED,
     ROOM,
     SLOW,
     Cause,
@@ -17,13 +19,15 @@ from scenario.verdict.causes.cause import (
 )
 from scenario.verdict.evidence import Evidence
 from scenario.verdict.evidence.counters import above
-from scenario.verdict.predicates import (
-    broker_gave_up,
+from scenario.verdict.of_broker import (
+    cache_refresh,
     no_thread_for_a_connection,
     stands_still,
+    tester_busy,
     too_little_cpu,
     was_stopped,
 )
+from scenario.verdict.of_notifications import broker_gave_up
 
 
 def _closed(e: Evidence) -> bool:
@@ -112,7 +116,7 @@ SERVER = (
         name="threads",
         says="the broker may not have more threads",
         needs=[lambda e: _closed(e) or bool(e.held.fell_short), lambda e: e.limits.out_of_threads],
-        supposes=ALIVE | ROOM | DESCRIPTORS,
+        supposes=ALIVE | ROOM | DESCRIPTORS | REACHED,
         explains=NOK | HELD,
         evidence=_threads,
         remedy=lambda e: (
@@ -131,7 +135,7 @@ SERVER = (
             lambda e: e.started.may_use_select,
         ],
         unless=[no_thread_for_a_connection],
-        supposes=ALIVE | ROOM | DESCRIPTORS,
+        supposes=ALIVE | ROOM | DESCRIPTORS | REACHED,
         explains=NOK,
         evidence=_select,
         remedy=_select_remedy,
@@ -170,7 +174,7 @@ SERVER = (
         name="frozen",
         says="the broker's process stood still: it did nothing, and answered nobody",
         needs=[lambda e: len(e.version.silent) > 1 or was_stopped(e), stands_still],
-        supposes=ALIVE | ROOM | DESCRIPTORS,
+        supposes=ALIVE | ROOM | DESCRIPTORS | REACHED,
         explains=NOK,
         evidence=_still,
         remedy="see who stopped it: SIGSTOP, a debugger, a container that was paused, a virtual machine that was moved",
@@ -181,7 +185,7 @@ SERVER = (
         says="the broker has too little CPU",
         needs=[lambda e: _silent(e) or bool(e.version.slow), too_little_cpu],
         unless=[lambda e: _silent(e) and stands_still(e)],
-        supposes=ALIVE | ROOM | DESCRIPTORS,
+        supposes=ALIVE | ROOM | DESCRIPTORS | REACHED,
         explains=NOK | SLOW,
         evidence=_cpu,
         remedy="give it more CPU, or a larger quota in cpu.max, or fewer clients",
@@ -192,7 +196,7 @@ SERVER = (
         says="the broker does not accept the connections that wait at its port",
         needs=[_silent, lambda e: e.port.not_accepted],
         unless=[stands_still, too_little_cpu],
-        supposes=ALIVE | ROOM | DESCRIPTORS,
+        supposes=ALIVE | ROOM | DESCRIPTORS | REACHED,
         explains=NOK,
         evidence=_waiting,
         remedy="see what its accepting thread waits for (a stack trace); "
@@ -231,7 +235,11 @@ SLOWNESS = Cause(
         lambda e: bool(e.version.nok),
         _slow_without_cpu,
         lambda e: bool(e.database.trouble) or len(e.database.hanging) > 1,
+        cache_refresh,
+        tester_busy,
     ],
+    supposes=CPU | REACHED,
+    last_resort=True,
     explains=SLOW | CLIENT,
     evidence=_how_slow,
     remedy="give it more CPU, fewer other clients, a faster database; or a --version-slo that fits it",

@@ -20,6 +20,7 @@ from scenario.verdict.evidence.port import Port
 from scenario.verdict.evidence.process import Process
 from scenario.verdict.evidence.queue import Queue
 from scenario.verdict.evidence.started import Started
+from scenario.verdict.evidence.tester import Tester
 from scenario.verdict.evidence.way import Way
 from scenario.verdict.hold import Hold
 
@@ -44,6 +45,7 @@ class Evidence:
     way: Way
     database: Database
     host: Host
+    tester: Tester
     started: Started
 
     @property
@@ -57,6 +59,7 @@ def evidence_of(hold: Hold) -> Evidence:
     load, held, process = Load.of(hold), Held(hold), Process(hold.rows)
     version, update, query = clients_of(hold)
     ill = suffering(version, update, query)
+    healthy = Healthy(hold)
     queue, listeners = Queue(hold, held, version), Listeners(hold, load)
     return Evidence(
         hold=hold,
@@ -65,15 +68,16 @@ def evidence_of(hold: Hold) -> Evidence:
         update=update,
         query=query,
         suffering=ill,
-        healthy=Healthy(hold),
+        healthy=healthy,
         held=held,
         process=process,
         port=Port(hold, process, version),
         limits=Limits(hold, process, version),
         queue=queue,
         listeners=listeners,
-        way=Way(hold, load, queue, listeners),
+        way=Way(hold, load, held, healthy, queue, listeners),
         database=Database(hold, version, update, query),
         host=Host(hold.rows, process, ill),
+        tester=Tester(hold.rows, ill),
         started=Started(hold.found),
     )

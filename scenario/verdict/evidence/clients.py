@@ -74,9 +74,12 @@ class Client:
 
     @cached_property
     def silent(self) -> list[Answer]:
-        """Those without an answer in time, if they are most of the NOK ones, or the process was stopped in them."""
-        met = [answer for answer in self.nok if stopped(answer.row) and answer.failure in SILENT]
-        return _most(self.nok, SILENT) or met
+        """Those without an answer in time, if they are most of the NOK ones, or the process was stopped in them.
+
+        Where it was stopped, a gateway's answer in its stead is none of the broker's.
+        """
+        met = [answer for answer in self.nok if stopped(answer.row) and answer.failure in (*SILENT, Kind.GATEWAY)]
+        return met if any(a.failure == Kind.GATEWAY for a in met) else _most(self.nok, SILENT) or met
 
     @property
     def answered_again(self) -> bool:
@@ -105,10 +108,11 @@ def clients_of(hold: Hold) -> tuple[Client, Client, Client]:
 
 
 def suffering(version: Client, *others: Client) -> frozenset[int]:
-    """Return the seconds in which GET /version failed or was slow; where it never was, those in which others were."""
+    """Return the seconds in which GET /version failed or was slow; where it never did, those in which others did."""
     ill = {answer.row.second for answer in (*version.nok, *version.slow)}
     well = {answer.row.second for answer in version.answers} - ill
-    return frozenset(ill or {a.row.second for client in others for a in client.slow if a.row.second in well})
+    bad = {a.row.second for client in others for a in (*client.nok, *client.slow)}
+    return frozenset(ill or bad & well)
 
 
 def stopped(row: Row) -> bool:

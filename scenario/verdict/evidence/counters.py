@@ -28,6 +28,11 @@ def per_second(rows: Sequence[Row], counter: str, seconds: Collection[int]) -> l
     ]
 
 
+def either(*answers: bool | None) -> bool | None:
+    """Whether one of them is true; None: none is, and one was not measured."""
+    return True if any(answers) else None if None in answers else False
+
+
 def above(value: float | None, least: float) -> bool | None:
     """Tell whether a figure is above another; None where it was not measured."""
     return None if value is None else value > least

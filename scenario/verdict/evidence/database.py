@@ -7,9 +7,10 @@ from functools import cached_property
 
 from scenario.peers.failures import Failure, Kind
 from scenario.run.results import Row
+from scenario.run.samples import DatabaseSample
 from scenario.verdict.evidence.clients import SILENT, Client
 from scenario.verdict.hold import Hold
-from scenario.verdict.thresholds import ASKED_FOR
+from scenario.verdict.thresholds import ASKED_FOR, SLOW_PING
 
 GONE = frozenset({Kind.NO_DATABASE, Kind.NEVER_CONNECTED})
 
@@ -35,6 +36,37 @@ class Database:
         well = [row for row in self.asked if ill.isdisjoint(range(row.second, row.second + ASKED_FOR))]
         waited = {answer.row.second for client in (self.update, self.query) for answer in client.failed(SILENT)}
         return [row for row in well if row.second in waited]
+
+    @property
+    def waited(self) -> set[int]:
+        """Seconds (s since the epoch) in which the ordinary client waited too long, while GET /version did not."""
+        ill = {answer.row.second for answer in (*self.version.nok, *self.version.slow)}
+        answers = [a for client in (self.update, self.query) for a in (*client.slow, *client.failed(SILENT))]
+        return {answer.row.second for answer in answers} - ill
+
+    @property
+    def pings(self) -> list[DatabaseSample]:
+        """What its pings found; empty: it was not pinged."""
+        return [row.database for row in self.hold.rows if row.database]
+
+    @property
+    def slow_ping(self) -> bool | None:
+        """Whether a ping failed, or was slow, in a second in which the ordinary client waited, or in the next two."""
+        near = {second + after for second in self.waited for after in range(3)}
+        known = [ping for ping in self.pings if ping.second in near]
+        return any(ping.error or (ping.latency or 0) > SLOW_PING for ping in known) if known else None
+
+    @property
+    def ping(self) -> float | None:
+        """The slowest right answer to a ping, in ms."""
+        return max((ping.latency for ping in self.pings if ping.latency and not ping.error), default=None)
+
+    @property
+    def away(self) -> tuple[int, int] | None:
+        """The seconds since the update in which it was away, where it came back before the end."""
+        bad = [a.second for client in (self.update, self.query) for a in client.failed({*GONE, Kind.NOT_STORED})]
+        last = [client.answers[-1] for client in (self.update, self.query) if client.answers]
+        return (min(bad), max(bad)) if bad and last and not any(answer.error for answer in last) else None
 
     @cached_property
     def trouble(self) -> Failure | None:

@@ -48,6 +48,10 @@ class Healthy:
         missing = sum((last.waiting or 0) + (last.lost or 0) for last in samples[-1:])
         return sum(each.arrived or 0 for each in samples) + missing
 
+    def arrived_by(self, second: int) -> int:
+        """Return how many had come by the end of a second (s since the epoch)."""
+        return sum(row.healthy.arrived or 0 for row in self.hold.rows if row.healthy and row.second <= second)
+
 
 def _slowest(samples: Sequence[HealthySample]) -> float:
     return max((sample.slowest or 0 for sample in samples), default=0)

@@ -1,4 +1,9 @@
-"""How many notification connections the broker held, above its level at rest; and what each cost it."""
+"""How many notifications the broker held unanswered; and what each cost it.
+
+An open connection is no proof: a receiver, or a proxy in its stead, may have answered long ago and kept it open. So the
+connections above the level at rest are bounded by what the broker's own counters say is unanswered, or where it does
+not tell, by what the listeners hold.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,8 @@ from operator import attrgetter, itemgetter
 from statistics import median
 
 from scenario.run.results import Row
+from scenario.run.samples import QueueSample
+from scenario.verdict.evidence.counters import grown
 from scenario.verdict.hold import Hold
 from scenario.verdict.thresholds import HELD_SHARE, UNDER_WAY
 
@@ -18,24 +25,26 @@ _Count = Callable[[Row], int | None]
 
 @dataclass(frozen=True)
 class Held:
-    """Connections held, row by row."""
+    """Notifications held, row by row."""
 
     hold: Hold
 
     @cached_property
     def per_row(self) -> list[tuple[int, int]]:
-        """(held connections, seconds since the update) of the rows after it; empty where nothing was counted.
+        """(held, seconds since the update) of the rows after it; empty where nothing was counted."""
+        return [(now if most is None else min(now, most), second) for now, most, second in self._counts]
 
-        Counted is what leads to the listeners. Where nobody sees that, because a proxy is in between, it is all that
-        is established but the idle clients; with --no-connection-info it is what the listeners hold. Where the
-        listeners say that nothing arrived, there is no proxy, and nothing held.
-        """
+    @cached_property
+    def _counts(self) -> list[tuple[int, int | None, int]]:
+        """Connections above rest, those unanswered (None: not told), seconds since the update."""
         count = self._count
         rest = at_rest(self.hold.rows, count)
         if rest is None:
             return []
-        after = [(count(row), row.since_trigger) for row in self.hold.loaded]
-        return [(now - rest, second) for now, second in after if now is not None]
+        after = [(count(row), row) for row in self.hold.loaded]
+        return [
+            (now - rest, self._unanswered(row, now - rest), row.since_trigger) for now, row in after if now is not None
+        ]
 
     @property
     def most(self) -> int | None:
@@ -48,6 +57,22 @@ class Held:
         return max(self.most or 0, 0)
 
     @property
+    def connections(self) -> dict[int, int]:
+        """Connections above rest, whether answered or not, by second since the update."""
+        return {second: now for now, _, second in self._counts}
+
+    @cached_property
+    def counted_elsewhere(self) -> bool:
+        """Whether listeners held more than leads to their known address: they have others, or a proxy in front."""
+        seen, arrived = _known(self.hold.rows, _to_listeners), _known(self.hold.rows, _at_listeners)
+        return HELD_SHARE * max(arrived, default=0) > max(seen, default=0)
+
+    @property
+    def proved(self) -> bool:
+        """Whether the broker or the listeners tell that what was held at most was unanswered."""
+        return any(bound is not None and min(now, bound) == self.most for now, bound, _ in self._counts)
+
+    @property
     def fell_short(self) -> bool | None:
         """Whether too few were held at one time."""
         return None if self.most is None else self.most < HELD_SHARE * self.hold.options.subscriptions
@@ -57,15 +82,55 @@ class Held:
         """The seconds since the update in which as good as the most were held."""
         return {second for held, second in self.per_row if held >= HELD_SHARE * (self.most or 0)}
 
+    def _unanswered(self, row: Row, connections: int) -> int | None:
+        """Return the notifications that nobody has answered yet; None: not told.
+
+        Counters that have seen fewer notifications than there are connections are not those of this load.
+        """
+        entered, unanswered = self.by_counters(row)
+        if unanswered is not None and entered >= connections:
+            return unanswered
+        return None if self._listeners_full else _at_listeners(row)
+
+    def by_counters(self, row: Row) -> tuple[int, int | None]:
+        """Return what entered the broker's queue, and what of it a worker took and nobody answered; None: not told."""
+        if row.queue is None or row.queue.entered is None:
+            return 0, None
+        samples = [*self._queue, row.queue]
+        entered, waiting = _since(samples, "entered"), (row.queue.backlog or 0) - (samples[0].backlog or 0)
+        return entered, max(0, entered - _since(samples, "sent_ok") - _since(samples, "sent_error") - waiting)
+
+    @cached_property
+    def _queue(self) -> list[QueueSample]:
+        """The first of the queue's samples, from which on its counters count."""
+        return [row.queue for row in self.hold.rows if row.queue and row.queue.entered is not None][:1]
+
+    @cached_property
+    def _listeners_full(self) -> bool:
+        """Whether listeners were out of descriptors: what they did not take waits in the kernel, and is held, too."""
+        return bool(grown([row.listener for row in self.hold.rows if row.listener], "out_of_descriptors"))
+
     @property
     def _count(self) -> _Count:
+        """What counts the connections.
+
+        It is what leads to the listeners. Where that is not seen, because a proxy is in between or they have other
+        addresses, it is all that is established but the idle clients; with --no-connection-info it is what the
+        listeners hold. Where the listeners say that nothing arrived, there is no proxy, and nothing held.
+        """
         if not self.hold.options.connection_info:
             return _at_listeners
         seen, arrived = _known(self.hold.rows, _to_listeners), _known(self.hold.rows, _at_listeners)
         nothing_arrived = bool(arrived) and not any(arrived)
-        if not any(seen) and not (seen and nothing_arrived):
+        if self.counted_elsewhere or (not any(seen) and not (seen and nothing_arrived)):
             return partial(established, self.hold)
         return partial(_to_slow_ones, self.hold) if self.hold.options.rate > 1 else _to_listeners
+
+
+def _since(samples: Sequence[QueueSample], counter: str) -> int:
+    """Return how much a counter grew from the first sample to the last."""
+    first, last = (getattr(sample, counter) or 0 for sample in (samples[0], samples[-1])) if samples else (0, 0)
+    return int(max(0, last - first))
 
 
 def _known(rows: Sequence[Row], count: _Count) -> list[int]:

@@ -32,6 +32,28 @@ class Host:
         return self.idle is not None and self.idle < 1 - BUSY
 
     @property
+    def cpus(self) -> float:
+        """CPUs of the host; those that the broker may use, where that was not measured."""
+        return next((sample.host_cpus for sample in self.process.samples if sample.host_cpus), self.process.cpus)
+
+    @property
+    def taken(self) -> dict[str, float]:
+        """CPUs that each took in those seconds (median), the most first: the broker, its neighbours, the hypervisor."""
+        counters = {
+            "the broker": "cpu_seconds",
+            "its database": "database_cpu_seconds",
+            "the listener": "listener_cpu_seconds",
+            "Locust": "tester_cpu_seconds",
+            "the hypervisor": "host_steal_seconds",
+        }
+        rates = {who: per_second(self.rows, counter, self.suffering) for who, counter in counters.items()}
+        shares = {who: median(each) for who, each in rates.items() if each}
+        seen = [row.connections for row in self.rows if row.connections and row.second in self.suffering]
+        names = {name for sample in seen for name in sample.cpu_of_others}
+        shares |= {name: median(sample.cpu_of_others.get(name, 0.0) for sample in seen) for name in names}
+        return dict(sorted(shares.items(), key=lambda share: -share[1]))
+
+    @property
     def resets(self) -> int | None:
         """Connections that were reset there, of whatever process."""
         return grown(self.process.samples, "resets")

@@ -34,7 +34,7 @@ class Limits:
         """Whether the process came to its limit on descriptors."""
         if self.process.fds is None:
             return None
-        return self.nofile is not None and self.process.fds >= self.nofile - FEW_FREE - self.nofile // 100
+        return self.nofile is not None and self.process.fds >= self.nofile - FEW_FREE
 
     @property
     def fds_each(self) -> float:

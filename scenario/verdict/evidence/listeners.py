@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from ipaddress import ip_address
 
 from scenario.peers.failures import Kind
 from scenario.run.samples import ListenerSample
@@ -13,6 +14,14 @@ from scenario.verdict.evidence.load import Load
 from scenario.verdict.hold import Hold
 
 UNREACHABLE = frozenset({Kind.REFUSED, Kind.NO_CONNECTION, Kind.NAME_UNKNOWN, Kind.NO_ROUTE})
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,26 @@ class Listeners:
     def delay(self) -> float | None:
         """Their delay in s."""
         return self.hold.found.delay
+
+    @property
+    def several(self) -> str:
+        """The host:port at which different listeners answered in turn; empty: there is none."""
+        ids: dict[str, set[str]] = {at: set(told) for at, told in self.hold.found.listener_ids.items()}
+        for sample in self.samples:
+            for at, told in sample.ids.items():
+                ids.setdefault(at, set()).add(told)
+        return next((at for at, told in ids.items() if len(told) > 1), "")
+
+    @property
+    def tells_ids(self) -> bool:
+        """Whether they tell which one answered."""
+        return bool(self.hold.found.listener_ids) or any(sample.ids for sample in self.samples)
+
+    @property
+    def named(self) -> bool:
+        """Whether one of them is known by a name that a name server has to tell."""
+        hosts = {address.rpartition(":")[0].strip("[]") for address in self.addresses}
+        return not all(map(_is_address, hosts))
 
     @property
     def nofile(self) -> int | None:
@@ -60,9 +89,7 @@ class Listeners:
     @property
     def notified(self) -> int | None:
         """Subscriptions that the update notified."""
-        update = self.hold.progress.update
-        known = [s.notified for s in self.samples if update and s.update == update.number and s.notified]
-        return max(known, default=None)
+        return self.of_update.notified if self.of_update else None
 
     @property
     def never_arrived(self) -> int | None:

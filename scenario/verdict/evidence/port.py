@@ -51,6 +51,17 @@ class Port:
             return False
         return None if self.inbound is None else self.inbound >= NEARLY_ALL * self.max_connections
 
+    @property
+    def idle_clients(self) -> int | None:
+        """How many more connections there were at the port while the idle clients held theirs; None: not measured."""
+        idle = self.hold.progress.idle
+        told = [s for s in self.process.samples if s.inbound is not None]
+        if idle is None or not told or any(answer.error for answer in self.version.answers):
+            return None
+        there = [s.inbound or 0 for s in told if idle.hold_at(s.at)]
+        before = [s.inbound or 0 for s in told if s.at < idle.at]
+        return round(median(there) - median(before)) if there and before else None
+
     @cached_property
     def waiting(self) -> int | None:
         """The most connections that waited to be accepted in a NOK row."""

@@ -60,6 +60,24 @@ class Process:
         elsewhere = Kind.KILLED_ON_HOST in self.unseen or grown(self.samples, "host_oom_kills")
         return None if elsewhere else False
 
+    # Its way to the listeners
+
+    @property
+    def connecting(self) -> int | None:
+        """The most connections to the listeners that were not answered yet (SYN_SENT)."""
+        known = [s.connecting_to_listeners for s in self.samples if s.connecting_to_listeners is not None]
+        return max(known, default=None)
+
+    @property
+    def unresolved(self) -> tuple[str, ...]:
+        """Listeners, host:port, whose name had no address on its host."""
+        return tuple(dict.fromkeys(address for sample in self.samples for address in sample.unresolved))
+
+    @property
+    def lookup(self) -> float | None:
+        """Seconds that the slowest lookup of a listener's name took there."""
+        return max((s.lookup_seconds for s in self.samples if s.lookup_seconds is not None), default=None)
+
     # Its CPU
 
     @property

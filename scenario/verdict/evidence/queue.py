@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
+from scenario.run.results import Row
 from scenario.run.samples import QueueSample
 from scenario.verdict.evidence.clients import Client
 from scenario.verdict.evidence.counters import grown
 from scenario.verdict.evidence.held import Held
 from scenario.verdict.hold import Hold
-from scenario.verdict.thresholds import MOST
+from scenario.verdict.thresholds import MOST, REFRESH_WAIT
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,29 @@ class Queue:
     def backlog_at_end(self) -> int:
         """Notifications that waited for a worker in the last row that tells; 0 also where none does."""
         return next(iter(reversed(_backlogs([row.queue for row in self.hold.rows if row.queue]))), 0)
+
+    @cached_property
+    def refresh_waits(self) -> dict[int, float] | None:
+        """Seconds that requests waited for the subscription cache, by the row's second (s since the epoch).
+
+        None: not told (-statSemWait). Rows in which the cache was not refreshed, or nobody waited, are left out.
+        """
+        told = [row for row in self.hold.rows if row.queue and row.queue.sub_cache_wait is not None]
+        if not told:
+            return None
+        waits = ((now.second, self._waited(before, now)) for before, now in pairwise(told))
+        return {second: wait for second, wait in waits if wait >= REFRESH_WAIT}
+
+    @staticmethod
+    def _waited(before: Row, now: Row) -> float:
+        if before.queue is None or now.queue is None:
+            return 0.0
+        return (now.queue.sub_cache_wait or 0) - (before.queue.sub_cache_wait or 0)
+
+    @property
+    def refreshes(self) -> int | None:
+        """Refreshes of the subscription cache."""
+        return grown([row.queue for row in self.hold.rows if row.queue], "refreshes")
 
     @property
     def fell(self) -> bool:

@@ -1,15 +1,19 @@
-"""The way between the broker and its listeners: notifications that ended without an answer, answers that were lost."""
+"""The way between the broker and its listeners: what is lost on it, and what somebody on it answers or repeats."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from scenario.verdict.evidence.counters import grown
+from scenario.verdict.evidence.healthy import Healthy
+from scenario.verdict.evidence.held import Held
 from scenario.verdict.evidence.listeners import Listeners
 from scenario.verdict.evidence.load import Load
 from scenario.verdict.evidence.queue import Queue
 from scenario.verdict.hold import Hold
+from scenario.verdict.thresholds import AT_ONCE
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,8 @@ class Way:
 
     hold: Hold
     load: Load
+    held: Held
+    healthy: Healthy
     queue: Queue
     listeners: Listeners
 
@@ -47,8 +53,7 @@ class Way:
         """
         if self.queue.sent_ok is None:
             return None
-        healthy = sum(row.healthy.arrived or 0 for row in self.hold.rows[:-1] if row.healthy)
-        return max(0, self.queue.sent_ok - healthy)
+        return max(0, self.queue.sent_ok - self.healthy.arrived_by(self.hold.rows[-1].second - 1))
 
     @cached_property
     def answers_lost(self) -> int | None:
@@ -61,3 +66,55 @@ class Way:
         last = self.queue.samples[-1].second - 2
         answered = grown([sample for sample in self.listeners.samples if sample.second <= last], "received") or 0
         return max(0, answered - self.taken - (self.queue.sent_error or 0) - self.load.healthy_per_second)
+
+    @cached_property
+    def answered_between(self) -> int | None:
+        """The most answers that the broker had counted, and the listeners not yet given: somebody between gave them."""
+        counted, told = self.queue.samples, self.listeners.samples
+        pairs = [  # what a listener gave is looked up a second later, because both are not asked at one moment
+            (row, later.listener)
+            for row, later in pairwise(self.hold.loaded)
+            if row.queue in counted and later.listener in told
+        ]
+        surplus = [
+            (grown([counted[0], row.queue], "sent_ok") or 0)
+            - self.healthy.arrived_by(row.second)
+            - (grown([told[0], listener], "received") or 0)
+            for row, listener in pairs
+        ]
+        if not surplus:
+            return None
+        return min(max(surplus), self.load.expected) - self.load.healthy_per_second
+
+    @cached_property
+    def answered_at_once(self) -> int | None:
+        """Notifications that were answered, by whoever did, within AT_ONCE s of the update."""
+        rows = [row for row in self.hold.rows if row.since_trigger <= AT_ONCE]
+        by_broker = grown([row.queue for row in rows if row.queue], "sent_ok")
+        by_listeners = grown([row.listener for row in rows if row.listener], "received")
+        of_healthy = self.healthy.arrived_by(rows[-1].second) if rows else 0
+        counts = [None if by_broker is None else by_broker - of_healthy, by_listeners]
+        return max((count for count in counts if count is not None), default=None)
+
+    @cached_property
+    def repeated(self) -> int | None:
+        """Notifications that arrived more often than the broker sent them."""
+        last = self.listeners.of_update
+        if last is None or last.notifications is None or self.queue.entered is None:
+            return None
+        if not last.doubled:
+            return 0
+        sent = self.queue.entered - self.healthy.sent
+        return max(0, last.notifications - max(sent, last.notified or 0))
+
+    @cached_property
+    def held_elsewhere(self) -> int | None:
+        """The most notifications that the broker held over open connections, and no listener that was asked did."""
+        surplus = [
+            min(unanswered, count) - row.listener.held - (row.healthy.waiting or 0 if row.healthy else 0)
+            for row in self.hold.loaded
+            if row.listener and row.listener.held is not None and row.connections
+            if (unanswered := self.held.by_counters(row)[1]) is not None
+            if (count := row.connections.to_listeners) is not None
+        ]
+        return max(surplus) - self.load.healthy_per_second if surplus else None

@@ -1,85 +1,14 @@
-"""What several witnesses show together: each a question to the evidence; None where what it takes was not measured."""
+"""What several witnesses show of the notifications: each a question to the evidence; None: not measured."""
 
 from __future__ import annotations
 
-from itertools import takewhile
-
 from scenario.peers.failures import Kind
 from scenario.verdict.evidence import Evidence
-from scenario.verdict.evidence.clients import stopped
-from scenario.verdict.evidence.counters import above
-from scenario.verdict.evidence.process import seen_at
-from scenario.verdict.thresholds import BUSY, HELD_SHARE, STILL, THROTTLED
+from scenario.verdict.evidence.counters import above, either
+from scenario.verdict.of_broker import process_gone, too_little_cpu
+from scenario.verdict.thresholds import HELD_SHARE
 
-# The broker's process
-
-
-def gone_since(e: Evidence) -> int | None:
-    """Return the second from which on every connection was refused, to the last row; None when it is not so."""
-    answers = e.version.answers
-    refused = list(takewhile(lambda answer: answer.failure == Kind.REFUSED, reversed(answers)))
-    return refused[-1].second if refused and len(refused) < len(answers) else None
-
-
-def died(e: Evidence) -> bool:
-    """Whether the broker is gone, for good."""
-    return gone_since(e) is not None
-
-
-def restarted(e: Evidence) -> bool:
-    """Whether the process was replaced. Where nobody looks into it: its counters began anew, and it lost what it had.
-
-    Another broker behind the same name has counters of its own, too, but loses nothing.
-    """
-    refused = bool(e.version.failed({Kind.REFUSED}))
-    lost = refused or not e.listeners.samples or above(e.listeners.abandoned, e.load.few)
-    began_anew = not e.process.pids and e.queue.fell and bool(lost)
-    return not died(e) and (len(e.process.pids) > 1 or began_anew)
-
-
-def process_gone(e: Evidence) -> bool:
-    """Whether the broker was gone, or another process, for a part of the run."""
-    return died(e) or restarted(e)
-
-
-def was_stopped(e: Evidence) -> bool:
-    """Whether the process was seen to be stopped in a row in which it answered nobody."""
-    nobody = [a.row for a in e.version.silent if a.row.queue is None or a.row.queue.error]
-    return any(map(stopped, nobody))
-
-
-def stands_still(e: Evidence) -> bool | None:
-    """Whether the process did nothing in the silent rows: spent no CPU; where that is not measured, opened nothing.
-
-    One that goes on answering on connections that were open before does something.
-    """
-    if was_stopped(e):
-        return True
-    if e.queue.silent is False:
-        return False
-    spent = e.process.cpu_in({answer.row.second for answer in e.version.silent[1:]})
-    if spent is not None:
-        return spent < STILL
-    figures = [(sample.fds, sample.threads, sample.nofile) for sample in seen_at(e.version.silent)]
-    return len(set(figures)) == 1 if len(figures) > 1 else None
-
-
-def too_little_cpu(e: Evidence) -> bool | None:
-    """Whether the broker used all the CPU that it could get while clients suffered."""
-    spent = e.process.cpu_in(e.suffering)
-    if e.process.throttled_in(e.suffering) > THROTTLED or (e.host.busy and (spent is None or spent > STILL)):
-        return True  # one that asks for none lacks none, however busy its host is
-    if spent is None:
-        return None
-    return spent >= BUSY * e.process.cpus or (e.process.always_ready_in(e.suffering) and spent > STILL)
-
-
-def no_thread_for_a_connection(e: Evidence) -> bool | None:
-    """Whether a connection may be closed because there is no thread for it: only where each has one."""
-    return False if e.started.pool_of_requests else e.limits.out_of_threads
-
-
-# Notifications
+LISTENER_SILENT = 2  # s after a row in which a listener answered nobody, in which its arrivals still are late
 
 
 def nearly_none_held(e: Evidence) -> bool:
@@ -135,9 +64,34 @@ def healthy_judged(e: Evidence) -> bool:
     return e.hold.options.judges_starved or not no_worker_left(e)
 
 
+def late_by_listener(e: Evidence) -> bool:
+    """Whether healthy subscribers were late only where the listener did not answer Locust either."""
+    silent = {row.second for row in e.hold.rows if row.listener and Kind.NO_ANSWER in row.listener.failures.values()}
+    near = {second + after for second in silent for after in range(LISTENER_SILENT + 1)}
+    return bool(silent and e.healthy.late) and all(sample.second in near for sample in e.healthy.late)
+
+
+def several_listeners(e: Evidence) -> bool | None:
+    """Whether different listeners answered in turn; None: more is held than the one that was asked holds."""
+    if e.listeners.several:
+        return True
+    return None if (e.way.held_elsewhere or 0) > e.load.few and not e.listeners.tells_ids else False
+
+
 def starved(e: Evidence) -> bool:
     """Whether healthy subscribers were late in too many rows, and are judged."""
     return len(e.healthy.late) > e.hold.options.max_nok and healthy_judged(e)
+
+
+def unreached_listeners(e: Evidence) -> bool | None:
+    """Whether the broker could not reach listeners that Locust reached: it failed, or hangs while it connects."""
+    missing = e.listeners.never_arrived
+    if missing is None or missing <= e.load.few or e.listeners.unreachable or not e.listeners.samples:
+        return None if missing is None and not e.listeners.samples else False
+    if e.process.unresolved:
+        return True
+    connecting, failed = above(e.process.connecting, e.load.few), above(e.queue.sent_error, missing - e.load.few - 1)
+    return either(connecting, failed)
 
 
 def foreign_counts(e: Evidence) -> str:
@@ -149,8 +103,19 @@ def foreign_counts(e: Evidence) -> str:
     if e.queue.fell:
         there = f"process {e.process.pids[0]} was there all the time" if e.process.pids else "no notification was lost"
         return f"the queue's counters fell, although {there}"
+    return "" if _explains_the_listeners_count(e) else _unlike_the_listeners_count(e)
+
+
+def _explains_the_listeners_count(e: Evidence) -> bool:
+    """Whether the listeners' count is another than the broker's for a reason of its own."""
+    others = (e.way.repeated, e.way.held_elsewhere, e.way.answered_between)
+    missing = too_few_arrived(e) or e.listeners.unreachable or e.listeners.several
+    return bool(missing) or any((count or 0) > e.load.few for count in others)
+
+
+def _unlike_the_listeners_count(e: Evidence) -> str:
     last, queue = e.listeners.of_update, e.queue
-    if last is None or not last.notifications or not queue.samples or too_few_arrived(e) or e.listeners.unreachable:
+    if last is None or not last.notifications or not queue.samples:
         return ""
     most = queue.entered or 0
     sure = most - queue.backlog_at_end - (queue.sent_error or 0) - (queue.rejected or 0) - _of_clients(e)

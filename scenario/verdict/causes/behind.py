@@ -1,0 +1,135 @@
+"""Causes that lie between the broker and its receivers: none is the broker's failure, so it is INCONCLUSIVE."""
+
+from __future__ import annotations
+
+from scenario.verdict.causes.cause import (
+    ALIVE,
+    CPU,
+    DESCRIPTORS,
+    HEALTHY,
+    HELD,
+    LOAD,
+    OWN_COUNTS,
+    Cause,
+)
+from scenario.verdict.evidence import Evidence
+from scenario.verdict.evidence.counters import above
+from scenario.verdict.of_notifications import late_by_listener, several_listeners, unreached_listeners
+from scenario.verdict.thresholds import LOOKUP
+
+
+def _unreached(e: Evidence) -> str:
+    missing = f"{e.listeners.never_arrived} of {e.load.expected} notifications never arrived"
+    names = f"{', '.join(e.process.unresolved)} has no address there" if e.process.unresolved else ""
+    hang = f"{e.process.connecting} connections to the listeners hang in SYN_SENT" if e.process.connecting else ""
+    failed = f"{e.queue.sent_error} failed for the broker" if e.queue.sent_error else ""
+    return "; ".join(filter(None, (missing, names, hang, failed, "Locust reached the listeners all the time")))
+
+
+def _at_once(e: Evidence) -> bool | None:
+    most = e.load.expected - e.load.few - e.load.healthy_per_second - 1
+    return e.held.fell_short and above(e.way.answered_at_once, most)
+
+
+def _between(e: Evidence) -> bool | None:
+    return above(e.way.answered_between, e.load.few)
+
+
+def _between_words(e: Evidence) -> str:
+    given = e.way.answered_between
+    arrived = e.listeners.never_arrived
+    never = f"; {arrived} of {e.load.expected} never reached a listener" if arrived else ""
+    return f"the broker counts {given} answers that no listener had given by then{never}"
+
+
+def _limbo(e: Evidence) -> bool | None:
+    """Whether healthy notifications were late though no worker was missing."""
+    return bool(e.healthy.late) and e.listeners.named and (None if e.queue.backlog is None else not e.queue.backlog)
+
+
+BEHIND = (
+    Cause(
+        name="several-listeners",
+        says="several listeners answer in turn under one name, and Locust counts one of them",
+        needs=[several_listeners],
+        explains=LOAD | HELD | HEALTHY,
+        outside=True,
+        evidence=lambda e: (
+            f"different ones at {e.listeners.several}; of {e.load.expected} notifications the one that was asked "
+            f"had {e.listeners.notified or 0}"
+        ),
+        remedy="name each of them with a --notify-url of its own",
+        told_by="a listener that tells its id: python -m listener",
+    ),
+    Cause(
+        name="listeners-not-reached",
+        says="the broker cannot reach the receivers, though Locust can",
+        needs=[unreached_listeners],
+        unless=[lambda e: e.limits.out_of_ports, lambda e: bool(e.queue.rejected)],
+        supposes=ALIVE | OWN_COUNTS | DESCRIPTORS,
+        explains=LOAD | HELD | HEALTHY,
+        outside=True,
+        evidence=_unreached,
+        remedy="try --notify-url from the broker's host (curl): its name, routes and firewalls are those of that host",
+        told_by="the broker's connections: the inspector, or -statNotifQueue",
+    ),
+    Cause(
+        name="answered-for-receivers",
+        says="something between the broker and its receivers answers in their stead",
+        needs=[_between],
+        unless=[several_listeners],
+        supposes=ALIVE | OWN_COUNTS,
+        explains=LOAD | HELD | HEALTHY,
+        outside=True,
+        evidence=_between_words,
+        remedy="see the proxy or the mesh between them: its time limit and its answers; "
+        "or whether the receivers' name leads elsewhere from the broker's host",
+    ),
+    Cause(
+        name="answered-at-once",
+        says="the receivers answer at once, so that the broker has nothing to hold",
+        needs=[_at_once],
+        unless=[lambda e: _between(e) or False, lambda e: bool(e.queue.rejected or e.queue.backlog)],
+        supposes=ALIVE | OWN_COUNTS,
+        explains=HELD,
+        outside=True,
+        evidence=lambda e: f"{e.way.answered_at_once} of {e.load.expected} were answered within 3 s of the update",
+        remedy="start the listener with a delay: python -m listener -delay 5m",
+    ),
+    Cause(
+        name="repeated",
+        says="something between the broker and its receivers sent notifications again",
+        needs=[lambda e: above(e.way.repeated, e.load.few)],
+        supposes=ALIVE | OWN_COUNTS,
+        explains=LOAD,
+        outside=True,
+        evidence=lambda e: f"the broker sent {e.load.expected} once, and {e.way.repeated} of them arrived once more",
+        remedy="see the proxy or the mesh between them: it must not retry a POST",
+    ),
+    Cause(
+        name="listener-hangs",
+        says="a listener answered nobody for a while, so that healthy subscribers waited for it",
+        needs=[late_by_listener],
+        explains=HEALTHY,
+        outside=True,
+        evidence=lambda e: (
+            f"in {sum(bool(row.listener and row.listener.failures) for row in e.hold.rows)} rows it did not answer "
+            f"Locust either; the slowest healthy notification took {e.healthy.latest / 1000:.1f} s"
+        ),
+        remedy="see the listener's host: its CPU, and who stopped it",
+    ),
+    Cause(
+        name="name-server",
+        says="notifications leave late though workers are free: the receivers' name takes long to resolve",
+        needs=[_limbo, lambda e: above(e.process.lookup, LOOKUP)],
+        supposes=ALIVE | DESCRIPTORS | CPU,
+        explains=HEALTHY,
+        outside=True,
+        evidence=lambda e: (
+            f"a lookup took {e.process.lookup or 0:.1f} s on the broker's host; the slowest healthy notification "
+            f"{e.healthy.latest / 1000:.1f} s, with none queued"
+        ),
+        remedy="see the name server of the broker's host (resolv.conf), or give --notify-url an address",
+        told_by="how long the receivers' name takes to resolve on the broker's host",
+    ),
+)
