@@ -125,6 +125,6 @@ class Flow(Preparation):
     def _say_what_a_notification_costs(self) -> None:
         """Say the descriptors that a held notification costs here, which the preflight had to assume."""
         each = fds_per_notification(self.recorder.rows, self.subscriptions)
-        if each is not None and not self.recorder.steps:  # later on, some were kept from the steps before
+        if each and each >= 1 and not self.recorder.steps:  # else some were kept from a step, or a run, before
             needed = descriptors(self.recorder.hold.options, each)
             self.say(f"a held notification costs the broker {each:.1f} file descriptors, so it needs {needed} in all")
