@@ -114,7 +114,7 @@ def started(count: str, hard: int) -> str:
 
 
 def test_orions_descriptors_follow_the_subscriptions_as_far_as_the_engine_lets_them() -> None:
-    assert started("100", 1000) == "500 -notificationMode threadpool:60000:300 -fg"
+    assert started("100", 2000) == "1110 -notificationMode threadpool:60000:300 -fg"
     assert started("300", 1000) == "1000 -notificationMode threadpool:60000:500 -fg"
 
 
