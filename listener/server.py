@@ -242,7 +242,6 @@ class Server:
         self.close(connection)
 
     def close(self, connection: Connection) -> None:
-        """Close the connection."""
         if connection.parser or connection.rest:
             self._kept.set(connection.fd, 0)
         del self._connections[connection.fd], connection.queue[connection.fd]

@@ -83,7 +83,6 @@ class Broker:
                 print(f"cache not refreshed: {error}", file=sys.stderr, flush=True)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
-        """Answer one request."""
         correlator = environ.get("HTTP_FIWARE_CORRELATOR") or str(uuid.uuid1())
         try:
             answer = self._answer(environ, correlator)

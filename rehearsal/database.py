@@ -132,7 +132,6 @@ class Database:
         return list(self._collection(service, "csubs").find(query).sort("_id", 1).skip(offset).limit(limit))
 
     def count(self, service: str, query: Document) -> int:
-        """Count subscriptions."""
         return self._collection(service, "csubs").count_documents(query)
 
     def all_subscriptions(self, multiservice: bool) -> Iterator[Subscription]:
@@ -163,7 +162,6 @@ class Database:
         return list(self._collection(service, "entities").find(query).sort("creDate", 1).skip(offset).limit(limit))
 
     def count_entities(self, service: str, query: Document) -> int:
-        """Count entities."""
         return self._collection(service, "entities").count_documents(query)
 
     def entity(self, service: str, key: Document) -> Document | None:
@@ -171,7 +169,6 @@ class Database:
         return self._collection(service, "entities").find_one({f"_id.{name}": value for name, value in key.items()})
 
     def store_entity(self, service: str, document: Document) -> None:
-        """Store an entity whole."""
         self._collection(service, "entities").replace_one({"_id": document["_id"]}, document, upsert=True)
 
     def delete_entity(self, service: str, query: Document) -> bool:

@@ -15,7 +15,6 @@ SPELL = 1.5  # s of work between two turns of the event loop: more than the scen
 
 
 def begin(options: Options, server: Server) -> None:
-    """Let it go wrong."""
     if options.crash_after is not None:
         gevent.spawn_later(options.crash_after, os.kill, os.getpid(), signal.SIGKILL)
     if options.deaf:

@@ -41,7 +41,6 @@ class Gateway:
         self._denies = True
 
     def __call__(self, environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
-        """Answer one request."""
         request = Request.read(environ)
         answer = self._refusal() or forward(request, next(self._ports), self._patience)
         headers = [header for header in answer.headers if header[0].lower() not in {"server", "via"}]

@@ -31,7 +31,6 @@ class Mesh:
         self._repeats, self._swallows = repeats, swallows
 
     def __call__(self, environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
-        """Answer one request."""
         request = Request.read(environ)
         is_notification = request.method == "POST" and not request.target.startswith("/-/")
         answer = self._notified(request) if is_notification else forward(request, self._port, None)

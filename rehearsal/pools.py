@@ -31,7 +31,6 @@ class Transient:
         self._new_worker = new_worker
 
     def push(self, notification: Notification, told: Told) -> None:
-        """Start a worker."""
         try:
             worker = self._new_worker()
         except RuntimeError:
@@ -56,7 +55,6 @@ class Counters:
     size: int = 0  # of the queue from which a worker took last, when it took
 
     def block(self) -> dict[str, int | float]:
-        """Return it as Orion writes it."""
         return {
             "in": self.accepted,
             "out": self.taken,

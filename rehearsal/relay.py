@@ -74,7 +74,6 @@ class Relay(StreamServer):
                 target.shutdown(socket.SHUT_WR)
 
     def begin(self) -> None:
-        """Let it go wrong."""
         print(f"{self._fault}: {len(self._open) // 2} connections", flush=True)
         if self._fault == "drop":
             self._dropped |= self._open
@@ -86,7 +85,6 @@ class Relay(StreamServer):
                 _reset(end)
 
     def end(self) -> None:
-        """Be well again."""
         print(f"{self._fault}: over", flush=True)
         self._is_out = False
         if self._fault == "deaf":

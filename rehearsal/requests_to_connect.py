@@ -30,5 +30,4 @@ def drop_requests_to_connect(listening: socket.socket, source: str | None = None
 
 
 def take_requests_to_connect(listening: socket.socket) -> None:
-    """Take them again."""
     listening.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)

@@ -66,7 +66,6 @@ class Server(WSGIServer):
         return True
 
     def handle(self, connection: socket.socket, address: Any) -> None:
-        """Serve a connection to its end."""
         try:
             super().handle(connection, address)
         finally:

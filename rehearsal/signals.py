@@ -20,7 +20,6 @@ POLL, HELD = 0.1, 0.5  # s
 
 
 def main() -> None:
-    """Send them."""
     url, *wanted = sys.argv[1:]
     steps = sorted((float(after), signal.Signals[f"SIG{name}"], int(pid)) for after, name, pid in map(_split, wanted))
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -23,5 +23,4 @@ class Thread:
         _start(self._ended.acquire, ())
 
     def end(self) -> None:
-        """Let it end."""
         self._ended.release()

@@ -1,11 +1,16 @@
 #!/bin/sh
-# Lint, types, tests: installs what they need, then runs them all. Arguments go to pytest (tests/test_verdict.py -k name;
-# -m slow for the slow ones, which are not run otherwise).
+# Lint, types, tests: installs what they need, then runs them all. --fast runs the tests that need no process, nothing else;
+# other arguments go to pytest (tests/test_verdict.py -k name; -m slow for the slow ones, which are not run otherwise).
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/setup_scripts/environment.sh"
 
 make_environment "$root/requirements-dev.txt"
+if [ "${1:-}" = --fast ]; then
+    shift
+    cd "$root"
+    exec "$bin/python" -m pytest -m "fast and not slow" --numprocesses 2 -q "$@"
+fi
 packages=''
 command -v shellcheck >/dev/null || packages=shellcheck
 command -v curl >/dev/null || packages="$packages curl"

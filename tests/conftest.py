@@ -12,10 +12,18 @@ from tests.support.stack import Stack, start_mongo
 
 pytest_plugins = ["tests.support.browser", "tests.support.engine", "tests.support.web"]  # fixtures for a few modules
 
+_PROCESSES = {"processes", "mongo", "own_mongo", "engine", "compose", "deployment", "linked"}  # fixtures
+_WAITING = {"subprocess", "socket", "gevent"}  # what a module imports that starts processes, or waits for peers
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that take seconds, for at the end only some of the workers would have one left."""
-    items.sort(key=lambda item: "processes" not in getattr(item, "fixturenames", ()))
+    """Mark those that need no process and no peer as fast; begin with the others, so that none of them is the last."""
+    for item in items:
+        if not _PROCESSES & {*getattr(item, "fixturenames", ())} and not _WAITING & {
+            *vars(getattr(item, "module", item))
+        }:
+            item.add_marker("fast")
+    items.sort(key=lambda item: item.get_closest_marker("fast") is not None)
 
 
 @pytest.fixture

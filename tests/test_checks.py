@@ -246,7 +246,10 @@ PARTS: list[Line] = [
     ("user classes", NOTHING, {"absent_users": ("VersionProbe",)}, ERROR, "start locust without class names"),
 ]
 UNRESOLVED = process(unresolved={ADDRESS: "Name or service not known"}, lookup_seconds=1.0)
+SECOND_ALONE = {"10.0.0.1": "no connection within 1 s", "10.0.0.2": ""}
 NAMES: list[Line] = [
+    ("broker's name", NOTHING, {"addresses": SECOND_ALONE}, ERROR, "first address 10.0.0.1 does not answer (no connec"),
+    ("broker's name", NOTHING, {"addresses": SECOND_ALONE}, ERROR, "10.0.0.2 does; "),
     (
         f"name of the {LISTENER}",
         NOTHING,
@@ -280,6 +283,8 @@ def test_check(what: str, asked: Asked, seen: dict[str, object], state: str, wor
         ("inspector", {"connection_info": False}, {"process": None}),
         *((what, {"reset": False}, NOBODY_LOOKED) for what in ("database", "database contents", "broker's database")),
         ("names of the listeners", {}, {"process": UNRESOLVED}),
+        ("broker's name", {}, {"addresses": {"::1": "connection refused", "127.0.0.1": ""}}),
+        ("broker's name", {}, {"addresses": dict.fromkeys(SECOND_ALONE, "no connection within 1 s")}),
         ("broker's database", {}, {}),
         ("broker's database", {}, {"process": process(f"{COMMAND_LINE} -dbURI mongodb://u:p@127.0.0.1/x")}),
         ("broker's database", {}, {"process": process(f"{COMMAND_LINE} -dbURI mongodb+srv://a.b/")}),

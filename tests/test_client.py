@@ -14,7 +14,8 @@ import pymongo
 import pytest
 
 from scenario.peers.answers import Answer
-from scenario.peers.ngsiv2 import ENTITY, Ngsiv2
+from scenario.peers.ngsiv2 import Ngsiv2
+from scenario.peers.own import ENTITY
 from scenario.run.results import Row
 from scenario.settings.values import CLIENT_PATH
 from scenario.verdict.criteria import judge_hold

@@ -143,5 +143,68 @@ def test_mistakes_are_named(
     assert "s3cret" not in said
 
 
+ALONE = "is taken from the command line alone"
+NAMES = ("drop-foreign", "restart-command")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("file", ["locust.conf", "~/.locust.conf", "pyproject.toml", "run.toml", "run.conf"])
+@pytest.mark.parametrize("typed", [(), ("--drop-foreign", "orion-a", "--restart-command", "true")])
+def test_no_file_has_anything_destroyed_or_run(
+    *,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    file: str,
+    typed: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    text = f'[tool.locust]\n{name} = "s3cret"\n' if file.endswith("toml") else f"{name} = s3cret\n"
+    named = file.startswith("run.")
+    Path(file.replace("~", str(tmp_path))).write_text(text, encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        parsed(tmp_path / (file if named else "other.conf"), text if named else "", *typed)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert f"{name} {ALONE}" in said
+    assert "s3cret" not in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "content"),
+    [
+        *((f"LOCUST_{name.upper().replace('-', '_')}", "orion-a", "") for name in NAMES),
+        *(("LOCUST_TAGS", f'["a", "--{name}", "orion-a"]', "") for name in NAMES),
+        ("LOCUST_EXCLUDE_TAGS", "[a, --drop-for=orion-a]", ""),
+        ("OTHER", "", "tags = [a, --drop-foreign, orion-a]"),
+        ("OTHER", "", "tags = [a, --restart-command=touch x]"),
+        ("OTHER", "", "restart_command = touch x"),
+        ("OTHER", "", "--drop-foreign orion-a"),
+    ],
+)
+def test_nothing_else_has_either(
+    *,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+    content: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What is a list becomes several arguments."""
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SystemExit) as ended:
+        parsed(tmp_path / "run.conf", content)
+    assert ended.value.code == 2
+    assert ALONE in capsys.readouterr().err
+
+
+def test_typed_they_are_taken(tmp_path: Path) -> None:
+    told = parsed(tmp_path / "run.conf", "hold = 7", "--drop-for", "orion-a", "--restart-command=true", "User")
+    assert (told.drop_foreign, told.restart_command, told.hold) == ("orion-a", "true", 7)
+
+
 def test_a_pyproject_of_something_else(tmp_path: Path) -> None:
     assert parsed(tmp_path / "pyproject.toml", '[project]\nname = "a"\n')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -17,6 +18,8 @@ import pytest
 
 from scenario.errors import DatabaseError
 from scenario.peers import database
+from scenario.peers.answers import Answer
+from scenario.peers.broker import Request
 from scenario.peers.ngsiv2 import Ngsiv2
 from tests.support.fleet import start_fleet
 from tests.support.processes import Process
@@ -25,6 +28,65 @@ from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, start_mongo, ve
 PASS, FAIL, USAGE, PREFLIGHT, INCONCLUSIVE = range(5)
 Documents = dict[str, Any]
 OWN = Ngsiv2("http://localhost:1026", "s", "/test").own
+RUN = "0a" * 16
+
+
+def subscription(description: object, path: object = "/test") -> Documents:
+    """Return a subscription as Orion stores it, as far as anybody asks."""
+    return {"description": description, "servicePath": path}
+
+
+def entity(identifier: object, kind: object = "Thing", path: object = "/test") -> Documents:
+    """Return an entity as Orion stores it."""
+    return {"_id": {"id": identifier, "type": kind, "servicePath": path}}
+
+
+WORDS, NAME = "connections stress test", "ConnectionsStressTest"
+FOREIGN_DESCRIPTIONS = [
+    *(f"{WORDS} of the lamps", f"{WORDS} {RUN[1:]}", f"{WORDS} {RUN}0", f"{WORDS} {RUN.upper()}", f"{WORDS}{RUN}"),
+    *(
+        f"{WORDS}\n",
+        f"{WORDS} {RUN}\n",
+        f"\n{WORDS}",
+        f"x\n{WORDS}\nx",
+        f"{WORDS} ",
+        f" {WORDS}",
+        WORDS.title(),
+        "",
+        WORDS[:-1],
+    ),
+]
+FOREIGN_IDS = [
+    *(f"{NAME}ResultsOf2025", f"{NAME}{RUN[1:]}", f"{NAME}{RUN}0", f"{NAME}{RUN.upper()}", f"{NAME} {RUN}", f"{NAME}s"),
+    *(
+        f"{NAME}\n",
+        f"{NAME}{RUN}\n",
+        f"\n{NAME}",
+        f"x\n{NAME}\nx",
+        NAME.lower(),
+        f"My{NAME}",
+        "Lamp",
+        f"{NAME}\r",
+        f"{NAME}\0",
+    ),
+]
+FOREIGN: list[tuple[str, Documents]] = [
+    *(("csubs", subscription(each)) for each in FOREIGN_DESCRIPTIONS),
+    *(
+        ("csubs", subscription(WORDS, path))
+        for path in ("/prod", "/test/a", "/test\n", "/", "/test/#", None, ["/test"])
+    ),
+    *(
+        ("csubs", each)
+        for each in ({}, {"description": WORDS}, subscription(None), subscription([WORDS]), subscription({"a": WORDS}))
+    ),
+    *(("entities", entity(each)) for each in FOREIGN_IDS),
+    *(("entities", entity(NAME, kind)) for kind in ("Archive", "", "thing", "Thing\n", "Things", None, ["Thing"])),
+    *(("entities", entity(NAME, path=path)) for path in ("/prod", "/test/a", "/", "/test\n", "/Test", None, ["/test"])),
+    *(("entities", entity([NAME])), ("entities", {"_id": NAME}), ("entities", {"_id": {"id": NAME}})),
+    ("entities", {"_id": "x", "id": NAME, "type": "Thing", "servicePath": "/test"}),
+    *(("registrations", entity(NAME)), ("system.js", {"_id": "f", "value": "1"}), ("CSUBS", subscription(WORDS))),
+]
 
 
 @pytest.fixture
@@ -230,26 +292,68 @@ def test_addresses_of_a_database_server(mongo: str, host: str, addresses: set[tu
     assert database.servers(mongo, host) == addresses
 
 
-@pytest.mark.parametrize(
-    ("collection", "document"),
-    [
-        ("csubs", {}),
-        ("csubs", {"description": None}),
-        ("csubs", {"description": "connections stress test of the lamps"}),
-        ("csubs", {"description": f"connections stress test {'0' * 31}"}),
-        ("entities", {"_id": {"id": "Lamp", "type": "ConnectionsStressTest"}}),
-        ("registrations", {"_id": "ConnectionsStressTest"}),
-    ],
-)
-def test_what_is_somebody_elses(
-    stack: Stack, client: pymongo.MongoClient[Documents], collection: str, document: Documents
-) -> None:
+def test_what_is_somebody_elses(stack: Stack, client: pymongo.MongoClient[Documents]) -> None:
     name = f"look-{stack.service}"  # which no broker reads
-    client[name]["csubs"].insert_many(
-        [{"description": "connections stress test"}, {"description": f"connections stress test {'0a' * 16}"}]
-    )
-    client[name]["entities"].insert_one({"_id": {"id": "ConnectionsStressTest", "type": "Thing", "servicePath": "/a"}})
-    assert database.look(stack.mongo, name, OWN) == database.Contents(own=3)
-    client[name][collection].insert_one(document)
-    foreign = database.look(stack.mongo, name, OWN).foreign
-    assert [(each.collection, each.documents, len(each.ids)) for each in foreign] == [(collection, 1, 1)]
+    client[name]["csubs"].insert_many([subscription(WORDS), subscription(f"{WORDS} {RUN}", "/ordinary_client")])
+    client[name]["entities"].insert_many([entity(NAME), entity(f"{NAME}{RUN}", path="/ordinary_client")])
+    assert database.look(stack.mongo, name, OWN) == database.Contents(own=4)
+    for collection, document in FOREIGN:
+        there = client[name][collection].insert_one(dict(document)).inserted_id
+        foreign = database.look(stack.mongo, name, OWN).foreign
+        told = [(each.collection, each.documents, len(each.ids)) for each in foreign]
+        assert told == [(collection, 1, 1)], document
+        client[name][collection].delete_one({"_id": there})
+    assert database.look(stack.mongo, name, OWN) == database.Contents(own=4)
+
+
+class Listing:
+    """A broker that lists what it is given, whatever is asked for, and remembers what is removed."""
+
+    def __init__(self, subscriptions: list[Documents], entities: list[Documents]) -> None:
+        self.listed = {"/v2/subscriptions": subscriptions, "/v2/entities": entities}
+        self.removed: list[str] = []
+
+    def __call__(self, request: Request) -> Answer:
+        """Answer a request."""
+        path, _, query = request.path.partition("?")
+        if request.method == "GET":
+            offset = int((re.search(r"offset=(\d+)", query) or [0, 0])[1])
+            return Answer(200, body=json.dumps(self.listed[path][offset:]))
+        self.removed.append(request.path)
+        for listed in self.listed.values():
+            listed[:] = [each for each in listed if not path.endswith(f"/{each['id']}")]
+        return Answer(204)
+
+
+@pytest.mark.parametrize("run", ["", RUN])
+def test_cleanup_removes_exactly_what_is_the_tests_own(run: str) -> None:
+    """A broker may list more than it was asked for."""
+    ours = {f"{WORDS} {run}".strip(), f"{WORDS} {RUN}"}
+    theirs = [*FOREIGN_DESCRIPTIONS, f"{WORDS} {'b' * 32}" if run else "x", WORDS if run else "x"]
+    subscriptions = [{"id": f"theirs{number}", "description": each} for number, each in enumerate(theirs)]
+    subscriptions[3:3] = [{"id": f"own{number}", "description": each} for number, each in enumerate(sorted(ours))]
+    foreign = [
+        *((each, "Thing") for each in FOREIGN_IDS),
+        (NAME, "Archive"),
+        (f"{NAME}{RUN}", ""),
+        *[(NAME, "Thing")] * bool(run),
+    ]
+    entities = [{"id": each, "type": kind} for each, kind in [(f"{NAME}{RUN}", "Thing"), *foreign]]
+    broker = Listing(subscriptions, entities)
+    removed = list(Ngsiv2("http://localhost:1026", "s", "/test", run).remove(broker))
+    wanted = [f"/v2/subscriptions/own{number}" for number in range(len(ours))]
+    assert broker.removed == [*wanted, f"/v2/entities/{NAME}{RUN}?type=Thing"]
+    assert len(removed) == len(ours)
+
+
+def test_an_archive_is_neither_dropped_nor_cleaned_up(stack: Stack, client: pymongo.MongoClient[Documents]) -> None:
+    name = f"orion-{stack.service}"
+    theirs = [entity(f"{NAME}ResultsOf2025", "Archive", "/prod"), entity(f"{NAME}ResultsOf2025", "Archive")]
+    client[name]["entities"].insert_many([each | {"attrs": {}, "attrNames": [], "creDate": 1.0} for each in theirs])
+    stack.start()
+    run = stack.locust("--duration", "5s")
+    assert stack.ended(run, PREFLIGHT) == []
+    assert f"2 in entities ({NAME}ResultsOf2025, {NAME}ResultsOf2025)" in run.output
+    cleanup = cleanup_command(stack)
+    assert cleanup.wait() == 0, cleanup.output
+    assert held(client, name) == {"entities": 2}

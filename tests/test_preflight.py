@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+import socket
+import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 import requests
 
 from scenario.peers.ngsiv2 import Ngsiv2
@@ -114,3 +118,27 @@ def test_force_goes_on(stack: Stack) -> None:
     stack.listener.stop()
     run = stack.locust("--force")
     run.wait_for("phase seed", 60)
+
+
+@pytest.mark.skipif(
+    subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode != 0,
+    reason="only root may give a name two addresses, in a mount namespace",
+)
+def test_a_broker_one_of_whose_addresses_is_silent(stack: Stack) -> None:
+    stack.start()
+    names = stack.folder / "hosts"
+    names.write_text("127.0.0.2 broker.test\n127.0.0.1 broker.test localhost\n", encoding="ascii")
+    locust = (Path(sys.executable).with_name("locust"), "--locustfile", ROOT / "locustfile.py", "--headless")
+    asked = (*stack.options(), "--host", f"http://broker.test:{stack.broker_port}", "--preflight-only")
+    with ExitStack() as opened:
+        full = opened.enter_context(socket.create_server(("127.0.0.2", int(stack.broker_port)), backlog=0))
+        for _ in range(3):
+            client = opened.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        words = ("unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', names, *locust)
+        run = stack.processes.start(*words, *asked, name="locust")
+        assert run.wait() == 3, run.output
+    told = re.search("error +broker's name +(.*)", run.output)
+    assert told
+    assert "address 127.0.0.2 does not answer (no connection within 1 s), 127.0.0.1 does" in told[1]

@@ -18,6 +18,5 @@ class Error(Behaviour):
         super().__init__(0, note)
 
     def finish(self, connection: Connection, server: Answering) -> None:
-        """Answer, and close."""
         self.received += 1
         server.answer(connection, failure(500))

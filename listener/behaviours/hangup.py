@@ -12,6 +12,5 @@ class Hangup(Behaviour):
     path = "/notify/hangup"
 
     def finish(self, connection: Connection, server: Answering) -> None:
-        """Close."""
         self.received += 1
         server.close(connection)

@@ -21,6 +21,5 @@ class Healthy(Behaviour):
         super().__init__(0, note)
 
     def finish(self, connection: Connection, server: Answering) -> None:
-        """Answer, and close."""
         self.received += 1
         server.answer(connection, closing(connection.reply))

@@ -18,6 +18,5 @@ class Never(Behaviour):
         super().__init__(inf, note)
 
     def finish(self, connection: Connection, server: Answering) -> None:
-        """Close: it is released."""
         self.received += 1
         server.close(connection)

@@ -13,6 +13,5 @@ class Reset(Close):
     path = "/notify/reset"
 
     def finish(self, connection: Connection, server: Answering) -> None:
-        """Close with RST."""
         connection.reset_at_close()
         super().finish(connection, server)

@@ -59,7 +59,6 @@ class Cleanup:
         self._work.join()
 
     def give_up(self) -> None:
-        """Leave it at that."""
         if self._work is not None:
             self._work.kill(block=False)
 

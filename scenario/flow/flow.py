@@ -30,7 +30,6 @@ class Flow(Preparation):
     """One run, after its preflight; what it does, `work`, is to hold the connections once."""
 
     def ticks(self, cleanup: Cleanup) -> Iterator[Tick]:
-        """Go through the run."""
         yield from self.work()
         if not self.options.keep:
             self.link.publish(PhaseBegan(Phase.CLEANUP))

@@ -100,6 +100,5 @@ class Phases:
             yield 0, 1, [SubscriptionSeeder]
 
     def say(self, text: str) -> None:
-        """Tell of the progress."""
         assert self.recorder.phase is not None
         self.link.publish(Said(self.recorder.phase, text))

@@ -31,7 +31,6 @@ def guarded(values: Sequence[object]) -> list[object]:
 
 
 def line(values: Sequence[object]) -> str:
-    """Return a line of the file."""
     text = io.StringIO()
     csv.writer(text).writerow(guarded(values))
     return text.getvalue()

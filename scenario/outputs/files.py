@@ -46,7 +46,6 @@ class LineFile:
         """Do nothing: `write` has done it."""
 
     def close(self) -> None:
-        """Write no more."""
         file, self._file = self._file, None
         if file is not None:
             with contextlib.suppress(OSError):  # what is left in the buffer after an error

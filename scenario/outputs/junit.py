@@ -16,7 +16,6 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def junit(result: Result) -> str:
-    """Return the file's text."""
     cases = _by_name(result.reasons) or {"verdict": [Reason("verdict", result.verdict, result.verdict)]}
     suite = Element("testsuite", name=_SUITE, timestamp=result.began, tests=str(len(cases)))
     counts = {"failure": 0, "error": 0}

@@ -20,7 +20,6 @@ class _Output(io.FileIO):
     lost = _GONE
 
     def write(self, data: Any) -> int:
-        """Write, or pretend to."""
         try:
             return super().write(data) or 0
         except OSError as error:

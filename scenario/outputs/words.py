@@ -32,7 +32,6 @@ def title(verdict: Verdict) -> str:
 
 
 def body(verdict: Verdict) -> Iterator[Line]:
-    """Yield the lines below it."""
     for cause in verdict.causes:
         yield Line(CAUSE, f"{cause.sentence} ({cause.evidence})")
         yield Line(REMEDY, cause.remedy)

@@ -33,6 +33,7 @@ DROP_TIMEOUT = 30.0  # s
 MARK_TIMEOUT = 2.0  # s
 UNDER_WAY = "another run is under way"
 SHOWN = 3  # ids of each collection
+_OF_SERVER = {"system.profile", "system.views"}  # its log of slow commands; a view itself is among the collections
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 Query = dict[str, Any]
@@ -71,7 +72,7 @@ def look(mongo: str, name: str, own: Queries) -> Contents:
     """Look into a database; `own` finds the test's documents. Raises DatabaseError, soon when nobody answers."""
 
     def contents(database: Database[_Documents]) -> Contents:
-        collections = sorted(each for each in database.list_collection_names() if not each.startswith("system."))
+        collections = sorted(set(database.list_collection_names()) - _OF_SERVER)
         marked = {**own, run_mark.COLLECTION: run_mark.OWN}
         others = [_foreign(database, collection, marked.get(collection)) for collection in collections]
         told = database.client.admin.command("connectionStatus", showPrivileges=True).get("authInfo")
@@ -134,7 +135,6 @@ class Server:
             raise DatabaseError(_told(problem).partition(" (configured")[0], Kind.NO_DATABASE) from None
 
     def close(self) -> None:
-        """Close the connections."""
         _close(self._client)
 
 

@@ -9,15 +9,14 @@ from typing import Any
 from urllib.parse import quote
 
 from scenario.errors import BrokerError
+from scenario.peers import own
 from scenario.peers.answers import Answer, WrongShapeError, parse
 from scenario.peers.broker import Broker, Request, update_number
 from scenario.peers.failures import Failure, Kind
 from scenario.peers.ngsiv2_answers import CacheStatistics, Entity, Listed, Statistics, Version
 from scenario.peers.statistics import Cache, NotificationQueue, SemWait
+from scenario.settings.values import CLIENT_PATH
 
-# What is the test's own, for whoever looks into a database: descriptions and ids that begin so, the run's id after it
-DESCRIPTION = "connections stress test"
-ENTITY, _TYPE = "ConnectionsStressTest", "Thing"
 NEVER_CONNECTED, DATABASE_ERROR = "null DB connection", "Database Error"  # in the body of an error
 MOST_LIBRARIES = 50  # Orion names a dozen
 MOST_ROUNDS = 10  # of looks for subscriptions to be removed; the second finds none
@@ -33,14 +32,13 @@ class Ngsiv2(Broker):
 
     @property
     def own(self) -> dict[str, dict[str, Any]]:
-        """By description and entity id."""
-        marked = {"$regex": f"^{DESCRIPTION}( [0-9a-f]{{32}})?$"}
-        return {"csubs": {"description": marked}, "entities": {"_id.id": {"$regex": f"^{ENTITY}"}}}
+        """In the service paths of the test."""
+        return own.queries([self.service_path, CLIENT_PATH])
 
     @property
     def own_subscriptions(self) -> dict[str, dict[str, Any]]:
         """By description."""
-        return {"csubs": {"description": self._description}}
+        return {"csubs": {"description": own.description(self.run)}}
 
     def version(self) -> Request:
         """GET /version."""
@@ -94,7 +92,7 @@ class Ngsiv2(Broker):
     def subscribe(self, notify_url: str) -> Request:
         """POST /v2/subscriptions."""
         body = {
-            "description": self._description,
+            "description": own.description(self.run),
             "subject": {"entities": [{"idPattern": ".*"}]},
             "notification": {"http": {"url": notify_url}},
         }
@@ -118,7 +116,7 @@ class Ngsiv2(Broker):
 
     def query(self) -> Request:
         """GET /v2/entities?id=: one that asks for /v2/entities/ID ends an Orion 4.7.0 whose database is gone."""
-        return Request("GET", f"/v2/entities?id={self._entity}&type={_TYPE}", self._scope)
+        return Request("GET", f"/v2/entities?id={own.entity(self.run)}&type={own.TYPE}", self._scope)
 
     def query_error(self, answer: Answer, number: int, beside: Container[int] = ()) -> Failure | None:
         """200 alone is not right: with its database gone Orion 4.7.0 answers 200 []."""
@@ -193,16 +191,16 @@ class Ngsiv2(Broker):
             if rounds > MOST_ROUNDS:
                 raise BrokerError("the broker goes on listing subscriptions that it said it has removed", Kind.CONTENT)
             while page := self._page(ask, "/v2/subscriptions", f"offset={offset}"):
-                own = [each for each in page if self._is_own(each.description)]
-                for each in own:
+                ours = [each for each in page if own.is_description(each.description, self.run)]
+                for each in ours:
                     self._delete(ask, f"/v2/subscriptions/{quote(each.id, safe='')}")
                     removed += 1
                     yield removed
-                found |= bool(own)
-                offset += len(page) - len(own)  # the others' stay
-        for entity in self._page(ask, "/v2/entities", f"idPattern=%5E{self._entity}"):
-            if entity.id.startswith(self._entity):
-                self._delete(ask, f"/v2/entities/{quote(entity.id, safe='')}")
+                found |= bool(ours)
+                offset += len(page) - len(ours)  # the others' stay
+        for entity in self._page(ask, "/v2/entities", f"idPattern=%5E{own.entity(self.run)}&type={own.TYPE}"):
+            if own.is_entity(entity.id, entity.type, self.run):
+                self._delete(ask, f"/v2/entities/{entity.id}?type={own.TYPE}")
 
     def _page(self, ask: Callable[[Request], Answer], path: str, query: str) -> list[Listed]:
         answer = ask(Request("GET", f"{path}?limit={PAGE}&{query}", self._scope))
@@ -219,24 +217,11 @@ class Ngsiv2(Broker):
             raise BrokerError(f"the broker answered DELETE {path} with {answer}", self.failure_of(answer).kind)
 
     @property
-    def _description(self) -> str:
-        return f"{DESCRIPTION} {self.run}".strip()
-
-    @property
-    def _entity(self) -> str:
-        return f"{ENTITY}{self.run}"
-
-    def _is_own(self, description: str) -> bool:
-        if self.run:
-            return description == self._description
-        return re.fullmatch(f"{DESCRIPTION}( [0-9a-f]{{32}})?", description) is not None
-
-    @property
     def _scope(self) -> dict[str, str]:
         return {"Fiware-Service": self.service, "Fiware-ServicePath": self.service_path}
 
     def _update(self, action: str, **attributes: dict[str, str]) -> Request:
-        entity = {"id": self._entity, "type": _TYPE, **attributes}
+        entity = {"id": own.entity(self.run), "type": own.TYPE, **attributes}
         return self._post("/v2/op/update", {"actionType": action, "entities": [entity]})
 
     def _post(self, path: str, body: object) -> Request:

@@ -38,6 +38,7 @@ class Listed(msgspec.Struct, frozen=True):
     """A subscription or an entity."""
 
     id: str
+    type: str = ""
     description: str = ""
 
 

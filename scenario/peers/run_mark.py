@@ -39,7 +39,8 @@ def take(database: Database[_Documents], run: str) -> bool:
 
 def give_back(database: Database[_Documents], run: str) -> None:
     """Take the mark away, if it is this run's."""
-    if database[COLLECTION].delete_one({**OWN, "run": run}).deleted_count:
+    marks = database[COLLECTION]
+    if marks.delete_one({**OWN, "run": run}).deleted_count and marks.find_one() is None:
         database.drop_collection(COLLECTION)
 
 

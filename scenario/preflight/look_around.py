@@ -19,7 +19,7 @@ from scenario.peers.listeners import ListenerStats
 from scenario.preflight.checks import checks
 from scenario.preflight.client import without_healthy
 from scenario.preflight.identities import inspectors, listener_ids, uptimes
-from scenario.preflight.names import localhost
+from scenario.preflight.names import broker_addresses, localhost
 from scenario.run.found import Found
 from scenario.run.results import ERROR
 from scenario.settings.options import Options
@@ -53,6 +53,7 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
     absent = tuple(kind.__name__ for kind in absent_users)
     found = Found(options, absent, version, process, told, problems, kinds, localhost=localhost(options))
+    found = replace(found, addresses=broker_addresses(options))
     if version is not None:
         found = replace(found, libraries=broker_of(options).ask_libraries(), uptimes=uptimes(options))
     found = replace(

@@ -8,8 +8,11 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 
-from scenario.peers.answers import takes
+import gevent
+
+from scenario.peers.answers import HERE, takes
 from scenario.peers.database import addresses
+from scenario.peers.failures import of_exception
 from scenario.peers.inspection import Inspection
 from scenario.run.found import Found
 from scenario.run.results import ERROR, WARNING, Check
@@ -17,6 +20,7 @@ from scenario.settings.options import Options
 from scenario.settings.values import host_and_port
 
 LOCALHOST = "localhost"
+SILENT, MOST = f"no connection within {HERE:g} s", 8  # of an address; addresses of a name that are tried
 SLOW = 1.0  # s for a name: above, it is asked for again and again
 
 
@@ -25,18 +29,51 @@ def localhost(options: Options) -> dict[str, tuple[str, ...]]:
 
     Nothing where the name has one address.
     """
-    means = _means()
+    means = _addresses_of(LOCALHOST)
     if len(means) < 2:
         return {}
     ports = {option: port for option, (host, port) in _parts(options) if host == LOCALHOST}
     return {option: tuple(at for at in means if takes(at, port)) for option, port in ports.items()}
 
 
+def broker_addresses(options: Options) -> dict[str, str]:
+    """Return what is wrong with each address that the broker's name has on this host, "": it takes connections.
+
+    Nothing where there is one address, or none.
+    """
+    host, port = options.broker_address
+    ips = _addresses_of(host)[:MOST]
+    tried = [gevent.spawn(_tried, ip, port) for ip in ips] if len(ips) > 1 else []
+    return {ip: each.get() for ip, each in zip(ips, tried, strict=False)}
+
+
 def check_names(found: Found) -> Iterator[Check]:
     """Say which names do not lead where they should."""
     yield from _check_localhost(found)
+    yield from _check_broker(found)
     if found.process is not None:
         yield from _check_listeners(found.process)
+
+
+def _check_broker(found: Found) -> Iterator[Check]:
+    """Say which of its addresses lets everybody wait who comes to it before another."""
+    there = [ip for ip, wrong in found.addresses.items() if not wrong]
+    silent = [ip for ip, wrong in found.addresses.items() if wrong == SILENT]
+    if there and silent:
+        first = "the first address" if silent[0] == next(iter(found.addresses)) else "the address"
+        shown = f"{first} {silent[0]} does not answer ({SILENT}), {there[0]} does"
+        remedy = f"--host names {there[0]}: each new connection may try the other before"
+        yield Check("broker's name", ERROR, shown, "each address takes connections, or refuses them", remedy)
+
+
+def _tried(ip: str, port: int) -> str:
+    try:
+        socket.create_connection((ip, port), HERE).close()
+    except TimeoutError:
+        return SILENT
+    except OSError as error:
+        return of_exception(error).text
+    return ""
 
 
 def _check_listeners(process: Inspection) -> Iterator[Check]:
@@ -59,10 +96,10 @@ def _check_localhost(found: Found) -> Iterator[Check]:
         yield Check(LOCALHOST, WARNING, shown, "one address for all parts", remedy)
 
 
-def _means() -> list[str]:
+def _addresses_of(host: str) -> list[str]:
     try:
-        found = socket.getaddrinfo(LOCALHOST, None, type=socket.SOCK_STREAM)
-    except OSError:  # whoever needs it will tell
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):  # whoever needs it will tell
         return []
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 

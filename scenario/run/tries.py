@@ -56,22 +56,22 @@ class Tries:
 
     @property
     def each(self) -> list[tuple[float, str]]:
-        """Latency and error of each."""
+        """Each try's latency in ms, and its error; empty: it had none."""
         return list(zip(self.latencies, self.errors or [""] * self.count, strict=True))
 
     @property
     def right(self) -> Sequence[float]:
-        """The latencies of the right answers."""
+        """Latencies of the right answers, in ms."""
         return [latency for latency, error in self.each if not error] if self.errors else self.latencies
 
     @property
     def count(self) -> int:
-        """How many there were."""
+        """Number of tries."""
         return len(self.latencies)
 
     @property
     def nok(self) -> int:
-        """How many got no right answer."""
+        """Number of tries without a right answer."""
         return sum(map(bool, self.errors))
 
     @property
@@ -81,12 +81,12 @@ class Tries:
 
     @property
     def p99(self) -> float | None:
-        """Their 99th percentile."""
+        """The 99th percentile of the right answers, in ms; None without one."""
         return percentile(self.right, 0.99)
 
     @property
     def slowest(self) -> float | None:
-        """Their highest."""
+        """The slowest right answer, in ms; None without one."""
         return max(self.right, default=None)
 
 

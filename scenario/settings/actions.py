@@ -14,7 +14,6 @@ class Json(Action):
     """`--json` is Locust's flag, `--json FILE` an option of ours."""
 
     def __call__(self, _parser: ArgumentParser, namespace: Namespace, text: Any, *_: Any) -> None:
-        """Set the flag, or the file."""
         if text.lower() in ("", "true", "false"):  # as a file has flags
             namespace.json = text.lower() != "false"
         else:

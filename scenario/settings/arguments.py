@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from scenario.errors import OptionError
 from scenario.settings import access, values
 from scenario.settings.actions import Join, JoinLines, Json, WebLogin
+from scenario.settings.command_line_only import COMMAND_LINE_ONLY
 from scenario.settings.locusts_options import run_time
 from scenario.settings.mongo import mongo
 
@@ -120,10 +121,6 @@ _ACCESS = (
     _Argument("--header", "", access.header, "'Name: value' to send with every request to the broker; repeatable"),
     _Argument("--header-file", "", access.header_file, "such headers, one a line; read again when it changes"),
 )
-_COMMAND_LINE_ONLY = {
-    "--restart-command": "shell command, run here, that restarts the broker before each further step of a ramp",
-    "--drop-foreign": "drop the database of this name although it holds what is not this test's",
-}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -143,7 +140,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     group = parser.add_argument_group("connections stress test")
 
     def add(flag: str, **rest: Any) -> None:
-        env_var = "LOCUST_" + flag[2:].replace("-", "_").upper()
+        env_var = None if flag in COMMAND_LINE_ONLY else "LOCUST_" + flag[2:].replace("-", "_").upper()
         action: Any = group.add_argument(flag, env_var=env_var, **rest)
         action.include_in_web_ui = action.dest in IN_FORM  # what Locust does for arguments without a group
 
@@ -161,7 +158,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     for flag, text in _FLAGS:
         add(flag, action="store_true", help=text)
     add("--inspector-token", default="", help="the inspector's token; ps shows it, unless it is in the environment")
-    for flag, text in _COMMAND_LINE_ONLY.items():
+    for flag, text in COMMAND_LINE_ONLY.items():
         add(flag, default="", metavar="TEXT", help=text)
     add_access(add)
 

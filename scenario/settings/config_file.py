@@ -20,6 +20,8 @@ from locust.argument_parser import LocustConfigParser
 
 from configargparse import ConfigFileParserException
 
+from scenario.settings.command_line_only import is_refused
+
 _SECTION = "[tool.locust]"
 _LARGEST = 1_000_000  # characters
 _SHARED = "pyproject.toml"  # Locust reads it wherever it starts; most have nothing for it
@@ -62,8 +64,10 @@ class _ConfigFile:
 
     def _wrong(self, found: Mapping[str, Any]) -> str:
         known = {word[2:]: action for action in self._actions for word in action.option_strings if word[:2] == "--"}
-        held = known.keys() - _NO_KEYS
+        held = {name for name in known.keys() - _NO_KEYS if not is_refused(name)}
         for key, value in found.items():
+            if is_refused(key):
+                return f"{key} is taken from the command line alone"
             if (name := key.removeprefix("--")) not in held:
                 nearest = get_close_matches(key, held, n=1, cutoff=0.0)[0]
                 return f"{key} is no option that a file can hold; the nearest is {nearest}"

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from typing import Any
 
 from scenario.settings import values
+from scenario.settings.command_line_only import problem_of
 from scenario.settings.secrets import shown
 
 _NUMBERS = {
@@ -41,9 +43,9 @@ def run_time(text: str) -> int:
     return round(values.seconds(f"{text}s" if text.isdecimal() else text))
 
 
-def _parse_args(parser: Any, *args: Any, **rest: Any) -> Namespace:
-    parsed: Namespace = type(parser).parse_args(parser, *args, **rest)
-    if problem := _contradiction(parsed):
+def _parse_args(parser: Any, args: Sequence[str] | None = None, **rest: Any) -> Namespace:
+    parsed: Namespace = type(parser).parse_args(parser, args=args, **rest)
+    if problem := problem_of(parsed, args) or _contradiction(parsed):
         parser.error(problem)
     return parsed
 

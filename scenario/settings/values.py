@@ -103,7 +103,6 @@ def origins(text: str) -> str:
 
 
 def duration(text: str) -> str:
-    """Check a duration."""
     if seconds(text) <= 0:
         raise ArgumentTypeError("takes a duration above 0")
     return text
@@ -131,14 +130,12 @@ def is_service(name: str) -> bool:
 
 
 def service(text: str) -> str:
-    """Check a service."""
     if not is_service(text):
         raise ArgumentTypeError(f"takes {SERVICE_RULE}, not {quoted(text)}")
     return text
 
 
 def service_path(text: str) -> str:
-    """Check a service path."""
     # https://fiware-orion.readthedocs.io: absolute, at most 10 levels of at most 50 alphanumerics or underscores
     if not re.fullmatch(r"/|(/\w{1,50}){1,10}", text, re.ASCII):
         raise ArgumentTypeError(
@@ -239,7 +236,6 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 
 def milliseconds(text: str) -> float:
-    """Check a latency."""
     if not re.fullmatch(f"[+-]?{_NUMBER}(e[+-]?[0-9]+)?", text):
         raise ArgumentTypeError(f"takes milliseconds, not {quoted(text)}")
     number = float(text)

@@ -36,7 +36,6 @@ class ClientProbe(EachSecond, User):
     begins, query_begins = 0.3, 0.65
 
     def on_start(self) -> None:
-        """Have written nothing yet."""
         self.written = Written()
         options = self.of_run.options
         self.subscribers = Subscribers(options.healthy, options.listener_addresses[0], self.of_run.clock.now)

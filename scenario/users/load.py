@@ -36,7 +36,6 @@ class SubscriptionSeeder(RunUser):
     wait_time = constant(0)
 
     def on_start(self) -> None:
-        """Open nothing yet."""
         self.connection = KeptAlive(self.broker.host, self.broker.access)
 
     @task
@@ -79,7 +78,6 @@ class UpdateTrigger(RunUser, HttpUser):
     """Sends the one update, when the schedule says so."""
 
     def on_start(self) -> None:
-        """Be let in."""
         bound(self.client, CONNECT_TIMEOUT + UPDATE_TIMEOUT)
         self.broker.access.let_in(self.client)
 
@@ -104,7 +102,6 @@ class UpdateTrigger(RunUser, HttpUser):
         park()
 
     def on_stop(self) -> None:
-        """Close the connection."""
         self.client.close()
 
 
@@ -115,7 +112,6 @@ class IdleClient(RunUser):
     """
 
     def on_start(self) -> None:
-        """Hold nothing yet."""
         self.held: list[socket.socket] = []
 
     @task
@@ -151,7 +147,6 @@ class IdleClient(RunUser):
         self.held = still + [connection for connection in again if connection is not None]
 
     def on_stop(self) -> None:
-        """Close the connections."""
         for connection in self.held:
             connection.close()
 

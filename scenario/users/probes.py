@@ -58,12 +58,10 @@ class QueueProbe(EachSecond, HttpUser):
     one_at_a_time = True
 
     def on_start(self) -> None:
-        """Be let in."""
         bound(self.client, VERSION_LIMIT)
         self.broker.access.let_in(self.client)
 
     def probe(self, second: int) -> None:
-        """Ask once."""
         at = self.of_run.clock.now()
         told: dict[str, Any] = {}
 
@@ -101,12 +99,10 @@ class QueueProbe(EachSecond, HttpUser):
             return failure
 
     def missed(self, second: int) -> None:
-        """Say why there is nothing."""
         at, (error, kind) = self.of_run.clock.now(), parts(UNANSWERED)
         self.link.publish(QueueSample(second, at, error=error, failure=kind))
 
     def on_stop(self) -> None:
-        """Close the connection."""
         super().on_stop()
         self.client.close()
 
@@ -117,17 +113,14 @@ class ConnectionProbe(EachSecond, User):
     one_at_a_time = True
 
     def on_start(self) -> None:
-        """Connect to nothing yet."""
         self.inspector = Inspector.of(self.of_run.options)
 
     def missed(self, second: int) -> None:
-        """Say why there is nothing."""
         at = self.of_run.clock.now()
         error = "the inspector was still busy with the second before"
         self.link.publish(ConnectionSample(second, at, error=error, failure=Kind.NO_ANSWER))
 
     def probe(self, second: int) -> None:
-        """Ask once."""
         self.link.publish(self._sample(second, self.of_run.clock.now()))
 
     def _sample(self, second: int, at: float) -> ConnectionSample:
@@ -164,7 +157,6 @@ class ConnectionProbe(EachSecond, User):
         )
 
     def on_stop(self) -> None:
-        """Close the connection to the inspector."""
         super().on_stop()
         self.inspector.close()
 
@@ -185,7 +177,6 @@ class ListenerProbe(EachSecond, User):
         self.under_way: set[str] = set()  # host:port that are asked
 
     def missed(self, second: int) -> None:
-        """Say which have not answered."""
         failed = dict.fromkeys(sorted(self.under_way), UNANSWERED)
         self.link.publish(self._sample(second, self.of_run.clock.now(), {}, failed))
 
@@ -235,6 +226,5 @@ class ListenerProbe(EachSecond, User):
             return self.client.get(url, headers=HOST, timeout=ATTEMPT_TIMEOUT, allow_redirects=False)
 
     def on_stop(self) -> None:
-        """Close the connections."""
         super().on_stop()
         self.client.close()

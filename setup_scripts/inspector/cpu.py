@@ -35,7 +35,6 @@ class HostCpu(NamedTuple):
 
     @classmethod
     def read(cls) -> HostCpu:
-        """Ask the kernel."""
         with open("/proc/stat", "rb") as file:
             words = [int(word) / TICKS for word in file.readline().split()[1:9]]
         user, nice, system, idle, _, irq, softirq, steal = words + [0.0] * (8 - len(words))

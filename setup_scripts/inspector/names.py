@@ -26,7 +26,6 @@ class Name(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Name:
-        """Take it apart."""
         host, _, port = text.rpartition(":")
         return cls(text, host.strip("[]"), int(port) if port.isdigit() else 0)
 

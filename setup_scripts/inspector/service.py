@@ -29,7 +29,6 @@ class InspectorService(rpyc.Service):  # type: ignore[misc]
         self.process_name = process_name
 
     def exposed_inspect(self, port: int, listeners: tuple[str, ...] = (), evidence: bool = False) -> str:
-        """See `inspect`."""
         return inspect(port, listeners, evidence, process_name=self.process_name)
 
     def _rpyc_getattr(self, name: str) -> Any:

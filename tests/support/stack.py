@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import requests
 
-from scenario.peers.ngsiv2 import DESCRIPTION
+from scenario.peers.own import DESCRIPTION
 from scenario.settings.values import joined
 from tests.support.processes import ROOT, Process, Processes, still_there
 

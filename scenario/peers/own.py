@@ -1,0 +1,53 @@
+"""What of all that a broker holds is the test's own: exactly what a run makes, and nothing that only looks like it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+DESCRIPTION = "connections stress test"  # of subscriptions; a run's own have its id after a blank
+ENTITY, TYPE = "ConnectionsStressTest", "Thing"  # the id of a run's own entity ends with the run's
+_ID = "[0-9a-f]{32}"  # of a run
+_DESCRIPTIONS, _ENTITIES = f"{DESCRIPTION}( {_ID})?", f"{ENTITY}({_ID})?"
+
+Query = dict[str, Any]
+
+
+def description(run: str) -> str:
+    """Return the description of a run's subscriptions."""
+    return f"{DESCRIPTION} {run}".strip()
+
+
+def entity(run: str) -> str:
+    """Return the id of a run's entity."""
+    return f"{ENTITY}{run}"
+
+
+def is_description(text: str, run: str) -> bool:
+    """Tell whether it is that of a run's subscriptions; of any run's without one."""
+    return text == description(run) if run else re.fullmatch(_DESCRIPTIONS, text) is not None
+
+
+def is_entity(identifier: str, kind: str, run: str) -> bool:
+    """Tell the same of an entity, by its id and type."""
+    named = identifier == entity(run) if run else re.fullmatch(_ENTITIES, identifier) is not None
+    return named and kind == TYPE
+
+
+def queries(service_paths: list[str]) -> dict[str, Query]:
+    """Return what finds the test's own of any run in the database of an Orion, by collection."""
+    paths = {"$in": service_paths}
+    return {
+        "csubs": _of_texts({"description": _whole(_DESCRIPTIONS), "servicePath": paths}),
+        "entities": _of_texts({"_id.id": _whole(_ENTITIES), "_id.type": TYPE, "_id.servicePath": paths}),
+    }
+
+
+def _whole(pattern: str) -> Query:
+    """Return the query for a text that is all of a pattern: $ alone lets a line feed come after it."""
+    return {"$regex": f"^{pattern}$", "$not": {"$regex": "\n"}}
+
+
+def _of_texts(query: Query) -> Query:
+    """Leave out lists: to MongoDB one is what any of its elements is."""
+    return query | {f"{name}.0": {"$exists": False} for name in query}
