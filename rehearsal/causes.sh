@@ -36,21 +36,27 @@ starved          as many workers as slow receivers, and none for the healthy one
 
 In front of the broker:
 rate-limit       a gateway answers 429 to more than 50 requests in a second
-token-expires    a gateway answers 401 from second 3 on
-way-in           whoever wants to connect to the broker is dropped, for a third of the time; open connections go on
+denied           a gateway answers 401 from second 3 on: the token has expired
+redirected       a gateway answers 307 from second 3 on
+not-reached      whoever wants to connect to the broker is dropped, for a third of the time; open connections go on
+dead-address     the first address of the broker's name takes no connections (needs a localhost that is ::1 first)
+certificate      the broker is asked over https://, and has no TLS
 gateway-idle     -maxConnections 30, and 60 idle clients, which a gateway takes
 
 Between the broker and its receivers:
-mesh-answers     a sidecar answers 202 at once, keeps the connection open, and sends on what it took
-mesh-timeout     a sidecar answers 504 in the receiver's stead, after half of its delay
-mesh-repeats     a sidecar sends a notification again that has no answer after half of the delay
-listener-errors  the receivers answer 500 at once
-answers-at-once  the receivers answer at once, and keep the connection open
-listener-name    the receivers' name is unknown where the broker runs
-way-out          what the broker sends to connect to the receivers is dropped
-replicas         two listeners behind one name
-name-server      each seventh look-up of the receivers' name takes the broker 5 s
+answered-for-receivers  a sidecar answers 504 in the receiver's stead, after half of its delay
+answered-at-once        the receivers answer at once, and keep the connection open
+repeated                a sidecar sends a notification again that has no answer after half of the delay
+listeners-not-reached   what the broker sends to connect to the receivers is dropped
+several-listeners       two listeners behind one name
+listener-hangs          the listener is stopped (SIGSTOP) for a third of the time
+name-server             each seventh look-up of the receivers' name takes the broker 5 s
+
+The database and the hosts:
 database-away    the database resets and refuses connections for 8 s, then it is back
+busy-host        something else spends all processors for a third of the time, and the broker gets what is left
+busy-tester      something else spends the one processor that Locust may use, for a third of the time
+tester           Locust may open fewer descriptors than it has idle clients
 
 The same in another way:
 database-down:mid-run  the database is killed in mid-run
@@ -58,8 +64,11 @@ database-down:null     the broker never connected to it
 network:drop           the network drops what is sent over the connections to the listener, from mid-run on
 broker-dies:gateway    the broker is killed in mid-run, behind a gateway that answers 502
 frozen:gateway         the broker is stopped, behind a gateway that answers 504
-mesh-answers:swallows  a sidecar answers 202 at once, and sends nothing on
-listener-name:other    the receivers' name is another host where the broker runs
+answered-for-receivers:at-once   a sidecar answers 202 at once, keeps the connection open, and sends on what it took
+answered-for-receivers:swallows  the same, and it sends nothing on
+answered-at-once:errors          the receivers answer 500 at once
+listeners-not-reached:name       the receivers' name is unknown where the broker runs
+listeners-not-reached:other      the receivers' name is another host where the broker runs
 overloaded:throttled   the broker's control group gives it half of a processor, which it spends (needs root)
 threads:nproc          ulimit -u leaves the broker 25 threads for 40 idle clients (needs root)
 threads:transient      notification mode transient, and six threads for seven notifications (needs root)
@@ -113,23 +122,40 @@ produce() { # CAUSE: set what differs
         network:drop) way_out=drop signals="$((seconds / 4)):USR1:way_out" ;;
         service-pool) mode=$mode,stablished_connections:60000:$((subscriptions / 3)) force=--force ;;
         rate-limit) gateway='--limit 50' ;;
-        token-expires) gateway=--denies signals=2.5:USR1:gateway ;;
-        way-in) way_in=deaf signals="$early:USR1:way_in $((early + seconds / 3)):USR2:way_in" ;;
+        denied) gateway='--refuses 401' signals=2.5:USR1:gateway ;;
+        redirected) gateway='--refuses 307' signals=2.5:USR1:gateway ;;
+        not-reached) way_in=deaf signals="$early:USR1:way_in $((early + seconds / 3)):USR2:way_in" ;;
+        dead-address)
+            getent ahosts localhost | head -n 1 | grep -q '^::1' ||
+                die 3 "--cause dead-address needs a localhost that is ::1 first (/etc/hosts)"
+            broker_host=localhost
+            ;;
+        certificate) scheme=https force=--force ;;
+        tester) locust_nofile=75 locust_options='--idle-connections 100' force=--force ;;
         broker-dies:gateway) produce broker-dies && gateway=plain ;;
         frozen:gateway) produce frozen && gateway='--patience 1.5' ;;
         gateway-idle) produce max-connections && gateway=plain ;;
-        mesh-answers) mesh='--answers 202' ;;
-        mesh-answers:swallows) mesh='--answers 202 --swallows' ;;
-        mesh-timeout) mesh="--patience $((seconds / 4))" ;;
-        mesh-repeats) mesh="--patience $((seconds / 4)) --repeats" ;;
-        listener-errors) slow_path=/500 ;;
-        answers-at-once) delay=0 idle=30 ;;
-        listener-name) listener_host=localhost broker_options='--resolve localhost=' ;;
-        listener-name:other) listener_host=localhost broker_options='--resolve localhost=127.0.0.2' ;;
-        way-out) way_out='deaf 127.0.0.2' broker_options='--source 127.0.0.2' ;;
-        replicas) replicas=2 way_out=none ;;
-        name-server) listener_host=localhost broker_options='--slow-names 7' ;;
-        database-away) way_to_database=outage signals="2.5:USR1:way_to_database 10.5:USR2:way_to_database" ;;
+        answered-for-receivers) mesh="--patience $((seconds / 4))" ;;
+        answered-for-receivers:at-once) mesh='--answers 202' ;;
+        answered-for-receivers:swallows) mesh='--answers 202 --swallows' ;;
+        repeated) mesh="--patience $((seconds / 4)) --repeats" ;;
+        answered-at-once) delay=0 idle=30 ;;
+        answered-at-once:errors) slow_path=/500 ;;
+        listeners-not-reached) way_out='deaf --from 127.0.0.2' broker_options='--source 127.0.0.2' ;;
+        listeners-not-reached:name) listener_host=localhost broker_options='--resolve localhost=' ;;
+        listeners-not-reached:other) listener_host=localhost broker_options='--resolve localhost=127.0.0.2' ;;
+        several-listeners) replicas=2 way_out=none ;;
+        listener-hangs) signals="$early:STOP:listener $((early + seconds / 3)):CONT:listener" ;;
+        name-server) listener_host=localhost slow_names='-m rehearsal.slow_names 7' broker_options='--slow-names 7' ;;
+        database-away) way_to_database=outage signals='2.5:USR1:way_to_database 10.5:USR2:way_to_database' ;;
+        busy-host)
+            as_broker='chrt --idle 0' burners=$(nproc)
+            signals="$early:USR1:burners $((early + seconds / 3)):USR2:burners"
+            ;;
+        busy-tester)
+            as_tester='taskset -c 0 chrt --idle 0' as_burners='taskset -c 0' burners=1
+            signals="$early:USR1:burners $((early + seconds / 3)):USR2:burners"
+            ;;
         starved) mode=threadpool:60000:$subscriptions locust_options='--healthy-slo 1000' ;;
         *) die 2 "--cause takes one of these, not '$1':
 $(list_causes)" ;;
@@ -139,7 +165,8 @@ $(list_causes)" ;;
 # Several at a time: their options add up; of everything else one cause can change each.
 produce_all() { # CAUSE...
     single='mode timeout cache delay idle statistics multiservice leftovers ends_before listener_nofile listener_host
-        replicas as_user as_broker limit gateway mesh way_in way_out way_to_database slow_path'
+        replicas as_user as_broker limit gateway mesh way_in way_out way_to_database
+        slow_path broker_host scheme slow_names burners as_tester as_burners locust_nofile'
     for name in $single; do eval "usual_$name=\$$name changed_$name=''"; done
     for one; do
         before=$broker_options locust_before=$locust_options signals_before=$signals

@@ -25,6 +25,10 @@ from gevent.pywsgi import WSGIServer  # noqa: E402
 from rehearsal.forwarding import Answer, Environ, Request, forward, told  # noqa: E402
 
 NAME = "rehearsal-gateway"
+REFUSALS = {
+    401: ("the token has expired", ("WWW-Authenticate", 'Bearer error="invalid_token"')),
+    307: ("elsewhere", ("Location", "/elsewhere")),
+}
 
 
 class Gateway:
@@ -33,12 +37,12 @@ class Gateway:
     def __init__(self, ports: Sequence[int], patience: float, limit: int | None) -> None:
         self._ports, self._patience, self._limit = itertools.cycle(ports), patience, limit
         self._second, self._taken = 0, 0
-        self._denies = False
+        self._refuses: Answer | None = None
 
-    def deny(self) -> None:
-        """Take no token from now on: it has expired."""
-        print("401 from now on", flush=True)
-        self._denies = True
+    def refuse(self, status: int) -> None:
+        """Answer all with this status from now on."""
+        print(f"{status} from now on", flush=True)
+        self._refuses = told(status, *REFUSALS[status])
 
     def __call__(self, environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
         request = Request.read(environ)
@@ -51,10 +55,8 @@ class Gateway:
         return [answer.body]
 
     def _refusal(self) -> Answer | None:
-        if self._denies:
-            return told(401, "the token has expired", ("WWW-Authenticate", 'Bearer error="invalid_token"'))
-        if self._limit is None:
-            return None
+        if self._refuses or self._limit is None:
+            return self._refuses
         second = int(time.monotonic())
         self._taken = self._taken + 1 if second == self._second else 1
         self._second = second
@@ -67,13 +69,15 @@ def main() -> None:
     parser.add_argument("ports", metavar="PORT[,PORT...]", help="where the broker listens on this host")
     parser.add_argument("--patience", type=float, default=60, help="s that the broker has for an answer (default: 60)")
     parser.add_argument("--limit", type=int, metavar="N", help="answer 429 to more than N requests in a second")
-    parser.add_argument("--denies", action="store_true", help="answer 401 to all requests, from SIGUSR1 on")
+    help_of_refuses = "answer all requests with this status, from SIGUSR1 on"
+    parser.add_argument("--refuses", type=int, choices=REFUSALS, metavar="STATUS", help=help_of_refuses)
     given = parser.parse_args()
     gateway = Gateway([int(port) for port in given.ports.split(",")], given.patience, given.limit)
     server = WSGIServer(("127.0.0.1", 0), gateway, backlog=socket.SOMAXCONN, log=None, error_log=None)
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, sys.exit, 0)
-    gevent.signal_handler(signal.SIGUSR1, gateway.deny if given.denies else int)
+    if given.refuses:
+        gevent.signal_handler(signal.SIGUSR1, gateway.refuse, given.refuses)
     server.start()
     print(f"gateway listening on 127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever()

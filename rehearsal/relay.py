@@ -1,12 +1,13 @@
-"""python -m rehearsal.relay PORT[,PORT...] [FAULT [ADDRESS]]: the network before a part of the test, and its faults.
+"""python -m rehearsal.relay PORT[,PORT...] [FAULT] [options]: the network before a part of the test, and its faults.
 
-Takes connections on a port of its own and passes on what comes to PORT of this host, both ways; with several ports to
-each in turn, as a service with replicas does. Its fault begins with SIGUSR1 and ends with SIGUSR2:
+Takes connections on a port of its own, or --at ADDRESS:PORT, and passes on what comes to PORT of this host, both ways;
+with several ports to each in turn, as a service with replicas does. Its fault begins with SIGUSR1, ends with SIGUSR2:
 
     reset   resets all connections there are, as a failing firewall does; those that come later are passed on
     drop    drops what is sent over the connections there are, and tells nobody
     outage  resets all connections there are, and all that come
-    deaf    drops whoever wants to connect, without an answer; with ADDRESS: whoever comes from there, from the start
+    deaf    drops whoever wants to connect, without an answer; with --from ADDRESS those from there, from the start
+    dead    the same, whoever comes, from the start
 
 Prints one line when it is ready, `relay listening on 127.0.0.1:PORT`.
 """
@@ -32,16 +33,16 @@ from gevent.server import StreamServer  # noqa: E402
 
 from rehearsal.requests_to_connect import drop_requests_to_connect, take_requests_to_connect  # noqa: E402
 
-FAULTS = ("none", "reset", "drop", "outage", "deaf")
+FAULTS = ("none", "reset", "drop", "outage", "deaf", "dead")
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close at once, with RST
 
 
 class Relay(StreamServer):
     """Passes connections on to its ports."""
 
-    def __init__(self, ports: Sequence[int], fault: str, address: str | None) -> None:
-        super().__init__(("127.0.0.1", 0), backlog=socket.SOMAXCONN)
-        self._ports, self._fault, self._address = itertools.cycle(ports), fault, address
+    def __init__(self, at: tuple[str, int], ports: Sequence[int], fault: str, deaf_to: str | None) -> None:
+        super().__init__(at, backlog=socket.SOMAXCONN)
+        self._ports, self._fault, self._deaf_to = itertools.cycle(ports), fault, deaf_to
         self._open: set[socket.socket] = set()
         self._dropped: set[socket.socket] = set()
         self._is_out = False
@@ -77,8 +78,8 @@ class Relay(StreamServer):
         print(f"{self._fault}: {len(self._open) // 2} connections", flush=True)
         if self._fault == "drop":
             self._dropped |= self._open
-        elif self._fault == "deaf":
-            drop_requests_to_connect(self.socket, self._address)
+        elif self._fault in {"deaf", "dead"}:
+            drop_requests_to_connect(self.socket, self._deaf_to)
         elif self._fault != "none":
             self._is_out = self._fault == "outage"
             for end in list(self._open):
@@ -102,17 +103,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m rehearsal.relay", allow_abbrev=False)
     parser.add_argument("ports", metavar="PORT[,PORT...]")
     parser.add_argument("fault", choices=FAULTS, nargs="?", default="none")
-    parser.add_argument("address", nargs="?")
+    parser.add_argument("--from", metavar="ADDRESS", dest="deaf_to")
+    parser.add_argument("--at", metavar="ADDRESS:PORT", default="127.0.0.1:0")
     given = parser.parse_args()
-    relay = Relay([int(port) for port in given.ports.split(",")], given.fault, given.address)
+    host, _, port = given.at.rpartition(":")
+    relay = Relay((host, int(port)), [int(port) for port in given.ports.split(",")], given.fault, given.deaf_to)
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, sys.exit, 0)
     gevent.signal_handler(signal.SIGUSR1, relay.begin)
     gevent.signal_handler(signal.SIGUSR2, relay.end)
     relay.start()
-    if given.address:
+    if given.deaf_to or given.fault == "dead":
         relay.begin()
-    print(f"relay listening on 127.0.0.1:{relay.server_port}", flush=True)
+    print(f"relay listening on {host}:{relay.server_port}", flush=True)
     relay.serve_forever()
 
 

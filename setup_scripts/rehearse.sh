@@ -119,7 +119,8 @@ timeout=600000 cache=0 leftovers=0 dropped='' delay=$((seconds / 2)) idle=$((sec
 slow_path='' listener_nofile='' as_user='' ends_before='' force='' locust_options='' limit='' signals='' as_broker=''
 # shellcheck disable=SC2034 # by their names, in through()
 way_in='' way_out='' way_to_database=''
-listener_host=127.0.0.1 replicas=1
+listener_host=127.0.0.1 replicas=1 broker_host=127.0.0.1 scheme=http slow_names='' burners=0
+as_tester='' as_burners='' locust_nofile=''
 # shellcheck disable=SC2086 # words, or none
 produce_all $cause
 [ -z "$limit" ] || make_group
@@ -206,6 +207,10 @@ broker=$(port broker) broker_pid=$pid
 # shellcheck disable=SC2086 # words
 [ -z "$limit" ] || limit_broker $limit
 through way_in "$broker" && broker=$there
+if [ "$broker_host" = localhost ]; then # its IPv6 address, which is tried first
+    start dead_address "$bin/python" -m rehearsal.relay "$broker" dead --at "::1:$broker"
+    port dead_address >/dev/null || exit 3
+fi
 if [ "$gateway" ]; then
     # shellcheck disable=SC2086 # words
     start gateway "$bin/python" -m rehearsal.gateway "$broker" ${gateway#plain}
@@ -213,7 +218,7 @@ if [ "$gateway" ]; then
     broker=$(port gateway) gateway_pid=$pid
 fi
 # shellcheck disable=SC2086
-start inspector $as_user "$bin/python" setup_scripts/inspector --port 0 --process-name "$broker_name"
+start inspector $as_user "$bin/python" $slow_names setup_scripts/inspector --port 0 --process-name "$broker_name"
 inspector=$(port inspector)
 start_listener() { # NAME
     # shellcheck disable=SC2016 # the inner shell's arguments
@@ -233,6 +238,8 @@ if [ "$mesh" ]; then
 fi
 through way_out "$listener" && listener=$there
 listener_url=http://$listener_host:$listener
+# shellcheck disable=SC2034,SC2086 # by its name, in signals_to_processes(); words
+[ "$burners" = 0 ] || { start burners $as_burners "$bin/python" -m rehearsal.burners "$burners" && burners_pid=$pid; }
 if [ "$signals" ]; then
     # shellcheck disable=SC2046 # words
     start signals "$bin/python" -m rehearsal.signals "$listener_url" $(signals_to_processes)
@@ -242,7 +249,7 @@ fi
 case $ends_before in database) end "$database_pid" ;; listener) end "$listener_pid" ;; esac
 
 # shellcheck disable=SC2086
-set -- --host "http://127.0.0.1:$broker" --mongo "127.0.0.1:$database" --inspector "127.0.0.1:$inspector" \
+set -- --host "$scheme://$broker_host:$broker" --mongo "127.0.0.1:$database" --inspector "127.0.0.1:$inspector" \
     --notify-url "$listener_url/notify$slow_path" --subscriptions "$subscriptions" --duration "$duration" \
     --report-log "$out/connections_stress_tests.log" --csv "$out/rehearsal" \
     --connections-report "$out/rehearsal.html" $force $locust_options "$@"
@@ -254,7 +261,9 @@ if [ "$ui" = web ]; then
 else
     set -- --headless --only-summary --loglevel WARNING "$@"
 fi
-$deathsig "$bin/locust" --locustfile locustfile.py "$@" </dev/null &
+# shellcheck disable=SC2016,SC2086 # the inner shell's arguments; words
+$deathsig $as_tester sh -c '[ -z "$1" ] || ulimit -n "$1"; shift; exec "$@"' sh "$locust_nofile" \
+    "$bin/locust" --locustfile locustfile.py "$@" </dev/null &
 locust=$!
 trap 'kill "$locust" 2>/dev/null || true' INT TERM HUP
 status=0

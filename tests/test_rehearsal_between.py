@@ -60,13 +60,14 @@ def test_a_gateway_has_a_limit(processes: Processes) -> None:
     assert ask(port, "GET /-/stats").status == 200
 
 
-def test_a_gateways_token_expires(processes: Processes) -> None:
+@pytest.mark.parametrize("status", [401, 307])
+def test_a_gateways_token_expires_or_it_leads_elsewhere(processes: Processes, status: int) -> None:
     listener = listeners.start(processes, "-delay", "0s")
-    process, port = between(processes, "gateway", listener.ports[0], "--denies")
+    process, port = between(processes, "gateway", listener.ports[0], "--refuses", status)
     assert ask(port, "GET /-/stats").status == 200
     os.kill(process.pid, signal.SIGUSR1)
-    process.wait_for("401")
-    assert ask(port, "GET /-/stats").status == 401
+    process.wait_for("from now on")
+    assert ask(port, "GET /-/stats").status == status
 
 
 def test_a_sidecar_answers_at_once(processes: Processes) -> None:

@@ -123,7 +123,7 @@ def test_a_network_that_takes_no_new_connections(processes: Processes) -> None:
 
 def test_a_network_that_takes_no_connections_from_an_address(processes: Processes) -> None:
     listener = start(processes, "-delay", "0s")
-    _, port = relay(processes, listener.ports[0], "deaf", "127.0.0.2")
+    _, port = relay(processes, listener.ports[0], "deaf", "--from", "127.0.0.2")
     assert connects(port)
     assert not connects(port, "127.0.0.2")
 
