@@ -144,7 +144,7 @@ produce() { # CAUSE: set what differs
         listeners-not-reached) way_out='deaf --from 127.0.0.2' broker_options='--source 127.0.0.2' ;;
         listeners-not-reached:name) listener_host=localhost broker_options='--resolve localhost=' ;;
         listeners-not-reached:other) listener_host=localhost broker_options='--resolve localhost=127.0.0.2' ;;
-        several-listeners) replicas=2 way_out=none ;;
+        several-listeners) replicas=2 way_out=none force=--force ;;
         listener-hangs) signals="$early:STOP:listener $((early + seconds / 3)):CONT:listener" ;;
         name-server) listener_host=localhost slow_names='-m rehearsal.slow_names 7' broker_options='--slow-names 7' ;;
         database-away) way_to_database=outage signals='2.5:USR1:way_to_database 10.5:USR2:way_to_database' ;;

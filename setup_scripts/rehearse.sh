@@ -152,14 +152,15 @@ if command -v flock >/dev/null; then # held for as long as this script, or a par
 fi
 deathsig=''
 if setpriv --pdeathsig TERM true 2>/dev/null; then deathsig='setpriv --pdeathsig TERM'; fi # for kill -9 of this script
-apart=''
-if setsid true 2>/dev/null; then apart=setsid; fi # Ctrl-C ends the run, and the others when that has cleaned up
+apart='' # Ctrl-C ends the run, and the others when that has cleaned up; but the kernel's autogroups part what is to compete
+if [ "$burners" = 0 ] && setsid true 2>/dev/null; then apart=setsid; fi
 
 start() { # NAME COMMAND...: start it in the background, its output in $out/NAME.log
     name=$1
     shift
+    : >"$out/$name.log" # now: port() must not find what an earlier rehearsal left
     # shellcheck disable=SC2086 # words, or none
-    $deathsig $apart "$@" >"$out/$name.log" 2>&1 </dev/null &
+    $deathsig $apart "$@" >>"$out/$name.log" 2>&1 </dev/null &
     pid=$!
     pids="$pid $pids"
 }
