@@ -15,7 +15,8 @@ from statistics import linear_regression
 
 from scenario.verdict.thresholds import STEADY
 
-LEAK = 100  # bytes per notification: the least that a soak is to find; half of it is none
+LEAK = 100  # bytes per notification: the least that a soak is to find
+LEAST = 0.75 * LEAK  # what grows by less is steady: the stand-in's own memory grew by 60 in 18 cycles
 LEAST_CYCLES = 10  # in which memory is to be seen before a growth is called a leak
 ALREADY = 0.5  # of the first level: who has grown by as much before that leaks, if it goes on as it began
 FALLS_OFF = 0.6  # of the earlier growth: slower than that is settling
@@ -82,7 +83,7 @@ class Growth:
             if grown <= STEADY:
                 return STEADY_NOW
             return LEAKS if goes_on and grown > ALREADY and self.cycles > 2 else SETTLING
-        if line.slope < line.error or line.slope < LEAK / 2 * self.each:
+        if line.slope < line.error or line.slope < LEAST * self.each:
             return STEADY_NOW
         return LEAKS if goes_on and late.slope > SURE * late.error else SETTLING
 
@@ -98,7 +99,7 @@ class Growth:
         missed = max(line.error, SURE * late.error)
         if self.cycles < LEAST_CYCLES:
             missed = STEADY * self.levels[0] / self.cycles
-        return ceil(max(missed / self.each, LEAK / 2))
+        return ceil(max(missed / self.each, LEAST))
 
     @property
     def cycles_for_leak(self) -> int:
