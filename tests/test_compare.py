@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from tests.support.browser import Page
-from tests.support.comparison import COLUMNS, compare, row, rows, write
+from tests.support.comparison import compare, row, rows, write
 from tests.support.stack import Stack
 
 EVIL = "<img src=x onerror=alert(1)> & <b>bold"
 
 
 def compared(folder: Path, a: Sequence[dict[str, object]], b: Sequence[dict[str, object]], *options: str) -> Any:
-    files = write(folder / "a_connections.csv", a), write(folder / "b_connections.csv", b)
+    files = write(folder / "a_run.jsonl", a), write(folder / "b_run.jsonl", b)
     return compare(folder, *files, "--chart", "", *options)
 
 
@@ -29,19 +29,19 @@ def line(output: str, name: str) -> list[str]:
 
 
 WORSE: list[tuple[dict[str, object], str]] = [
-    ({"version_latency_ms": 60.1}, "version_p95|version_p50"),
-    ({"version_latency_ms": 120}, "version_max|version_p99|version_p95|version_p50"),
-    ({"version": "NOK", "version_latency_ms": 1}, "version_nok"),
-    ({"update": "NOK", "update_latency_ms": 1}, "update_nok"),
-    ({"query_latency_ms": 30}, "query_p50"),
-    ({"listener_held": 890}, "listener_held"),
+    ({"version": 60.1}, "version_p95|version_p50"),
+    ({"version": 120}, "version_max|version_p99|version_p95|version_p50"),
+    ({"version": 1, "version_error": "reset"}, "version_nok"),
+    ({"update": 1, "update_error": "reset"}, "update_nok"),
+    ({"query": 30}, "query_p50"),
+    ({"held": 890}, "listener_held"),
     ({"sent_error": 6}, "sent_error"),
     ({"rejected": 6}, "rejected"),
-    ({"queue_backlog": 9}, "queue_empty_since"),
-    ({"broker_fds": 3400}, "fds_each"),
-    ({"broker_threads": 1200}, "threads_each"),
-    ({"broker_rss_bytes": 80_000_000}, "rss_each"),
-    ({"healthy_lost": 1}, "healthy_lost"),
+    ({"backlog": 9}, "queue_empty_since"),
+    ({"fds": 3400}, "fds_each"),
+    ({"threads": 1200}, "threads_each"),
+    ({"rss": 80_000_000}, "rss_each"),
+    ({"lost": 1}, "healthy_lost"),
 ]
 
 
@@ -58,7 +58,7 @@ def test_worse_in_one_figure(changed: dict[str, object], named: str, tmp_path: P
 
 
 def test_held_later_and_less(tmp_path: Path) -> None:
-    slow = [row(second, **({"established": 12, "listener_held": 0} if second < 5 else {})) for second in range(-2, 20)]
+    slow = [row(second, **({"established": 12, "held": 0} if second < 5 else {})) for second in range(-2, 20)]
     run = compared(tmp_path, rows(), slow)
     assert run.returncode == 1
     assert line(run.stdout, "held_since") == ["1", "5", "+4 (+400 %)", "+2.0", "worse"]
@@ -67,9 +67,9 @@ def test_held_later_and_less(tmp_path: Path) -> None:
 
 
 def test_tolerance_and_floor(tmp_path: Path) -> None:
-    near = rows(version_latency_ms=14.9, sent_error=5)
+    near = rows(version=14.9, sent_error=5)
     assert compared(tmp_path, rows(), near, "--tolerance", "0%").returncode == 0, "within the floors"
-    fewer = rows(), rows(established=932, listener_held=920)
+    fewer = rows(), rows(established=932, held=920)
     assert compared(tmp_path, *fewer).returncode == 0
     run = compared(tmp_path, *fewer, "--tolerance", "5%")
     assert run.returncode == 1
@@ -80,7 +80,7 @@ def test_tolerance_and_floor(tmp_path: Path) -> None:
 
 
 def test_not_measured_is_neither_zero_nor_judged(tmp_path: Path) -> None:
-    blind = dict.fromkeys(("broker_fds", "broker_threads", "broker_rss_bytes", "established", "close_wait", "sum"), "")
+    blind = dict.fromkeys(("fds", "threads", "rss", "established", "close_wait"))
     run = compared(tmp_path, rows(), [{**row, **blind} for row in rows()])
     assert run.returncode == 0, run.stdout
     assert line(run.stdout, "held (") == ["1,000", "–", "–", "–", "not measured in B"]  # noqa: RUF001
@@ -91,41 +91,34 @@ def test_not_measured_is_neither_zero_nor_judged(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("column", ["A held nothing", "nobody counted"])
 def test_nothing_to_judge_by_is_not_green(column: str, tmp_path: Path) -> None:
-    nothing = {"A held nothing": (12, 0), "nobody counted": ("", "")}[column]
-    empty = [{**row, "established": nothing[0], "listener_held": nothing[1]} for row in rows()]
+    nothing = {"A held nothing": (12, 0), "nobody counted": (None, None)}[column]
+    empty = [{**row, "established": nothing[0], "held": nothing[1]} for row in rows()]
     run = compared(tmp_path, empty, empty)
     assert run.returncode == 4, run.stdout
     assert "cannot tell: " in run.stdout
 
 
-BAD: dict[str, tuple[list[dict[str, object]], Sequence[str], str]] = {
-    "header": (rows(), COLUMNS[:-1], "no connections CSV"),
-    "no rows": ([], COLUMNS, "no row since the update"),
-    "baseline only": (rows()[:2], COLUMNS, "no row since the update"),
-    "steps": (rows() + [{**row, "step": 2} for row in rows()], COLUMNS, "has several steps"),
-    "twice": (rows() + rows(), COLUMNS, "more than one run"),
-    "number": (rows(established="many"), COLUMNS, "line 5: established is a number or empty, not 'many'"),
-    "nan": (rows(broker_fds="nan"), COLUMNS, "line 5: broker_fds is a number or empty, not 'nan'"),
-}
-
-
-@pytest.mark.parametrize("which", BAD)
-def test_file_that_is_none_of_ours(which: str, tmp_path: Path) -> None:
-    lines, columns, sentence = BAD[which]
-    good, bad = write(tmp_path / "good.csv", rows()), write(tmp_path / "bad.csv", lines, columns)
-    for files in ((good, bad), (bad, good)):
-        refused(compare(tmp_path, *files), f"{bad}: .*{re.escape(sentence)}")
+def test_a_csv_is_refused(tmp_path: Path) -> None:
+    good, csv = write(tmp_path / "good.jsonl", rows()), tmp_path / "run_connections.csv"
+    csv.write_text("time_utc,second,phase\n", encoding="utf-8")
+    for files in ((good, csv), (csv, good)):
+        refused(compare(tmp_path, *files), f"{csv}: .*is no recorded run .*nor a file of --json")
     assert not (tmp_path / "comparison.html").exists()
 
 
+def test_nothing_since_the_update_is_refused(tmp_path: Path) -> None:
+    files = write(tmp_path / "good.jsonl", rows()), write(tmp_path / "bad.jsonl", rows()[:2])
+    refused(compare(tmp_path, *files), "bad.jsonl: no row since the update")
+
+
 def test_options_that_cannot_be_used(tmp_path: Path) -> None:
-    good = write(tmp_path / "good.csv", rows())
-    refused(compare(tmp_path, good, "none.csv"), "none.csv: No such file")
+    good = write(tmp_path / "good.jsonl", rows())
+    refused(compare(tmp_path, good, "none.jsonl"), "none.jsonl: No such file")
     refused(compare(tmp_path, good, tmp_path), "Is a directory")
     for tolerance in ("10", "-1%", "x", "nan%", ""):
         refused(compare(tmp_path, good, good, f"--tolerance={tolerance}"), "--tolerance: takes a share with its sign")
     refused(compare(tmp_path, good, good, "--chart", "none/c.html"), "--chart: takes a file that can be written")
-    refused(compare(tmp_path, good, good, "--chart", good), "--chart: .*good.csv is one of the runs")
+    refused(compare(tmp_path, good, good, "--chart", good), "--chart: .*good.jsonl is one of the runs")
 
 
 def refused(run: subprocess.CompletedProcess[str], sentence: str) -> None:
@@ -138,7 +131,7 @@ def refused(run: subprocess.CompletedProcess[str], sentence: str) -> None:
 def test_real_runs(stack: Stack) -> None:
     stack.start()
     stack.ended(stack.locust(), 0)
-    first = Path(f"{stack.prefix}_connections.csv").rename(stack.folder / "first.csv")
+    first = Path(f"{stack.prefix}_run.jsonl").rename(stack.folder / "first.jsonl")
     itself = compare(stack.folder, first, first, "--chart", "")
     assert itself.returncode == 0, itself.stdout + itself.stderr
     stack.broker.stop()
@@ -146,7 +139,7 @@ def test_real_runs(stack: Stack) -> None:
     stack.inspector.stop()
     stack.start("--slow", 300)
     stack.ended(stack.locust(), 0)
-    run = compare(stack.folder, first, f"{stack.prefix}_connections.csv", "--chart", "")
+    run = compare(stack.folder, first, f"{stack.prefix}_run.jsonl", "--chart", "")
     assert run.returncode == 1, run.stdout + run.stderr
     assert line(run.stdout, "version_p50")[-1] == "worse"
     assert line(run.stdout, "listener_held")[:2] == ["60", "60"]
@@ -154,8 +147,8 @@ def test_real_runs(stack: Stack) -> None:
 
 def test_chart(page: Page, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    a = write(tmp_path / "<b>run.csv", rows())
-    b = write(tmp_path / "other" / "<b>run.csv", rows(version="NOK", version_latency_ms="", version_error=EVIL))
+    a = write(tmp_path / "<b>run.jsonl", rows())
+    b = write(tmp_path / "other" / "<b>run.jsonl", rows(version=None, version_error=EVIL))
     run = compare(tmp_path, a, b)
     assert run.returncode == 1, run.stderr
     chart = tmp_path / "comparison.html"
@@ -173,6 +166,6 @@ def test_chart(page: Page, tmp_path: Path) -> None:
         element.text for element in page.driver.find_elements("css selector", "[class^=legend][class$=titletext]")
     ]
     assert len(set(titles)) == 2, titles
-    assert all("<b>run.csv" in title for title in titles), "escaped, and told apart"
+    assert all("<b>run.jsonl" in title for title in titles), "escaped, and told apart"
     assert page.find(".lines tr.nok td").text.startswith("version_nok")
     assert not page.driver.find_elements("css selector", "b b, img[src=x]")

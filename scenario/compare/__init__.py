@@ -1,8 +1,8 @@
 """`python -m scenario.compare RUN RUN [RUN ...]`: is a run worse than those before it?
 
-    file (CSV, JSON or recorded run) -> figures (what a run comes to) -> judgement -> table, chart
+    file (recorded run or JSON) -> figures (what a run comes to) -> judgement -> table, chart
 
-A run is a connections CSV, a file of --json, or a recorded run (_run.jsonl, which is judged anew). Two runs are A, and
+A run is a recorded one (_run.jsonl, which is judged anew) or a file of --json. Two runs are A, and
 B, which is judged by A: another version of the broker, say, under the same load. Of more each is judged by the median
 of those before it: the trend.
 
@@ -10,8 +10,7 @@ A run is worse in a figure when it is off, to the bad side, by more than the tol
 and by more than the figure's floor, which is what two runs of the same broker may differ by: "allowed" is the larger of
 the two. The figures are those of python -m scenario --figures; of ramps it is how many connections were held.
 
-What a run has not measured is shown as a dash, named, and not judged. In a CSV that has no to_listeners, idle clients
-count as held.
+What a run has not measured is shown as a dash, named, and not judged.
 
 exit code 0   no run is worse
           1   a run is worse in a figure or more

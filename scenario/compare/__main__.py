@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="a _connections.csv, a --json file or a _run.jsonl")
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="a _run.jsonl or a --json file")
     parser.add_argument(
         "--tolerance",
         type=_percent,

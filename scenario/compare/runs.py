@@ -1,4 +1,4 @@
-"""A run read back to be compared: a connections CSV, a `--json` file or a recorded run, told by how they begin."""
+"""A run read back to be compared: a recorded run or a `--json` file, told by how they begin."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from scenario.compare import rows
 from scenario.errors import UnusableError
 from scenario.outputs.json_result import FORMAT, Result, result
 from scenario.replay import replay
@@ -47,7 +46,7 @@ def read(path: str) -> Run:
     except OSError as error:
         raise UnusableError(f"{path}: {error.strerror}") from None
     if not begin.startswith("{"):
-        return Run(path, rows.figures(read := rows.read(path)), rows=read)
+        raise UnusableError(f"{path}: is no recorded run (_run.jsonl), nor a file of --json")
     if re.match(r'{\s*"at"\s*:', begin):
         history = replay(path)[1]
         return _of_result(path, result(history), history.rows)

@@ -1,45 +1,75 @@
-"""Runs to be compared: connections CSVs made of rows, and the command."""
+"""Runs to be compared: recorded ones made of rows, and the command."""
 
 from __future__ import annotations
 
-import csv
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from scenario.outputs import columns
+from scenario.outputs.run_file import encode
+from scenario.run.records import Accepted, HoldBegan, RunBegan, RunEnded
+from scenario.run.samples import (
+    ClientSample,
+    ConnectionSample,
+    HealthySample,
+    ListenerSample,
+    QueueSample,
+    VersionSample,
+)
+from scenario.run.schedule import Schedule
 from tests.support.processes import ROOT
+from tests.support.surroundings import found
 
-COLUMNS = tuple(columns.names(columns.COLUMNS))
+UPDATE = 1000  # s since the epoch
+Told = dict[str, Any]
 
 
-def row(second: int, **changed: object) -> dict[str, object]:
+def row(second: int, **changed: object) -> Told:
     """Return a row of a run that holds 1000 connections from second 1 on, at 5 ms; `changed` is what differs."""
     held = 1000 if second >= 1 else 0
     return {
-        **dict.fromkeys(COLUMNS, ""),
-        **{"time_utc": f"2026-11-23T08:04:{second + 10:02}.000Z", "second": second, "phase": "observe", "step": 1},
-        **{"version": "OK", "version_latency_ms": 5.0, "queue_backlog": 0},
-        **{"update": "OK", "update_latency_ms": 5.0, "query": "OK", "query_latency_ms": 5.0, "healthy_lost": 0},
-        **{"sent_ok": 0, "sent_error": 0, "rejected": 0, "established": held + 12, "close_wait": 0, "sum": held + 12},
-        **{"broker_fds": 3 * held + 18, "broker_threads": held + 10, "broker_rss_bytes": 40_000_000 + 20_000 * held},
-        **{"listener_held": held, "update": "OK", "query": "OK", "broker_state": "S", "threads_limit_at": "ulimit -u"},
+        **{"second": second, "version": 5.0, "version_error": "", "update": 5.0, "update_error": "", "query": 5.0},
+        **{"backlog": 0, "sent_ok": 0, "sent_error": 0, "rejected": 0, "established": held + 12, "close_wait": 0},
+        **{"fds": 3 * held + 18, "threads": held + 10, "rss": 40_000_000 + 20_000 * held, "held": held, "lost": 0},
         **changed,
     }
 
 
-def rows(**changed: object) -> list[dict[str, object]]:
+def rows(**changed: object) -> list[Told]:
     """Return 20 seconds since the update and 2 before it; from second 1 on with what differs."""
     return [row(second, **(changed if second >= 1 else {})) for second in range(-2, 20)]
 
 
-def write(path: Path, lines: Sequence[dict[str, object]], columns: Sequence[str] = COLUMNS) -> Path:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(lines)
+def write(path: Path, lines: Sequence[Told]) -> Path:
+    """Write a recorded run of these rows."""
+    schedule = Schedule(UPDATE + lines[0]["second"], UPDATE, UPDATE + lines[-1]["second"])
+    options = {"subscriptions": 1000, "pings": False}
+    records: list[tuple[object, float]] = [
+        (record, schedule.start) for record in (RunBegan(), found(options), Accepted(), HoldBegan(1000), schedule)
+    ]
+    for told in lines:
+        second = UPDATE + told["second"]
+        records += [(replace(sample, second=second, at=second), second) for sample in _samples(told)]
+    records.append((RunEnded(), schedule.end + 1))
+    path.write_text("".join(encode(record, at) + "\n" for record, at in records), encoding="utf-8")
     return path
+
+
+def _samples(told: Told) -> Sequence[Any]:
+    def of(*names: str) -> Told:
+        return {name: told[name] for name in names}
+
+    return (
+        VersionSample(0, 0, told["version"], told["version_error"]),
+        QueueSample(0, 0, **of("backlog", "sent_ok", "sent_error", "rejected")),
+        ConnectionSample(0, 0, **of("established", "close_wait", "fds", "threads", "rss")),
+        ListenerSample(0, 0, told["held"]),
+        ClientSample(0, 0, told["update"], told["update_error"], told["query"]),
+        HealthySample(0, 0, lost=told["lost"]),
+    )
 
 
 def compare(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
