@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import resource
+import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from scenario.errors import OutputError
 from scenario.outputs import files
-from scenario.settings.values import open_for_writing
+from scenario.settings.replacing import open_for_writing
 from tests.support.processes import ROOT
 from tests.support.stack import Stack, verdict
 
@@ -80,19 +83,88 @@ def test_a_full_disk_at_locusts_end_is_no_failure_of_the_broker(stack: Stack, fl
     assert "Traceback" not in run.output
 
 
-def test_no_empty_file_replaces_an_earlier_one(
-    tmp_path: Path,
-) -> None:
+@pytest.fixture
+def full() -> Iterator[None]:
+    """No file may grow."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_no_empty_file_replaces_an_earlier_one(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     earlier = tmp_path / "report"
     earlier.write_text("of an earlier run", encoding="utf-8")
-    (tmp_path / "report.new").symlink_to(FULL)
-    with pytest.raises(OutputError, match=f"files: {earlier} could not be written: No space left on device"):
+    request.getfixturevalue("full")
+    with pytest.raises(OutputError, match=f"files: {earlier} could not be written: File too large"):
         files.write(earlier, "page")
-    (tmp_path / "report.new").symlink_to(FULL)
-    with pytest.raises(OutputError, match="No space left"):
+    with pytest.raises(OutputError, match="File too large"):
         files.LineFile(earlier).begin("line\n")
     assert earlier.read_text(encoding="utf-8") == "of an earlier run"
     assert list(tmp_path.iterdir()) == [earlier]
+
+
+WAYS: dict[str, Callable[[Path], object]] = {
+    "write": lambda path: files.write(path, "page"),
+    "begin": lambda path: files.LineFile(path).begin("page"),
+    "look": open_for_writing,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ["report", "r" * 255])
+def test_nothing_but_what_was_named_is_replaced_or_removed(tmp_path: Path, way: str, name: str) -> None:
+    outside = tmp_path / "outside"
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    outside.write_text("mine", encoding="utf-8")
+    beside = [f"report{end}" for end in (".new", ".tmp", ".part", "~", ".bak")] + [
+        ".report.new",
+        ".new",
+        "report.new.new",
+    ]
+    for each in beside:
+        (folder / each).symlink_to(outside)
+    for each in ("report.1", "report.swp"):
+        (folder / each).write_text("mine", encoding="utf-8")
+    before = {path: path.readlink() if path.is_symlink() else path.read_text("utf-8") for path in folder.iterdir()}
+    WAYS[way](folder / name)
+    after = {path: path.readlink() if path.is_symlink() else path.read_text("utf-8") for path in folder.iterdir()}
+    assert after == before | ({} if way == "look" else {folder / name: "page"})
+    assert outside.read_text("utf-8") == "mine"
+
+
+@pytest.mark.parametrize("way", ["write", "begin"])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_is_replaced_and_not_followed(tmp_path: Path, way: str, there: bool) -> None:
+    target, link = tmp_path / "target", tmp_path / "report"
+    if there:
+        target.write_text("mine", encoding="utf-8")
+    link.symlink_to(target)
+    open_for_writing(link)
+    assert link.readlink() == target
+    WAYS[way](link)
+    assert not link.is_symlink()
+    assert link.read_text("utf-8") == "page"
+    assert target.exists() == there
+    assert not there or target.read_text("utf-8") == "mine"
+
+
+def test_the_file_is_as_readable_as_any_other(tmp_path: Path) -> None:
+    files.write(tmp_path / "report", "page")
+    (tmp_path / "other").touch()
+    assert (tmp_path / "report").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_stdout_is_no_file_to_be_replaced(tmp_path: Path) -> None:
+    script = (
+        "import pathlib, scenario.settings.replacing as it; path = pathlib.Path('/dev/stdout');"
+        "it.open_for_writing(path); it.begin(path, 'page')"
+    )
+    with (tmp_path / "out").open("w", encoding="utf-8") as out:
+        subprocess.run((sys.executable, "-c", script), cwd=ROOT, stdout=out, check=True)
+    assert (tmp_path / "out").read_text("utf-8") == "page"
+    assert Path("/dev/stdout").is_symlink()
 
 
 def test_lines_are_there_at_once(tmp_path: Path) -> None:
@@ -126,5 +198,5 @@ def test_looking_leaves_everything_as_it_is(tmp_path: Path) -> None:
     open_for_writing(path)
     assert [each.read_text(encoding="utf-8") for each in tmp_path.iterdir()] == ["earlier"]
     for bad in (tmp_path / "none" / "report", path / "report"):
-        with pytest.raises(OSError, match=str(bad)):
+        with pytest.raises(OSError, match=f"{bad.parent}/"):
             open_for_writing(bad)

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from scenario.errors import OutputError
 from scenario.run import events
 from scenario.run.records import Accepted, Evidence
-from scenario.settings.values import beside
+from scenario.settings.replacing import begin
 
 
 def write(path: str | Path, text: str) -> None:
@@ -53,23 +53,10 @@ class LineFile:
 
 
 def _begun(path: Path, text: str) -> TextIO:
-    written = beside(path)
-    file: TextIO | None = None
     try:
-        file = written.open("w", encoding="utf-8", newline="")
-        file.write(text)
-        file.flush()
-        if written != path:
-            written.replace(path)
+        return begin(path, text)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            if file is not None:
-                file.close()
-        with contextlib.suppress(OSError):
-            if written != path:
-                written.unlink(missing_ok=True)
         raise _told(path, error) from None
-    return file
 
 
 def _told(path: Path, error: OSError) -> OutputError:

@@ -23,8 +23,8 @@ from scenario.preflight.names import broker_addresses, localhost
 from scenario.run.found import Found
 from scenario.run.results import ERROR
 from scenario.settings.options import Options
+from scenario.settings.replacing import open_for_writing
 from scenario.settings.secrets import shown
-from scenario.settings.values import open_for_writing
 
 _T = TypeVar("_T")
 

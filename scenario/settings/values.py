@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from scenario.settings.replacing import open_for_writing
+
 BROKER_PORT, INSPECTOR_PORT, MONGO_PORT = 1026, 18812, 27017
 CLIENT_PATH = "/ordinary_client"  # the service path in which the ordinary client updates and queries
 # https://fiware-orion.readthedocs.io, "Multi tenancy": lower case letters, digits and _, at most 50 characters
@@ -172,20 +174,6 @@ def report_log(text: str) -> str:
     if not text or Path(text).is_dir():
         raise ArgumentTypeError(f"takes a file, not {quoted(text)}")
     return text
-
-
-def beside(path: Path) -> Path:
-    """Return where a file is written before it is renamed; a device, or a pipe, itself."""
-    return path if path.exists() and not path.is_file() else path.with_name(f"{path.name}.new")
-
-
-def open_for_writing(path: Path) -> None:
-    """Open a file as a run will, leaving everything as it is. Raises OSError."""
-    written = beside(path)
-    with written.open("a", encoding="utf-8"):
-        pass
-    if written != path:
-        written.unlink()
 
 
 def writable(text: str) -> str:
