@@ -69,6 +69,7 @@ _SURROUNDINGS = tuple(
         ("inbound", _CONNECTIONS, "at the broker's own port, ESTABLISHED or CLOSE_WAIT"),
         ("to_listeners", _CONNECTIONS, "ESTABLISHED ones to the listeners"),
         ("close_wait_to_listeners", _CONNECTIONS, "CLOSE_WAIT ones to the listeners"),
+        ("connecting_to_listeners", _CONNECTIONS, "to the listeners that are not answered yet, SYN_SENT"),
         ("to_database", _CONNECTIONS, "ESTABLISHED ones to the broker's database"),
         ("listen_queue", _CONNECTIONS, "wait to be accepted at the broker's port"),
         ("listen_backlog", _CONNECTIONS, "may wait there"),
@@ -81,6 +82,7 @@ _SURROUNDINGS = tuple(
         ("broker_cpu_seconds", "s", "CPU that the broker's process has spent"),
         ("throttled_seconds", "s", "for which a CPU quota kept it waiting"),
         ("host_idle_seconds", "s", "of all CPUs of its host"),
+        ("host_steal_seconds", "s", "of these CPUs that the hypervisor gave to others"),
         ("threads_used", "threads", "of that limit on threads which leaves the fewest, by whomever it holds for"),
         ("threads_limit", "threads", "that limit"),
         ("threads_limit_at", "", "where it is set"),
@@ -104,6 +106,7 @@ COLUMNS: tuple[Column[Row], ...] = (
         _of("version", "latency", 1),
     ),
     Column("version_error", "", "why it is NOK", _of("version", "error")),
+    Column("tester_late_ms", "ms", "the longest that Locust let what was due wait", _of("version", "late", 1)),
     Column(
         "queue_size", _NOTIFICATIONS, "`notifQueue.size`: waiting when a worker last took one", _of("queue", "size")
     ),

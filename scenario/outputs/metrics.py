@@ -20,7 +20,8 @@ from scenario.verdict.outcomes import EXIT_CODES
 COUNTERS = frozenset(  # columns that only rise, until what they count for starts anew
     (
         *("sent_ok", "sent_error", "rejected", "listen_overflows", "listen_drops", "retransmits", "resets"),
-        *("broker_cpu_seconds", "throttled_seconds", "host_idle_seconds", "threads_refused"),
+        *("broker_cpu_seconds", "throttled_seconds", "host_idle_seconds", "host_steal_seconds"),
+        "threads_refused",
         *("oom_kills", "host_oom_kills", "sem_wait_sub_cache_seconds", "cache_refreshes"),
     )
 )

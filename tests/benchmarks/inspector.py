@@ -4,7 +4,8 @@
 
 Prints per number of connections the least of nine, in ms of CPU (user and system): psutil, the inspector at rest
 (as in every second of a test), and the inspector's first sample, which reads all descriptors. At rest it should take
-at most 0.15 of psutil's. Both ends of the connections are on this host: the kernel lists each twice.
+at most 0.15 of psutil's. Both ends of the connections are on this host: the kernel lists each twice. Last: what a look
+at the CPU of all processes adds, in each tenth sample, and in each one while the host is busy.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tests.support.processes import ROOT
 
 sys.path.insert(0, str(ROOT / "setup_scripts"))  # from where it is copied
 from inspector.broker import Broker
+from inspector.cpu import Takers
 
 HOLDER = """
 import os, resource, socket, sys
@@ -71,6 +73,17 @@ def measure(number: int) -> None:
         )
 
 
+def measure_processes() -> None:
+    """Print what it takes to look at the CPU of all processes."""
+    takers = Takers()
+
+    def look() -> None:
+        takers.samples, takers.looked = 0, 0.0  # it would not look so often
+        takers.look([], [], {})
+
+    print(f"CPU of {len(psutil.pids())} processes: {cpu(look)[0]:.1f} ms")
+
+
 if __name__ == "__main__":
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     print(f"Python {sys.version.split()[0]}, psutil {psutil.__version__}, Linux, {socket.gethostname()}")
@@ -79,3 +92,4 @@ if __name__ == "__main__":
             measure(count)
         else:
             print(f"{count} connections need nofile {count + 100}, here {most}")
+    measure_processes()
