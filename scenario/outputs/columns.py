@@ -117,7 +117,7 @@ COLUMNS: tuple[Column[Row], ...] = (
     Column(
         "sem_wait_sub_cache_seconds",
         "s",
-        "`semWait.subCache`: for which requests waited for the subscription cache, since the broker's start",
+        "`semWait.subCache`: for which its threads waited for the subscription cache, in all, since its start",
         _of("queue", "sub_cache_wait"),
     ),
     Column("cache_refreshes", "refreshes", "of that cache, since the broker's start", _of("queue", "refreshes")),

@@ -133,7 +133,7 @@ class Broker(ABC):
 
     @abstractmethod
     def sem_wait(self, answer: Answer) -> SemWait:
-        """Return how long requests waited for its semaphores, of the same answer."""
+        """Return how long its threads waited for its semaphores, of the same answer."""
 
     @abstractmethod
     def cache_statistics(self) -> Request:

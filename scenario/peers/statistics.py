@@ -9,7 +9,7 @@ import msgspec
 from scenario.peers.answers import Count
 
 SUB_CACHE = "subCache"  # the semaphore of the subscription cache, as Orion calls it
-SemWait = dict[str, float]  # s that requests waited since the broker's start, by semaphore; empty: not told
+SemWait = dict[str, float]  # s that its threads waited in all since its start, by semaphore; empty: not told
 
 
 class NotificationQueue(msgspec.Struct, frozen=True):

@@ -48,13 +48,13 @@ class QueueSample:
     entered: int | None = None
     error: str = ""
     failure: Kind | None = None
-    sem_wait: dict[str, float] = field(default_factory=dict)  # s that requests waited in all, by semaphore
+    sem_wait: dict[str, float] = field(default_factory=dict)  # s that its threads waited, in all, by semaphore
     refreshes: int | None = None  # of the subscription cache
     cache_items: int | None = None  # subscriptions in it, of all services
 
     @property
     def sub_cache_wait(self) -> float | None:
-        """Seconds that requests waited for the subscription cache, since the broker's start."""
+        """Seconds that its threads waited for the subscription cache, in all, since its start."""
         return self.sem_wait.get(SUB_CACHE)
 
 

@@ -208,7 +208,7 @@ MEASURES = (
         *(_percentile("database", "latency", 1.0), MORE, 100),
     ),
     Measure(
-        *("cache_wait", "s", "for which requests waited for the subscription cache"),
+        *("cache_wait", "s", "for which the broker's threads waited for the subscription cache, in all"),
         *(_counted("queue", "sub_cache_wait"), MORE, 0.5),
     ),
     Measure(
