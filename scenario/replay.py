@@ -28,8 +28,10 @@ from scenario.recording.fitting import misfit
 from scenario.recording.format1 import FORMER_KINDS, NamedPhase, with_kinds
 from scenario.recording.recorder import Recorder
 from scenario.run import events
+from scenario.run.found import Found
 from scenario.run.records import KINDS, Interrupted, RunEnded, Unforeseen
 from scenario.run.results import Step, Verdict
+from scenario.settings.options import grouped
 
 _DRAWN_AGAIN = (Step, Verdict)
 
@@ -65,7 +67,10 @@ def read(path: str) -> Iterator[tuple[Any, float]]:
             kind = KINDS.get(line.kind) or FORMER_KINDS[line.kind]
             if kind in _DRAWN_AGAIN:
                 continue
-            record: Any = msgspec.json.decode(text, type=kind)
+            told = msgspec.json.decode(text)
+            if kind is Found:
+                told["options"] = grouped(told["options"])
+            record: Any = msgspec.convert(told, kind)
             if isinstance(record, NamedPhase):
                 record = record.today()
             if problem := misfit(record, line.at):

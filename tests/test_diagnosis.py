@@ -100,7 +100,7 @@ def waits_once(row: Row) -> dict[str, float]:
 
 def named(hold: Hold) -> Hold:
     """Return a hold whose listener is known by a name."""
-    asked = replace(hold.options, notify_urls=("http://listener:8090/notify",))
+    asked = hold.options.changed(notify_urls=("http://listener:8090/notify",))
     return replace(hold, options=asked, found=replace(hold.found, options=asked))
 
 

@@ -282,7 +282,7 @@ def test_preflight(workers: int, asked: dict[str, object], state: str, words: st
 
 def test_another_receiver_is_no_healthy_one() -> None:
     seen = without_healthy(found({"healthy": 10}, listeners={ADDRESS: None}))
-    assert seen.options.healthy == 0
+    assert seen.options.probes.healthy == 0
     lines = list(checked(seen))
     assert [(line.state, line.found) for line in lines[:1]] == [
         ("warning", f"none: the listener at {ADDRESS} does not tell when they are notified")

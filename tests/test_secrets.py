@@ -77,9 +77,9 @@ def test_no_record_has_a_secret() -> None:
     events.on(Found, lambda record, **_: heard.append(record))
     events.fire(found(), 0)
     (record,) = heard
-    hidden = record.options
-    assert (hidden.inspector_token, hidden.restart_command, hidden.header) == ("***", "***", "***")
-    assert record.options.mongo == "mongodb://***@db"
+    hidden = record.options.broker
+    assert (hidden.inspector_token, hidden.restart_command, hidden.access.header) == ("***", "***", "***")
+    assert record.options.broker.mongo == "mongodb://***@db"
     assert (record.version, record.problems["database"]) == ("1 [31m", "mongodb://***@db failed")
     assert not [word for word in ("secret", "t0ken") if word in encode(record, 0) + repr(record)]
     assert shown(record) == record

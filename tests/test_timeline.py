@@ -72,7 +72,7 @@ def test_rows_come_in_the_order_of_their_seconds() -> None:
 
 @pytest.mark.parametrize("without", [*([option] for option in OPTIONAL), list(OPTIONAL)])
 def test_what_nobody_measures_is_not_waited_for(without: list[str]) -> None:
-    joined = Joined(**dict.fromkeys(without, 0))
+    joined = Joined(**{option: 0 if option == "healthy" else False for option in without})
     first, *others = [kind for kind in KINDS if kind not in [OPTIONAL[option] for option in without]]
     assert joined.add(START, *others) == []
     assert joined.add(START, first) == [START]

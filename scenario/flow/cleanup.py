@@ -50,7 +50,7 @@ class Cleanup:
     def run(self) -> None:
         """Remove it, and wait until that is done, whoever began it; nothing when the run made nothing, or --keep."""
         run = self._link.run
-        if not self._due or run is None or run.options.keep:
+        if not self._due or run is None or run.options.broker.keep:
             return
         if self._work is None:
             if self._recorder.phase is not Phase.CLEANUP:
@@ -80,7 +80,7 @@ class Cleanup:
                     if time.monotonic() - said > 1:
                         said = time.monotonic()
                         self._say(f"{removed} subscriptions removed so far")
-                if run.options.client:
+                if run.options.probes.client:
                     deque(client_of(run.options, run.id).remove_all(), maxlen=0)
         except BrokerError as error:
             self._do_without(run, str(error))
@@ -92,10 +92,13 @@ class Cleanup:
         options, found = run.options, self._recorder.found
         assert found is not None
         try:
-            if not options.reset or database.look(options.mongo, found.database, broker_of(options).own).foreign:
+            if (
+                not options.broker.reset
+                or database.look(options.broker.mongo, found.database, broker_of(options).own).foreign
+            ):
                 self._tell(run, problem)
                 return
-            database.drop(options.mongo, found.database)
+            database.drop(options.broker.mongo, found.database)
         except DatabaseError as error:
             self._tell(run, f"{problem}; {error}")
         else:
@@ -111,8 +114,9 @@ class Cleanup:
 
 def command(options: Options, run: str) -> str:
     """Return the command that removes what a run made."""
-    words = {"--host": redacted(options.host), "--service": options.service, "--service-path": options.service_path}
-    words |= {"--run": run, "--ca-file": options.ca_file, "--cert": options.cert, "--key": options.key}
-    words |= {"--header-file": options.header_file, "--header": HIDDEN if options.header else ""}
+    broker, access = options.broker, options.broker.access
+    words = {"--host": redacted(broker.host), "--service": broker.service, "--service-path": broker.service_path}
+    words |= {"--run": run, "--ca-file": access.ca_file, "--cert": access.cert, "--key": access.key}
+    words |= {"--header-file": access.header_file, "--header": HIDDEN if access.header else ""}
     told = [word for name, value in words.items() if value for word in (name, value)]
-    return shlex.join(["python", "-m", "scenario.cleanup", *told, *["--insecure"] * options.insecure])
+    return shlex.join(["python", "-m", "scenario.cleanup", *told, *["--insecure"] * access.insecure])

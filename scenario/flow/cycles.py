@@ -17,9 +17,9 @@ class CyclesFlow(SteppedFlow):
 
     def work(self) -> Iterator[Tick]:
         """Go through the cycles, as long as they pass, and look at the broker at rest once more."""
-        wanted = self.options.subscriptions
-        for number in range(self.options.cycles):
-            title = f"cycle {number + 1} of {self.options.cycles}"
+        wanted = self.options.load.subscriptions
+        for number in range(self.options.load.cycles):
+            title = f"cycle {number + 1} of {self.options.load.cycles}"
             yield from self.step(title, wanted, *(self.preparing if number == 0 else []), *self.holding)
             if self.last.verdict.outcome != PASS:
                 return

@@ -31,7 +31,7 @@ class Flow(Preparation):
 
     def ticks(self, cleanup: Cleanup) -> Iterator[Tick]:
         yield from self.work()
-        if not self.options.keep:
+        if not self.options.broker.keep:
             self.link.publish(PhaseBegan(Phase.CLEANUP))
             yield from self.without_users()
             cleanup.run()
@@ -40,7 +40,7 @@ class Flow(Preparation):
 
     def work(self) -> Iterator[Tick]:
         """Hold the connections, once."""
-        self.link.publish(HoldBegan(self.options.subscriptions))
+        self.link.publish(HoldBegan(self.options.load.subscriptions))
         yield from self.through(*self.preparing, *self.holding)
 
     @property
@@ -83,7 +83,7 @@ class Flow(Preparation):
             if release is not None and self.run.clock.now() >= release:
                 release = None
                 self.release()
-            if self.options.idle_connections:
+            if self.options.load.idle_connections:
                 yield self.probing(IdleClient, before=len(self.probes) + 1)
             else:
                 yield self.probing(UpdateTrigger, *self.probes)
@@ -92,9 +92,9 @@ class Flow(Preparation):
     def probes(self) -> list[type[User]]:
         """The users that measure."""
         asked: dict[type[User], bool] = {
-            QueueProbe: self.options.queue_size,
-            ConnectionProbe: self.options.connection_info,
-            ClientProbe: self.options.client,
+            QueueProbe: self.options.probes.queue_size,
+            ConnectionProbe: self.options.probes.connection_info,
+            ClientProbe: self.options.probes.client,
         }
         return [VersionProbe, ListenerProbe, *(kind for kind, wanted in asked.items() if wanted)]
 

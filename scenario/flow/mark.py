@@ -27,7 +27,7 @@ class Mark:
 
     def take(self, run: Run, name: str) -> None:
         """Mark the database `name`; without --no-reset only. Raises PreflightError: another run is under way."""
-        if not run.options.reset:
+        if not run.options.broker.reset:
             return
         self._run, self._name = run, name
         if not self._renew():
@@ -45,7 +45,7 @@ class Mark:
         if self._run is None:
             return True
         try:
-            return database.mark(self._run.options.mongo, self._name, self._run.id)
+            return database.mark(self._run.options.broker.mongo, self._name, self._run.id)
         except DatabaseError as error:
             _log.info("the run is not marked in the database: %s", error)
             return True
@@ -57,6 +57,6 @@ class Mark:
             self._renewing.kill(block=False)
         if run is not None:
             try:
-                database.unmark(run.options.mongo, self._name, run.id)
+                database.unmark(run.options.broker.mongo, self._name, run.id)
             except DatabaseError as error:
                 _log.info("the run's mark is left in the database: %s", error)

@@ -34,7 +34,7 @@ class Preparation(Phases):
     def reset(self) -> Iterator[Tick]:
         """Remove what earlier runs left, and drop the service's database."""
         before = self.broker.ask_count()
-        if not self.options.reset:
+        if not self.options.broker.reset:
             self.link.publish(Reset(before))
             return
         name = self.found.database
@@ -42,7 +42,7 @@ class Preparation(Phases):
             self._remove_own()
         cache = self.broker.ask_cache()
         self._contents(name)
-        database.drop(self.options.mongo, name)
+        database.drop(self.options.broker.mongo, name)
         self.say(f"dropped database {name}")
         left = self.broker.ask_count()
         self.link.publish(Reset(0, left))
@@ -52,8 +52,8 @@ class Preparation(Phases):
 
     def _contents(self, name: str) -> Contents:
         """Look inside once more. Raises Lost when something is there that is not the test's own."""
-        contents = database.look(self.options.mongo, name, self.broker.own)
-        if contents.foreign and self.options.drop_foreign != name:
+        contents = database.look(self.options.broker.mongo, name, self.broker.own)
+        if contents.foreign and self.options.broker.drop_foreign != name:
             raise Lost(f"reset: {name} was not dropped, for it holds {'; '.join(map(str, contents.foreign))}")
         return contents
 
@@ -79,7 +79,9 @@ class Preparation(Phases):
         interval = self.found.command_line.cache_interval
         patience = interval + CACHE_SPARE if 0 < interval <= CACHE_LONGEST else 0
         started = time.monotonic()
-        stored = database.count_all(self.options.mongo, name, {each: {} for each in self.broker.own_subscriptions})
+        stored = database.count_all(
+            self.options.broker.mongo, name, {each: {} for each in self.broker.own_subscriptions}
+        )
         while (now := self.broker.ask_cache()) is not None:
             if now.items <= stored or (before and now.refreshes > before.refreshes):
                 return
@@ -111,24 +113,24 @@ class Preparation(Phases):
             refused = f"{self.progress.refused} refused, the first with: {self.progress.refusal}"
             kind = self.progress.kinds.get(self.progress.refusal)
             raise Failed(f"subscriptions: {self.progress.created} of {wanted} created, {refused}", kind)
-        client_of(self.options, self.run.id).ensure_subscriptions(self.options.healthy_url, self.options.healthy)
+        client_of(self.options, self.run.id).ensure_subscriptions(self.options.healthy_url, self.options.probes.healthy)
         counted, expected = self.broker.ask_count(), self.progress.existing + wanted
         if counted != expected:
             raise Failed(f"subscriptions: the broker counts {counted} in the service instead of {expected}")
 
     def _is_seen(self) -> bool:
         """Tell whether a subscription of this run was seen in the database that was dropped. Raises Lost: elsewhere."""
-        if self._seen or not self.options.reset or not self.progress.created:
+        if self._seen or not self.options.broker.reset or not self.progress.created:
             return True
         if self._first_created is None:
             self._first_created = time.monotonic()
         name = self.found.database
-        self._seen = database.count(self.options.mongo, name, self.broker.own_subscriptions) > 0
+        self._seen = database.count(self.options.broker.mongo, name, self.broker.own_subscriptions) > 0
         if not self._seen and time.monotonic() - self._first_created > SEEN_PATIENCE:
             told = [
                 f"{option} {value}" for option in ("-dbURI", "-dbhost", "-db") if (value := self.found.argument(option))
             ]
-            where = f"{name} at {redacted(self.options.mongo)} (--mongo)"
+            where = f"{name} at {redacted(self.options.broker.mongo)} (--mongo)"
             raise Lost(
                 f"seed: the broker keeps its subscriptions elsewhere, none is in {where}; "
                 f"its command line: {redacted(', '.join(told)) or 'tells no database'}"

@@ -51,10 +51,10 @@ class RampFlow(SteppedFlow):
 
     def work(self) -> Iterator[Tick]:
         """Go up, then narrow; a broker that is gone, and that nobody restarts, would fail with any number."""
-        plan = Plan(*steps(self.options.ramp))
+        plan = Plan(*steps(self.options.load.ramp))
         while (count := plan.following()) is not None:
             phases = [*self.preparing, *self.holding]
-            if self.options.restart_command and self.recorder.steps:
+            if self.options.broker.restart_command and self.recorder.steps:
                 phases.insert(0, (Phase.RESTART, self.restart))
             title = f"step {len(self.recorder.steps) + 1}: {count} connections"
             yield from self.step(title, count, *phases)
@@ -62,7 +62,7 @@ class RampFlow(SteppedFlow):
             if verdict.outcome not in (PASS, FAIL):
                 return
             plan.note(count, verdict.outcome == PASS)
-            if not self.options.restart_command and self.gone():
+            if not self.options.broker.restart_command and self.gone():
                 self.say("the broker does not answer any more, and no --restart-command restarts it: the ramp ends")
                 return
 
@@ -78,7 +78,7 @@ class RampFlow(SteppedFlow):
         """Have the broker restarted, and wait until it answers."""
         try:
             done = subprocess.run(
-                self.options.restart_command,
+                self.options.broker.restart_command,
                 shell=True,
                 capture_output=True,
                 text=True,

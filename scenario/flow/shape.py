@@ -6,7 +6,6 @@ import logging
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import ClassVar
 
 from locust import LoadTestShape, User
@@ -70,7 +69,7 @@ class Shape(LoadTestShape):
     def _run(self, recorder: Recorder, cleanup: Cleanup) -> Iterator[Tick]:
         run = self._begin()
         if run is not None:
-            flow = RampFlow if run.options.ramp else CyclesFlow if run.options.cycles else Flow
+            flow = RampFlow if run.options.load.ramp else CyclesFlow if run.options.load.cycles else Flow
             yield from flow(self.link, recorder, run).ticks(cleanup)
 
     def _begin(self) -> Run | None:
@@ -87,14 +86,14 @@ class Shape(LoadTestShape):
         if options.preflight_only:
             self.link.publish(Refused(""))
             return None
-        options = replace(options, healthy=found.options.healthy)
+        options = options.changed(healthy=found.options.probes.healthy)
         run = Run(options, Clock.showing(time.time()))
         try:
             self.mark.take(run, found.database)
         except PreflightError as problem:
             self.link.publish(Refused(str(problem)))
             return None
-        environment.host = options.host
+        environment.host = options.broker.host
         self.link.begin(run)
         self.link.publish(Accepted())
         return run

@@ -172,7 +172,7 @@ TRIES_COLUMNS: tuple[Column[Row], ...] = tuple(
 
 def columns_of(options: Options) -> tuple[Column[Row], ...]:
     """Return the columns of a run's rows: more of them with --rate above 1."""
-    return COLUMNS + TRIES_COLUMNS if options.rate > 1 else COLUMNS
+    return COLUMNS + TRIES_COLUMNS if options.probes.rate > 1 else COLUMNS
 
 
 # What is drawn over time, and told as now, least and most

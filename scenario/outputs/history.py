@@ -63,7 +63,7 @@ class History:
     @property
     def host(self) -> str:
         """The broker's URL; empty as long as there are no options."""
-        return self.options.host if self.options else ""
+        return self.options.broker.host if self.options else ""
 
     @property
     def state(self) -> str:
@@ -101,14 +101,14 @@ class History:
             "marks": self.marks,
             "trigger": self.origin,
             "end": self.schedule and self.origin and self.schedule.end - self.origin,
-            "slo": self.options and self.options.version_slo,
+            "slo": self.options and self.options.limits.version_slo,
             "healthy_slo": self.options and self.options.healthy_limit,
             "columns": NAMES,
             "since": since,
             "rows": self.figures[since:],
             "step_columns": names(STEP_COLUMNS),
             "steps": [cells(STEP_COLUMNS, step) for step in self.steps],
-            "steps_are": "cycles" if self.options and self.options.cycles else "ramp",
+            "steps_are": "cycles" if self.options and self.options.load.cycles else "ramp",
         }
 
     def _begin(self, _began: RunBegan, at: float) -> None:
@@ -148,7 +148,7 @@ class History:
         """Return what began with a row, if it is the first one of it: a phase, or a step with all its phases."""
         if self.options is None or not self.options.stepped:
             return row.phase
-        return f"cycle {row.step}" if self.options.cycles else str(self.subscriptions)
+        return f"cycle {row.step}" if self.options.load.cycles else str(self.subscriptions)
 
     def _step(self, step: Step, **_: Any) -> None:
         self.steps.append(step)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -109,7 +108,7 @@ def result(history: History) -> Result:
         limits=_limits(history, verdict),
         figures=verdict.figures,
         steps=[_step(step) for step in history.steps],
-        options=asdict(shown(history.options)) if history.options else None,
+        options=shown(history.options).by_name() if history.options else None,
         versions=_versions(history),
     )
 
@@ -158,7 +157,7 @@ def _limits(history: History, verdict: Verdict) -> list[LimitResult]:
             value=verdict.figures.get(limit.measure.name),
             verdict=outcomes[str(limit)],
         )
-        for limit in parse(history.options.limit if history.options else "")
+        for limit in parse(history.options.limits.limit if history.options else "")
         if str(limit) in outcomes
     ]
 

@@ -42,7 +42,7 @@ _LEVELS = {"ok": logging.INFO, "warning": logging.WARNING, "error": logging.ERRO
 
 def row_line(counter: int, row: Row, options: Options) -> str:
     """Return a row as the original prints it. N/A: switched off, or not offered by the broker; NOK: it failed."""
-    established = close_wait = total = OFF if not options.connection_info else FAILED
+    established = close_wait = total = OFF if not options.probes.connection_info else FAILED
     if row.connections is not None and not row.connections.error:
         established, close_wait, total = map(str, (row.established, row.connections.close_wait, row.sum))
     return (
@@ -52,7 +52,7 @@ def row_line(counter: int, row: Row, options: Options) -> str:
 
 
 def _queue(row: Row, options: Options) -> str:
-    if not options.queue_size:
+    if not options.probes.queue_size:
         return OFF
     if row.queue is None or row.queue.error:
         return FAILED
@@ -153,7 +153,7 @@ class ReportLog(_Log):
         self._kept = StringIO()
         self._add(logging.StreamHandler(self._kept))
         self._begun(at)
-        self._on_disk = LineFile(self._options.report_log)
+        self._on_disk = LineFile(self._options.outputs.report_log)
         self._on_disk.begin(self.text)
         self._add(_File(self._on_disk))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import resource
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -125,11 +124,11 @@ def _options(options: Options | None) -> dict[str, str]:
     if options is None:
         return {}
     values = {
-        **asdict(options),
-        "notify_urls": ", ".join(options.notify_urls),
-        "duration": f"{options.duration:.0f} s",
-        "baseline": f"{options.baseline} s",
-        "version_slo": f"{options.version_slo:.0f} ms",
+        **options.by_name(),
+        "notify_urls": ", ".join(options.load.notify_urls),
+        "duration": f"{options.load.duration:.0f} s",
+        "baseline": f"{options.load.baseline} s",
+        "version_slo": f"{options.limits.version_slo:.0f} ms",
     }
     words = {True: "yes", False: "no"}
     return {
@@ -143,11 +142,12 @@ def _limits(options: Options | None) -> dict[str, str]:
     if options is None:
         return {}
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limits = options.limits
     return {
-        "notifications held at one time": f"at least {HELD_SHARE:.0%} of {options.subscriptions}",
-        "version, update, query": f"{options.version_slo:.0f} ms; of each at most {options.max_nok} rows NOK or slower",
+        "notifications held at one time": f"at least {HELD_SHARE:.0%} of {options.load.subscriptions}",
+        "version, update, query": f"{limits.version_slo:.0f} ms; of each at most {limits.max_nok} rows NOK or slower",
         "rows": f"for at least {ROWS_SHARE:.0%} of the seconds",
-        "idle clients": f"all {options.idle_connections} accepted, and answered before they let go",
+        "idle clients": f"all {options.load.idle_connections} accepted, and answered before they let go",
         "open files of this process (Locust)": f"{soft} (hard limit {hard})",
     }
 

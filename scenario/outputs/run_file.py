@@ -24,7 +24,7 @@ def encode(record: Any, at: float) -> str:
     """Return the record's line; `at` is when it arrived, s since the epoch."""
     told = msgspec.to_builtins(record)
     if isinstance(record, Found):
-        told = {"format": FORMAT, **told}
+        told = {"format": FORMAT, **told, "options": msgspec.to_builtins(record.options.by_name())}
     return msgspec.json.encode({"at": at, "kind": type(record).__name__, **told}).decode()
 
 

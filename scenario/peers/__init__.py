@@ -13,9 +13,9 @@ from scenario.settings.values import CLIENT_PATH
 
 def broker_of(options: Options, run: str = "") -> Broker:
     """Return the broker that the options name, of its kind; what is made there bears the id of the `run`."""
-    return Ngsiv2(options.host, options.service, options.service_path, run, options.access)
+    return Ngsiv2(options.broker.host, options.broker.service, options.broker.service_path, run, options.broker.access)
 
 
 def client_of(options: Options, run: str = "") -> Broker:
     """Return the same broker, in the service path of the ordinary client: what happens there notifies nobody else."""
-    return Ngsiv2(options.host, options.service, CLIENT_PATH, run, options.access)
+    return Ngsiv2(options.broker.host, options.broker.service, CLIENT_PATH, run, options.broker.access)

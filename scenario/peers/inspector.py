@@ -115,7 +115,7 @@ class Inspector:
         """Return the client of the inspector that `options` names."""
         host, port = options.inspector_address
         listeners = options.listener_addresses
-        return cls(host, port, options.broker_address[1], listeners, options.inspector_token)
+        return cls(host, port, options.broker_address[1], listeners, options.broker.inspector_token)
 
     def inspect(self) -> Inspection:
         """Return what the inspector sees; InspectionError within CALL_SECONDS when that is nothing."""

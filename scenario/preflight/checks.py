@@ -53,12 +53,12 @@ def _broker(found: Found) -> Iterator[Check]:
     if found.version is None:
         yield Check("broker", ERROR, found.problems["broker"], "GET /version answers", _remedy(found))
         return
-    yield Check("broker", OK, f"{options.host}, {broker_of(options).name(found.version)}")
+    yield Check("broker", OK, f"{options.broker.host}, {broker_of(options).name(found.version)}")
 
 
 def _access(found: Found) -> Iterator[Check]:
     """Warn of what nobody verifies."""
-    if found.options.insecure and found.options.host.startswith("https:"):
+    if found.options.broker.access.insecure and found.options.broker.host.startswith("https:"):
         remedy = "leave out --insecure; --ca-file names the CA certificates of your own"
         yield Check("TLS", WARNING, "NOT VERIFIED: whoever answers is taken for the broker", "a verified one", remedy)
 
@@ -67,11 +67,11 @@ def _remedy(found: Found) -> str:
     """Say what makes the broker answer."""
     if found.kinds.get("broker") == Kind.DENIED:
         return "--header 'X-Auth-Token: ...', or --header-file, gives what it wants to see with every request"
-    return f"curl {found.options.host}/version has to answer; --host names the broker"
+    return f"curl {found.options.broker.host}/version has to answer; --host names the broker"
 
 
 def _process(found: Found) -> Iterator[Check]:
-    if not found.options.connection_info:
+    if not found.options.probes.connection_info:
         return
     if found.process is None:
         remedy = (
@@ -93,10 +93,10 @@ def _process(found: Found) -> Iterator[Check]:
 def _notification_mode(found: Found) -> Iterator[Check]:
     if found.process is None:
         return
-    wanted, line = found.options.subscriptions, found.command_line
+    wanted, line = found.options.load.subscriptions, found.command_line
     needed = f"threadpool:60000:{wanted}"
     remedy = f"start the broker with -notificationMode threadpool:60000:{wanted + SPARE_WORKERS} {IN_ENVIRONMENT}"
-    mode, pool = line.argument("-notificationMode"), line.pool(found.options.service)
+    mode, pool = line.argument("-notificationMode"), line.pool(found.options.broker.service)
     if line.mode == "persistent":
         yield Check("notification mode", ERROR, "persistent: one connection for all", needed, remedy)
     elif pool is None:
@@ -104,14 +104,14 @@ def _notification_mode(found: Found) -> Iterator[Check]:
     else:
         enough = pool.workers >= wanted and pool.queue + pool.workers >= wanted
         if pool.own:
-            needed = f"{found.options.service}:60000:{wanted}"
-            own = f"...,{found.options.service}:60000:{wanted + SPARE_WORKERS}"
+            needed = f"{found.options.broker.service}:60000:{wanted}"
+            own = f"...,{found.options.broker.service}:60000:{wanted + SPARE_WORKERS}"
             remedy = f"the service has a pool of its own: start the broker with -notificationMode {own}"
         yield Check.judged("notification mode", enough, mode, needed, remedy, found.too_small)
 
 
 def _cycles(found: Found) -> Iterator[Check]:
-    given, least = found.options.cycles, found.cycles_to_tell
+    given, least = found.options.load.cycles, found.cycles_to_tell
     if given and found.process is not None:
         remedy = (
             f"--cycles {least}, or a pool of fewer workers: they take turns, and each one's first use counts as none"
@@ -128,7 +128,7 @@ def _http_timeout(found: Found) -> Iterator[Check]:
         return
     needed = f"above the listener's delay, {delay:g} s"
     if found.options.stepped:
-        delay = min(delay, found.options.hold + RELEASE_MARGIN)
+        delay = min(delay, found.options.load.hold + RELEASE_MARGIN)
         needed = f"above {delay:g} s: --hold and a margin"
     shown = f"{timeout} ms" if given else f"{timeout} ms, its default"
     remedy = f"start the broker with -httpTimeout {max(600_000, round(delay * 2000))} {IN_ENVIRONMENT}"
@@ -140,13 +140,13 @@ def _flags(found: Found) -> Iterator[Check]:
         return
     words = found.process.command_line
     needed = [("-multiservice", ERROR, "the service has a database of its own, which is dropped")]
-    if found.options.queue_size:
+    if found.options.probes.queue_size:
         needed.append(("-statNotifQueue", WARNING, "the queue's columns stay empty without it"))
     for flag, state, why in needed:
         there = flag in words
         remedy = f"start the broker with {flag} {IN_ENVIRONMENT}"
         yield Check.judged(flag, there, "given" if there else "not on the command line", why, remedy, state)
-    clients, least = found.command_line.max_connections, found.options.idle_connections + CLIENTS
+    clients, least = found.command_line.max_connections, found.options.load.idle_connections + CLIENTS
     remedy = f"start the broker with -maxConnections {least} or more, or use fewer --idle-connections"
     needed_clients = f"{least}: --idle-connections, and the test's own"
     yield Check.judged("-maxConnections", clients >= least, clients, needed_clients, remedy, WARNING)
@@ -179,7 +179,7 @@ def _ports(found: Found) -> Iterator[Check]:
 def _shares(options: Options) -> Counter[str]:
     """Count the subscriptions per listener address; the URLs take turns."""
     addresses = options.listener_addresses
-    each, rest = divmod(options.subscriptions, len(addresses))
+    each, rest = divmod(options.load.subscriptions, len(addresses))
     shares: Counter[str] = Counter()
     for number, address in enumerate(addresses):
         shares[address] += each + (number < rest)
@@ -207,7 +207,7 @@ def _listeners(found: Found) -> Iterator[Check]:
 
 
 def _delay(options: Options, what: str, delay: float) -> Iterator[Check]:
-    least = options.hold + RELEASE_MARGIN
+    least = options.load.hold + RELEASE_MARGIN
     if options.stepped and delay < least:
         needed = f"{least} s: it lets go when told to, after --hold"
         yield Check(what, ERROR, f"{delay:g} s", needed, "start it with -delay 24h, say")
@@ -222,7 +222,7 @@ def _files(found: Found) -> Iterator[Check]:
 
 
 def _own_limits(found: Found) -> Iterator[Check]:
-    needed = found.options.idle_connections + SEEDERS + SPARE
+    needed = found.options.load.idle_connections + SEEDERS + SPARE
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = soft == resource.RLIM_INFINITY
     shown = "unlimited" if unlimited else str(soft)

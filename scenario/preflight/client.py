@@ -37,10 +37,10 @@ def healthy(found: Found) -> Iterator[Check]:
     if problem := found.problems.get("healthy"):
         remedy = "python -m listener tells, from the same host or with -admin any; --healthy 0 does without"
         yield Check(what, WARNING, problem, "it tells", remedy)
-    pool = found.command_line.pool(options.service)
-    if not options.healthy or pool is None:
+    pool = found.command_line.pool(options.broker.service)
+    if not options.probes.healthy or pool is None:
         return
-    slow = options.subscriptions
+    slow = options.load.subscriptions
     shown = f"{pool.workers} workers for {slow} slow receivers"
     if pool.workers > slow:
         yield Check(what, OK, shown)
@@ -55,8 +55,8 @@ def without_healthy(found: Found) -> Found:
     """Return the same, without healthy subscribers where their listener could not tell when they are notified."""
     address = found.options.listener_addresses[0]
     stats = found.listeners.get(address)
-    if not found.options.healthy or (stats and stats.notified is not msgspec.UNSET):
+    if not found.options.probes.healthy or (stats and stats.notified is not msgspec.UNSET):
         return found
     problem = f"none: the listener at {address} does not tell when they are notified"
-    options = replace(found.options, healthy=0)
+    options = found.options.changed(healthy=0)
     return replace(found, options=options, problems={**found.problems, "healthy": problem})

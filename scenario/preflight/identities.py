@@ -41,7 +41,7 @@ def check_identities(found: Found) -> Iterator[Check]:
     """Say where there are several."""
     options = found.options
     first, last = min(found.uptimes, default=0), max(found.uptimes, default=0)
-    if last - first > SAME_START and (options.connection_info or options.queue_size):
+    if last - first > SAME_START and (options.probes.connection_info or options.probes.queue_size):
         remedy = "name one of them by --host: it is one whose process and queue are counted"
         seen = f"one has run for {first} s, another for {last} s"
         yield Check("several brokers", ERROR, seen, "one", remedy)

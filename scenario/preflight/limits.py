@@ -24,16 +24,16 @@ def descriptors(options: Options, each: float = FDS_PER_NOTIFICATION) -> int:
 
     Healthy notifications take the spare workers in turn, and a worker that was used once keeps what it took.
     """
-    return round((options.subscriptions + SPARE_WORKERS) * each) + options.idle_connections + SPARE
+    return round((options.load.subscriptions + SPARE_WORKERS) * each) + options.load.idle_connections + SPARE
 
 
 def check_limits(found: Found) -> Iterator[Check]:
     """Compare the limits with what so many held notifications need."""
-    process, wanted = found.process, found.options.subscriptions
+    process, wanted = found.process, found.options.load.subscriptions
     if process is None:
         return
     needed = descriptors(found.options)
-    beside = SPARE + found.options.idle_connections
+    beside = SPARE + found.options.load.idle_connections
     why = f"{needed}: {wanted} notifications and {SPARE_WORKERS} healthy ones x {FDS_PER_NOTIFICATION} + {beside}"
     remedy = f"start the broker after ulimit -n {needed}"
     enough = process.nofile is None or process.nofile >= needed
@@ -44,7 +44,7 @@ def check_limits(found: Found) -> Iterator[Check]:
         left = limit.limit - limit.used + process.threads
         text, why = f"{left} of {limit.limit} ({limit.where})", f"{threads}: a thread per notification + {SPARE}"
         yield Check.judged("broker's threads", left >= threads, text, why, limit.remedy(threads), WARNING)
-    yield from _memory(process, wanted, POOLED if found.command_line.pool(found.options.service) else TRANSIENT)
+    yield from _memory(process, wanted, POOLED if found.command_line.pool(found.options.broker.service) else TRANSIENT)
     if process.cpus is not None and process.cpus < 1:
         remedy = "raise its CPU quota (--cpus, resources.limits.cpu), unless that is what is to be tested"
         yield Check("broker's CPUs", WARNING, f"{process.cpus:g}", "1: below, it is kept waiting", remedy)

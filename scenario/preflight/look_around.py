@@ -48,7 +48,7 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
         return look(address, lambda: listeners.stats(address))
 
     version = look("broker", broker_of(options).ask_version)
-    process = look("process", lambda: _process(options)) if options.connection_info else None
+    process = look("process", lambda: _process(options)) if options.probes.connection_info else None
     problems |= dict(_unwritable(options))
     told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
     absent = tuple(kind.__name__ for kind in absent_users)
@@ -61,10 +61,12 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
         inspectors=inspectors(options) if process and process.inspector else (),
         listener_ids={address: listener_ids(address) for address, one in told.items() if one and one.id},
     )
-    if options.reset:
+    if options.broker.reset:
         own = broker_of(options).own
-        found = replace(found, contents=look("database", lambda: database.look(options.mongo, found.database, own)))
-    if options.client and not any(check.state == ERROR for check in checks(found)):
+        found = replace(
+            found, contents=look("database", lambda: database.look(options.broker.mongo, found.database, own))
+        )
+    if options.probes.client and not any(check.state == ERROR for check in checks(found)):
         # last, for it writes: into a service that is known to be the test's own
         found = replace(found, client=look("client", lambda: _try_client(options)))
     return shown(without_healthy(found))
@@ -73,10 +75,10 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
 def _unwritable(options: Options) -> Iterator[tuple[str, str]]:
     """Open the run's files; yield those options whose file cannot be, and why."""
     files = {
-        "--report-log": options.report_log,
-        "--connections-report": options.connections_report,
-        "--json": options.result,
-        "--junit": options.junit,
+        "--report-log": options.outputs.report_log,
+        "--connections-report": options.outputs.connections_report,
+        "--json": options.outputs.result,
+        "--junit": options.outputs.junit,
     }
     for flag, path in files.items():
         try:

@@ -106,8 +106,8 @@ def _addresses_of(host: str) -> list[str]:
 
 def _parts(options: Options) -> Iterator[tuple[str, tuple[str, int]]]:
     yield "--host", options.broker_address
-    yield from ((f"--notify-url {url}", host_and_port(url)) for url in options.notify_urls)
-    if options.connection_info:
+    yield from ((f"--notify-url {url}", host_and_port(url)) for url in options.load.notify_urls)
+    if options.probes.connection_info:
         yield "--inspector", options.inspector_address
-    if options.reset:
-        yield from (("--mongo", address) for address in addresses(options.mongo)[:1])
+    if options.broker.reset:
+        yield from (("--mongo", address) for address in addresses(options.broker.mongo)[:1])

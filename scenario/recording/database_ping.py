@@ -34,14 +34,14 @@ class DatabasePing:
     def _begin(self, schedule: Schedule, **_: Any) -> None:
         self._end()
         run = self._link.run
-        if run is not None and run.options.pings:
+        if run is not None and run.options.probes.pings:
             self._pings.spawn(self._ping_each_second, run, schedule)
 
     def _end(self, *_: Any, **__: Any) -> None:
         self._pings.kill(block=False)
 
     def _ping_each_second(self, run: Run, schedule: Schedule) -> None:
-        server = Server(run.options.mongo)
+        server = Server(run.options.broker.mongo)
         try:
             server.connect()
             for second in range(schedule.start, schedule.end + 1):

@@ -48,7 +48,7 @@ class FirstNok:
 
 
 def _tables(options: Options) -> Iterator[str]:
-    if options.connection_info:
+    if options.probes.connection_info:
         inspector = Inspector.of(options)
         try:
             yield inspector.evidence()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -31,7 +30,7 @@ def misfit(record: Any, at: float) -> str:
         if not ordered or record.end - record.start > 2 * LONGEST:
             return "start, trigger and end are no seconds of a run"
     if isinstance(record, Found):
-        asked = asdict(record.options)
+        asked = record.options.by_name()
         check({name: asked[name] for name in _NUMBERS})
         if not 0 < asked["duration"] <= LONGEST:
             return "duration is none of a run"

@@ -135,7 +135,7 @@ class Recorder:
     def hold(self) -> Hold:
         """What is held now, as far as it came."""
         assert self.found is not None
-        options = replace(self.found.options, subscriptions=self.subscriptions)
+        options = self.found.options.changed(subscriptions=self.subscriptions)
         schedule = self.timeline.schedule if self.timeline is not None else None
         return Hold(options, self.progress, schedule, self.rows, self.found)
 
@@ -157,7 +157,7 @@ class Recorder:
         after = [row.version for row in hold.rows if row.since_trigger >= 0 and row.version]
         step = Step(
             number=len(self.steps) + 1,
-            subscriptions=hold.options.subscriptions,
+            subscriptions=hold.options.load.subscriptions,
             held=Held(hold).most,
             rows=len(after),
             nok=sum(bool(sample.error) for sample in after),

@@ -33,15 +33,15 @@ class Timeline:
         self.update_answered: float | None = None  # s since the epoch; ends the phase "trigger"
         self.schedule, self._emit, self._step = schedule, emit, step
         self._expected: set[type[Sample]] = {VersionSample, ListenerSample}
-        if options.queue_size:
+        if options.probes.queue_size:
             self._expected.add(QueueSample)
-        if options.connection_info:
+        if options.probes.connection_info:
             self._expected.add(ConnectionSample)
-        if options.client:
+        if options.probes.client:
             self._expected.add(ClientSample)
-        if options.healthy:
+        if options.probes.healthy:
             self._expected.add(HealthySample)
-        if options.pings:
+        if options.probes.pings:
             self._expected.add(DatabaseSample)
         self._next = schedule.start
         self._waiting: dict[int, dict[type[Sample], Sample]] = {}

@@ -54,13 +54,13 @@ class Found:
     @property
     def too_small(self) -> str:
         """The state of what is too small for the run: where the broker ends is what a ramp is to find out."""
-        return WARNING if self.options.ramp else ERROR
+        return WARNING if self.options.load.ramp else ERROR
 
     @property
     def first_uses(self) -> int:
         """Cycles in which some worker of the broker's pool is used for the first time, for they take turns."""
-        pool = self.command_line.pool(self.options.service)
-        return ceil(max(1, (pool.workers if pool else 0) / self.options.subscriptions))
+        pool = self.command_line.pool(self.options.broker.service)
+        return ceil(max(1, (pool.workers if pool else 0) / self.options.load.subscriptions))
 
     @property
     def cycles_to_tell(self) -> int:

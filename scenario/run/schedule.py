@@ -48,9 +48,9 @@ class Schedule:
     def beginning(cls, now: float, options: Options) -> Schedule:
         """Leave the users two seconds to start; then baseline, trigger, and the duration from there."""
         start = math.ceil(now) + 2
-        trigger = start + options.baseline
-        release = trigger + options.hold if options.stepped else None
-        return cls(start, trigger, trigger + math.ceil(options.duration), release)
+        trigger = start + options.load.baseline
+        release = trigger + options.load.hold if options.stepped else None
+        return cls(start, trigger, trigger + math.ceil(options.load.duration), release)
 
     @classmethod
     def at_rest(cls, now: float, options: Options) -> Schedule:

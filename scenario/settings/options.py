@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+
+import msgspec
 
 from scenario.errors import OptionError
 from scenario.settings import values
@@ -23,69 +25,118 @@ LET_GO = 5  # s of rows after the listeners were told to answer, in each step of
 
 
 @dataclass(frozen=True)
-class Options:
-    """What one run works with. Durations are in seconds, latencies in milliseconds."""
+class BrokerOptions:
+    """The broker under test: where it, its database and its inspector are, and what the run may do to it."""
 
     host: str
-    subscriptions: int
     service: str
     service_path: str
-    notify_urls: tuple[str, ...]
     mongo: str = field(repr=False)
-    reset: bool
-    duration: float
-    connection_info: bool
-    queue_size: bool
     inspector: str
     inspector_token: str = field(repr=False)
+    reset: bool
+    keep: bool = False
+    drop_foreign: str = ""
+    restart_command: str = field(default="", repr=False)
+    access: Access = field(default_factory=Access)
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What is held, where and for how long, in seconds; `ramp` and `cycles` several times."""
+
+    subscriptions: int
+    notify_urls: tuple[str, ...]
     idle_connections: int
     baseline: int
-    version_slo: float
-    max_nok: int
-    report_log: str
-    connections_report: str
-    preflight_only: bool
-    force: bool
+    duration: float
     ramp: str = ""
     cycles: int = 0
     hold: int = 10
-    restart_command: str = field(default="", repr=False)
-    keep: bool = False
-    drop_foreign: str = ""
+
+
+@dataclass(frozen=True)
+class ProbeOptions:
+    """What is measured each second."""
+
+    connection_info: bool
+    queue_size: bool
     client: bool = False  # in runs that were recorded before there was one
+    healthy: int = 0  # subscribers
+    rate: int = 1  # tries per second
+    pings: bool = False  # of the database; False in runs that were recorded before there were any
+
+
+@dataclass(frozen=True)
+class LimitOptions:
+    """What the verdict allows; latencies in ms."""
+
+    version_slo: float
+    max_nok: int
+    healthy_slo: float = 0  # 0: not given
+    limit: str = ""  # limits of one's own, separated by commas
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """The files that are written; an empty name: none."""
+
+    report_log: str
+    connections_report: str
     result: str = ""  # --json
     junit: str = ""
-    limit: str = ""  # limits of one's own, separated by commas
-    pings: bool = False  # of the database, each second; False in runs that were recorded before there were any
-    healthy: int = 0
-    healthy_slo: float = 0  # 0: not given
-    rate: int = 1  # per second
-    ca_file: str = ""
-    insecure: bool = False
-    cert: str = ""
-    key: str = ""
-    header: str = field(default="", repr=False)
-    header_file: str = ""
+
+
+def grouped(told: Mapping[str, Any], kind: type | None = None) -> dict[str, Any]:
+    """Return options by name as their groups have them; others are left out."""
+    groups: dict[str, Any] = {}
+    for part in fields(kind or Options):
+        if part.name in _GROUPS:
+            groups[part.name] = grouped(told, _GROUPS[part.name])
+        elif part.name in told:
+            groups[part.name] = told[part.name]
+    return groups
+
+
+@dataclass(frozen=True)
+class Options:
+    """What one run works with."""
+
+    broker: BrokerOptions
+    load: LoadOptions
+    probes: ProbeOptions
+    limits: LimitOptions
+    outputs: OutputOptions
+    preflight_only: bool = False
+    force: bool = False
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Options:
+        """Return options told by their names. Raises msgspec.ValidationError: one is missing, or of another type."""
+        return msgspec.convert(grouped(told), cls)
+
+    def by_name(self) -> dict[str, Any]:
+        """Return every option by its name, without the groups."""
+        return dict(_leaves(asdict(self)))
+
+    def changed(self, **told: object) -> Options:
+        """Return a copy in which these options are different."""
+        return self.of({**self.by_name(), **told})
 
     @property
     def broker_address(self) -> tuple[str, int]:
         """Host and port of the broker."""
-        return values.host_and_port(self.host)
+        return values.host_and_port(self.broker.host)
 
     @property
     def inspector_address(self) -> tuple[str, int]:
         """Host and port of the inspector: by default the broker's host."""
-        return values.parse_address(self.inspector, self.broker_address[0], values.INSPECTOR_PORT)
-
-    @property
-    def access(self) -> Access:
-        """What the broker wants of whoever asks it."""
-        return Access(**{name: getattr(self, name) for name in Access.__annotations__})
+        return values.parse_address(self.broker.inspector, self.broker_address[0], values.INSPECTOR_PORT)
 
     @property
     def listener_addresses(self) -> tuple[str, ...]:
         """host:port of every listener, an IPv6 address in brackets."""
-        return tuple(values.joined(*values.host_and_port(url)) for url in self.notify_urls)
+        return tuple(values.joined(*values.host_and_port(url)) for url in self.load.notify_urls)
 
     @property
     def healthy_url(self) -> str:
@@ -95,7 +146,7 @@ class Options:
     @property
     def healthy_limit(self) -> float:
         """Milliseconds within which a healthy subscriber has to be notified."""
-        return self.healthy_slo or HEALTHY_SLO
+        return self.limits.healthy_slo or HEALTHY_SLO
 
     @property
     def judges_starved(self) -> bool:
@@ -103,26 +154,26 @@ class Options:
 
         That is where a ramp breaks, and what --healthy-slo asks for; the original's own start leaves none.
         """
-        return bool(self.healthy_slo or self.ramp)
+        return bool(self.limits.healthy_slo or self.load.ramp)
 
     @property
     def stepped(self) -> bool:
         """Tell whether the connections are held several times: a ramp or cycles."""
-        return bool(self.ramp or self.cycles)
+        return bool(self.load.ramp or self.load.cycles)
 
     def to_message(self) -> dict[str, Any]:
         """Return a dict that msgpack can carry to a worker, without any secret: whoever reaches its port is one."""
-        return {**asdict(self), "notify_urls": list(self.notify_urls), **dict.fromkeys(SECRETS, "")}
+        return {**self.by_name(), "notify_urls": list(self.load.notify_urls), **dict.fromkeys(SECRETS, "")}
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any], own: Mapping[str, Any]) -> Options:
         """Rebuild what `to_message` made; the worker has of its `own` what `own_of` tells."""
-        return cls(**{**message, "notify_urls": tuple(message["notify_urls"]), **own})
+        return cls.of({**message, **own})
 
     @staticmethod
     def own_of(parsed: Namespace) -> dict[str, Any]:
         """Return what a worker takes from its own command line: token, certificates and headers."""
-        return {name: getattr(parsed, name) for name in ("inspector_token", *Access.__annotations__)}
+        return {name: getattr(parsed, name) for name in ("inspector_token", *(part.name for part in fields(Access)))}
 
     @classmethod
     def from_namespace(cls, parsed: Namespace, secrets: Mapping[str, str] | None = None) -> Options:
@@ -138,23 +189,37 @@ class Options:
             raise OptionError("--cycles: takes no ramp beside it; leave out --ramp or --cycles")
         if parsed.restart_command and not parsed.ramp:
             raise OptionError("--restart-command: only a ramp restarts the broker; --ramp START:STOP:STEP asks for one")
-        options = cls(
-            subscriptions=stop,
-            host=values.broker_url(parsed.host or DEFAULT_HOST),
-            notify_urls=tuple(values.urls(parsed.notify_url)),
-            mongo=parsed.mongo or DEFAULT_MONGO,
-            reset=not parsed.no_reset,
-            pings=bool(parsed.mongo) or not parsed.no_reset,
-            duration=float(parsed.hold + LET_GO if stepped else parsed.run_time or values.seconds(parsed.duration)),
-            connection_info=not parsed.no_connection_info,
-            queue_size=not parsed.no_queue_size,
-            client=not parsed.no_client,
-            healthy=0 if parsed.no_client else parsed.healthy,
-            **{
-                name: getattr(parsed, name)
-                for name in cls.__annotations__.keys()
-                & vars(parsed).keys() - {"host", "duration", "subscriptions", "healthy", "mongo"}
-            },
-        )
-        options.access.check()
+        asked = {
+            "subscriptions": stop,
+            "host": values.broker_url(parsed.host or DEFAULT_HOST),
+            "notify_urls": values.urls(parsed.notify_url),
+            "mongo": parsed.mongo or DEFAULT_MONGO,
+            "reset": not parsed.no_reset,
+            "pings": bool(parsed.mongo) or not parsed.no_reset,
+            "duration": float(parsed.hold + LET_GO if stepped else parsed.run_time or values.seconds(parsed.duration)),
+            "connection_info": not parsed.no_connection_info,
+            "queue_size": not parsed.no_queue_size,
+            "client": not parsed.no_client,
+            "healthy": 0 if parsed.no_client else parsed.healthy,
+        }
+        options = cls.of({**vars(parsed), **asked})
+        options.broker.access.check()
         return options
+
+
+_GROUPS: dict[str, type] = {
+    "broker": BrokerOptions,
+    "access": Access,
+    "load": LoadOptions,
+    "probes": ProbeOptions,
+    "limits": LimitOptions,
+    "outputs": OutputOptions,
+}
+
+
+def _leaves(groups: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in groups.items():
+        if name in _GROUPS:
+            yield from _leaves(value)
+        else:
+            yield name, value

@@ -38,8 +38,8 @@ class ClientProbe(EachSecond, User):
     def on_start(self) -> None:
         self.written = Written()
         options = self.of_run.options
-        self.subscribers = Subscribers(options.healthy, options.listener_addresses[0], self.of_run.clock.now)
-        if options.healthy:
+        self.subscribers = Subscribers(options.probes.healthy, options.listener_addresses[0], self.of_run.clock.now)
+        if options.probes.healthy:
             with suppress(ListenerError):  # the first row says it
                 self.subscribers.begin()
 
@@ -51,7 +51,7 @@ class ClientProbe(EachSecond, User):
     def probe(self, second: int) -> None:
         """Write the moment, then read what is there; see what was notified of it."""
         tester, at = self.tester, self.of_run.clock.now()
-        if self.of_run.options.healthy:
+        if self.of_run.options.probes.healthy:
             self.in_flight.spawn(self._look, second)
         if self.rate == 1:
             updates, queries = [self._update()], [self._query()]

@@ -38,14 +38,14 @@ class EachSecond(RunUser):
     @cached_property
     def rate(self) -> int:
         """How often to try in a second."""
-        return self.of_run.options.rate
+        return self.of_run.options.probes.rate
 
     @cached_property
     def tester(self) -> Watch:
         """The process that this user is in, and its host."""
         options = self.of_run.options
         names = [options.broker_address[0], *(text.rpartition(":")[0] for text in options.listener_addresses)]
-        tester = Watch([*names, options.inspector_address[0]] if options.connection_info else names)
+        tester = Watch([*names, options.inspector_address[0]] if options.probes.connection_info else names)
         self.in_flight.spawn(tester.watch)
         return tester
 

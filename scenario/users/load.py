@@ -57,7 +57,7 @@ class SubscriptionSeeder(RunUser):
             park()
 
     def _create(self, index: int) -> Failure | None:
-        urls = self.of_run.options.notify_urls
+        urls = self.of_run.options.load.notify_urls
         asked = self.broker.subscribe(urls[index % len(urls)])
         with self.environment.events.request.measure(asked.method, asked.path) as told:
             try:
@@ -117,7 +117,7 @@ class IdleClient(RunUser):
     @task
     def hold(self) -> None:
         """Connect, hold until shortly before the end, ask, let go."""
-        clock, wanted = self.of_run.clock, self.of_run.options.idle_connections
+        clock, wanted = self.of_run.clock, self.of_run.options.load.idle_connections
         crew = Pool(50)
         at = clock.now()
         connected = crew.map(self._connect, range(wanted))
@@ -143,7 +143,7 @@ class IdleClient(RunUser):
         still = [connection for connection in self.held if is_open(connection)]
         for connection in {*self.held} - {*still}:
             connection.close()
-        again = crew.map(self._connect, range(self.of_run.options.idle_connections - len(still)))
+        again = crew.map(self._connect, range(self.of_run.options.load.idle_connections - len(still)))
         self.held = still + [connection for connection in again if connection is not None]
 
     def on_stop(self) -> None:
@@ -163,7 +163,7 @@ class IdleClient(RunUser):
         try:
             with gevent.Timeout(IDLE_TIMEOUT, TimeoutError()):
                 connection.settimeout(IDLE_TIMEOUT)
-                if self.of_run.options.host.startswith("https:"):
+                if self.of_run.options.broker.host.startswith("https:"):
                     connection = self.broker.access.context().wrap_socket(connection, server_hostname=host)
                 client.sock = connection
                 asked = self.broker.version()

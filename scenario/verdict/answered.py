@@ -31,7 +31,7 @@ def answered(e: Evidence) -> Iterator[Criterion]:
 def _judged(e: Evidence, client: Client, same: str) -> Iterator[Criterion]:
     """Judge what a client got; `same` is the first client that was NOK in the very same rows."""
     got, nok, slow = client.answers, client.nok, client.slow
-    allowed, outside = e.hold.options.max_nok, len(client.failed(OUTSIDE))
+    allowed, outside = e.hold.options.limits.max_nok, len(client.failed(OUTSIDE))
     outcome = FAIL if len(nok) + len(slow) - outside > allowed else INCONCLUSIVE if outside > allowed else PASS
     if nok:
         kinds = Counter(shorten(answer.error, SHORT, placeholder=" ...") for answer in nok).most_common(3)

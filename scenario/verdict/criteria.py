@@ -115,11 +115,11 @@ def _gaps(e: Evidence) -> Criteria:
         return
     seconds = schedule.end - schedule.start + 1
     counted = {"rows": sum(row.version is not None for row in rows)}
-    if options.connection_info:
+    if options.probes.connection_info:
         counted["connection counts"] = sum(row.established is not None for row in rows)
-    if options.client:
+    if options.probes.client:
         counted["client's answers"] = sum(row.client is not None for row in rows)
-    if options.queue_size and e.hold.progress.update:
+    if options.probes.queue_size and e.hold.progress.update:
         counted["queue sizes"] = sum(row.queue is not None and row.queue.size is not None for row in rows)
     least = min(ROWS_SHARE * seconds, seconds - 1)  # in a short run, too, a busy host may lose one
     for name, count in counted.items():
@@ -127,7 +127,7 @@ def _gaps(e: Evidence) -> Criteria:
 
 
 def _idle(e: Evidence) -> Criteria:
-    wanted, idle = e.hold.options.idle_connections, e.hold.progress.idle
+    wanted, idle = e.hold.options.load.idle_connections, e.hold.progress.idle
     if e.hold.schedule is None or not wanted:
         return
     if idle is None or idle.answered is None:

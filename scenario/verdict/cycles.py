@@ -24,7 +24,7 @@ _MB = 1e6
 
 def judge_cycles(hold: Hold, steps: Sequence[Step], final: Rest) -> Verdict:
     """FAIL: a cycle failed, or a figure grew. INCONCLUSIVE: interrupted, too few cycles to tell, or still settling."""
-    wanted = hold.options.cycles
+    wanted = hold.options.load.cycles
     passed = sum(step.verdict.outcome == PASS for step in steps)
     bad = next((step for step in steps[-1:] if step.verdict.outcome != PASS), None)  # those before were tried again
     criteria = [Criterion("cycles", PASS if passed == wanted else INCONCLUSIVE, f"{passed} of {wanted} passed")]
@@ -78,4 +78,6 @@ def _memory(growth: Growth, found: Found) -> tuple[str, str]:
 
 def _notifications(options: Options) -> int:
     """Return how many notifications the broker sends per cycle, those to the healthy subscribers included."""
-    return options.subscriptions + round(options.healthy * options.rate * (options.baseline + options.duration))
+    return options.load.subscriptions + round(
+        options.probes.healthy * options.probes.rate * (options.load.baseline + options.load.duration)
+    )

@@ -16,9 +16,9 @@ from scenario.verdict.ramp import judge_ramp
 
 def judge(hold: Hold, steps: Sequence[Step], rest: Rest) -> Verdict:
     """Judge a run by its steps, its last hold and the broker at rest after it; a plain run has no steps."""
-    if hold.options.ramp:
+    if hold.options.load.ramp:
         verdict = judge_ramp(hold, steps)
-    elif hold.options.cycles:
+    elif hold.options.load.cycles:
         verdict = judge_cycles(hold, steps, rest)
     else:
         verdict = judge_hold(hold)
@@ -29,8 +29,8 @@ def judge(hold: Hold, steps: Sequence[Step], rest: Rest) -> Verdict:
 
 def _remarks(options: Options) -> Iterator[Criterion]:
     """Say what the figures are not of the broker alone."""
-    if options.insecure and options.host.startswith("https:"):
+    if options.broker.access.insecure and options.broker.host.startswith("https:"):
         yield Criterion("TLS", PASS, "NOT VERIFIED (--insecure): nothing shows that the broker itself answered")
-    if options.header or options.header_file:
+    if options.broker.access.header or options.broker.access.header_file:
         text = "sent with every request; whatever checks them, such as a PEP proxy, is measured with the broker"
         yield Criterion("headers", PASS, text)

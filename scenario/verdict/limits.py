@@ -103,7 +103,7 @@ def add_limit(parser: ArgumentParser) -> None:
 
 def limits(e: Evidence, figures: Mapping[str, float | None]) -> Iterator[Criterion]:
     """Judge the figures by the limits. A run that was cut short may not have seen the most."""
-    for limit in parse(e.hold.options.limit):
+    for limit in parse(e.hold.options.limits.limit):
         value = figures[limit.measure.name]
         if value is None:
             yield Criterion(str(limit), INCONCLUSIVE, "not measured", limit=True)

@@ -80,7 +80,7 @@ def several_listeners(e: Evidence) -> bool | None:
 
 def starved(e: Evidence) -> bool:
     """Whether healthy subscribers were late in too many rows, and are judged."""
-    return len(e.healthy.late) > e.hold.options.max_nok and healthy_judged(e)
+    return len(e.healthy.late) > e.hold.options.limits.max_nok and healthy_judged(e)
 
 
 def unreached_listeners(e: Evidence) -> bool | None:
@@ -129,4 +129,4 @@ def _unlike_the_listeners_count(e: Evidence) -> str:
 def _of_clients(e: Evidence) -> int:
     """Return how many notifications the updates of the ordinary client may have triggered."""
     rows = e.hold.rows
-    return (rows[-1].second - rows[0].second + 1) * e.load.healthy_per_second if e.hold.options.client else 0
+    return (rows[-1].second - rows[0].second + 1) * e.load.healthy_per_second if e.hold.options.probes.client else 0

@@ -24,7 +24,7 @@ _CLIENTS = {  # by the name of their figures: the criterion, and who feels it
 
 def judge_ramp(hold: Hold, steps: Sequence[Step]) -> Verdict:
     """PASS: `stop` was held. FAIL: it broke before. INCONCLUSIVE: interrupted, or a step could not be judged."""
-    stop, by_size = hold.options.subscriptions, sorted(steps, key=attrgetter("subscriptions"))
+    stop, by_size = hold.options.load.subscriptions, sorted(steps, key=attrgetter("subscriptions"))
     good = next((step for step in reversed(by_size) if step.verdict.outcome == PASS), None)
     failed = [step for step in by_size if step.verdict.outcome == FAIL]
     unknown = [step for step in steps[-1:] if step.verdict.outcome == INCONCLUSIVE]  # those before were tried again
@@ -84,7 +84,10 @@ def _felt(step: Step, options: Options, told: Container[str] = ()) -> dict[str, 
     felt = {"held": f"only {step.held} are held"} if "held" in failed and "held" not in told else {}
     failing = [_CLIENTS[name][1] for name in clients if figures.get(f"{name}_nok")]
     for name in clients:
-        limit, slowest = options.healthy_limit if name == "healthy" else options.version_slo, figures.get(f"{name}_max")
+        limit, slowest = (
+            options.healthy_limit if name == "healthy" else options.limits.version_slo,
+            figures.get(f"{name}_max"),
+        )
         if _CLIENTS[name][1] in failing[:1]:
             felt[name] = f"{_listed(failing)} fail{'s' if len(failing) == 1 else ''}"
         elif _CLIENTS[name][1] in failing:

@@ -17,7 +17,7 @@ from scenario.verdict.thresholds import LATE_TRY, TRIES_SHARE
 
 def rate(e: Evidence) -> Iterator[Criterion]:
     """Tell the percentiles, and how well this host kept to the rate."""
-    if e.hold.options.rate == 1 or e.hold.schedule is None:
+    if e.hold.options.probes.rate == 1 or e.hold.schedule is None:
         return
     late = 0.0
     for client in e.clients:
@@ -34,7 +34,7 @@ def rate(e: Evidence) -> Iterator[Criterion]:
 
 
 def _told(e: Evidence, name: str, rows: list[tuple[Row, Tries]]) -> Iterator[Criterion]:
-    sent, due = sum(tries.count for _, tries in rows), len(rows) * e.hold.options.rate
+    sent, due = sum(tries.count for _, tries in rows), len(rows) * e.hold.options.probes.rate
     nok = sum(tries.nok for _, tries in rows)
     percentiles = _percentiles(e, [(row, tries.right) for row, tries in rows])
     yield Criterion(name, PASS, f"{percentiles}, of {sent} tries{f', {nok} of them NOK' if nok else ''}")

@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from argparse import Namespace
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -38,9 +37,9 @@ from tests.support.stack import Stack, start_mongo
 def one_by_one(options: Options, count: int) -> float:
     """Create `count` subscriptions the original's way; return the seconds it took."""
     started = time.perf_counter()
-    asked = broker_of(options).subscribe(options.notify_urls[0])
+    asked = broker_of(options).subscribe(options.load.notify_urls[0])
     for _ in range(count):
-        answer = requests.post(options.host + asked.path, data=asked.body, headers=asked.headers, timeout=10)
+        answer = requests.post(options.broker.host + asked.path, data=asked.body, headers=asked.headers, timeout=10)
         assert answer.status_code == 201
     return time.perf_counter() - started
 
@@ -50,7 +49,7 @@ class Seeding:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.environment = Environment(user_classes=[SubscriptionSeeder], host=options.host)
+        self.environment = Environment(user_classes=[SubscriptionSeeder], host=options.broker.host)
         self.runner = self.environment.create_local_runner()
         self.link = RunUser.link = Link(self.environment)
         self.created = 0
@@ -86,7 +85,7 @@ def main() -> None:
             parser = LocustArgumentParser()
             add_arguments(parser)
             parsed = Namespace(**vars(parser.parse_args([])), run_time=None)
-            options = replace(Options.from_namespace(parsed), host=f"http://127.0.0.1:{stack.broker_port}")
+            options = Options.from_namespace(parsed).changed(host=f"http://127.0.0.1:{stack.broker_port}")
             seeding = Seeding(options)
             seeding.create(200)  # warm up
             pairs = [(one_by_one(options, count), seeding.create(count)) for _ in range(rounds)]

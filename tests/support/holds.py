@@ -34,7 +34,7 @@ def options(**changed: object) -> Options:
     parser = LocustArgumentParser()
     add_arguments(parser)
     parsed = Namespace(**vars(parser.parse_args([])), run_time=None)
-    return replace(Options.from_namespace(parsed), **{"subscriptions": 100, **changed})  # type: ignore[arg-type]
+    return Options.from_namespace(parsed).changed(**{"subscriptions": 100, **changed})
 
 
 def row(second: int) -> Row:

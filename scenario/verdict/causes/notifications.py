@@ -63,7 +63,7 @@ def _timeout(e: Evidence) -> int:
 
 def _more_workers(e: Evidence) -> str:
     workers = max(e.load.expected, e.started.workers or 0) + SPARE_WORKERS
-    mode = f"...,{e.hold.options.service}:60000:{workers}" if _own_pool(e) else f"threadpool:60000:{workers}"
+    mode = f"...,{e.hold.options.broker.service}:60000:{workers}" if _own_pool(e) else f"threadpool:60000:{workers}"
     return f"start the broker with -notificationMode {mode}"
 
 

@@ -89,7 +89,7 @@ class Client:
 
 def clients_of(hold: Hold) -> tuple[Client, Client, Client]:
     """Return version, update and query."""
-    slo = hold.options.version_slo
+    slo = hold.options.limits.version_slo
     versions = [(row, row.version) for row in hold.rows if row.version]
     own = [(row, row.client) for row in hold.rows if row.client]
     return (

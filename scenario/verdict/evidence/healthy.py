@@ -19,7 +19,7 @@ class Healthy:
     @property
     def count(self) -> int:
         """How many there are."""
-        return self.hold.options.healthy
+        return self.hold.options.probes.healthy
 
     @cached_property
     def samples(self) -> list[HealthySample]:

@@ -75,7 +75,7 @@ class Held:
     @property
     def fell_short(self) -> bool | None:
         """Whether too few were held at one time."""
-        return None if self.most is None else self.most < HELD_SHARE * self.hold.options.subscriptions
+        return None if self.most is None else self.most < HELD_SHARE * self.hold.options.load.subscriptions
 
     @cached_property
     def full(self) -> set[int]:
@@ -118,13 +118,13 @@ class Held:
         addresses, it is all that is established but the idle clients; with --no-connection-info it is what the
         listeners hold. Where the listeners say that nothing arrived, there is no proxy, and nothing held.
         """
-        if not self.hold.options.connection_info:
+        if not self.hold.options.probes.connection_info:
             return _at_listeners
         seen, arrived = _known(self.hold.rows, _to_listeners), _known(self.hold.rows, _at_listeners)
         nothing_arrived = bool(arrived) and not any(arrived)
         if self.counted_elsewhere or (not any(seen) and not (seen and nothing_arrived)):
             return partial(established, self.hold)
-        return partial(_to_slow_ones, self.hold) if self.hold.options.rate > 1 else _to_listeners
+        return partial(_to_slow_ones, self.hold) if self.hold.options.probes.rate > 1 else _to_listeners
 
 
 def _since(samples: Sequence[QueueSample], counter: str) -> int:
@@ -149,7 +149,7 @@ def _to_slow_ones(hold: Hold, row: Row) -> int | None:
     count, held = _to_listeners(row), _at_listeners(row)
     if count is None or held is None:
         return count
-    most = hold.options.healthy * ceil(hold.options.rate * UNDER_WAY)
+    most = hold.options.probes.healthy * ceil(hold.options.probes.rate * UNDER_WAY)
     return held if held < count <= held + most else count
 
 

@@ -39,7 +39,7 @@ class Limits:
     @property
     def fds_each(self) -> float:
         """Descriptors that a held notification costs; what Orion was measured to take, where that cannot be told."""
-        return fds_per_notification(self.hold.rows, self.hold.options.subscriptions) or FDS_PER_NOTIFICATION
+        return fds_per_notification(self.hold.rows, self.hold.options.load.subscriptions) or FDS_PER_NOTIFICATION
 
     @property
     def fds_needed(self) -> int:

@@ -21,6 +21,6 @@ class Load:
     def of(cls, hold: Hold) -> Load:
         """Take it from the options, and from what was there before."""
         options = hold.options
-        wanted = options.subscriptions
+        wanted = options.load.subscriptions
         expected = wanted + hold.progress.existing
-        return cls(wanted, expected, (1 - HELD_SHARE) * wanted, options.healthy * options.rate)
+        return cls(wanted, expected, (1 - HELD_SHARE) * wanted, options.probes.healthy * options.probes.rate)

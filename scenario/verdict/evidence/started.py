@@ -32,7 +32,7 @@ class Started:
     @property
     def pool(self) -> Pool | None:
         """The service's notification workers; None without a pool, too."""
-        return self._line.pool(self.found.options.service)
+        return self._line.pool(self.found.options.broker.service)
 
     @property
     def own_pool(self) -> bool:
