@@ -145,6 +145,7 @@ REFUSED_FOR_MEMORY = process_is(oom_kills=lambda row: int(row.since_trigger >= 5
 OWN_POOL = "threadpool:60000:100,stablished_connections:10:20"
 SELECT = process_is(free_low=0, fds=1100, nofile=20000)
 ONE_HELD = after(0, connections={"established": 13, "to_listeners": 1}, listener={"held": 1})
+HELD_20: Fields = {"held": 20, "accepted": 20}
 PACKED = {**FEW, "listener_ports": 60, "listener_port_span": 60, "listener_ports_taken": 60}
 CASES: dict[str, list[Hold]] = {
     "out-of-memory": [seen(REFUSED_FOR_MEMORY, process_is(5, process="2 started 2"))],
@@ -235,10 +236,16 @@ CASES: dict[str, list[Hold]] = {
         seen(nok(Kind.RESET), process_is(free_low=2, fds=1024, nofile=20000), more="-reqPoolSize 4"),
     ],
     "nofile": [
-        seen(nok(error, 1), after(1, connections={**FEW, "free_low": 0, "fds": 1200, "nofile": 1200}))
+        seen(nok(error, 1), after(1, listener=HELD_20, connections={**FEW, "free_low": 0, "fds": 1200, "nofile": 1200}))
         for error in (SILENT, CLOSED)
     ],
-    "ports": [seen(after(0, connections=PACKED, queue={"sent_error": lambda row: 80 * (row.since_trigger > 0)}))],
+    "ports": [
+        seen(
+            after(
+                0, listener=HELD_20, connections=PACKED, queue={"sent_error": lambda row: 80 * (row.since_trigger > 0)}
+            )
+        )
+    ],
     "frozen": [
         seen(nok(SILENT), after(5, queue={"error": SILENT}), process_is(cpu_seconds=100.0)),
         seen(nok(SILENT), after(5, queue={"error": SILENT}), process_is(5, state="T")),
@@ -260,8 +267,10 @@ CASES: dict[str, list[Hold]] = {
     ],
     "stale-cache": [seen(TWICE_AS_MANY), seen(LISTENER_SILENT, after(1, queue={"entered": 200}))],
     "queue": [
-        seen(after(0, queue={"rejected": 70}, connections=FEW), mode="threadpool:10:100"),
-        seen(after(0, queue={"rejected": 70, "backlog": 10}, connections=FEW), mode="threadpool:10:20"),
+        seen(after(0, queue={"rejected": 70}, listener=HELD_20, connections=FEW), mode="threadpool:10:100"),
+        seen(
+            after(0, queue={"rejected": 70, "backlog": 10}, listener=HELD_20, connections=FEW), mode="threadpool:10:20"
+        ),
     ],
     "service-pool": [seen(WAITING, mode=OWN_POOL)],
     "workers": [seen(WAITING, mode="threadpool:60000:20")],

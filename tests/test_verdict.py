@@ -67,7 +67,12 @@ def set_idle(run: Hold, idle: IdleClients | None) -> Hold:
         ),
         (
             lambda run: changed(
-                run, lambda row: replace(row, connections=ConnectionSample(row.second, row.at, 12, 0, 1, 1, 1))
+                run,
+                lambda row: replace(
+                    row,
+                    connections=ConnectionSample(row.second, row.at, 12, 0, 1, 1, 1),
+                    listener=row.listener and replace(row.listener, held=0),
+                ),
             ),
             "FAIL",
             "held: 0 of 100",

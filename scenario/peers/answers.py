@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import unescape
 from http.client import HTTPConnection, HTTPSConnection
 from typing import Annotated, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -28,6 +30,9 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 _Shape = TypeVar("_Shape")
 
 
+_TAG = re.compile(r"<[^<>]{0,1000}>")
+
+
 class WrongShapeError(ValueError):
     """An answer that is not what was asked for; the text says in what."""
 
@@ -44,7 +49,9 @@ class Answer:
         to = self.headers.get("Location")
         if 300 <= self.status < 400 and to:
             return f"HTTP {self.status}, a redirect to {answered(to)[:200]}, which is not followed"
-        return f"HTTP {self.status} {answered(self.body).strip()[:200]}".strip()
+        by = self.headers.get("Server") or self.headers.get("Via")
+        sender = f" (from {answered(by)[:40]})" if by and self.status >= 400 else ""
+        return f"HTTP {self.status} {words(answered(self.body))[:200]}".strip() + sender
 
     def failure(self, kind: Kind | None = None) -> Failure:
         """Return it as a failure, of the kind of its status where no other is given."""
@@ -53,6 +60,11 @@ class Answer:
     def parsed(self, shape: type[_Shape]) -> _Shape:
         """Return the body, which is JSON, as `shape`. Raises WrongShapeError."""
         return parse(self.body, shape)
+
+
+def words(body: str) -> str:
+    """Return what a body says, without the tags and entities of HTML."""
+    return " ".join(unescape(_TAG.sub(" ", body[:10_000])).split())
 
 
 def parse(text: str | bytes, shape: type[_Shape]) -> _Shape:

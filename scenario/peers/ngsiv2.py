@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 from scenario.errors import BrokerError
 from scenario.peers import own
-from scenario.peers.answers import Answer, WrongShapeError, parse
+from scenario.peers.answers import Answer, WrongShapeError, parse, words
 from scenario.peers.broker import Broker, Request, update_number
 from scenario.peers.failures import Failure, Kind
-from scenario.peers.ngsiv2_answers import CacheStatistics, Entity, Listed, Statistics, Version
+from scenario.peers.ngsiv2_answers import CacheStatistics, Entity, Listed, Problem, Statistics, Version
 from scenario.peers.statistics import Cache, NotificationQueue, SemWait
 from scenario.settings.values import CLIENT_PATH
 
@@ -56,8 +56,14 @@ class Ngsiv2(Broker):
 
     def failure_of(self, answer: Answer) -> Failure:
         """Seen on Orion 4.7.0: "Database Error" without its database, "null DB connection" where it never had one."""
-        words = ((NEVER_CONNECTED, Kind.NEVER_CONNECTED), (DATABASE_ERROR, Kind.NO_DATABASE))
-        return answer.failure(next((kind for text, kind in words if text in answer.body), None))
+        kinds = ((NEVER_CONNECTED, Kind.NEVER_CONNECTED), (DATABASE_ERROR, Kind.NO_DATABASE))
+        failure = answer.failure(next((kind for text, kind in kinds if text in answer.body), None))
+        try:
+            told = answer.parsed(Problem)
+        except WrongShapeError:
+            return failure
+        text = re.split(r" ?[({]collection| - |: \{", words(told.description))[0]
+        return Failure(failure.kind, f"HTTP {answer.status} {told.error}: {text}"[:200])
 
     def libraries(self) -> Request:
         """GET /version with options=libVersions."""

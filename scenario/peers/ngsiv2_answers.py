@@ -50,6 +50,13 @@ class Orion(msgspec.Struct, frozen=True):
     uptime: str = ""  # such as "0 d, 1 h, 2 m, 3 s"
 
 
+class Problem(msgspec.Struct, frozen=True):
+    """The body of an error."""
+
+    error: str
+    description: str = ""
+
+
 class Version(msgspec.Struct, frozen=True):
     """GET /version."""
 

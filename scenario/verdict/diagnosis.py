@@ -37,6 +37,8 @@ def found_causes(e: Evidence, fails: Fails) -> dict[Cause, bool | None]:
 def excused(e: Evidence, criteria: Sequence[Criterion], holds: Mapping[Cause, bool | None]) -> list[Criterion]:
     """Return the criteria, INCONCLUSIVE instead of FAIL where only causes outside the broker explain what failed."""
     outside = _explained(cause for cause, sure in holds.items() if sure and cause.outside)
+    if foreign_counts(e):
+        outside |= HELD | LOAD | HEALTHY | MEASURED
     inside = _explained(cause for cause, sure in holds.items() if sure and not cause.outside)
     return [
         replace(each, outcome=INCONCLUSIVE)

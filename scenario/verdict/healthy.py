@@ -30,7 +30,9 @@ def healthy(e: Evidence) -> Iterator[Criterion]:
     last, rows = samples[-1], len(e.healthy.late)
     took = _time(e.healthy.slowest, max(sample.clock_error or 0 for sample in samples))
     if not rows:
-        yield Criterion(NAME, PASS, f"{count} of {count} notified each second, the slowest after {took}")
+        refused = len(e.update.nok)
+        when = f"of each update but the {refused} that failed" if refused else "each second"
+        yield Criterion(NAME, PASS, f"{count} of {count} notified {when}, the slowest after {took}")
     elif healthy_judged(e):
         late = f"{rows} of {len(samples)} rows later than {e.hold.options.healthy_limit:.0f} ms"
         yield Criterion(NAME, FAIL if starved(e) else PASS, f"{late}, the slowest after {took}")

@@ -10,7 +10,7 @@ from scenario.peers.failures import Kind
 from scenario.run.results import Row
 from scenario.run.samples import ConnectionSample
 from scenario.verdict.evidence import Evidence
-from scenario.verdict.evidence.clients import stopped
+from scenario.verdict.evidence.clients import SILENT, stopped
 from scenario.verdict.evidence.counters import above
 from scenario.verdict.evidence.process import seen_at
 from scenario.verdict.thresholds import BUSY, MOSTLY, STILL, THROTTLED
@@ -63,9 +63,9 @@ def process_gone(e: Evidence) -> bool:
 
 
 def was_stopped(e: Evidence) -> bool:
-    """Whether the process was seen to be stopped in a row in which it answered nobody."""
-    nobody = [a.row for a in e.version.silent if a.row.queue is None or a.row.queue.error]
-    return any(map(stopped, nobody))
+    """Whether the process was seen to be stopped in a row in which it answered nobody: a cache may answer for it."""
+    silent = [*e.version.silent, *e.update.failed({*SILENT, Kind.GATEWAY})]
+    return any(stopped(a.row) for a in silent if a.row.queue is None or a.row.queue.error)
 
 
 def stands_still(e: Evidence) -> bool | None:

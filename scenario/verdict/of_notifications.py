@@ -100,6 +100,9 @@ def foreign_counts(e: Evidence) -> str:
         return f"{e.port.also_listening + 1} processes listen at the broker's port"
     if process_gone(e):
         return ""  # another process, with counters of its own
+    counted = max(e.held.connections.values(), default=None)
+    if counted is not None and e.process.samples and (e.listeners.held or 0) > counted + e.load.few:
+        return f"the listeners held {e.listeners.held} notifications, and the process that is counted {counted}"
     if e.queue.fell:
         there = f"process {e.process.pids[0]} was there all the time" if e.process.pids else "no notification was lost"
         return f"the queue's counters fell, although {there}"

@@ -58,6 +58,8 @@ def _memory(e: Evidence) -> str:
 
 def _cpu(e: Evidence) -> str:
     spent = e.process.cpu_in(e.suffering)
+    if e.host.busy:
+        return f"CPU of its host ({e.host.idle or 0:.2f} of {e.host.cpus:g} CPUs idle)"
     return "" if spent is None else f"CPU ({spent:.2f} of {e.process.cpus:g} CPUs busy)"
 
 
@@ -75,7 +77,7 @@ _LIMITS: tuple[tuple[Predicate, Words], ...] = (
     (lambda e: e.port.full, _clients),
     (lambda e: e.limits.out_of_threads, _threads),
     (lambda e: e.process.killed_for_memory, _memory),
-    (too_little_cpu, _cpu),
+    (lambda e: e.host.busy or too_little_cpu(e), _cpu),
     (lambda e: e.port.not_accepted, _listen_queue),
     (lambda e: bool(e.queue.rejected or e.queue.backlog), _queue),
 )

@@ -199,12 +199,13 @@ NOTIFICATIONS = (
         says="the listener closes without an answer",
         needs=[lambda e: _failed(e) or False],
         unless=[
-            lambda e: bool(broker_gave_up(e)) or bool(e.held.fell_short),
+            lambda e: bool(broker_gave_up(e)) or (bool(e.held.fell_short) and e.listeners.never_arrived is None),
             _unreachable,
             _answers_taken,
         ],
-        supposes=ALIVE | OWN_COUNTS,
-        explains=LOAD,
+        supposes=ALIVE | OWN_COUNTS | DESCRIPTORS,
+        explains=LOAD | HELD,
+        outside=True,
         evidence=lambda e: (
             f"{e.queue.sent_error} notifications failed after {e.way.ended_at} s, not by a timeout; "
             f"{e.process.close_wait or 0} CLOSE_WAIT"

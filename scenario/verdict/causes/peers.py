@@ -6,7 +6,7 @@ from scenario.peers.failures import Kind
 from scenario.settings.needs import SPARE
 from scenario.verdict.causes.cause import ALL, CLIENT, CPU, ENDED, HELD, LOAD, MEASURED, REACHED, SLOW, Cause
 from scenario.verdict.evidence import Evidence
-from scenario.verdict.of_broker import cache_refresh, long_wait, neighbours_busy, too_little_cpu
+from scenario.verdict.of_broker import cache_refresh, long_wait, neighbours_busy, too_little_cpu, was_stopped
 from scenario.verdict.of_notifications import too_few_arrived
 
 
@@ -48,6 +48,7 @@ PEERS = (
             lambda e: bool(e.version.nok or e.version.slow) and too_little_cpu(e),
             lambda e: e.database.slow_ping is False,
             lambda e: neighbours_busy(e) and not long_wait(e),
+            was_stopped,
             cache_refresh,
         ],
         supposes=REACHED,

@@ -39,7 +39,7 @@ def _silent(e: Evidence) -> bool:
 
 
 def _first(e: Evidence) -> str:
-    nok = e.version.nok
+    nok = e.version.nok or e.update.nok
     return f"{len(nok)} of {len(e.version.answers)} rows NOK, the first at second {nok[0].second}"
 
 
@@ -175,7 +175,7 @@ SERVER = (
         says="the broker's process stood still: it did nothing, and answered nobody",
         needs=[lambda e: len(e.version.silent) > 1 or was_stopped(e), stands_still],
         supposes=ALIVE | ROOM | DESCRIPTORS | REACHED,
-        explains=NOK,
+        explains=NOK | CLIENT | SLOW | HEALTHY,
         evidence=_still,
         remedy="see who stopped it: SIGSTOP, a debugger, a container that was paused, a virtual machine that was moved",
         told_by="its CPU time",
