@@ -79,7 +79,7 @@ def test_outcome_and_cause(name: str) -> None:
 def test_what_was_held_and_the_cache_s_refresh_are_told(name: str) -> None:
     verdict, _ = replay(str(FOLDER / f"{name}.jsonl"))
     assert any(reason.startswith("held: 5000 of 5000") for reason in verdict.reasons)
-    assert all("cache-refresh" in cause.sentence for cause in verdict.causes)
+    assert all("cache-refresh" in f"{cause.cause} {cause.sentence}" for cause in verdict.causes)
 
 
 def test_what_is_not_known_for_sure_is_said_as_such() -> None:

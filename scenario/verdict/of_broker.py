@@ -146,6 +146,11 @@ def cache_refresh(e: Evidence) -> bool | None:
     return all(any(each[0] <= second <= each[-1] + REFRESH_LONGEST for second in told) for each in waits)
 
 
+def refresh_seen_at(e: Evidence, second: int) -> bool:
+    """Whether a client began to wait shortly before a second (s since the epoch) in which a refresh is told of."""
+    return any(begun <= second <= begun + REFRESH_LONGEST for begun in e.database.waited)
+
+
 def _episodes(seconds: Iterable[int]) -> list[list[int]]:
     """Return seconds in a row, together."""
     found: list[list[int]] = []

@@ -6,7 +6,14 @@ from scenario.peers.failures import Kind
 from scenario.settings.needs import SPARE
 from scenario.verdict.causes.cause import ALL, CLIENT, CPU, ENDED, HELD, LOAD, MEASURED, REACHED, SLOW, Cause
 from scenario.verdict.evidence import Evidence
-from scenario.verdict.of_broker import cache_refresh, long_wait, neighbours_busy, too_little_cpu, was_stopped
+from scenario.verdict.of_broker import (
+    cache_refresh,
+    long_wait,
+    neighbours_busy,
+    refresh_seen_at,
+    too_little_cpu,
+    was_stopped,
+)
 from scenario.verdict.of_notifications import too_few_arrived
 
 
@@ -23,7 +30,7 @@ def _hanging(e: Evidence) -> str:
 
 
 def _refresh(e: Evidence) -> str:
-    waits = e.queue.refresh_waits or {}
+    waits = {second: wait for second, wait in (e.queue.refresh_waits or {}).items() if refresh_seen_at(e, second)}
     slowest = max(e.update.slowest, e.query.slowest)
     ping = f", a ping of the database {e.database.ping:.0f} ms" if e.database.ping else ""
     waited = (
