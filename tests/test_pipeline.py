@@ -72,7 +72,7 @@ def test_result_and_cause_of_a_real_run() -> None:
     verdict, history = replay(str(next(file for file in RECORDINGS if file.stem == "nofile")))
     told = result(history)
     assert (told.verdict, told.exit_code, told.versions.broker) == ("FAIL", 1, "Orion 4.7.0")
-    assert [(cause.name, cause.remedy) for cause in told.causes] == [("nofile", "start it after ulimit -n 15349")]
+    assert [(cause.name, cause.remedy) for cause in told.causes] == [("nofile", "start it after ulimit -n 15510")]
     assert told.figures == verdict.figures
     assert [reason.text for reason in told.reasons] == list(verdict.reasons)
 
