@@ -194,4 +194,20 @@ def test_connections_to_the_database_are_told_by_its_port(command_line: str, cou
     assert seen.to_database == count
 
 
+@pytest.mark.parametrize(
+    ("addresses", "count"),
+    [
+        ({}, 7),  # an older inspector tells none
+        ({"a:1": ("10.0.0.1",), "b:1": ("10.0.0.2", "::1")}, 7),
+        ({"a:1": ("10.0.0.1",), "b:1": ()}, None),  # some of the connections may lead there
+    ],
+)
+def test_connections_to_a_listener_whose_address_is_unknown_are_not_measured(
+    addresses: dict[str, tuple[str, ...]], count: int | None
+) -> None:
+    seen = inspection(to_listeners={"ESTABLISHED": 7}, listener_addresses=addresses)
+    assert seen.to_listeners_in("ESTABLISHED") == count
+    assert seen.to_listeners_in("SYN_SENT") == (None if count is None else 0)
+
+
 SERVERS = ((27017, 3), (27018, 5), (1028, 100))

@@ -128,8 +128,10 @@ def test_every_state_is_counted_as_psutil_does(
         ends[3].close()
         puppet.tell("half(4)")  # LAST_ACK or gone
         seen = settled(broker, frozenset({(host, receiver.getsockname()[1])}))
+        hanging = broker.sample(frozenset({(host, full_port)}))["to_listeners"]
     assert {"LISTEN", "ESTABLISHED", "CLOSE_WAIT", "FIN_WAIT2", "SYN_SENT"} <= set(seen["states"])
     assert seen["to_listeners"] == {"ESTABLISHED": 2, "CLOSE_WAIT": 2, "FIN_WAIT2": 1}
+    assert hanging["SYN_SENT"] >= 1, "where nobody answers"
     assert seen["inbound"] == {"ESTABLISHED": 1}
     assert len(seen["others"]) == 1
     assert (seen["others"][0]["ip"], seen["others"][0]["port"]) == (host, full_port)

@@ -101,6 +101,10 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     started: Seconds  # s since 1970
     ephemeral_ports: tuple[Count, Count] | None  # lowest and highest for outgoing connections
 
+    def to_listeners_in(self, state: str) -> int | None:
+        """Return the connections to the listeners in a TCP state; None while one of their names has no address."""
+        return self.to_listeners.get(state, 0) if all(self.listener_addresses.values()) else None
+
     @property
     def to_database(self) -> int:
         """Established connections to the port of a server that -dbhost or -dbURI names, or to MongoDB's own."""
