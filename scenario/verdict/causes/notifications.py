@@ -85,7 +85,7 @@ NOTIFICATIONS = (
         supposes=OWN_COUNTS,
         explains=LOAD,
         evidence=lambda e: f"{notified(e)} notifications for {e.load.expected} subscriptions",
-        remedy="give it a shorter -subCacheIval, or wait for its next refresh before the run",
+        remedy="start the broker anew, or wait for the next refresh of its cache (-subCacheIval), before the run",
     ),
     Cause(
         name="queue",

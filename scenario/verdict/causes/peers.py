@@ -71,7 +71,7 @@ PEERS = (
         supposes=CPU | REACHED,
         explains=CLIENT | SLOW,
         evidence=_refresh,
-        remedy="a longer -subCacheIval makes it rarer, a faster database shorter",
+        remedy="start the broker with -subCacheIval 0, and it has no refreshes; a faster database makes them shorter",
         told_by="the broker's semaphores (-statSemWait), and the refreshes of its cache",
     ),
     Cause(
