@@ -10,7 +10,8 @@ import pytest
 from tests.support.processes import Processes
 from tests.support.stack import Stack, start_mongo
 
-pytest_plugins = ["tests.support.browser", "tests.support.engine", "tests.support.web"]  # fixtures for a few modules
+_FIXTURES = ("browser", "engine", "inspector", "rehearsal", "web")  # for a few modules each
+pytest_plugins = [f"tests.support.{name}" for name in _FIXTURES]
 
 _PROCESSES = {"processes", "mongo", "own_mongo", "engine", "compose", "deployment", "linked"}  # fixtures
 _WAITING = {"subprocess", "socket", "gevent"}  # what a module imports that starts processes, or waits for peers

@@ -27,11 +27,6 @@ from tests.support.inspector import SCRIPT, Target, inspection, start
 from tests.support.processes import Processes
 
 
-@pytest.fixture
-def target(processes: Processes, tmp_path: Path) -> Target:
-    return Target(processes, tmp_path)
-
-
 def test_an_inspection_is_one_round_trip(processes: Processes, target: Target) -> None:
     _, port = start(processes, name=target.name)
     inspector = Inspector("127.0.0.1", port, target.port, ["127.0.0.1:80"])

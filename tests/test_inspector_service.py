@@ -20,11 +20,6 @@ from tests.support.inspector import SCRIPT, Target, start
 from tests.support.processes import Processes
 
 
-@pytest.fixture
-def target(processes: Processes, tmp_path: Path) -> Target:
-    return Target(processes, tmp_path)
-
-
 def test_only_the_right_token_opens(processes: Processes, target: Target, tmp_path: Path) -> None:
     secret = tmp_path / "token"
     secret.write_text("open sesame, please\n")

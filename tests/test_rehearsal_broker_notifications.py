@@ -6,7 +6,6 @@ import contextlib
 import re
 import socket
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -18,12 +17,6 @@ from tests.support.processes import Processes
 from tests.support.rehearsal import OK, POOL, QUEUE, Broker, Listener, closed_port, eventually, of_queue
 
 pytestmark = pytest.mark.timeout(30)
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    with Listener().running() as running:
-        yield running
 
 
 def test_a_notification_is_orions(processes: Processes, mongo: str, listener: Listener) -> None:

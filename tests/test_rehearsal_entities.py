@@ -28,12 +28,6 @@ def broker(mongo: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bro
     running.close()
 
 
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    with Listener().running() as running:
-        yield running
-
-
 def test_an_entity_comes_back_as_it_was_written(broker: Broker) -> None:
     broker.update(7, OWN)
     whole, brief = {"id": "Bcn-Welt", "type": "Thing", "temperature": VALUE}, {"id": "Bcn-Welt", "type": "Thing"}

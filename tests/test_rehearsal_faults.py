@@ -18,12 +18,6 @@ from tests.support.rehearsal import POOL, QUEUE, Broker, Listener, eventually, o
 pytestmark = pytest.mark.timeout(30)
 
 
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    with Listener().running() as running:
-        yield running
-
-
 @contextlib.contextmanager
 def idle(broker: Broker, number: int) -> Iterator[list[socket.socket]]:
     """Open idle connections; some may be closed by the broker."""

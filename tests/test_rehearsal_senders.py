@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -12,12 +11,6 @@ from tests.support.processes import Processes
 from tests.support.rehearsal import POOL, QUEUE, Broker, Listener, eventually, of_queue
 
 pytestmark = pytest.mark.timeout(30)
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    with Listener().running() as running:
-        yield running
 
 
 def start(processes: Processes, mongo: str, number: int) -> tuple[Broker, list[psutil.Process]]:

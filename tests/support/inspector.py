@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from scenario.peers.inspection import Inspection, Limit, ListenerPorts
 from tests.support.processes import ROOT, Process, Processes
@@ -27,6 +28,11 @@ class Target:
         packages = {"PYTHONHOME": sys.base_prefix}
         self.process = processes.start(python, "-c", LISTENER, env=packages, name="broker")
         self.port = int(self.process.wait_for(r"^(\d+)$")[1])
+
+
+@pytest.fixture
+def target(processes: Processes, tmp_path: Path) -> Target:
+    return Target(processes, tmp_path)
 
 
 def start(processes: Processes, *options: str | Path, name: str = "contextBroker") -> tuple[Process, int]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import psutil
+import pytest
 
 from tests.support.processes import Processes
 
@@ -166,3 +167,9 @@ class Listener:
                 if self.close:
                     break
         writer.close()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with Listener().running() as running:
+        yield running
