@@ -82,9 +82,11 @@ def urls(text: str) -> list[str]:
 
 
 def notify_url(text: str) -> str:
-    """Check listener URLs."""
+    """Check listener URLs. The listener speaks no TLS, and what holds a notification must tell its stats."""
     for url in urls(text) or [text]:
         host_and_port(url)
+        if url.lower().startswith("https:"):
+            raise ArgumentTypeError(f"takes http://, because the listeners speak no TLS, not {quoted(url)}")
     return text
 
 
