@@ -106,7 +106,7 @@ def test_listeners_host_that_vanishes_is_named(linked: Deployment) -> None:
     linked.hosts.unplug("listener2")
     linked.ended(run, 4)
     assert re.search(r"listeners: listener2:8090: no connection within the time limit in \d+ rows", run.output)
-    assert re.search(r"cause: a listener is down or cannot be reached \(listener2:8090: ", run.output)
+    assert re.search(r"cause: a listener is down or cannot be reached\n.*evidence: listener2:8090: ", run.output)
     assert "listener1:8090: " not in verdict(run)[1]
 
 

@@ -104,7 +104,7 @@ def test_command_prints_verdict_and_draws_the_report(tmp_path: Path) -> None:
     done = replayed(FOLDER / "nofile.jsonl", "--connections-report", tmp_path / "report.html")
     assert done.returncode == 1, done.stderr
     assert done.stdout.startswith("Verdict: FAIL\n")
-    assert "cause: the broker ran out of file descriptors (4000 of 4000 open" in done.stdout
+    assert "cause: the broker ran out of file descriptors\n  evidence: 4000 of 4000 open" in done.stdout
     assert "the broker ran out of file descriptors" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 

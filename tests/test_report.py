@@ -56,7 +56,7 @@ def test_failing_broker_on_a_terminal(stack: Stack) -> None:
     assert any("/DEBUG/locust" in line for line in lines)
     shown = [line.rstrip() for line in screen.display]
     judged = shown.index("Verdict: FAIL")
-    assert shown[judged + 1].startswith("cause: the broker died in mid-run")
+    assert shown[judged + 1].startswith("cause: the broker died during the run")
     assert {screen.buffer[judged][column].fg for column in range(12)} == {"red"}
     assert "\033" not in stack.report_log.read_text()
     words = " ".join(" ".join(shown[judged:]).replace(" | ", " ").split())

@@ -35,7 +35,7 @@ from tests.support.holds import END, START, TRIGGER, row
 from tests.support.surroundings import found
 
 RECORDINGS = sorted(Path(__file__).with_name("recordings").glob("*.jsonl"))
-LONG = {"database-killed-1000", "frozen-1000", "select-1000"}  # an error of a page, seven kinds of NOK, a cause unknown
+LONG = {"database-killed-1000", "frozen-1000", "select-1000", "threads-1000"}  # many kinds of NOK, or a cause unknown
 OBSERVED = row(TRIGGER + 2)
 REFUSED = replace(OBSERVED, version=VersionSample(OBSERVED.second, 1.0, None, "connection refused"))
 
@@ -160,7 +160,8 @@ def test_words_of_a_verdict() -> None:
     )
     assert lines(replace(verdict, causes=(Diagnosis("x", "it broke", "9 of 9", "mend it"),))) == [
         "Verdict: FAIL",
-        "  cause: it broke (9 of 9)",
+        "  cause: it broke",
+        "  evidence: 9 of 9",
         "  remedy: mend it",
         "  FAIL version: 2 of 9 rows NOK",
         "  INCONCLUSIVE interrupted in phase observe",

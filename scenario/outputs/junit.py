@@ -45,7 +45,7 @@ def _by_name(reasons: list[Reason]) -> dict[str, list[Reason]]:
 
 
 def _told(cause: Cause) -> str:
-    return f"cause: {cause.sentence} ({cause.evidence})\nremedy: {cause.remedy}"
+    return f"cause: {cause.sentence}\nevidence: {cause.evidence}\nremedy: {cause.remedy}"
 
 
 def _clean(text: str) -> str:

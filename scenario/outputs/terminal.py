@@ -25,7 +25,7 @@ from scenario.outputs import live
 from scenario.outputs.history import History
 from scenario.outputs.live import SEPARATOR
 from scenario.outputs.log import LOCUSTS_TABLES, step_lines
-from scenario.outputs.words import CAUSE, REMEDY, body, lines, title
+from scenario.outputs.words import CAUSE, EVIDENCE, REMEDY, body, lines, title
 from scenario.preflight.checks import checks
 from scenario.run import events
 from scenario.run.found import Found
@@ -60,7 +60,7 @@ def show(verdict: Verdict, console: Console) -> None:
     red = verdict.outcome in (FAIL, INCONCLUSIVE)
     told = [Text(title(verdict), colour)]
     for line in below:
-        style = {CAUSE: colour, REMEDY: GREEN}.get(line.label) or _COLOURS.get(line.label, YELLOW)
+        style = {CAUSE: colour, EVIDENCE: colour, REMEDY: GREEN}.get(line.label) or _COLOURS.get(line.label, YELLOW)
         if line.label or not red:
             told += hanging(Text.assemble((line.label, style), " " if line.label else "", line.text), console)
     met = [line.text for line in below if red and not line.label]

@@ -11,13 +11,13 @@ from itertools import groupby
 from scenario.run.results import Verdict
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE
 
-CAUSE, REMEDY = "cause:", "remedy:"
+CAUSE, EVIDENCE, REMEDY = "cause:", "evidence:", "remedy:"
 _MARKED = (FAIL, INCONCLUSIVE)  # the others go without saying
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line below the outcome: `label` is CAUSE or REMEDY, or a criterion's own outcome, empty where it was met."""
+    """A line below the outcome: `label` is CAUSE, EVIDENCE, REMEDY, or a criterion's outcome, empty where it was met."""
 
     label: str
     text: str
@@ -33,7 +33,8 @@ def title(verdict: Verdict) -> str:
 
 def body(verdict: Verdict) -> Iterator[Line]:
     for cause in verdict.causes:
-        yield Line(CAUSE, f"{cause.sentence} ({cause.evidence})")
+        yield Line(CAUSE, cause.sentence)
+        yield Line(EVIDENCE, cause.evidence)
         yield Line(REMEDY, cause.remedy)
     yield from criteria(verdict)
 

@@ -6,6 +6,7 @@ The figures are those of the runs. Three at a time, 12 s each after the trigger:
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,8 +29,8 @@ def line(cause: Cause) -> str:
         command = ["sh", SCRIPT, "--cause", cause.name, *sizes]
         run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=_ENVIRONMENT)
         log = Path(folder, "connections_stress_tests.log").read_text(encoding="utf-8")
-    told = [text.partition(f"  cause: {cause.says} (")[2] for text in log.splitlines()]
-    evidence = next(filter(None, told), "not named)").removesuffix(")").replace("|", "&#124;")
+    told = re.search(rf"  cause: {re.escape(cause.says)}\n.*?  evidence: (.*)", log)
+    evidence = told[1].replace("|", "&#124;") if told else "not named"
     verdict = {1: "FAIL", 4: "INCONCLUSIVE"}.get(run.returncode, str(run.returncode))
     return f"| `{cause.name}` | {cause.says} | {evidence} | {verdict} |"
 
