@@ -133,6 +133,8 @@ def test_database_killed(stack: Stack, own_mongo: Process) -> None:
     assert {row["version"] for row in rows} == {"OK"}
     last = rows[-1]
     assert (last["update"], last["query"]) == ("NOK", "NOK")
+    assert last["database"] == "NOK"
+    assert "Connection refused" in last["database_error"]
     assert "Database Error" in last["update_error"]
     assert last["query_error"] == "200 without the entity"
     assert "200 without the entity" in verdict(run)[1]
@@ -149,7 +151,8 @@ def test_database_stopped_and_continued(stack: Stack, own_mongo: Process) -> Non
     rows = stack.ended(run, 1)
     assert [int(row["second"]) for row in rows] == list(range(-1, 13)), "it delays no row"
     assert "no answer within the time limit" in {row["query_error"] for row in rows}
-    assert (rows[-1]["update"], rows[-1]["query"]) == ("OK", "OK")
+    assert "no answer within 2 s" in {row["database_error"] for row in rows}
+    assert (rows[-1]["update"], rows[-1]["query"], rows[-1]["database"]) == ("OK", "OK", "OK")
     assert {row["version"] for row in rows} == {"OK"}
 
 
