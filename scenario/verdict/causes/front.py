@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Collection, Container
 
 from scenario.peers.failures import Kind
 from scenario.verdict.causes.cause import (
@@ -15,13 +15,10 @@ from scenario.verdict.causes.cause import (
     NOK,
     SLOW,
     Cause,
-    Predicate,
 )
 from scenario.verdict.evidence import Evidence
 from scenario.verdict.evidence.clients import Answer
-from scenario.verdict.of_broker import neighbours_busy, nothing_reached, tester_busy, waited
-
-_TESTERS = (Kind.OURS, Kind.NAME_UNKNOWN, Kind.NAME_SERVER, Kind.NO_ROUTE)
+from scenario.verdict.of_broker import UNREACHED, neighbours_busy, nothing_reached, tester_busy, waited
 
 
 def _failed(e: Evidence, kinds: Container[Kind]) -> list[Answer]:
@@ -35,11 +32,7 @@ def _ended(e: Evidence, kinds: Container[Kind]) -> list[str]:
     return [text for text, kind in e.hold.progress.kinds.items() if kind in kinds]
 
 
-def _met(*kinds: Kind) -> list[Predicate]:
-    return [lambda e: bool(_failed(e, kinds) or _ended(e, kinds))]
-
-
-def _words(e: Evidence, *kinds: Kind) -> str:
+def _words(e: Evidence, kinds: Collection[Kind]) -> str:
     """Say how often, from when on, and with which words first."""
     failed, ended = _failed(e, kinds), _ended(e, kinds)
     if not failed:
@@ -62,51 +55,49 @@ def _who(e: Evidence) -> str:
     return f"{idle}; CPUs taken: {', '.join(taken)}"
 
 
+def _by_kind(name: str, says: str, remedy: str, *kinds: Kind) -> Cause:
+    """Return a cause that failures of these kinds show by themselves, whichever client met them."""
+    return Cause(
+        name=name,
+        says=says,
+        needs=[lambda e: bool(_failed(e, kinds) or _ended(e, kinds))],
+        explains=NOK | CLIENT | ENDED,
+        outside=True,
+        evidence=lambda e: _words(e, kinds),
+        remedy=remedy,
+    )
+
+
 FRONT = (
-    Cause(
-        name="denied",
-        says="something in front of the broker denied the requests (HTTP 401 or 403)",
-        needs=_met(Kind.DENIED),
-        explains=NOK | CLIENT | ENDED,
-        outside=True,
-        evidence=lambda e: _words(e, Kind.DENIED),
-        remedy="give it a token that lasts: --header-file is read again when it changes",
+    _by_kind(
+        "denied",
+        "something in front of the broker denied the requests (HTTP 401 or 403)",
+        "give it a token that lasts: --header-file is read again when it changes",
+        Kind.DENIED,
     ),
-    Cause(
-        name="rate-limit",
-        says="something in front of the broker limits the rate of requests (HTTP 429)",
-        needs=_met(Kind.TOO_MANY_REQUESTS),
-        explains=NOK | CLIENT | ENDED,
-        outside=True,
-        evidence=lambda e: _words(e, Kind.TOO_MANY_REQUESTS),
-        remedy="raise its limit for the host that runs Locust, or name the broker itself with --host",
+    _by_kind(
+        "rate-limit",
+        "something in front of the broker limits the rate of requests (HTTP 429)",
+        "raise its limit for the host that runs Locust, or name the broker itself with --host",
+        Kind.TOO_MANY_REQUESTS,
     ),
-    Cause(
-        name="redirected",
-        says="something in front of the broker redirects the requests",
-        needs=_met(Kind.REDIRECT),
-        explains=NOK | CLIENT | ENDED,
-        outside=True,
-        evidence=lambda e: _words(e, Kind.REDIRECT),
-        remedy="name with --host the address that it leads to",
+    _by_kind(
+        "redirected",
+        "something in front of the broker redirects the requests",
+        "name with --host the address that it leads to",
+        Kind.REDIRECT,
     ),
-    Cause(
-        name="certificate",
-        says="TLS in front of the broker failed",
-        needs=_met(Kind.CERTIFICATE),
-        explains=NOK | CLIENT | ENDED,
-        outside=True,
-        evidence=lambda e: _words(e, Kind.CERTIFICATE),
-        remedy="see the certificate there; --ca-file, --cert and --key name yours",
+    _by_kind(
+        "certificate",
+        "TLS in front of the broker failed",
+        "see the certificate there; --ca-file, --cert and --key name yours",
+        Kind.CERTIFICATE,
     ),
-    Cause(
-        name="tester",
-        says="the host that runs Locust failed, not the broker",
-        needs=_met(*_TESTERS),
-        explains=NOK | CLIENT | ENDED,
-        outside=True,
-        evidence=lambda e: _words(e, *_TESTERS),
-        remedy="see its name server, its routes and its limits (ulimit -n)",
+    _by_kind(
+        "tester",
+        "the host that runs Locust failed, not the broker",
+        "see its name server, its routes and its limits (ulimit -n)",
+        *(Kind.OURS, Kind.NAME_UNKNOWN, Kind.NAME_SERVER, Kind.NO_ROUTE),
     ),
     Cause(
         name="dead-address",
@@ -124,10 +115,7 @@ FRONT = (
         supposes=ALIVE | DESCRIPTORS,
         explains=NOK | CLIENT | SLOW | HEALTHY,
         outside=True,
-        evidence=lambda e: (
-            f"{_words(e, Kind.NO_CONNECTION, Kind.NO_ANSWER, Kind.REFUSED, Kind.GATEWAY)}; "
-            f"{e.held.number} notifications still held"
-        ),
+        evidence=lambda e: f"{_words(e, UNREACHED)}; {e.held.number} notifications still held",
         remedy="see what is between Locust and the broker: a gateway, a firewall, a load balancer",
         told_by="its listen queue (ss -lnt)",
     ),
