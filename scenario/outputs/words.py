@@ -17,7 +17,7 @@ _MARKED = (FAIL, INCONCLUSIVE)  # the others go without saying
 
 @dataclass(frozen=True)
 class Line:
-    """A line below the outcome: `label` is CAUSE, EVIDENCE, REMEDY, or a criterion's outcome, empty where it was met."""
+    """A line below the outcome: `label` is CAUSE, EVIDENCE, REMEDY, or a criterion's outcome, or empty if met."""
 
     label: str
     text: str
