@@ -76,7 +76,7 @@ def test_exit_codes() -> None:
     assert {name.strip(): int(code) for code, name in rows.items() if name.strip()} == {
         name: EXIT_CODES[name] for name in (PASS, FAIL, PREFLIGHT, INCONCLUSIVE)
     }
-    assert f"{ROWS_SHARE * 100:.0f} % of the seconds" in text(ROOT / "README.md")
+    assert f"{ROWS_SHARE * 100:.0f} % of the seconds" in text(DOCS / "verdict.md")
 
 
 def test_causes() -> None:
