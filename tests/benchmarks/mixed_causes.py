@@ -114,7 +114,7 @@ def _named(cause: dict[str, str], faults: tuple[str, str]) -> list[str]:
 def table(rehearsed: Iterable[Rehearsed]) -> Iterator[str]:
     """Yield the lines of the table: how often each cause was there and named, and beside which others it was not."""
     all_of_them = list(rehearsed)
-    yield "| what was done | times | named first | named too | not named, beside |"
+    yield "| fault | times | named first | named later | not named, together with |"
     yield "| --- | --- | --- | --- | --- |"
     for cause in sorted({cause for done in all_of_them for cause in done.causes}):
         own = [done for done in all_of_them if cause in done.causes]
