@@ -63,7 +63,7 @@ def test_the_readmes_command(processes: Processes, tmp_path: Path) -> None:
 def test_another_way_to_a_cause(processes: Processes, tmp_path: Path, way: str) -> None:
     run = rehearse(processes, tmp_path, "--cause", way, "--subscriptions", "350", "--duration", "12s")
     assert run.wait() == 1, run.output
-    assert re.findall(r"  cause: (.*)", run.output)[0] == "the broker may not have more threads"
+    assert re.findall(r"  cause: (.*)", run.output)[0] == "the broker cannot create more threads"
     assert not [*Path("/sys/fs/cgroup").glob(f"**/rehearsal-{run.pid}")]
 
 

@@ -50,7 +50,7 @@ def _limbo(e: Evidence) -> bool | None:
 BEHIND = (
     Cause(
         name="several-listeners",
-        says="several listeners answer in turn under one name, and Locust counts one of them",
+        says="several listeners answer in turn under one name, and Locust sees only one at a time",
         needs=[several_listeners],
         explains=LOAD | HELD | HEALTHY,
         outside=True,
@@ -58,19 +58,19 @@ BEHIND = (
             f"different ones at {e.listeners.several}; of {e.load.expected} notifications the one that was asked "
             f"had {e.listeners.notified or 0}"
         ),
-        remedy="name each of them with a --notify-url of its own",
+        remedy="give each of them its own --notify-url",
         told_by="a listener that tells its id: python -m listener",
     ),
     Cause(
         name="listeners-not-reached",
-        says="the broker cannot reach the receivers, though Locust can",
+        says="the broker cannot reach the receivers, although Locust can",
         needs=[unreached_listeners],
         unless=[lambda e: e.limits.out_of_ports, lambda e: bool(e.queue.rejected)],
         supposes=ALIVE | OWN_COUNTS | DESCRIPTORS,
         explains=LOAD | HELD | HEALTHY,
         outside=True,
         evidence=_unreached,
-        remedy="try --notify-url from the broker's host (curl): its name, routes and firewalls are those of that host",
+        remedy="try the URL with curl on the broker's host: names, routes and firewalls may differ there",
         told_by="the broker's connections: the inspector, or -statNotifQueue",
     ),
     Cause(
@@ -87,7 +87,7 @@ BEHIND = (
     ),
     Cause(
         name="answered-at-once",
-        says="the receivers answer at once, so that the broker has nothing to hold",
+        says="the receivers answer at once, so the broker has nothing to hold",
         needs=[_at_once],
         unless=[lambda e: _between(e) or False, lambda e: bool(e.queue.rejected or e.queue.backlog)],
         supposes=ALIVE | OWN_COUNTS,
@@ -104,11 +104,11 @@ BEHIND = (
         explains=LOAD,
         outside=True,
         evidence=lambda e: f"the broker sent {e.load.expected} once, and {e.way.repeated} of them arrived once more",
-        remedy="see the proxy or the mesh between them: it must not retry a POST",
+        remedy="check the proxy or mesh between them: it must not retry a POST",
     ),
     Cause(
         name="listener-hangs",
-        says="a listener answered nobody for a while, so that healthy subscribers waited for it",
+        says="a listener answered nobody for a while, so healthy subscribers waited for it",
         needs=[late_by_listener],
         explains=HEALTHY,
         outside=True,
@@ -116,11 +116,11 @@ BEHIND = (
             f"in {sum(bool(row.listener and row.listener.failures) for row in e.hold.rows)} rows it did not answer "
             f"Locust either; the slowest healthy notification took {e.healthy.latest / 1000:.1f} s"
         ),
-        remedy="see the listener's host: its CPU, and who stopped it",
+        remedy="check the listener's host: its CPU, and whether somebody stopped the process",
     ),
     Cause(
         name="name-server",
-        says="notifications leave late though workers are free: the receivers' name takes long to resolve",
+        says="notifications leave late although workers are free: resolving the receivers' name takes long",
         needs=[_limbo, lambda e: above(e.process.lookup, LOOKUP)],
         supposes=ALIVE | DESCRIPTORS | CPU,
         explains=HEALTHY,
@@ -129,7 +129,7 @@ BEHIND = (
             f"a lookup took {e.process.lookup or 0:.1f} s on the broker's host; the slowest healthy notification "
             f"{e.healthy.latest / 1000:.1f} s, with none queued"
         ),
-        remedy="see the name server of the broker's host (resolv.conf), or give --notify-url an address",
+        remedy="check the name server of the broker's host (resolv.conf), or use an address in --notify-url",
         told_by="how long the receivers' name takes to resolve on the broker's host",
     ),
 )

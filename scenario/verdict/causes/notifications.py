@@ -80,7 +80,7 @@ def _network(e: Evidence) -> str:
 NOTIFICATIONS = (
     Cause(
         name="stale-cache",
-        says="the broker notified subscriptions that no longer exist: its cache had not let go of them",
+        says="the broker notified deleted subscriptions, because its cache still had them",
         needs=[_doubled],
         supposes=OWN_COUNTS,
         explains=LOAD,
@@ -102,7 +102,7 @@ NOTIFICATIONS = (
     ),
     Cause(
         name="service-pool",
-        says="the service has a pool of notification workers for itself, and that one is too small",
+        says="the service has its own pool of notification workers, and it is too small",
         needs=[
             _own_pool,
             lambda e: e.queue.rejected or (e.held.fell_short and e.queue.backlog),
@@ -142,7 +142,7 @@ NOTIFICATIONS = (
     ),
     Cause(
         name="transient",
-        says="the notification mode is transient: a thread for each notification, and no queue to tell of",
+        says="the notification mode is transient: one thread per notification, and no queue in GET /statistics",
         needs=[lambda e: e.queue.untold, lambda e: e.started.without_pool],
         unless=[nearly_none_held],
         supposes=OWN_COUNTS,
@@ -156,7 +156,7 @@ NOTIFICATIONS = (
     ),
     Cause(
         name="statistics",
-        says="the broker does not tell of its notification queue",
+        says="the broker does not report its notification queue",
         needs=[lambda e: e.queue.untold],
         unless=[lambda e: e.started.without_pool, nearly_none_held],
         supposes=OWN_COUNTS,
@@ -170,7 +170,7 @@ NOTIFICATIONS = (
     ),
     Cause(
         name="network",
-        says="the way to the listeners failed: what was held was lost on it, though neither side had closed it",
+        says="the network to the listeners failed: notifications were lost, and neither side closed the connection",
         needs=[lambda e: bool(e.listeners.samples), _gave_up_or_lost],
         unless=[
             timed_out,
@@ -181,7 +181,7 @@ NOTIFICATIONS = (
         supposes=ALIVE | OWN_COUNTS,
         explains=LOAD | HELD,
         evidence=_network,
-        remedy="see firewalls, NAT and proxies between them: their limits on silent connections, and their tables",
+        remedy="check firewalls, NAT and proxies between them: their limits for silent connections, and their tables",
     ),
     Cause(
         name="http-timeout",
@@ -196,7 +196,7 @@ NOTIFICATIONS = (
     ),
     Cause(
         name="listener-closes",
-        says="the listener closes without an answer",
+        says="the listener closes connections without an answer",
         needs=[lambda e: _failed(e) or False],
         unless=[
             lambda e: bool(broker_gave_up(e)) or (bool(e.held.fell_short) and e.listeners.never_arrived is None),
@@ -210,8 +210,8 @@ NOTIFICATIONS = (
             f"{e.queue.sent_error} notifications failed after {e.way.ended_at} s, not by a timeout; "
             f"{e.process.close_wait or 0} CLOSE_WAIT"
         ),
-        remedy="a listener must answer: use python -m listener; "
-        "the original does not when its -delay is above its -timeout",
+        remedy="use python -m listener, because a listener must answer; "
+        "the original does not if its -delay is above its -timeout",
     ),
 )
 

@@ -48,7 +48,7 @@ def _start_database(e: Evidence) -> str:
 PEERS = (
     Cause(
         name="database-hangs",
-        says="the broker's database stands still: updates and queries wait for it, while GET /version is answered",
+        says="the broker's database hangs: updates and queries wait for it, while GET /version is answered",
         needs=[lambda e: len(e.database.hanging) > 1],
         unless=[
             lambda e: bool(e.database.trouble),
@@ -61,7 +61,7 @@ PEERS = (
         supposes=REACHED,
         explains=CLIENT | SLOW | ENDED,
         evidence=_hanging,
-        remedy="see the database's host, disk and locks; Orion itself sets such a query no limit of time",
+        remedy="check the database's host, disk and locks; Orion sets no time limit for a query",
     ),
     Cause(
         name="cache-refresh",
@@ -82,7 +82,7 @@ PEERS = (
         evidence=lambda e: (
             f"from second {(e.database.away or (0, 0))[0]} to {(e.database.away or (0, 0))[1]}: {e.database.trouble}"
         ),
-        remedy="see its log: an election of another primary, a restart; and the time limits in the broker's -dbURI",
+        remedy="check its log for an election or a restart, and the time limits in the broker's -dbURI",
     ),
     Cause(
         name="database-down",
@@ -95,11 +95,11 @@ PEERS = (
     ),
     Cause(
         name="multiservice",
-        says="the broker keeps subscriptions elsewhere than in the service's database, so they pile up run after run",
+        says="the broker does not keep subscriptions in the service's database, so they pile up run after run",
         needs=[lambda e: e.hold.progress.left],
         explains=ENDED,
         evidence=lambda e: f"{e.hold.progress.left} are left after its database was dropped",
-        remedy="start the broker with -multiservice; if it has it, --mongo names another database than its own",
+        remedy="start the broker with -multiservice; if it has that, --mongo names another database than the broker's",
     ),
     Cause(
         name="privilege",
@@ -107,7 +107,7 @@ PEERS = (
         needs=[lambda e: e.process.unseen.get(Kind.NOT_ALLOWED, 0)],
         explains=MEASURED | HELD,
         evidence=lambda e: f"it said so in {e.process.unseen[Kind.NOT_ALLOWED]} of {len(e.hold.rows)} rows",
-        remedy="run it as the user that runs the broker, as in sudo -u orion python3 setup_scripts/inspector",
+        remedy="run the inspector as the broker's user: sudo -u orion python3 setup_scripts/inspector",
     ),
     Cause(
         name="listener-down",
@@ -115,7 +115,7 @@ PEERS = (
         needs=[lambda e: bool(e.listeners.unreachable)],
         explains=ALL,
         evidence=lambda e: f"{', '.join(unreachable(e))}; {e.queue.sent_error or 0} notifications failed",
-        remedy="start it (python -m listener -delay 5m) where --notify-url says",
+        remedy="start it where --notify-url says: python -m listener -delay 5m",
     ),
     Cause(
         name="listener-nofile",

@@ -49,7 +49,7 @@ PROCESS = (
         unless=[_killed],
         explains=ALL,
         evidence=lambda e: f"{restart(e)}; what the first one held is lost",
-        remedy="its log and dmesg tell why it ended",
+        remedy="check its log and dmesg",
     ),
     Cause(
         name="broker-dies",
@@ -58,6 +58,6 @@ PROCESS = (
         unless=[_killed],
         explains=ALL,
         evidence=lambda e: f"its process is gone from second {gone_since(e)} on; {_held(e)} held before",
-        remedy="its log and dmesg (out of memory?) tell why it ended",
+        remedy="check its log and dmesg (out of memory?)",
     ),
 )

@@ -104,7 +104,7 @@ def _waiting(e: Evidence) -> str:
 SERVER = (
     Cause(
         name="max-connections",
-        says="as many clients are connected as the broker takes (-maxConnections): it turns away the others",
+        says="the broker has as many clients as it accepts (-maxConnections) and turns others away",
         needs=[lambda e: _closed(e) or _silent(e), lambda e: e.port.full],
         supposes=ALIVE | DESCRIPTORS,
         explains=NOK,
@@ -114,7 +114,7 @@ SERVER = (
     ),
     Cause(
         name="threads",
-        says="the broker may not have more threads",
+        says="the broker cannot create more threads",
         needs=[lambda e: _closed(e) or bool(e.held.fell_short), lambda e: e.limits.out_of_threads],
         supposes=ALIVE | ROOM | DESCRIPTORS | REACHED,
         explains=NOK | HELD,
@@ -172,12 +172,12 @@ SERVER = (
     ),
     Cause(
         name="frozen",
-        says="the broker's process stood still: it did nothing, and answered nobody",
+        says="the broker's process did nothing and answered nobody",
         needs=[lambda e: len(e.version.silent) > 1 or was_stopped(e), stands_still],
         supposes=ALIVE | ROOM | DESCRIPTORS | REACHED,
         explains=NOK | CLIENT | SLOW | HEALTHY,
         evidence=_still,
-        remedy="see who stopped it: SIGSTOP, a debugger, a container that was paused, a virtual machine that was moved",
+        remedy="find out who stopped it: SIGSTOP, a debugger, a paused container, a migrated virtual machine",
         told_by="its CPU time",
     ),
     Cause(
@@ -193,13 +193,13 @@ SERVER = (
     ),
     Cause(
         name="listen-queue",
-        says="the broker does not accept the connections that wait at its port",
+        says="the broker does not accept connections that wait at its port",
         needs=[_silent, lambda e: e.port.not_accepted],
         unless=[stands_still, too_little_cpu],
         supposes=ALIVE | ROOM | DESCRIPTORS | REACHED,
         explains=NOK,
         evidence=_waiting,
-        remedy="see what its accepting thread waits for (a stack trace); "
+        remedy="find out what its accepting thread waits for (a stack trace); try "
         "more threads with -reqPoolSize, a larger somaxconn",
         told_by="its listen queue (ss -lnt)",
     ),
@@ -242,6 +242,6 @@ SLOWNESS = Cause(
     last_resort=True,
     explains=SLOW | CLIENT,
     evidence=_how_slow,
-    remedy="give it more CPU, fewer other clients, a faster database; or a --version-slo that fits it",
+    remedy="give it more CPU, fewer clients or a faster database, or raise --version-slo",
     told_by="a run on a host that has CPU to spare",
 )
