@@ -7,9 +7,12 @@ README.md tells how to start listener and inspector; scenario/__init__.py draws 
 
 from __future__ import annotations
 
+import logging
+
 from locust import events
 
 from scenario.flow.shape import Shape
+from scenario.outputs.log import harmless
 from scenario.outputs.streams import keep_streams
 from scenario.settings.arguments import add_arguments
 from scenario.settings.config_file import add_config_file
@@ -34,6 +37,7 @@ __all__ = [
 ]
 
 keep_streams()
+logging.setLogRecordFactory(harmless)
 events.init_command_line_parser.add_listener(add_arguments)
 events.init_command_line_parser.add_listener(check_locusts_options)
 events.init_command_line_parser.add_listener(add_limit)

@@ -12,14 +12,16 @@ from types import TracebackType
 from typing import Any
 
 from locust.env import Environment
+from locust.exception import CatchResponseError
 from locust.runners import STATE_INIT, WorkerRunner
-from locust.stats import StatsCSVFileWriter
+from locust.stats import StatsCSVFileWriter, StatsError
 
 import gevent
 
 from scenario.flow.shape import Shape
 from scenario.run.link import Link
 from scenario.run.records import Trouble
+from scenario.settings.secrets import shown
 from scenario.verdict.outcomes import EXIT_CODES, INCONCLUSIVE
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -89,6 +91,22 @@ def end_without_1(environment: Environment, link: Link) -> None:
 
     environment.events.quit.add_listener(lambda exit_code, **_: told.append(exit_code))
     sys.excepthook = end
+
+
+def gate_errors(environment: Environment) -> None:
+    """Let no secret be in the errors that Locust counts, for its CSV, its pages and its master."""
+    stats: Any = environment.stats
+    runner: Any = environment.runner
+    count_error, count_exception = stats.log_error, runner.log_exception
+
+    def log_error(method: str, name: str, error: Exception | str | None) -> None:
+        text = str(error) if isinstance(error, CatchResponseError) else StatsError.parse_error(error)
+        count_error(method, name, shown(text))
+
+    def log_exception(node: str, text: str, trace: str) -> None:
+        count_exception(node, shown(text), shown(trace, lines=True))
+
+    stats.log_error, runner.log_exception = log_error, log_exception
 
 
 def let_csv_end(link: Link) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from argparse import Namespace
 from typing import Any
 
@@ -14,11 +13,11 @@ from locust.web import WebUI
 from scenario.flow.cleanup import Cleanup
 from scenario.flow.mark import Mark
 from scenario.flow.shape import Shape
-from scenario.mended_locust import end_on_signals, end_without_1, let_csv_end
+from scenario.mended_locust import end_on_signals, end_without_1, gate_errors, let_csv_end
 from scenario.outputs.csv import ConnectionsCsv
 from scenario.outputs.files import EvidenceFile
 from scenario.outputs.history import History
-from scenario.outputs.log import ReportLog, RunLog, harmless
+from scenario.outputs.log import ReportLog, RunLog
 from scenario.outputs.pipeline import PipelineFiles
 from scenario.outputs.report import ReportFile
 from scenario.outputs.run_file import RunFile
@@ -41,9 +40,7 @@ from scenario.web.tab import add_tab
 
 def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> None:
     """Wire this process (listener of Locust's `init`)."""
-    for name in ("", "locust", "locust.stats_logger"):
-        for handler in logging.getLogger(name).handlers:
-            handler.addFilter(harmless)
+    gate_errors(environment)
     parsed = environment.parsed_options
     assert parsed is not None
     link = RunUser.link = Link(environment)

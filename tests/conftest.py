@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from scenario.settings import secrets
 from tests.support.processes import Processes
 from tests.support.stack import Stack, start_mongo
 
@@ -25,6 +26,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         }:
             item.add_marker("fast")
     items.sort(key=lambda item: item.get_closest_marker("fast") is not None)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_secret_yet() -> None:
+    """Forget the secrets of earlier tests: they would be blotted out of what this one reads."""
+    secrets._known.clear()
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
             *("mongodb://me:secret@db:1,db2/?replicaSet=rs", "mongodb+srv://me:secret@a.example.com/?srvMaxHosts=2"),
         ],
         {
-            "mongodb+srv://me:secret@a.example.com:1/": ENCODED,
+            "mongodb+srv://me:secret@a.example.com:1/": f"{MONGO}mongodb+srv:// URIs must not include a port number",
             "mongodb+srv://a.example.com:1/": f"{MONGO}mongodb+srv:// URIs must not include a port number",
             "mongodb://me:secret@db/?tls=true&tlsCAFile=/none": f"{MONGO}[Errno 2] The tlscafile file is not readable",
             "mongodb://me:secret@db/?replicaSets=a": f"{MONGO}Unknown option. Did you mean",

@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import json
 import logging
+import re
 from argparse import Namespace
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from enum import Enum
+from http.client import BadStatusLine
+from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scenario.outputs.csv import guarded
 from scenario.outputs.log import harmless
 from scenario.outputs.run_file import encode
+from scenario.peers.answers import Answer
+from scenario.peers.failures import of_exception
+from scenario.peers.ngsiv2 import Ngsiv2
 from scenario.run import events
 from scenario.run.found import Found
 from scenario.run.phase import Phase
 from scenario.run.records import Evidence, Refused, Said
 from scenario.run.results import Row
 from scenario.run.samples import VersionSample
-from scenario.settings.secrets import redacted, shown, taken_from
+from scenario.settings import secrets
+from scenario.settings.access import parse_headers
+from scenario.settings.mongo_uri import secrets_of
+from scenario.settings.secrets import hide, redacted, shown, taken_from
 from tests.support.holds import options
 
 SECRET = "se:cret"
@@ -28,11 +45,11 @@ SECRET = "se:cret"
 @pytest.mark.parametrize(
     ("text", "left"),
     [
-        ("mongodb://me:secret@db:27017/?a=b", "mongodb://***@db:27017/?a=b"),
-        ("mongodb+srv://me:p@ss@db", "mongodb+srv://***@db"),
+        ("mongodb://me:secret@db:27017/?a=b", "mongodb://***@db:27017"),
+        ("mongodb+srv://me:p@ss@db", "mongodb+srv://***"),
         (
             "'mongodb://db/?tls=true&tlsCertificateKeyFilePassword=a&authMechanismProperties=AWS_SESSION_TOKEN:b,c&d=e'",
-            "'mongodb://db/?tls=true&tlsCertificateKeyFilePassword=***&authMechanismProperties=***&d=e'",
+            "'mongodb://db?***",
         ),
         ("of http://u:p@a and 'ftp://u@b'", "of http://***@a and 'ftp://***@b'"),
         ('{"a": "http://me@h", "b": "http://x/y"}', '{"a": "http://***@h", "b": "http://x/y"}'),
@@ -121,17 +138,113 @@ def test_no_cell_is_a_formula(text: str) -> None:
 
 
 def test_what_is_logged() -> None:
+    hide("t0k'en")
     try:
-        int("mongodb://me:secret@db\x9b")
+        int("http://me:hunter2@db\x9b of t0k'en")
     except ValueError as error:
-        error.add_note("http://me:secret@db\x1b[2J")
-        record = logging.LogRecord("x", logging.ERROR, "x.py", 1, "%s\x1b", (error,), (ValueError, error, None))
-    assert harmless(record)
+        error.add_note("http://me:hunter2@db\x1b[2J t0k'en")
+        told = ("%s\x1b", (error,), (ValueError, error, error.__traceback__), None, "t0k'en")
+        record = harmless("urllib3", logging.ERROR, "x.py", 1, *told)
     text = logging.Formatter().format(record)
-    assert text.count("mongodb://***@db") == 2
+    assert text.count("http://***@db") >= 3
     assert "http://***@db [2J" in text
-    assert not [word for word in ("secret", "\x1b") if word in text]
+    assert not [word for word in ("hunter2", "\x1b", "t0k") if word in text]
+    assert "t0k" not in harmless("x", logging.INFO, "x.py", 1, "%d of it", ("t0k'en",), None).getMessage()
 
 
 def test_said() -> None:
     assert shown(Said(Phase.SEED, "a\tb")) == Said(Phase.SEED, "a b")
+
+
+def words(least: int = 4) -> st.SearchStrategy[str]:
+    """Return texts that may be a password: blanks, quotes, control characters and U+2028 included."""
+    letters = st.one_of(st.sampled_from("'\"\\ &<%+~^|\x85\u2028\x1b\t\r\n"), st.characters(codec="utf-8"))
+    return st.text(letters, min_size=least, max_size=12).filter(lambda text: not set("***") >= set(text))
+
+
+TOKENS = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=20).map(lambda text: f"k{text}~9Z")
+# How a peer, or what reads it, may repeat a text
+REPEATED: tuple[Callable[[str], str], ...] = (
+    *(str, repr, html.escape, quote, quote_plus, json.dumps, lambda text: json.dumps(text, ensure_ascii=False)),
+    lambda text: text.replace('"', '""'),
+    lambda text: f"HTTP/1.1 {text}\r\n",
+    lambda text: "x" * 195 + text,
+    lambda text: text * 60,
+)
+
+
+def is_free_of(text: str, secret: str) -> bool:
+    return not any(repeated(secret).strip("'\"") in text for repeated in REPEATED[:8])
+
+
+@given(TOKENS, st.sampled_from(REPEATED), st.text(max_size=5), st.text(max_size=5))
+@settings(deadline=None, max_examples=300)
+def test_no_token_is_left_in_any_text(token: str, repeated: Callable[[str], str], before: str, after: str) -> None:
+    secrets._known.clear()
+    assert parse_headers(f"X-Auth-Token: {token}")
+    text = before + repeated(token) + after
+    failure = Answer(500, {"Location": text}, text).failure()
+    told: list[Any] = [
+        Said(Phase.SEED, text),
+        Found(options(), version=text, libraries={text: text}, problems={"a": text}),
+    ]
+    told += [Evidence(text), failure, [text, (text,)], {text: text}, Answer(302, {"Location": text}, "").failure()]
+    told += [of_exception(OSError(text)), of_exception(requests.ConnectionError(BadStatusLine(text)))]
+    for record in told:
+        for lines in (False, True):
+            left = texts_of(shown(record, lines))
+            assert not [each for each in left if not is_free_of(each, token)]
+    for cut in (str(failure), of_exception(RuntimeError(text)).text, *BROKER.libraries_of(libraries(text)).values()):
+        assert token[:5] not in cut.replace(before, "") or token[:5] in before + after
+
+
+BROKER = Ngsiv2("http://localhost:1026", "s", "/test")
+
+
+def libraries(text: str) -> Answer:
+    return Answer(200, body=json.dumps({"orion": {"version": text, "libversions": {"boost": text}}}))
+
+
+def texts_of(record: object) -> Iterator[str]:
+    """Yield all texts in a record."""
+    if isinstance(record, str):
+        yield record
+    elif isinstance(record, dict):
+        for each in record.items():
+            yield from texts_of(each)
+    elif isinstance(record, list | tuple):
+        for each in record:
+            yield from texts_of(each)
+    elif hasattr(record, "__dict__") and not isinstance(record, Enum):
+        yield from texts_of(vars(record))
+
+
+def in_uri(password: str) -> str:
+    """Return it as pymongo takes it: percent-encoded only where it has to be."""
+    return re.sub("[%:/?#@\\[\\]+]", lambda letter: quote(letter[0], safe=""), password)
+
+
+@given(
+    words(),
+    st.sampled_from(
+        [
+            "mongodb://me:{}@db",
+            "mongodb://me:{}@db:1,db2/admin?replicaSet=r",
+            "mongodb://me:secret@db/?tls=true&tlsCertificateKeyFilePassword={}",
+            "mongodb://me:secret@db/?authSource=%24external&authMechanism=MONGODB-AWS&authMechanismProperties=AWS_SESSION_TOKEN:{}",
+        ]
+    ),
+)
+@settings(deadline=None, max_examples=300)
+def test_no_password_of_a_uri_is_left(password: str, pattern: str) -> None:
+    secrets._known.clear()
+    uri = pattern.format(in_uri(password).replace("&", "%26").replace(";", "%3B").replace("=", "%3D"))
+    hide(*secrets_of(uri))
+    in_json = f'{{"a": "{uri}", "b": "{password}"}}'
+    plain = "failed: (--mongo) 'of a b'! mongodb://***@db:1,db2"
+    for text in (uri, f"failed: {uri} (--mongo)", f"'{uri}'", in_json, f"of {password}!", repr(uri)):
+        for lines in (False, True):
+            left = shown(text, lines)
+            for form in (password, secrets._CONTROLS.sub(" ", password)):
+                assert form not in left or form in plain
+            assert "secret" not in left

@@ -24,8 +24,9 @@ from scenario.run.link import Link
 from scenario.run.phase import Phase
 from scenario.run.records import PhaseBegan, RunBegan, Said, Trouble, Unforeseen
 from scenario.run.run import Run
+from scenario.settings.mongo_uri import HIDDEN
 from scenario.settings.options import Options
-from scenario.settings.secrets import HIDDEN, redacted
+from scenario.settings.secrets import redacted
 
 LIMIT = 60.0  # s in all
 _log = logging.getLogger(__name__)

@@ -71,13 +71,17 @@ def check_line(check: Check) -> str:
     return f"preflight: {check.state:<8} {check.what:<28}  {check.told}"
 
 
-def harmless(record: logging.LogRecord) -> bool:
-    """Make what is logged fit to be read: a filter of handlers. A traceback keeps its lines."""
+def harmless(*told: Any, **named: Any) -> logging.LogRecord:
+    """Return a record of what is logged, by whichever library, fit to be read. A traceback keeps its lines."""
+    record = logging.LogRecord(*told, **named)
+    try:
+        text = record.getMessage()
+    except Exception:  # of arguments that do not fit, which a handler would print as they are
+        text = f"{record.msg} {record.args}"
     if record.exc_info:
-        record.exc_text = logging.Formatter().formatException(record.exc_info)
-    record.exc_text = shown(record.exc_text, lines=True)
-    record.msg, record.args = shown(record.getMessage(), lines=True), ()
-    return True
+        record.exc_text = shown(logging.Formatter().formatException(record.exc_info), lines=True)
+    record.msg, record.args, record.stack_info = shown(text, lines=True), (), shown(record.stack_info, lines=True)
+    return record
 
 
 class _File(logging.StreamHandler[LineFile]):
@@ -103,7 +107,6 @@ class _Log:
         formatter = logging.Formatter("%(asctime)s | %(levelname)s | %(message)s")
         formatter.converter = time.gmtime
         handler.setFormatter(formatter)
-        handler.addFilter(harmless)
         self._log.addHandler(handler)
         self._log.propagate = False
 

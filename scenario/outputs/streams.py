@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from scenario.settings.secrets import shown
+from scenario.settings.secrets import answered, shown
 
 _GONE = frozenset((errno.EPIPE, errno.EIO))  # the reader of the pipe; the terminal
 
@@ -26,6 +26,15 @@ class _Output(io.FileIO):
             if error.errno not in self.lost:
                 raise
             return memoryview(data).nbytes
+
+
+class _Gated(io.TextIOWrapper):
+    """Text without the secrets that are known: a library may print what it was told."""
+
+    def write(self, text: str) -> int:
+        """Write it."""
+        super().write(answered(text))
+        return len(text)
 
 
 class _Plain(io.TextIOWrapper):
@@ -54,7 +63,7 @@ def keep_streams(plain: bool = False) -> None:
 def _kept(stream: io.TextIOWrapper, plain: bool) -> io.TextIOWrapper:
     output = _Output(stream.fileno(), "w", closefd=False)
     output.lost = _GONE | {errno.ENOSPC} if plain else _GONE
-    return (_Plain if plain else io.TextIOWrapper)(
+    return (_Plain if plain else _Gated)(
         output if stream.write_through else io.BufferedWriter(output),
         encoding=stream.encoding,
         errors="backslashreplace",

@@ -48,10 +48,10 @@ class Answer:
     def __str__(self) -> str:
         to = self.headers.get("Location")
         if 300 <= self.status < 400 and to:
-            return f"HTTP {self.status}, a redirect to {answered(to)[:200]}, which is not followed"
+            return f"HTTP {self.status}, a redirect to {answered(to, 200)}, which is not followed"
         by = self.headers.get("Server") or self.headers.get("Via")
-        sender = f" (from {answered(by)[:40]})" if by and self.status >= 400 else ""
-        return f"HTTP {self.status} {words(answered(self.body))[:200]}".strip() + sender
+        sender = f" (from {answered(by, 40)})" if by and self.status >= 400 else ""
+        return f"HTTP {self.status} {answered(words(answered(self.body)), 200)}".strip() + sender
 
     def failure(self, kind: Kind | None = None) -> Failure:
         """Return it as a failure, of the kind of its status where no other is given."""

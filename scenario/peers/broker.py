@@ -169,7 +169,7 @@ class Broker(ABC):
         answer = self._ask(self.version())
         if error := self.version_error(answer):
             raise BrokerError(f"the broker at {self.host} answered GET /version with {error}", error.kind)
-        return answered(answer.body)[:MOST_TEXT]
+        return answered(answer.body, MOST_TEXT)
 
     def ask_libraries(self) -> dict[str, str]:
         """Return its libraries' versions; none, instead of an error, where it does not answer."""

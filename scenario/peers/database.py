@@ -23,8 +23,8 @@ from scenario.peers.answers import takes
 from scenario.peers.bounds import MOST
 from scenario.peers.failures import MOST_TOLD, Kind
 from scenario.peers.privileges import may_drop
-from scenario.settings.mongo import is_mongo_uri
-from scenario.settings.secrets import redacted
+from scenario.settings.mongo_uri import is_mongo_uri
+from scenario.settings.secrets import answered, redacted
 from scenario.settings.values import MONGO_PORT, SERVICE_RULE, is_service, parse_address
 
 PING_TIMEOUT = 2.0  # s
@@ -175,7 +175,7 @@ def _foreign(database: Database[_Documents], collection: str, own: Query | None)
 
 def _id_of(value: object) -> str:
     """Show an _id; that of Orion's entities is a document."""
-    return str(value["id"] if isinstance(value, dict) and "id" in value else value)[:100]
+    return answered(str(value["id"] if isinstance(value, dict) and "id" in value else value), 100)
 
 
 def _count(database: Database[_Documents], wanted: Queries) -> int:
@@ -244,4 +244,4 @@ def _run(mongo: str, limit: float, operation: Callable[[], _T]) -> _T:
 def _told(problem: Exception) -> str:
     if not isinstance(problem, PyMongoError):
         return f"it answers as no MongoDB does ({type(problem).__name__})"
-    return re.split(", (?:Timeout|full error):", str(problem))[0][:MOST_TOLD]
+    return answered(re.split(", (?:Timeout|full error):", str(problem))[0], MOST_TOLD)

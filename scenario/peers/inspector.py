@@ -24,6 +24,7 @@ from scenario.peers.answers import WrongShapeError, parse
 from scenario.peers.failures import MOST_TOLD, Failure, Kind, kind_of, of_exception
 from scenario.peers.inspection import Inspection
 from scenario.settings.options import Options
+from scenario.settings.secrets import answered
 
 CALL_SECONDS = 2.0  # for one inspect(), connecting included
 EVIDENCE_SECONDS = 8.0  # for the descriptor table; at 15,000 descriptors it takes about a second of CPU
@@ -213,7 +214,7 @@ def _parsed(answer: object, kind: type[_Told]) -> _Told:
 
 
 def _failure(error: BaseException, seconds: float) -> Failure:
-    told = str(error).strip().partition("\n")[0][:MOST_TOLD] or type(error).__name__[:MOST_TOLD]
+    told = answered(str(error).strip().partition("\n")[0], MOST_TOLD) or type(error).__name__[:MOST_TOLD]
     if hasattr(error, "_remote_tb"):  # made up by RPyC, as the other side says
         return Failure(Kind.OTHER, f"failed: {told}")
     match error:

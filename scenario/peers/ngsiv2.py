@@ -15,6 +15,7 @@ from scenario.peers.broker import Broker, Request, update_number
 from scenario.peers.failures import Failure, Kind
 from scenario.peers.ngsiv2_answers import CacheStatistics, Entity, Listed, Problem, Statistics, Version
 from scenario.peers.statistics import Cache, NotificationQueue, SemWait
+from scenario.settings.secrets import answered
 from scenario.settings.values import CLIENT_PATH
 
 NEVER_CONNECTED, DATABASE_ERROR = "null DB connection", "Database Error"  # in the body of an error
@@ -76,14 +77,14 @@ class Ngsiv2(Broker):
         except WrongShapeError:
             return {}
         named = list(told.items())[:MOST_LIBRARIES] if isinstance(told, dict) else []
-        return {name[:80]: text[:80] for name, text in named if isinstance(text, str)}
+        return {answered(name, 80): answered(text, 80) for name, text in named if isinstance(text, str)}
 
     def name(self, version: str) -> str:
         """Such as "Orion 4.7.0"; of another broker the beginning of what it says."""
         try:
-            return f"Orion {parse(version, Version).orion.version[:80]}"
+            return f"Orion {answered(parse(version, Version).orion.version, 80)}"
         except WrongShapeError:
-            return version[:80]
+            return answered(version, 80)
 
     def uptime(self, version: str) -> int | None:
         """As Orion tells it, by its units."""

@@ -17,6 +17,7 @@ from scenario.run.records import KINDS_OF_WORKERS, Unforeseen
 from scenario.run.run import Run
 from scenario.run.schedule import Clock, Schedule
 from scenario.settings.options import Options
+from scenario.settings.secrets import shown
 
 _RUN, _SCHEDULE, _RECORD = "connections_run", "connections_schedule", "connections_record"
 
@@ -56,7 +57,7 @@ class Link:
         if not self._is_worker:
             events.fire(record, self.run.clock.now() if self.run else time.time())
         elif self.run is not None:
-            message = {"run": self.run.id, "kind": type(record).__name__, "record": msgspec.to_builtins(record)}
+            message = {"run": self.run.id, "kind": type(record).__name__, "record": msgspec.to_builtins(shown(record))}
             self.runner.send_message(_RECORD, message)
 
     def announce(self, quotas: list[range]) -> None:

@@ -7,7 +7,7 @@ import re
 from argparse import Action, ArgumentError, ArgumentParser, Namespace, _AppendAction, _StoreTrueAction
 from typing import Any
 
-from scenario.settings.secrets import CREDENTIALS
+from scenario.settings.secrets import CREDENTIALS, hide
 
 
 class Json(Action):
@@ -34,6 +34,7 @@ class WebLogin(_StoreTrueAction):
             raise ArgumentError(self, sentence)
         if unreadable := [name for name in CREDENTIALS if re.search(NO_UTF_8, os.environ[name])]:
             raise ArgumentError(self, f"takes user and password in UTF-8; {' and '.join(unreadable)} is not")
+        hide(os.environ[CREDENTIALS[1]])
         super().__call__(parser, namespace, *rest)
 
 

@@ -17,6 +17,7 @@ from scenario.settings.actions import Join, JoinLines, Json, WebLogin
 from scenario.settings.command_line_only import COMMAND_LINE_ONLY
 from scenario.settings.locusts_options import run_time
 from scenario.settings.mongo import mongo
+from scenario.settings.secrets import secret
 
 DEFAULT_HOST, DEFAULT_SERVICE, DEFAULT_SERVICE_PATH = "http://localhost:1026", "stablished_connections", "/test"
 DEFAULT_MONGO, DEFAULT_WEB_HOST = "localhost", "127.0.0.1"
@@ -157,7 +158,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         )
     for flag, text in _FLAGS:
         add(flag, action="store_true", help=text)
-    add("--inspector-token", default="", help="the inspector's token; ps shows it, unless it is in the environment")
+    add(
+        "--inspector-token",
+        default="",
+        type=secret,
+        help="the inspector's token; ps shows it, unless it is in the environment",
+    )
     for flag, text in COMMAND_LINE_ONLY.items():
         add(flag, default="", metavar="TEXT", help=text)
     add_access(add)

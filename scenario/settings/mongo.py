@@ -6,14 +6,11 @@ import warnings
 from argparse import ArgumentTypeError
 
 from pymongo import MongoClient
-from pymongo.errors import ConfigurationError, InvalidURI
+from pymongo.errors import ConfigurationError
 
+from scenario.settings.mongo_uri import HIDDEN, is_mongo_uri, secrets_of, seen
+from scenario.settings.secrets import answered, hide
 from scenario.settings.values import address
-
-
-def is_mongo_uri(text: str) -> bool:
-    """Tell a URI from a host, which may be called mongodb, as it is in many a compose file."""
-    return text.startswith(("mongodb://", "mongodb+srv://"))
 
 
 def mongo(text: str) -> str:
@@ -23,11 +20,17 @@ def mongo(text: str) -> str:
         if "@" in text:
             raise ArgumentTypeError(f"{takes}: user and password belong into the URI")
         return address(text)
+    hide(*secrets_of(text))
     try:
         with warnings.catch_warnings(action="error"):  # of options that there are not
             MongoClient[dict[str, object]](text, connect=False).close()  # asks nobody yet, not even DNS
     except (ConfigurationError, ValueError, OSError, UserWarning) as problem:  # ValueError: of the port
-        hidden = "@" in text and isinstance(problem, InvalidURI | ValueError)
-        wrong = "user and password have to be percent-encoded" if hidden else problem
-        raise ArgumentTypeError(f"{takes}: {wrong}") from None
+        raise ArgumentTypeError(f"{takes}: {_wrong(text, problem)}") from None
     return text
+
+
+def _wrong(text: str, problem: Exception) -> str:
+    if "@" in text and seen(text).endswith(HIDDEN):
+        return "user and password have to be percent-encoded"
+    name = text.partition("?")[2].lower()
+    return "its options cannot be used" if "properties=" in name else answered(str(problem))
