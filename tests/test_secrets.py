@@ -248,3 +248,9 @@ def test_no_password_of_a_uri_is_left(password: str, pattern: str) -> None:
             for form in (password, secrets._CONTROLS.sub(" ", password)):
                 assert form not in left or form in plain
             assert "secret" not in left
+
+
+def test_a_word_of_a_header_stays_in_the_options() -> None:
+    hide("tests /test orion-test", words=True)
+    assert shown(options(service_path="/test")).broker.service_path == "/test"
+    assert shown(Said(Phase.SEED, "of /test")).text == "of ***"

@@ -64,7 +64,7 @@ class Ngsiv2(Broker):
         except WrongShapeError:
             return failure
         text = re.split(r" ?[({]collection| - |: \{", words(told.description))[0]
-        return Failure(failure.kind, f"HTTP {answer.status} {told.error}: {text}"[:200])
+        return Failure(failure.kind, answered(f"HTTP {answer.status} {told.error}: {text}", 200))
 
     def libraries(self) -> Request:
         """GET /version with options=libVersions."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -102,6 +102,7 @@ def grouped(told: Mapping[str, Any], kind: type | None = None) -> dict[str, Any]
 class Options:
     """What one run works with."""
 
+    typed: ClassVar[bool] = True  # by the user: a header's word is none of a peer's there, but "/test" say
     broker: BrokerOptions
     load: LoadOptions
     probes: ProbeOptions

@@ -121,7 +121,7 @@ def _shown(told: object, lines: bool, known: bool = True) -> object:
     if is_dataclass(told) and not isinstance(told, type):
         values = {part.name: getattr(told, part.name) for part in fields(told)}
         hidden = {name: HIDDEN for name in _HIDDEN_WHOLLY if values.get(name)}
-        known &= not set(SECRETS) <= values.keys()  # the options are the user's own words
+        known &= not getattr(told, "typed", False)
         return replace(told, **{name: _shown(value, lines, known) for name, value in values.items()} | hidden)
     return told
 
