@@ -1,6 +1,6 @@
-# Sourced by rehearse.sh and run_tests.sh, with $root set: makes $root/.venv and sets $bin to its programs.
+# Sourced by rehearse.sh and run_tests.sh, with $root set: creates $root/.venv and sets $bin to its programs.
 
-say() { # a terminal may be gone; of what was given it obeys nothing but line feeds and tabs
+say() { # without control characters but line feeds and tabs; the terminal may be gone
     printf '%s\n' "$*" | LC_ALL=C tr -d '\000-\010\013-\037\177' >&2 || true
 }
 
@@ -15,21 +15,21 @@ as_root() { # COMMAND...
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# Install Debian packages, without a question.
+# Install Debian packages without asking.
 install_packages() { # PACKAGE...
     say "installing $*"
     as_root env DEBIAN_FRONTEND=noninteractive sh -c \
         'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null' sh "$@"
 }
 
-# Make the environment and install REQUIREMENTS into it, unless that has been done since the file changed.
+# Create the environment and install REQUIREMENTS into it, unless they are installed and unchanged.
 make_environment() { # REQUIREMENTS
     bin=${root:?}/.venv/bin
     python=${PYTHON:-python3}
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-        die 3 "needs Python 3.11 or later; set PYTHON to one"
+        die 3 "needs Python 3.11 or later; set PYTHON to its path"
     if ! [ -x "$bin/pip" ]; then
-        say "making $root/.venv"
+        say "creating $root/.venv"
         "$python" -m venv "$root/.venv" >/dev/null 2>&1 || {
             install_packages python3-venv
             "$python" -m venv --clear "$root/.venv"

@@ -1,4 +1,4 @@
-# Sourced by start_broker.sh and raise_limits.sh, with $here set: what $subscriptions need of a host, and what there is.
+# Sourced by start_broker.sh and raise_limits.sh, with $here set: the limits that $subscriptions need, and those of this host.
 . "${here:?}/environment.sh" # say, die
 
 . "$here/needs.sh"
@@ -12,7 +12,7 @@ check_subscriptions() {
     esac
 }
 
-# The figures of the preflight; scenario/preflight/limits.py tells why.
+# The same figures as the preflight's; scenario/preflight/limits.py says why.
 needed() { # HOST LIMIT
     case $1-$2 in
         broker-nofile) echo $((fds_per_notification * (subscriptions + spare_workers) + idle_clients + spare)) ;;
@@ -33,7 +33,7 @@ limit() { # soft|hard nofile|nproc: this shell's
     sed -n "s/^Max $(title "$2") *\([^ ]*\) *\([^ ]*\) .*/\\$column/p" /proc/self/limits
 }
 
-# The lowest pids.max, which counts threads, from this process's control group up; nothing when there is none to read.
+# Print the lowest pids.max (a limit on threads) from this process's control group upwards; nothing if none can be read.
 pids_max() {
     group=/sys/fs/cgroup/$(sed -n 's/^[0-9]*:pids:/pids/p; s/^0::\///p' /proc/self/cgroup | head -n 1)
     lowest=''
@@ -54,10 +54,10 @@ enough() { # THERE NEEDED
     [ "$1" = unlimited ] || { [ "$2" != unlimited ] && [ "$1" -ge "$2" ]; }
 }
 
-# Print the command that raises this shell's limit, nothing when it is high enough; fail when it cannot be raised.
+# Print the command that raises this shell's limit. Print nothing if it is high enough; fail if it cannot be raised.
 raising() { # nofile|nproc NEEDED
     if enough "$(limit soft "$1")" "$2"; then return; fi
-    kind=S # only the soft limit: who lowers a hard one cannot take it back
+    kind=S # only the soft limit, because a lowered hard limit cannot be raised again
     enough "$(limit hard "$1")" "$2" || kind=''
     case $1 in
         nofile) raise="ulimit -${kind}n $2" ;;
@@ -67,8 +67,8 @@ raising() { # nofile|nproc NEEDED
     echo "$raise"
 }
 
-too_low() { # HOST nofile|nproc OPTION: what is there, what is needed, and what to do for the hosts of OPTION
-    echo "the $1 needs $(needed "$1" "$2") $(title "$2") for $subscriptions subscriptions and this shell may have" \
+too_low() { # HOST nofile|nproc OPTION: the limit, what is needed, and how to raise it on the hosts of OPTION
+    echo "the $1 needs $(needed "$1" "$2") $(title "$2") for $subscriptions subscriptions, but the limit of this shell is" \
         "$(limit hard "$2"): $(for_good "$3")"
 }
 
@@ -76,7 +76,7 @@ for_good() { # OPTION
     echo "as root, sh $here/raise_limits.sh --write ${1:+$1 }--subscriptions $subscriptions --user $(id -un), then log in again"
 }
 
-# 99: after the system's own files, which these replace
+# 99: read after the system's own files, so these values win
 login_limits_file() {
     echo /etc/security/limits.d/99-connections-stress-test.conf
 }
@@ -95,6 +95,6 @@ drop_in_file() { # broker|listener
 
 drop_in() { # broker|listener
     printf '[Service]\nLimitNOFILE=%s\n' "$(needed "$1" nofile)"
-    # TasksMax counts threads too; its default is 15 % of kernel.pid_max, 4915 of 32768
+    # TasksMax counts threads too. Its default is 15 % of kernel.pid_max: 4915 of 32768
     if [ "$1" = broker ]; then printf 'LimitNPROC=%s\nTasksMax=%s\n' "$(needed broker nproc)" "$(needed broker nproc)"; fi
 }

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Shows what the hosts of the connections stress test need and have; raises it for this shell, or for good.
+# Shows the limits that the connections stress test needs and those of this host. Raises them for this shell, or for good.
 case ${0##*/} in
     raise_limits.sh) ;;
     *) # dash gives a sourced script no arguments
-        echo "raise_limits.sh is not to be sourced, it prints commands for eval: --help shows how" >&2
+        echo "do not source raise_limits.sh: it prints commands for eval (see --help)" >&2
         return 2
         ;;
 esac
@@ -15,19 +15,21 @@ usage() {
     cat <<END
 usage: sh raise_limits.sh [--host HOST] [--subscriptions N] [--export | --write [--user NAME] [--root FOLDER]]
 
-Shows what this host needs to hold N notifications at one time, and what it has. Or raises it for this shell:
+Shows the limits that this host needs to hold N notifications at one time, and its current limits. To raise them for this
+shell:
 
     eval "\$(sh raise_limits.sh --export --host broker)"
 
-  --host HOST          broker, listener or locust, repeatable: what runs on this host (default: all three)
-  --subscriptions N    notifications to be held at one time (default 5000)
-  --export             print the commands that raise this shell's limits, for eval
-  --write              as root: write limits.d for logins and drop-ins for the systemd services; replaces no file
-  --user NAME          whose logins, '*' for all but root's (default orion); lowers higher limits, too
+  --host HOST          what runs on this host: broker, listener or locust; repeatable (default: all three)
+  --subscriptions N    number of notifications held at one time (default 5000)
+  --export             print the commands for eval that raise the limits of this shell
+  --write              as root: write limits.d for logins, and drop-ins for the systemd services; overwrites no file
+  --user NAME          user whose logins get the limits, '*' for all but root (default orion); higher limits are lowered
   --root FOLDER        write below FOLDER instead of /
-  --help               show this
+  --help               show this text
 
-Exit code: 0 all is enough, or written; 1 something is too low, or another file is in the way; 2 usage; 3 not root.
+Exit code: 0 every limit is high enough, or was written; 1 a limit is too low, or another file is in the way; 2 wrong usage;
+3 not root.
 END
 }
 
@@ -41,14 +43,14 @@ while [ $# -gt 0 ]; do
         --user=*) user=${1#*=} ;;
         --root=*) root=${1#*=} ;;
         --host | --subscriptions | --user | --root)
-            [ $# -gt 1 ] || die 2 "$1 takes a value"
+            [ $# -gt 1 ] || die 2 "$1 needs a value"
             option=$1 value=$2
             shift 2
             set -- "$option=$value" "$@"
             continue
             ;;
         --help | -h) usage || true; exit 0 ;;
-        *) die 2 "unknown option $1; --help lists them" ;;
+        *) die 2 "unknown option $1; --help lists the options" ;;
     esac
     shift
 done
@@ -94,7 +96,7 @@ show() { # HOST
             limit_row listener nofile
             there=$(cat /proc/sys/net/core/somaxconn) wanted=$(needed listener somaxconn)
             row listener somaxconn "$wanted" "$there" "$there" \
-                "sysctl net.core.somaxconn=$wanted, or connections of a burst come seconds late"
+                "sysctl net.core.somaxconn=$wanted, or some connections of a burst are seconds late"
             ;;
         locust) limit_row locust nofile ;;
     esac
@@ -115,14 +117,14 @@ export_limits() {
     done
 }
 
-# Write what COMMAND prints into FILE below $root; with "check" only see that nothing else is there.
+# Write the output of COMMAND into FILE below $root. With "check", only check that no other file is in the way.
 place() { # check|write FILE COMMAND...
     step=$1 file=$root$2
     shift 2
     content="# by raise_limits.sh, for $subscriptions subscriptions
 $("$@")"
     if [ -e "$file" ]; then
-        [ "$content" = "$(cat "$file")" ] || die 1 "$file is there with something else in it and stays; nothing was written"
+        [ "$content" = "$(cat "$file")" ] || die 1 "$file exists with other contents and was not changed; nothing was written"
         [ "$step" = check ] || say "$file is already there"
     elif [ "$step" = write ]; then
         mkdir -p "${file%/*}"
@@ -132,7 +134,7 @@ $("$@")"
 }
 
 place_all() { # check|write
-    for host in broker listener; do # the broker's limits are the higher ones, where both share a host
+    for host in broker listener; do # the broker's limits are the higher ones, if both share a host
         case " $hosts " in *" $host "*) place "$1" "$(login_limits_file)" login_limits "$user" "$host" && break ;; esac
     done
     for host in $hosts; do
@@ -141,16 +143,16 @@ place_all() { # check|write
 }
 
 write_limits() {
-    [ "$root" ] || [ "$(id -u)" = 0 ] || die 3 "--write is for root"
+    [ "$root" ] || [ "$(id -u)" = 0 ] || die 3 "--write needs root"
     [ -z "$root" ] || [ -d "$root" ] || die 2 "--root takes a folder, not '$root'"
     case " $hosts " in
         *' broker '* | *' listener '*) ;;
-        *) say "Locust needs no more than any host has, so there is nothing to write" && return ;;
+        *) say "nothing to write: every host's default limits are enough for Locust" && return ;;
     esac
     umask 022
     place_all check
     place_all write
-    say "they take effect when $user logs in again, and after systemctl daemon-reload when the services start again"
+    say "the limits take effect at the next login of $user; for the services, after systemctl daemon-reload and a restart"
 }
 
 case $mode in

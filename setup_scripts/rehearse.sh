@@ -12,23 +12,23 @@ usage() {
     cat <<END
 usage: sh setup_scripts/rehearse.sh [options] [-- more options of the scenario or of Locust]
 
-Rehearses the connections stress test on this machine; needs nothing but Python 3.11 and this repository.
+Runs the whole connections stress test on this machine, with a stand-in for Orion. Needs only Python 3.11 and this repository.
 
-  --failing            give the broker the fault of Orion <= 1.4.3 (select() and descriptor numbers from 1024 on)
-  --cause NAME         let something else go wrong; "list" lists what there is; repeat it for several at a time
-  --gateway            put a gateway in front of the broker, as an ingress or a PEP proxy is
-  --mesh               put a sidecar between the broker and its receivers, as a mesh does
-  --web                start the web UI instead of a headless run, and say which address to open
-  --ramp START:STOP:STEP  look for the broker's breaking point; it is restarted before each step
-  --cycles N           hold and let go N times, and look for what grows
-  --nofile N           descriptors that the broker may open (default: as many as it needs)
-  --leak KIND          have the broker leak fds, threads, memory, memory:BYTES or connections
-  --subscriptions N    subscriptions, each held as one connection (default 5000)
+  --failing            give the broker the fault of Orion <= 1.4.3: select() cannot use descriptors from 1024 on
+  --cause NAME         simulate another fault; "list" lists the faults; repeat it for several at once
+  --gateway            put a gateway in front of the broker, like an ingress or a PEP proxy
+  --mesh               put a sidecar between the broker and its receivers, like a service mesh
+  --web                start the web UI instead of a headless run, and print its address
+  --ramp START:STOP:STEP  find the broker's breaking point; the broker is restarted before each step
+  --cycles N           hold the notifications and let them go N times, and look for leaks
+  --nofile N           limit of the broker's file descriptors (default: as many as it needs)
+  --leak KIND          make the broker leak fds, threads, memory, memory:BYTES or connections
+  --subscriptions N    number of subscriptions, each held as one connection (default 5000)
   --duration TIME      time after the trigger, as 40s or 2m (default 40s); the listener answers after half of it
-  --output FOLDER      where CSV, log, report and the parts' output go (default: rehearsal-output, beside this folder)
-  --help               show this
+  --output FOLDER      folder for CSV, log, report and the output of the parts (default: rehearsal-output)
+  --help               show this text
 
-Exit code: the verdict's. 0 PASS, 1 FAIL, 2 usage, 3 preflight failed, 4 INCONCLUSIVE or interrupted.
+Exit code: the verdict's. 0 PASS, 1 FAIL, 2 wrong usage, 3 preflight failed, 4 INCONCLUSIVE or interrupted.
 END
 }
 
@@ -50,7 +50,7 @@ while [ $# -gt 0 ]; do
         --nofile=*) nofile=${1#*=} ;;
         --leak=*) leak=${1#*=} ;;
         --subscriptions | --duration | --output | --cause | --ramp | --cycles | --nofile | --leak)
-            [ $# -gt 1 ] || die 2 "$1 takes a value"
+            [ $# -gt 1 ] || die 2 "$1 needs a value"
             option=$1 value=$2
             shift 2
             set -- "$option=$value" "$@"
@@ -58,7 +58,7 @@ while [ $# -gt 0 ]; do
             ;;
         --help | -h) usage || true; exit 0 ;;
         --) shift && break ;;
-        *) die 2 "unknown option $1; --help lists them" ;;
+        *) die 2 "unknown option $1; --help lists the options" ;;
     esac
     shift
 done
@@ -66,7 +66,7 @@ if [ -n "$ramp" ]; then # enough workers and listener descriptors for its last s
     subscriptions=${ramp#*:} subscriptions=${subscriptions%%:*}
     for one in $cause $cycles; do
         case $one in select | workers | starved) ;; *)
-            die 2 "--ramp takes --failing, --cause workers or --cause starved beside it, and no --cycles" ;;
+            die 2 "--ramp can be combined with --failing, --cause workers or --cause starved only, not with --cycles" ;;
         esac
     done
 fi
@@ -106,10 +106,10 @@ try:
 except argparse.ArgumentTypeError as problem:
     sys.exit(print(option, problem) or 2)
 print(seconds)' "$duration" "$ramp" 2>/dev/null) || {
-    [ $? = 2 ] || die 3 "$bin/python cannot run the scenario: remove $root/.venv to have it made again"
+    [ $? = 2 ] || die 3 "$bin/python cannot run the scenario: remove $root/.venv and try again"
     die 2 "$seconds"
 }
-[ "$seconds" -ge 8 ] || die 2 "--duration takes at least 8s, to see both ESTABLISHED and CLOSE_WAIT"
+[ "$seconds" -ge 8 ] || die 2 "--duration takes 8s or more, so that both ESTABLISHED and CLOSE_WAIT are seen"
 
 broker_name=broker-$$. # no other rehearsal's name begins with it
 
@@ -138,17 +138,17 @@ hard=$(ulimit -Hn)
 if [ "$hard" != unlimited ] && [ "$hard" -lt "$needed" ]; then
     # shellcheck disable=SC3045
     ulimit -Hn "$needed" 2>/dev/null ||
-        die 3 "$subscriptions subscriptions need $needed file descriptors and this shell may have $hard:" \
-            "raise its limit, or use --subscriptions $(((hard - spare - idle_clients) / fds_per_notification - spare_workers))"
+        die 3 "$subscriptions subscriptions need $needed file descriptors, but the limit of this shell is $hard:" \
+            "raise the limit, or use --subscriptions $(((hard - spare - idle_clients) / fds_per_notification - spare_workers))"
 fi
 
 if ! mkdir -p -- "$out" 2>/dev/null || ! [ -w "$out" ]; then
-    die 2 "--output takes a folder that can be made, and written to, not '$out'"
+    die 2 "--output takes a folder that can be created and written to, not '$out'"
 fi
 out=$(cd -- "$out" && pwd)
 if command -v flock >/dev/null; then # held for as long as this script, or a part that it started, is there
     exec 9<"$out"
-    flock -n 9 || die 2 "--output: another rehearsal is under way in $out; name another folder"
+    flock -n 9 || die 2 "--output: another rehearsal uses $out; name another folder"
 fi
 deathsig=''
 if setpriv --pdeathsig TERM true 2>/dev/null; then deathsig='setpriv --pdeathsig TERM'; fi # for kill -9 of this script
@@ -194,7 +194,7 @@ signals_to_processes() { # each with the id of the process that it names
     for step in $signals; do eval "echo ${step%:*}:\$${step##*:}_pid"; done
 }
 
-say "starting database, broker, inspector and listener; what they and the run leave:
+say "starting database, broker, inspector and listener; all files go to:
 $out"
 start database "$bin/secantusd-py" --standalone --storage-path :memory: --port 0
 database=$(port database) database_pid=$pid
@@ -257,7 +257,7 @@ set -- --host "$scheme://$broker_host:$broker" --mongo "127.0.0.1:$database" --i
 [ -z "$ramp" ] || set -- --restart-command "kill -HUP $broker_pid" "$@"
 if [ "$ui" = web ]; then
     web=$("$bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    say "open http://127.0.0.1:$web and press START; Ctrl-C ends everything"
+    say "open http://127.0.0.1:$web and press START; Ctrl-C stops everything"
     set -- --web-host 127.0.0.1 --web-port "$web" "$@"
 else
     set -- --headless --only-summary --loglevel WARNING "$@"

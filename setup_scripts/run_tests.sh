@@ -1,6 +1,6 @@
 #!/bin/sh
-# Lint, types, tests: installs what they need, then runs them all. --fast runs the tests that need no process, nothing else;
-# other arguments go to pytest (tests/test_verdict.py -k name; -m slow for the slow ones, which are not run otherwise).
+# Installs what the checks need, then runs lint, types and tests. --fast runs only the tests that need no process. Other
+# arguments go to pytest: tests/test_verdict.py -k name, or -m slow for the slow tests, which are skipped by default.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/setup_scripts/environment.sh"

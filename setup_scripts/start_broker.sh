@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts Orion with the options and limits of the connections stress test, or prints them for its service.
+# Starts Orion with the options and limits of the connections stress test, or prints them for service mode.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/limits.sh"
@@ -8,15 +8,15 @@ usage() {
     cat <<END
 usage: sh start_broker.sh [options] [-- more options of contextBroker]
 
-Starts contextBroker in the foreground with the options that the connections stress test wants, after it raised its own
-limits to what they need. SIGTERM and SIGINT reach it.
+Raises the limits of this shell and starts contextBroker in the foreground, with the options that the connections stress
+test needs. SIGTERM and SIGINT end the broker.
 
-  --subscriptions N    notifications to be held at one time (default 5000)
-  --print              start nothing; print what service mode takes, and the files that it belongs into
+  --subscriptions N    number of notifications held at one time (default 5000)
+  --print              start nothing; print the settings for service mode and the files they belong in
   --program PATH       the broker (default contextBroker)
-  --help               show this
+  --help               show this text
 
-Exit code: the broker's; 2 usage; 3 no such program, or limits that this shell may not raise (nothing was started).
+Exit code: the broker's; 2 wrong usage; 3 nothing was started, because the program is missing or a limit cannot be raised.
 END
 }
 
@@ -27,7 +27,7 @@ while [ $# -gt 0 ]; do
         --subscriptions=*) subscriptions=${1#*=} ;;
         --program=*) program=${1#*=} ;;
         --subscriptions | --program)
-            [ $# -gt 1 ] || die 2 "$1 takes a value"
+            [ $# -gt 1 ] || die 2 "$1 needs a value"
             option=$1 value=$2
             shift 2
             set -- "$option=$value" "$@"
@@ -35,7 +35,7 @@ while [ $# -gt 0 ]; do
             ;;
         --help | -h) usage || true; exit 0 ;;
         --) shift && break ;;
-        *) die 2 "unknown option $1; --help lists them, contextBroker's own come after --" ;;
+        *) die 2 "unknown option $1; --help lists the options; put those of contextBroker after --" ;;
     esac
     shift
 done
@@ -46,7 +46,7 @@ options="-multiservice -notificationMode threadpool:60000:$((subscriptions + spa
 if [ "$print" ]; then
     for word; do
         case $word in
-            '' | *[!A-Za-z0-9_.,:/=@%+-]*) die 2 "--print: '$word' has what BROKER_EXTRA_OPS cannot carry; blanks part its words" ;;
+            '' | *[!A-Za-z0-9_.,:/=@%+-]*) die 2 "--print: BROKER_EXTRA_OPS cannot hold '$word', because a blank separates its words" ;;
         esac
     done
     cat <<END
@@ -56,7 +56,7 @@ BROKER_EXTRA_OPS="$options${*:+ $*}"
 # $(drop_in_file broker)
 $(drop_in broker)
 
-# $(login_limits_file), for the package's init script starts it with su, which sets them anew
+# $(login_limits_file), because the package's init script starts the broker with su, which sets the limits again
 $(login_limits orion broker)
 
 # then: systemctl daemon-reload && systemctl restart contextBroker
@@ -65,7 +65,7 @@ END
 fi
 
 if ! found=$(command -v "$program") || ! [ -f "$found" ] || ! [ -x "$found" ]; then
-    die 3 "there is no program $program: install Orion, or name its contextBroker with --program"
+    die 3 "program $program not found: install Orion, or name its contextBroker with --program"
 fi
 for limit in nofile nproc; do
     raise=$(raising "$limit" "$(needed broker "$limit")") || die 3 "$(too_low broker "$limit" '--host broker')"
@@ -73,7 +73,7 @@ for limit in nofile nproc; do
 done
 threads=$(pids_max) wanted=$(needed broker nproc)
 enough "${threads:-unlimited}" "$wanted" ||
-    die 3 "the broker needs $wanted threads and pids.max of this control group is $threads:" \
+    die 3 "the broker needs $wanted threads, but pids.max of this control group is $threads:" \
         "raise it with TasksMax= of its systemd unit, or the container's --pids-limit"
 # shellcheck disable=SC2086 # options is words
 exec "$program" -fg $options "$@"

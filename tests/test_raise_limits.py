@@ -145,7 +145,7 @@ def test_it_says_what_this_shell_may_not(script: Script) -> None:
     process = script.in_shell(f'eval "$($script --export --host listener)"{SHOW}', limited("256:1024"))
     assert limits(process.output)["open files"] == ("256", "1024")
     sentence = (
-        f"the listener needs {N + SPARE} open files for {N} subscriptions and this shell may have 1024: as root, "
+        f"the listener needs {N + SPARE} open files for {N} subscriptions, but the limit of this shell is 1024: as root, "
     )
     assert f"raise_limits.sh: {sentence}" in process.output
     assert "code 1" in process.output
@@ -154,7 +154,7 @@ def test_it_says_what_this_shell_may_not(script: Script) -> None:
 def test_sourced_it_leaves_the_shell_alone(script: Script) -> None:
     text = f'. {SCRIPTS}/raise_limits.sh; echo "still here, $?"; unset x; echo "${{x-}}$x"'
     process = script.in_shell(text, limited())
-    assert "not to be sourced" in process.output
+    assert "do not source raise_limits.sh" in process.output
     assert "still here, 2" in process.output
     assert process.wait() == 0
 
@@ -165,7 +165,7 @@ def test_it_writes_what_lasts_once(script: Script, tmp_path: Path) -> None:
     assert login_limits(found[FILES["logins"]]) == {("orion", *limit) for limit in BROKER_LOGINS}
     assert service_limits(found[FILES["broker"]]) == BROKER_SERVICE
     assert service_limits(found[FILES["listener"]]) == {"LimitNOFILE": str(N + SPARE)}
-    assert "orion logs in again, and after systemctl daemon-reload" in process.output
+    assert "the next login of orion; for the services, after systemctl daemon-reload" in process.output
     again = script.run("--write", "--root", tmp_path)
     assert [name for name in FILES.values() if f"{tmp_path / name} is already there" in again.output] == [
         *FILES.values()
@@ -189,7 +189,7 @@ def test_another_file_of_that_name_stays(script: Script, tmp_path: Path) -> None
     process = script.run("--write", "--root", tmp_path, exit_code=1)
     assert (
         process.output
-        == f"raise_limits.sh: {theirs} is there with something else in it and stays; nothing was written\n"
+        == f"raise_limits.sh: {theirs} exists with other contents and was not changed; nothing was written\n"
     )
     assert written(tmp_path) == {FILES["listener"]: "[Service]\nLimitNOFILE=70000\n"}
 
@@ -207,7 +207,7 @@ def test_writing_is_for_root(processes: Processes, shell: str) -> None:
         somebody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] * (os.getuid() == 0)
         process = processes.start(*somebody, shell, copy / "raise_limits.sh", "--write", cwd=Path("/"))
         assert process.wait(10) == 3
-        assert process.output == "raise_limits.sh: --write is for root\n"
+        assert process.output == "raise_limits.sh: --write needs root\n"
 
 
 @under_each_shell

@@ -87,11 +87,11 @@ def test_the_preflight_finds_nothing_amiss(stack: Stack, program: Path) -> None:
     [
         (
             {"nofile": "1024:4096"},
-            f"the broker needs {NOFILE} open files for {N} subscriptions and this shell may have 4096",
+            f"the broker needs {NOFILE} open files for {N} subscriptions, but the limit of this shell is 4096",
         ),
         (
             {"nproc": "1600:1699"},
-            f"the broker needs {THREADS} processes for {N} subscriptions and this shell may have 1699",
+            f"the broker needs {THREADS} processes for {N} subscriptions, but the limit of this shell is 1699",
         ),
     ],
 )
@@ -110,7 +110,7 @@ def test_a_control_group_with_too_few_threads(processes: Processes, program: Pat
         broker = start(processes, shell, "--program", program, before=[*limited(), *inside])
         assert broker.wait(10) == 3
     assert broker.output.startswith(
-        f"start_broker.sh: the broker needs {THREADS} threads and pids.max of this control group is {THREADS - 1}: "
+        f"start_broker.sh: the broker needs {THREADS} threads, but pids.max of this control group is {THREADS - 1}: "
     )
     assert broker.output.count("\n") == 1
 
@@ -120,7 +120,7 @@ def test_a_control_group_with_too_few_threads(processes: Processes, program: Pat
 def test_no_such_program(processes: Processes, shell: str, name: str) -> None:
     broker = start(processes, shell, "--program", name)
     assert broker.wait(10) == 3
-    assert broker.output.startswith(f"start_broker.sh: there is no program {name}: ")
+    assert broker.output.startswith(f"start_broker.sh: program {name} not found: ")
     assert broker.output.count("\n") == 1
 
 
