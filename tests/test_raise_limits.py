@@ -145,7 +145,8 @@ def test_it_says_what_this_shell_may_not(script: Script) -> None:
     process = script.in_shell(f'eval "$($script --export --host listener)"{SHOW}', limited("256:1024"))
     assert limits(process.output)["open files"] == ("256", "1024")
     sentence = (
-        f"the listener needs {N + SPARE} open files for {N} subscriptions, but the limit of this shell is 1024: as root, "
+        f"the listener needs {N + SPARE} open files for {N} subscriptions, but the limit of this shell is 1024: "
+        "as root, "
     )
     assert f"raise_limits.sh: {sentence}" in process.output
     assert "code 1" in process.output

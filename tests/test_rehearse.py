@@ -142,7 +142,7 @@ def test_web(processes: Processes, tmp_path: Path) -> None:
             2,
             "--cause queue and --cause starved cannot both be had: each changes mode",
         ),
-        (["--ramp=1:2:1", "--cause=slow"], 2, "--ramp can be combined with --failing, --cause workers or --cause starved only"),
+        (["--ramp=1:2:1", "--cause=slow"], 2, "--ramp can be combined with --failing, --cause workers"),
         (["--duration", "soon"], 2, "--duration takes"),
         (["--duration=2s"], 2, "--duration takes 8s or more"),
         (["--duration", "9" * 400], 2, "--duration takes a duration of at most 1000h"),
