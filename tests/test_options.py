@@ -144,8 +144,12 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
         | {"Fiware-Service: secret": "takes no Fiware-Service, which the test itself sets"},
     ),
     "--header-file": (
-        ["", "/dev/null"],
-        {"/none": f"{READ}, not '/none': No such file or directory", __file__: HEADER},
+        [""],
+        {
+            "/none": f"{READ}, not '/none': No such file or directory",
+            "/dev/null": f"{READ}, not '/dev/null': it is no regular file",
+            __file__: HEADER,
+        },
     ),
 }  # fmt: skip
 GOOD = [(option, text) for option, (good, _) in OPTIONS.items() for text in good]

@@ -30,12 +30,12 @@ def table(stack: Stack, *options: str | int) -> tuple[int, dict[str, tuple[str, 
 
 
 def test_all_holds(stack: Stack) -> None:
-    code, lines = table(stack.start())
+    code, lines = table(stack.start("-subCacheIval", 0))
     assert code == 0
     assert {what: state for what, (state, _) in lines.items()} == dict.fromkeys(
         (
             *("broker", "client", "inspector", "connections at rest", "notification mode", "-httpTimeout"),
-            *("-multiservice", "-statNotifQueue", "-maxConnections"),
+            *("-multiservice", "-statNotifQueue", "-maxConnections", "-subCacheIval"),
             *("broker's open files", "broker's threads", "ephemeral ports", "database", "Locust's open files"),
             "healthy subscribers",
             f"listener 127.0.0.1:{stack.listener_port}",

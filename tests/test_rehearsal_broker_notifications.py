@@ -15,6 +15,7 @@ from pymongo import MongoClient
 
 from tests.support.processes import Processes
 from tests.support.rehearsal import OK, POOL, QUEUE, Broker, Listener, closed_port, eventually, of_queue
+from tests.support.stack import start_mongo
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -237,9 +238,9 @@ def test_the_cache_outlives_the_database(processes: Processes, mongo: str, liste
     assert of_queue(broker, "in") == (5,)
 
 
-def test_a_refresh_after_notifications_holds_up_updates(processes: Processes, mongo: str, listener: Listener) -> None:
-    hold = ("-statSemWait", "-subCacheIval", 1, "--refresh-hold", 1000)
-    broker = Broker(processes, mongo, *QUEUE, "threadpool:60000:10", *hold)
+def test_a_refresh_after_notifications_holds_up_updates(processes: Processes, listener: Listener) -> None:
+    hold = ("-statSemWait", "-subCacheIval", 1, "--refresh-hold", 1000)  # where half of all that is stored has changed
+    broker = Broker(processes, start_mongo(processes), *QUEUE, "threadpool:60000:10", *hold)
     broker.subscribe(listener.url, 5)
     assert broker.statistics()["semWait"]["subCache"] < 0.1
     took = []

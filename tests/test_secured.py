@@ -72,7 +72,7 @@ def test_every_request_shows_its_papers(stack: Stack, papers: Papers) -> None:
         stack.ended(run, 0, 60)
     outcome, reasons = verdict(run)
     assert outcome == "PASS"
-    assert "what checks them, a PEP proxy say, is measured with the broker" in reasons
+    assert "whatever checks them, such as a PEP proxy, is measured with the broker" in reasons
     assert "idle clients: 10 of 10 accepted, 10 answered" in reasons
     assert all(server.tokens_of(kind) for kind in KINDS)
     assert {asked.token for asked in server.asked} == {TOKEN, RENEWED}
