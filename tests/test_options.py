@@ -54,10 +54,11 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
         {text: f"{PATH}{text!r}" for text in ("", "test", "//", "/a/", "/a" * 11, "/" + "p" * 51, "/#", "/ñ", "/a\n")},
     ),
     "--notify-url": (
-        ["http://a/notify", "https://[::1]:8090", "http://one:1/notify, http://two:2/notify"],
+        ["http://a/notify", "http://[::1]:8090", "http://one:1/notify, http://two:2/notify"],
         {
             "": f"{URLS}''",
             "localhost:8090": f"{URLS}'localhost:8090'",
+            "https://b/n": "takes http://, because the listeners speak no TLS, not 'https://b/n'",
             "http://one:1/notify,ftp://two/": f"{URLS}'ftp://two/'",
             "http://": f"{URLS}'http://'",
             "http://a:70000/": f"{URLS}'http://a:70000/'",
@@ -231,7 +232,7 @@ def test_bad_host(text: str) -> None:
         (["--ramp=1:2:1", "--restart-command=true"], {"restart_command": "true"}),
         ([], {"broker_address": ("localhost", 1026), "inspector_address": ("localhost", 18812)}),
         (["--host=orion"], {"inspector_address": ("orion", 18812), "listener_addresses": ("localhost:8090",)}),
-        (["--inspector=i:9", "--notify-url=http://a/n,https://b/n"], {"listener_addresses": ("a:80", "b:443")}),
+        (["--inspector=i:9", "--notify-url=http://a/n,http://b:81/n"], {"listener_addresses": ("a:80", "b:81")}),
         (["--host=[::1]", "--notify-url=http://[::2]:3/n"], {"broker_address": ("::1", 1026)}),
         (["--host=[::1]", "--notify-url=http://[::2]:3/n"], {"listener_addresses": ("[::2]:3",)}),
     ],

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from tests.support.processes import Process
+from tests.support.rehearsal import eventually
 from tests.support.stack import Stack, free_port
 from tests.support.web import start_web
 
@@ -35,7 +36,7 @@ def test_half_open_requests(page: tuple[str, Process], begun: bytes) -> None:
     for peer in peers:
         peer.sendall(begun)
     assert requests.get(f"{url}/connections/data", timeout=5).status_code == 200
-    assert process.num_fds() - before < 100
+    eventually(lambda: process.num_fds() - before < 100, 5)  # those of a last batch may have to go yet
     began = time.monotonic()
     peers[-1].settimeout(20)
     assert peers[-1].recv(1) == b"", "closed"
