@@ -51,7 +51,8 @@ class Answer:
             return f"HTTP {self.status}, a redirect to {answered(to, 200)}, which is not followed"
         by = self.headers.get("Server") or self.headers.get("Via")
         sender = f" (from {answered(by, 40)})" if by and self.status >= 400 else ""
-        return f"HTTP {self.status} {answered(words(answered(self.body)), 200)}".strip() + sender
+        told = answered(words(answered(self.body)), 200).removeprefix(f"{self.status} ")
+        return f"HTTP {self.status} {told}".strip() + sender
 
     def failure(self, kind: Kind | None = None) -> Failure:
         """Return it as a failure, of the kind of its status where no other is given."""

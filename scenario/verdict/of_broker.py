@@ -111,8 +111,13 @@ def waited(e: Evidence) -> bool:
 
 
 def tester_busy(e: Evidence) -> bool:
-    """Whether the host that runs Locust was too busy to send in time, and shares no busy host with the broker."""
-    return e.tester.busy and not e.host.busy
+    """Whether Locust could not ask or read in time: it let things wait, or a host of its own had no CPU to spare.
+
+    It then takes a connection that it is late to look at for one that never came.
+    """
+    failures = {answer.failure for client in e.clients for answer in client.nok}
+    late = e.tester.let_wait or (e.tester.busy and not e.host.busy)
+    return late and failures <= {Kind.NO_ANSWER, Kind.NO_CONNECTION}
 
 
 def neighbours_busy(e: Evidence) -> bool:
@@ -175,7 +180,7 @@ def nothing_reached(e: Evidence) -> bool | None:
         return False
     if any(sample.listen_queue is None for sample in seen):
         return None
-    if e.port.overflows or any((sample.listen_queue or 0) > 0 for sample in seen):
+    if any(sample.listen_queue for sample in seen):
         return False
     return True if all(answer.failure != Kind.NO_ANSWER for answer in nok) else _no_more_inbound(e, seen)
 

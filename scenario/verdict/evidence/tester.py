@@ -20,12 +20,10 @@ class Tester:
 
     @property
     def late(self) -> float | None:
-        """The longest, in ms, that it let something wait that was due in those seconds."""
-        known = [row.version.late for row in self.rows if row.version and row.version.late is not None]
-        ill = [
-            v.late for row in self.rows if (v := row.version) and v.late is not None and row.second in self.suffering
-        ]
-        return max(ill, default=0.0) if known else None
+        """The longest, in ms, that it let something wait in those seconds, or beside them: a row may be missing."""
+        told = {row.second: row.version.late for row in self.rows if row.version and row.version.late is not None}
+        near = {second + beside for second in self.suffering for beside in (-1, 0, 1, 2)}
+        return max((late for second, late in told.items() if second in near), default=0.0) if told else None
 
     @property
     def idle(self) -> float | None:
@@ -39,6 +37,11 @@ class Tester:
         return median(rates) if rates else None
 
     @property
+    def let_wait(self) -> bool:
+        """Whether it let things wait; False also where that was not measured."""
+        return (self.late or 0) > LATE_TESTER
+
+    @property
     def busy(self) -> bool:
-        """Whether it had no CPU to spare, or let things wait; False also where that was not measured."""
-        return (self.idle is not None and self.idle < 1 - BUSY) or (self.late or 0) > LATE_TESTER
+        """Whether its host had no CPU to spare; False also where that was not measured."""
+        return self.idle is not None and self.idle < 1 - BUSY

@@ -71,20 +71,22 @@ class Way:
     def answered_between(self) -> int | None:
         """The most answers that the broker had counted, and the listeners not yet given: somebody between gave them."""
         counted, told = self.queue.samples, self.listeners.samples
-        pairs = [  # what a listener gave is looked up a second later, because both are not asked at one moment
+        # What a listener gave is looked up a second later, because both are not asked at one moment; of the healthy
+        # subscribers' answers all are left out that there may have been by then.
+        pairs = [
             (row, later.listener)
             for row, later in pairwise(self.hold.loaded)
             if row.queue in counted and later.listener in told
         ]
         surplus = [
             (grown([counted[0], row.queue], "sent_ok") or 0)
-            - self.healthy.arrived_by(row.second)
+            - self.load.healthy_per_second * (row.second - counted[0].second + 1)
             - (grown([told[0], listener], "received") or 0)
             for row, listener in pairs
         ]
         if not surplus:
             return None
-        return min(max(surplus), self.load.expected) - self.load.healthy_per_second
+        return min(max(surplus), self.load.expected)
 
     @cached_property
     def answered_at_once(self) -> int | None:
