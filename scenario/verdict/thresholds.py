@@ -31,7 +31,7 @@ FEW_STATES = 3  # rows: fewer states of the process tell nothing
 ASKED_FOR = 3  # s, begun: how long an update that gets no answer asks for one (users/client.py: LIMIT)
 UNFELT = 100.0  # ms: what is answered within that seems to be so at once (Nielsen, Usability Engineering, 1993, ch. 5)
 
-REFRESH_WAIT = 0.1  # s: a refresh at rest makes requests wait 0.01 s, one after 5,000 notifications 0.1 to 2.8
+REFRESH_WAIT = 0.05  # s: a refresh at rest makes requests wait 0.01 s; one that held an update up for 1.6 s showed 0.07
 SLOW_PING = 250.0  # ms: pings over a loaded Orion took 1 to 60
 LOOKUP = 1.0  # s: a name server that answers takes milliseconds
 
