@@ -51,7 +51,7 @@ class Answer:
             return f"HTTP {self.status}, a redirect to {answered(to, 200)}, which is not followed"
         by = self.headers.get("Server") or self.headers.get("Via")
         sender = f" (from {answered(by, 40)})" if by and self.status >= 400 else ""
-        told = answered(words(answered(self.body)), 200).removeprefix(f"{self.status} ")
+        told = answered(words(self.body), 200).removeprefix(f"{self.status} ")
         return f"HTTP {self.status} {told}".strip() + sender
 
     def failure(self, kind: Kind | None = None) -> Failure:
@@ -65,7 +65,7 @@ class Answer:
 
 def words(body: str) -> str:
     """Return what a body says, without the tags and entities of HTML."""
-    return " ".join(unescape(_TAG.sub(" ", body[:10_000])).split())
+    return " ".join(unescape(_TAG.sub(" ", answered(body, 10_000))).split())  # a token may look like a tag
 
 
 def parse(text: str | bytes, shape: type[_Shape]) -> _Shape:
