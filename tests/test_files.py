@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from scenario.errors import OutputError
 from scenario.outputs import files
 from scenario.settings.replacing import open_for_writing
+from scenario.settings.values import written_by_locust
 from tests.support.processes import ROOT
 from tests.support.stack import Stack, verdict
 
@@ -37,6 +39,18 @@ def test_a_file_of_locusts_own_that_cannot_be_opened(stack: Stack, flag: str, pa
     assert run.wait() == USAGE, run.output
     assert f"{flag}: takes a file that can be written, not '{path}': " in run.output
     assert "Traceback" not in run.output
+
+
+@pytest.mark.parametrize("end", ["_stats.csv", "_stats_history.csv", "_failures.csv", "_exceptions.csv", ".json", ""])
+@pytest.mark.parametrize("there", [True, False])
+def test_locust_follows_no_link(tmp_path: Path, end: str, there: bool) -> None:
+    target = tmp_path / "mine"
+    if there:
+        target.write_text("mine", encoding="utf-8")
+    (tmp_path / f"run{end}").symlink_to(target)
+    with pytest.raises(ArgumentTypeError, match="takes no link, which Locust would follow: "):
+        written_by_locust(str(tmp_path / "run"))
+    assert target.exists() == there
 
 
 def test_a_folder_that_is_not_there_is_made_for_the_csv(stack: Stack) -> None:

@@ -19,6 +19,8 @@ def mongo(text: str) -> str:
     if not is_mongo_uri(text):
         if "@" in text:
             raise ArgumentTypeError(f"{takes}: user and password belong into the URI")
+        if "/" in text:
+            raise ArgumentTypeError(f"{takes}, which begins with mongodb:// or mongodb+srv://")
         return address(text)
     hide(*secrets_of(text))
     try:

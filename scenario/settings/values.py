@@ -22,6 +22,8 @@ LONGEST = 1000 * 3600  # s
 _QUOTED = 100  # characters
 _DIGITS = 20  # more than any number that is taken has
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+# What Locust adds to a name
+_OF_LOCUST = ("", ".json", *(f"_{name}.csv" for name in ("stats", "stats_history", "failures", "exceptions")))
 _UNIT_SECONDS = {"h": 3600, "m": 60, "s": 1}
 
 
@@ -193,6 +195,9 @@ def written_by_locust(text: str) -> str:
         Path(text).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ArgumentTypeError(f"takes a file that can be written, not {quoted(text)}: {error.strerror}") from None
+    for path in (Path(text + end) for end in _OF_LOCUST):
+        if path.is_symlink() and not path.is_relative_to("/dev") and (path.is_file() or not path.exists()):
+            raise ArgumentTypeError(f"takes no link, which Locust would follow: {quoted(str(path))} is one")
     return writable(text)
 
 

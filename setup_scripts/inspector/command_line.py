@@ -8,13 +8,29 @@ MONGO_PORT = 27017
 PASSWORD = re.compile("-+[^=]*(pwd|pass|secret|token)[^=]*", re.IGNORECASE)
 PASSWORD_GIVEN = re.compile("^(-+[^=]*(?:pwd|pass|secret|token)[^=]*=).*", re.IGNORECASE | re.DOTALL)
 
+MONGO = re.compile(r"(mongodb(?:\+srv)?://)(.*)", re.IGNORECASE | re.DOTALL)
+_HOST = r"(?:[\w.%-]+|\[[0-9A-Fa-f:.%]+\])(?::[0-9]+)?"
+# Then come user and password, servers, database, options; where that does not fit, a part of a password may be any
+_READABLE = re.compile(f"([^@/?]*@)?({_HOST}(?:,{_HOST})*)(/[^@/?]*)?([?][^@]*)?")
+
 
 def without_secrets(words: list[str]) -> list[str]:
-    """Return a command line without passwords: what follows -dbPwd and its like, user and password of a URI."""
+    """Return a command line without passwords: what follows -dbPwd and its like, and all of a URI but its servers."""
     return [
-        "***" if PASSWORD.fullmatch(before) else re.sub("://.*@", "://***@", PASSWORD_GIVEN.sub(r"\1***", word))
+        "***" if PASSWORD.fullmatch(before) else _without_user(PASSWORD_GIVEN.sub(r"\1***", word))
         for before, word in zip(["", *words], words)
     ]
+
+
+def _without_user(word: str) -> str:
+    if MONGO.search(word):
+        return MONGO.sub(_servers, word)
+    return re.sub("://.*@", "://***@", word, flags=re.DOTALL)
+
+
+def _servers(uri: re.Match[str]) -> str:
+    told = _READABLE.fullmatch(uri.group(2))
+    return uri.group(1) + ("***@" * bool(told.group(1)) + told.group(2) if told else "***")
 
 
 def database_ports(words: list[str]) -> set[int]:
