@@ -11,7 +11,7 @@ import sys
 
 from scenario.errors import BrokerError, OptionError
 from scenario.outputs.streams import keep_streams
-from scenario.peers.ngsiv2 import Ngsiv2
+from scenario.peers import recognise
 from scenario.settings import values
 from scenario.settings.access import Access
 from scenario.settings.arguments import DEFAULT_HOST, DEFAULT_SERVICE, DEFAULT_SERVICE_PATH, add_access
@@ -21,6 +21,7 @@ def main() -> int:
     """Remove them, and print how many subscriptions there were; return 0, 1 for a broker that does not let us."""
     parser = argparse.ArgumentParser(prog="python -m scenario.cleanup", description=__doc__.partition(":")[0])
     parser.add_argument("--host", default=DEFAULT_HOST, type=values.broker_url, help="the broker")
+    parser.add_argument("--broker", default=values.AUTO, type=values.broker, help="its kind: auto, orion, ngsi-ld")
     parser.add_argument("--service", default=DEFAULT_SERVICE, type=values.service)
     parser.add_argument("--service-path", default=DEFAULT_SERVICE_PATH, type=values.service_path)
     parser.add_argument("--run", default="", type=_run, help="id of a run, as its subscriptions' description ends")
@@ -34,8 +35,9 @@ def main() -> int:
         parser.error(str(error))
     removed = 0
     try:
-        for path in (options.service_path, values.CLIENT_PATH):
-            for _ in Ngsiv2(options.host, options.service, path, options.run, access).remove_all():
+        kind = recognise(options.broker, options.host, options.service, access)
+        for scope in (kind.scope_of(options.service_path), kind.client_scope()):
+            for _ in kind(options.host, options.service, scope, options.run, access).remove_all():
                 removed += 1
                 if removed % 1000 == 0:
                     print(f"{removed} subscriptions removed so far", file=sys.stderr)

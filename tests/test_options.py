@@ -113,6 +113,8 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
     ),
     "--max-nok": whole(0, 1_000_000),
     "--rate": whole(1, 100),
+    "--updates": whole(1, 9999),
+    "--broker": (["auto", "orion", "ngsi-ld"], {"scorpio": "takes auto, orion, ngsi-ld, not 'scorpio'"}),
     "--healthy": whole(0, 1000),
     "--healthy-slo": (
         ["0", "0.1", "1000", "60000"],

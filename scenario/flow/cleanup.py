@@ -17,7 +17,7 @@ from typing import Any
 import gevent
 
 from scenario.errors import BrokerError, DatabaseError
-from scenario.peers import broker_of, client_of, database
+from scenario.peers import broker_of, client_of, database, drops_database, kind_of
 from scenario.recording.recorder import Recorder
 from scenario.run import events
 from scenario.run.link import Link
@@ -94,7 +94,7 @@ class Cleanup:
         assert found is not None
         try:
             if (
-                not options.broker.reset
+                not drops_database(options)
                 or database.look(options.broker.mongo, found.database, broker_of(options).own).foreign
             ):
                 self._tell(run, problem)
@@ -116,7 +116,8 @@ class Cleanup:
 def command(options: Options, run: str) -> str:
     """Return the command that removes what a run made."""
     broker, access = options.broker, options.broker.access
-    words = {"--host": redacted(broker.host), "--service": broker.service, "--service-path": broker.service_path}
+    scope = {"--broker": "ngsi-ld"} if kind_of(options).speaks_ngsild else {"--service-path": broker.service_path}
+    words = {"--host": redacted(broker.host), "--service": broker.service, **scope}
     words |= {"--run": run, "--ca-file": access.ca_file, "--cert": access.cert, "--key": access.key}
     words |= {"--header-file": access.header_file, "--header": HIDDEN if access.header else ""}
     told = [word for name, value in words.items() if value for word in (name, value)]

@@ -7,7 +7,7 @@ import logging
 import gevent
 
 from scenario.errors import DatabaseError, PreflightError
-from scenario.peers import database
+from scenario.peers import database, drops_database
 from scenario.run import events
 from scenario.run.records import Reset, RunEnded
 from scenario.run.run import Run
@@ -27,7 +27,7 @@ class Mark:
 
     def take(self, run: Run, name: str) -> None:
         """Mark the database `name`; without --no-reset only. Raises PreflightError: another run is under way."""
-        if not run.options.broker.reset:
+        if not drops_database(run.options):
             return
         self._run, self._name = run, name
         if not self._renew():

@@ -9,7 +9,7 @@ import gevent
 
 from scenario.errors import BrokerError, Failed, Lost
 from scenario.flow.phases import Phases, Tick
-from scenario.peers import broker_of, client_of, database
+from scenario.peers import broker_of, client_of, database, drops_database
 from scenario.peers.database import Contents
 from scenario.peers.statistics import Cache
 from scenario.run.link import shares
@@ -32,11 +32,17 @@ class Preparation(Phases):
     _seen = False
 
     def reset(self) -> Iterator[Tick]:
-        """Remove what earlier runs left, and drop the service's database."""
-        before = self.broker.ask_count()
+        """Remove what earlier runs left, and drop the service's database, where it has one that may be dropped."""
         if not self.options.broker.reset:
-            self.link.publish(Reset(before))
+            self.link.publish(Reset(self.broker.ask_count()))
             return
+        if not drops_database(self.options):
+            self._remove_own()
+            if left := self.broker.ask_count():
+                raise Failed(f"subscriptions: {left} of earlier runs are left")
+            self.link.publish(Reset(0))
+            return
+        self.broker.ask_count()
         name = self.found.database
         if self._contents(name).own:
             self._remove_own()
@@ -113,14 +119,16 @@ class Preparation(Phases):
             refused = f"{self.progress.refused} refused, the first with: {self.progress.refusal}"
             kind = self.progress.kinds.get(self.progress.refusal)
             raise Failed(f"subscriptions: {self.progress.created} of {wanted} created, {refused}", kind)
-        client_of(self.options, self.run.id).ensure_subscriptions(self.options.healthy_url, self.options.probes.healthy)
+        client_of(self.options, self.run.id).ensure_subscriptions(
+            f"http://{self.options.healthy_address}/healthy", self.options.probes.healthy
+        )
         counted, expected = self.broker.ask_count(), self.progress.existing + wanted
         if counted != expected:
             raise Failed(f"subscriptions: the broker counts {counted} in the service instead of {expected}")
 
     def _is_seen(self) -> bool:
         """Tell whether a subscription of this run was seen in the database that was dropped. Raises Lost: elsewhere."""
-        if self._seen or not self.options.broker.reset or not self.progress.created:
+        if self._seen or not drops_database(self.options) or not self.progress.created:
             return True
         if self._first_created is None:
             self._first_created = time.monotonic()

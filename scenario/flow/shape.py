@@ -34,6 +34,7 @@ from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, Ve
 USER_CLASSES: tuple[type[User], ...] = (
     SubscriptionSeeder, UpdateTrigger, VersionProbe, QueueProbe, ConnectionProbe, ListenerProbe, ClientProbe, IdleClient
 )  # fmt: skip
+ADAPTED = ("healthy", "kind", "queue_size", "pings", "healthy_apart")  # options, by what the preflight found
 _log = logging.getLogger(__name__)
 
 
@@ -86,7 +87,8 @@ class Shape(LoadTestShape):
         if options.preflight_only:
             self.link.publish(Refused(""))
             return None
-        options = options.changed(healthy=found.options.probes.healthy)
+        told = found.options.by_name()
+        options = options.changed(**{name: told[name] for name in ADAPTED})
         run = Run(options, Clock.showing(time.time()))
         try:
             self.mark.take(run, found.database)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from scenario.peers import kind_of
 from scenario.run.results import Row, Step
 from scenario.settings.options import Options
 
@@ -152,6 +153,11 @@ COLUMNS: tuple[Column[Row], ...] = (
         lambda row: row.step,
     ),
 )
+OF_QUEUE = (
+    *("queue_size", "queue_backlog", "sent_ok", "sent_error", "rejected"),
+    *("sem_wait_sub_cache_seconds", "cache_refreshes", "cache_items"),
+)
+OF_DATABASE = ("to_database", "database", "database_latency_ms", "database_error")
 ANSWERS = ("version", "update", "query", "database")  # those that are OK or NOK
 TRIES_COLUMNS: tuple[Column[Row], ...] = tuple(
     Column[Row](f"{client}_{name}", unit, f"{what}, of the second's tries: {meaning}", _tries(sample, tries, figure))
@@ -171,8 +177,11 @@ TRIES_COLUMNS: tuple[Column[Row], ...] = tuple(
 
 
 def columns_of(options: Options) -> tuple[Column[Row], ...]:
-    """Return the columns of a run's rows: more of them with --rate above 1."""
-    return COLUMNS + TRIES_COLUMNS if options.probes.rate > 1 else COLUMNS
+    """Return the columns of a run's rows: those that its kind of broker has, and more with --rate above 1."""
+    kind = kind_of(options)
+    absent = (OF_QUEUE if not kind.has_queue else ()) + (OF_DATABASE if not kind.in_mongodb else ())
+    had = tuple(column for column in COLUMNS if column.name not in absent)
+    return had + TRIES_COLUMNS if options.probes.rate > 1 else had
 
 
 # What is drawn over time, and told as now, least and most

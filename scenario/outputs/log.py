@@ -18,6 +18,7 @@ from locust.env import Environment
 
 from scenario.outputs.files import LineFile
 from scenario.outputs.words import lines
+from scenario.peers import kind_of
 from scenario.preflight.checks import checks
 from scenario.run import events
 from scenario.run.found import Found
@@ -40,13 +41,21 @@ LOCUSTS_TABLES = "locust.stats_logger"
 _LEVELS = {"ok": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
+def header(options: Options) -> tuple[str, ...]:
+    """Return the lines above the rows; without a queue, where the kind of broker tells of none."""
+    if kind_of(options).has_queue:
+        return HEADER
+    return HEADER[0], *(f"{line[:22]}{line[33:]}" for line in HEADER[1:3]), HEADER[3]
+
+
 def row_line(counter: int, row: Row, options: Options) -> str:
     """Return a row as the original prints it. N/A: switched off, or not offered by the broker; NOK: it failed."""
     established = close_wait = total = OFF if not options.probes.connection_info else FAILED
     if row.connections is not None and not row.connections.error:
         established, close_wait, total = map(str, (row.established, row.connections.close_wait, row.sum))
+    queue = f" {_queue(row, options)} --------" if kind_of(options).has_queue else ""
     return (
-        f" -------- {counter} -------- {'OK' if row.version_ok else FAILED} -------- {_queue(row, options)} --------"
+        f" -------- {counter} -------- {'OK' if row.version_ok else FAILED} --------{queue}"
         f" {established} ---------- {close_wait} -------- {total} ----------"
     )
 
@@ -119,7 +128,7 @@ class _Log:
 
     def _row(self, row: Row, **_: Any) -> None:
         if not self._counter:
-            for text in HEADER:
+            for text in header(self._options):
                 self._log.info(text)
         self._counter += 1
         self._log.info(row_line(self._counter, row, self._options))

@@ -1,6 +1,6 @@
 """A context broker as the scenario needs it, whichever its kind: requests, what counts as a right answer, its state.
 
-A kind (scenario.peers.ngsiv2 is one) knows paths, headers and bodies; nobody else does.
+A kind (scenario.peers.ngsiv2, scenario.peers.ngsild) knows paths, headers and bodies; nobody else does.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPException
-from typing import Any
+from typing import Any, ClassVar
 
 import requests
 
 from scenario.errors import BrokerError
 from scenario.peers.answers import Answer, KeptAlive, ask
 from scenario.peers.failures import Failure, of_exception
-from scenario.peers.statistics import Cache, NotificationQueue, SemWait
+from scenario.peers.statistics import Cache
 from scenario.settings.access import OPEN, Access
 from scenario.settings.secrets import answered, redacted
 
@@ -44,49 +44,84 @@ class Request:
 class Broker(ABC):
     """One service of a broker. The `..._error` methods return what is wrong with an answer; None when it is right."""
 
+    kind: ClassVar[str]  # as the recorded options have it
+    process_name: ClassVar[str] = ""
+    in_mongodb: ClassVar[bool] = False  # each service has a database there, which the reset drops
+    has_queue: ClassVar[bool] = False  # it tells of its notification queue
+    speaks_ngsild: ClassVar[bool] = False
+    fds_each: ClassVar[int]  # descriptors for a held notification
+    threads_each: ClassVar[int]
+    one_at_a_time: ClassVar[str] = ""  # what it works off one after the other: updates or notifications
+    tries: ClassVar[int] = 1  # of a notification
+    timeout: ClassVar[float | None] = None  # s that a receiver has; None: no limit, or not known
+    breaker: ClassVar[float | None] = None  # s for which it drops what goes to a receiver that did not answer
+    most_changes: ClassVar[int | None] = None  # that its queue takes; what is beyond is lost
+    server_threads: ClassVar[int | None] = None  # in which it notifies, too
+
     host: str
     service: str
-    service_path: str
+    scope: str  # keeps the slow subscriptions and the ordinary client's apart: a service path, or an entity type
     run: str = ""  # id of the run that subscriptions and entities are made for; empty: of any
     access: Access = OPEN
 
+    @classmethod
     @abstractmethod
+    def scope_of(cls, service_path: str) -> str:
+        """Return the scope of the slow subscriptions, which is --service-path where the kind has one."""
+
+    @classmethod
+    @abstractmethod
+    def client_scope(cls) -> str:
+        """Return the ordinary client's."""
+
+    @classmethod
+    def holds(cls, addresses: int, updates: int) -> int | None:
+        """Return how many notifications it holds at most at one time; None: unknown, or as many as there are."""
+        return None
+
+    # Of a kind whose services have databases in MongoDB
+
     def database(self, prefix: str | None) -> str:
         """Return the name of the service's database; `prefix` as the broker was told, None: its default."""
+        return ""
 
     @property
-    @abstractmethod
     def own(self) -> dict[str, dict[str, Any]]:
         """What in that database is the test's, of whatever run: a query for each collection."""
+        return {}
 
     @property
-    @abstractmethod
     def own_subscriptions(self) -> dict[str, dict[str, Any]]:
         """The same for the subscriptions of this run."""
+        return {}
 
     @abstractmethod
     def version(self) -> Request:
-        """Ask for its version: the least that a broker can be asked."""
+        """Ask the least that a broker can be asked: for its version, or whether it lives."""
 
     @abstractmethod
     def version_error(self, answer: Answer) -> Failure | None:
         """Judge the answer to `version`."""
 
+    def about_request(self) -> Request:
+        """Ask what it is."""
+        return self.version()
+
+    def about_error(self, answer: Answer) -> Failure | None:
+        """Judge the answer to that."""
+        return self.version_error(answer)
+
+    def readiness(self) -> Request | None:
+        """Ask whether it reaches its database; None: it has no such request."""
+        return None
+
     @abstractmethod
     def failure_of(self, answer: Answer) -> Failure:
         """Return a wrong answer as a failure, of the kind that the broker's own words tell."""
 
-    @abstractmethod
-    def libraries(self) -> Request:
-        """Ask for the versions of the libraries that it is built with."""
-
-    @abstractmethod
-    def libraries_of(self, answer: Answer) -> dict[str, str]:
-        """Return them by name; none where the broker does not tell."""
-
-    @abstractmethod
     def uptime(self, version: str) -> int | None:
         """Return for how many seconds it has run, of the text of an answer to `version`; None: it does not tell."""
+        return None
 
     @abstractmethod
     def name(self, version: str) -> str:
@@ -101,8 +136,8 @@ class Broker(ABC):
         """Judge the answer to `subscribe`."""
 
     @abstractmethod
-    def update(self, sent: float) -> Request:
-        """Give the test's entity a new number, and the moment at which it is sent (s since the epoch)."""
+    def update(self, sent: float, entity: int = 0) -> Request:
+        """Give an entity of the test's a new number, and the moment at which it is sent (s since the epoch)."""
 
     @abstractmethod
     def update_error(self, answer: Answer) -> Failure | None:
@@ -124,34 +159,6 @@ class Broker(ABC):
         """Remove the test's entity; answered as an update is."""
 
     @abstractmethod
-    def statistics(self) -> Request:
-        """Ask for the notification queue and the semaphores."""
-
-    @abstractmethod
-    def queue(self, answer: Answer) -> NotificationQueue | None:
-        """Return the queue; None when the broker does not tell of one. Raises BrokerError for another answer."""
-
-    @abstractmethod
-    def sem_wait(self, answer: Answer) -> SemWait:
-        """Return how long its threads waited for its semaphores, of the same answer."""
-
-    @abstractmethod
-    def cache_statistics(self) -> Request:
-        """Ask for the subscription cache."""
-
-    @abstractmethod
-    def cache(self, answer: Answer) -> Cache | None:
-        """Return the cache; None when the broker does not tell of it."""
-
-    @abstractmethod
-    def count(self) -> Request:
-        """Ask for the number of the service's subscriptions."""
-
-    @abstractmethod
-    def counted(self, answer: Answer) -> int | None:
-        """Return that number; None when it is not in the answer."""
-
-    @abstractmethod
     def remove(self, ask: Callable[[Request], Answer]) -> Iterator[int]:
         """Remove the subscriptions and entities of this run; yield how many subscriptions were, after each of them.
 
@@ -165,35 +172,34 @@ class Broker(ABC):
     # What is asked besides the probes; every call raises BrokerError
 
     def ask_version(self) -> str:
-        """Return the text of the answer to `version`."""
-        answer = self._ask(self.version())
-        if error := self.version_error(answer):
-            raise BrokerError(f"the broker at {self.host} answered GET /version with {error}", error.kind)
+        """Return the text of the answer to `about_request`."""
+        asked = self.about_request()
+        answer = self._ask(asked)
+        if error := self.about_error(answer):
+            raise BrokerError(f"the broker at {self.host} answered GET {asked.path} with {error}", error.kind)
         return answered(answer.body, MOST_TEXT)
 
-    def ask_libraries(self) -> dict[str, str]:
-        """Return its libraries' versions; none, instead of an error, where it does not answer."""
-        try:
-            return self.libraries_of(self._ask(self.libraries()))
-        except BrokerError:
-            return {}
+    def ask_ready(self) -> bool:
+        """Ask whether it reaches its database; return whether it has such a request."""
+        if asked := self.readiness():
+            self._ask_rightly(asked, lambda answer: None if answer.status == 200 else self.failure_of(answer))
+        return asked is not None
 
+    def ask_libraries(self) -> dict[str, str]:
+        """Return its libraries' versions by name; none where it does not tell."""
+        return {}
+
+    @abstractmethod
     def ask_count(self) -> int:
-        """Return how many subscriptions the service has."""
-        answer = self._ask(self.count())
-        number = self.counted(answer)
-        if number is None:
-            raise BrokerError(f"the broker did not count the subscriptions: {answer}", self.failure_of(answer).kind)
-        return number
+        """Return how many subscriptions there are in the scope."""
 
     def ask_cache(self) -> Cache | None:
         """Return the subscription cache; None when the broker does not tell of it."""
-        return self.cache(self._ask(self.cache_statistics()))
+        return None
 
     def ask_backlog(self) -> int | None:
         """Return how many notifications wait for a worker; None when the broker does not tell."""
-        queue = self.queue(self._ask(self.statistics()))
-        return queue.backlog if queue else None
+        return None
 
     def remove_all(self) -> Iterator[int]:
         """Remove what this run made, over one connection; as `remove`."""

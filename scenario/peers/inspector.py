@@ -23,6 +23,7 @@ from scenario.errors import InspectionError
 from scenario.peers.answers import WrongShapeError, parse
 from scenario.peers.failures import MOST_TOLD, Failure, Kind, kind_of, of_exception
 from scenario.peers.inspection import Inspection
+from scenario.settings import receivers
 from scenario.settings.options import Options
 from scenario.settings.secrets import answered
 
@@ -115,7 +116,7 @@ class Inspector:
     def of(cls, options: Options) -> Inspector:
         """Return the client of the inspector that `options` names."""
         host, port = options.inspector_address
-        listeners = options.listener_addresses
+        listeners = tuple(dict.fromkeys(map(receivers.host_and_ports, options.load.notify_urls)))
         return cls(host, port, options.broker_address[1], listeners, options.broker.inspector_token)
 
     def inspect(self) -> Inspection:

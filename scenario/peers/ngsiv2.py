@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Container, Iterator
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from scenario.errors import BrokerError
 from scenario.peers import own
 from scenario.peers.answers import Answer, WrongShapeError, parse, words
-from scenario.peers.broker import Broker, Request, update_number
+from scenario.peers.broker import Request, update_number
 from scenario.peers.failures import Failure, Kind
 from scenario.peers.ngsiv2_answers import CacheStatistics, Entity, Listed, Problem, Statistics, Version
+from scenario.peers.queue import WithQueue
 from scenario.peers.statistics import Cache, NotificationQueue, SemWait
+from scenario.settings.needs import FDS_PER_NOTIFICATION
 from scenario.settings.secrets import answered
 from scenario.settings.values import CLIENT_PATH
 
@@ -24,8 +26,22 @@ MOST_ROUNDS = 10  # of looks for subscriptions to be removed; the second finds n
 PAGE = 1000  # subscriptions in an answer: Orion's most; each page takes as long as a look through all of them
 
 
-class Ngsiv2(Broker):
+class Ngsiv2(WithQueue):
     """One service of an Orion."""
+
+    kind: ClassVar[str] = "orion"
+    process_name: ClassVar[str] = "contextBroker"
+    in_mongodb: ClassVar[bool] = True
+    fds_each: ClassVar[int] = FDS_PER_NOTIFICATION
+    threads_each: ClassVar[int] = 1
+
+    @classmethod
+    def scope_of(cls, service_path: str) -> str:
+        return service_path
+
+    @classmethod
+    def client_scope(cls) -> str:
+        return CLIENT_PATH
 
     def database(self, prefix: str | None) -> str:
         """As Orion names it with -multiservice; `prefix` is its -db."""
@@ -34,15 +50,13 @@ class Ngsiv2(Broker):
     @property
     def own(self) -> dict[str, dict[str, Any]]:
         """In the service paths of the test."""
-        return own.queries([self.service_path, CLIENT_PATH])
+        return own.queries([self.scope, CLIENT_PATH])
 
     @property
     def own_subscriptions(self) -> dict[str, dict[str, Any]]:
-        """By description."""
         return {"csubs": {"description": own.description(self.run)}}
 
     def version(self) -> Request:
-        """GET /version."""
         return Request("GET", "/version")
 
     def version_error(self, answer: Answer) -> Failure | None:
@@ -66,12 +80,15 @@ class Ngsiv2(Broker):
         text = re.split(r" ?[({]collection| - |: \{", words(told.description))[0]
         return Failure(failure.kind, answered(f"HTTP {answer.status} {told.error}: {text}", 200))
 
-    def libraries(self) -> Request:
-        """GET /version with options=libVersions."""
-        return Request("GET", "/version?options=libVersions")
+    def ask_libraries(self) -> dict[str, str]:
+        """By GET /version with options=libVersions; none, instead of an error, where it does not answer."""
+        try:
+            return self.libraries_of(self._ask(Request("GET", "/version?options=libVersions")))
+        except BrokerError:
+            return {}
 
     def libraries_of(self, answer: Answer) -> dict[str, str]:
-        """Its block libversions, as far as it is name and version."""
+        """Return the block libversions, as far as it is name and version."""
         try:
             told = answer.parsed(Version).orion.libversions if answer.status == 200 else None
         except WrongShapeError:
@@ -97,7 +114,6 @@ class Ngsiv2(Broker):
         return ((days * 24 + hours) * 60 + minutes) * 60 + seconds if parts else None
 
     def subscribe(self, notify_url: str) -> Request:
-        """POST /v2/subscriptions."""
         body = {
             "description": own.description(self.run),
             "subject": {"entities": [{"idPattern": ".*"}]},
@@ -113,17 +129,17 @@ class Ngsiv2(Broker):
             return Failure(Kind.CONTENT, "201 without the Location of a subscription")
         return None
 
-    def update(self, sent: float) -> Request:
+    def update(self, sent: float, entity: int = 0) -> Request:
         """POST /v2/op/update; `sent` in us. Both as texts: Orion changes the last bit of a number now and then."""
-        return self._update("append", number=_text(update_number(sent)), sent=_text(round(sent * 1_000_000)))
+        values = {"number": _text(update_number(sent)), "sent": _text(round(sent * 1_000_000))}
+        return self._update("append", entity, **values)
 
     def update_error(self, answer: Answer) -> Failure | None:
-        """204 is right."""
         return None if answer.status == 204 else self.failure_of(answer)
 
     def query(self) -> Request:
         """GET /v2/entities?id=: one that asks for /v2/entities/ID ends an Orion 4.7.0 whose database is gone."""
-        return Request("GET", f"/v2/entities?id={own.entity(self.run)}&type={own.TYPE}", self._scope)
+        return Request("GET", f"/v2/entities?id={own.entity(self.run)}&type={own.TYPE}", self._in_scope)
 
     def query_error(self, answer: Answer, number: int, beside: Container[int] = ()) -> Failure | None:
         """200 alone is not right: with its database gone Orion 4.7.0 answers 200 []."""
@@ -133,18 +149,12 @@ class Ngsiv2(Broker):
             found = answer.parsed(list[Entity])
         except WrongShapeError as error:
             return Failure(Kind.CONTENT, f"200 without what was written: {error}")
-        if not number or any(entity.written >= number or entity.written in beside for entity in found):
-            return None
-        if not found:
-            return Failure(Kind.NOT_STORED, "200 without the entity")
-        return Failure(Kind.CONTENT, f"200 with number {found[0].written} instead of {number}")
+        return own.number_error([entity.written for entity in found], number, beside)
 
     def remove_entity(self) -> Request:
-        """POST /v2/op/update with the action delete."""
         return self._update("delete")
 
     def statistics(self) -> Request:
-        """GET /statistics."""
         return Request("GET", "/statistics")
 
     def queue(self, answer: Answer) -> NotificationQueue | None:
@@ -170,20 +180,21 @@ class Ngsiv2(Broker):
         return {name: float(told) for name, told in block.items() if isinstance(told, int | float)}
 
     def cache_statistics(self) -> Request:
-        """GET /cache/statistics."""
         return Request("GET", "/cache/statistics")
 
     def cache(self, answer: Answer) -> Cache | None:
-        """Its refreshes and items."""
         try:
             told = answer.parsed(CacheStatistics)
         except WrongShapeError:
             return None
         return Cache(told.refresh, told.items)
 
-    def count(self) -> Request:
-        """GET /v2/subscriptions with options=count."""
-        return Request("GET", "/v2/subscriptions?limit=1&options=count", self._scope)
+    def ask_count(self) -> int:
+        answer = self._ask(Request("GET", "/v2/subscriptions?limit=1&options=count", self._in_scope))
+        number = self.counted(answer)
+        if number is None:
+            raise BrokerError(f"the broker did not count the subscriptions: {answer}", self.failure_of(answer).kind)
+        return number
 
     def counted(self, answer: Answer) -> int | None:
         """Header Fiware-Total-Count."""
@@ -210,7 +221,7 @@ class Ngsiv2(Broker):
                 self._delete(ask, f"/v2/entities/{entity.id}?type={own.TYPE}")
 
     def _page(self, ask: Callable[[Request], Answer], path: str, query: str) -> list[Listed]:
-        answer = ask(Request("GET", f"{path}?limit={PAGE}&{query}", self._scope))
+        answer = ask(Request("GET", f"{path}?limit={PAGE}&{query}", self._in_scope))
         try:
             if answer.status == 200:
                 return answer.parsed(list[Listed])
@@ -219,20 +230,20 @@ class Ngsiv2(Broker):
         raise BrokerError(f"the broker answered GET {path} with {answer}", self.failure_of(answer).kind)
 
     def _delete(self, ask: Callable[[Request], Answer], path: str) -> None:
-        answer = ask(Request("DELETE", path, self._scope))
+        answer = ask(Request("DELETE", path, self._in_scope))
         if answer.status not in (204, 404):  # 404: somebody else removed it
             raise BrokerError(f"the broker answered DELETE {path} with {answer}", self.failure_of(answer).kind)
 
     @property
-    def _scope(self) -> dict[str, str]:
-        return {"Fiware-Service": self.service, "Fiware-ServicePath": self.service_path}
+    def _in_scope(self) -> dict[str, str]:
+        return {"Fiware-Service": self.service, "Fiware-ServicePath": self.scope}
 
-    def _update(self, action: str, **attributes: dict[str, str]) -> Request:
-        entity = {"id": own.entity(self.run), "type": own.TYPE, **attributes}
+    def _update(self, action: str, number_of: int = 0, **attributes: dict[str, str]) -> Request:
+        entity = {"id": own.entity(self.run, number_of), "type": own.TYPE, **attributes}
         return self._post("/v2/op/update", {"actionType": action, "entities": [entity]})
 
     def _post(self, path: str, body: object) -> Request:
-        return Request("POST", path, {"Content-Type": "application/json", **self._scope}, json.dumps(body))
+        return Request("POST", path, {"Content-Type": "application/json", **self._in_scope}, json.dumps(body))
 
 
 def _text(value: int) -> dict[str, str]:

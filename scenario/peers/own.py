@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Sequence
 from typing import Any
+
+from scenario.peers.failures import Failure, Kind
 
 DESCRIPTION = "connections stress test"  # of subscriptions; a run's own have its id after a blank
 ENTITY, TYPE = "ConnectionsStressTest", "Thing"  # the id of a run's own entity ends with the run's
 _ID = "[0-9a-f]{32}"  # of a run
-_DESCRIPTIONS, _ENTITIES = f"{DESCRIPTION}( {_ID})?", f"{ENTITY}({_ID})?"
+_NUMBER = r"\.[1-9][0-9]{0,3}"  # of a run's further entities, with --updates
+_DESCRIPTIONS, _ENTITIES = f"{DESCRIPTION}( {_ID})?", f"{ENTITY}({_ID}({_NUMBER})?)?"
 
 Query = dict[str, Any]
 
@@ -18,9 +22,9 @@ def description(run: str) -> str:
     return f"{DESCRIPTION} {run}".strip()
 
 
-def entity(run: str) -> str:
-    """Return the id of a run's entity."""
-    return f"{ENTITY}{run}"
+def entity(run: str, number: int = 0) -> str:
+    """Return the id of a run's entity, or of a further one."""
+    return f"{ENTITY}{run}.{number}" if number else f"{ENTITY}{run}"
 
 
 def is_description(text: str, run: str) -> bool:
@@ -30,8 +34,17 @@ def is_description(text: str, run: str) -> bool:
 
 def is_entity(identifier: str, kind: str, run: str) -> bool:
     """Tell the same of an entity, by its id and type."""
-    named = identifier == entity(run) if run else re.fullmatch(_ENTITIES, identifier) is not None
-    return named and kind == TYPE
+    pattern = f"{entity(run)}({_NUMBER})?" if run else _ENTITIES
+    return re.fullmatch(pattern, identifier) is not None and kind == TYPE
+
+
+def number_error(written: Sequence[int], number: int, beside: Container[int]) -> Failure | None:
+    """Judge what a query found: the number last written, a later one, or one of those `beside`; 0: nothing yet."""
+    if not number or any(each >= number or each in beside for each in written):
+        return None
+    if not written:
+        return Failure(Kind.NOT_STORED, "200 without the entity")
+    return Failure(Kind.CONTENT, f"200 with number {written[0]} instead of {number}")
 
 
 def queries(service_paths: list[str]) -> dict[str, Query]:

@@ -11,23 +11,23 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from scenario.errors import PreflightError
-from scenario.peers import broker_of
+from scenario.peers import broker_of, kind_of
 from scenario.peers.failures import Kind
 from scenario.preflight import database
 from scenario.preflight.client import client, healthy
 from scenario.preflight.identities import check_identities
 from scenario.preflight.limits import check_limits
 from scenario.preflight.names import check_names
+from scenario.preflight.ngsild import NGSILD
+from scenario.preflight.orion import ORION, RELEASE_MARGIN
 from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check
-from scenario.settings.needs import SPARE, SPARE_WORKERS
+from scenario.settings.needs import SPARE
 from scenario.settings.options import SEEDERS, Options
+from scenario.settings.receivers import address_of
 from scenario.settings.secrets import shown
 
 LINUX_PORTS = 32768, 60999  # for outgoing connections to one address, ip(7)
-CLIENTS = 20  # connections of the test to the broker's port, at one time, beside the idle clients
-RELEASE_MARGIN = 15  # s after --hold by which the listeners have let go
-IN_ENVIRONMENT = "(--force when an ORION_ variable of the broker's environment sets it)"
 
 
 def checks(found: Found) -> list[Check]:
@@ -75,7 +75,7 @@ def _process(found: Found) -> Iterator[Check]:
         return
     if found.process is None:
         remedy = (
-            "python3 setup_scripts/inspector on the broker's host, as the broker's user; "
+            f"python3 setup_scripts/inspector{_process_name(found)} on the broker's host, as the broker's user; "
             "--inspector names it, --no-connection-info does without"
         )
         yield Check("inspector", ERROR, found.problems["process"], "it sees the broker's process", remedy)
@@ -90,77 +90,15 @@ def _process(found: Found) -> Iterator[Check]:
     yield Check.judged("connections at rest", not left, f"{left} lead to the listeners", "none", remedy, WARNING)
 
 
-def _notification_mode(found: Found) -> Iterator[Check]:
-    if found.process is None:
-        return
-    wanted, line = found.options.load.subscriptions, found.command_line
-    needed = f"threadpool:60000:{wanted}"
-    remedy = f"start the broker with -notificationMode threadpool:60000:{wanted + SPARE_WORKERS} {IN_ENVIRONMENT}"
-    mode, pool = line.argument("-notificationMode"), line.pool(found.options.broker.service)
-    if line.mode == "persistent":
-        yield Check("notification mode", ERROR, "persistent: one connection for all", needed, remedy)
-    elif pool is None:
-        yield Check("notification mode", WARNING, mode or "not on the command line: transient", needed, remedy)
-    else:
-        enough = pool.workers >= wanted and pool.queue + pool.workers >= wanted
-        if pool.own:
-            needed = f"{found.options.broker.service}:60000:{wanted}"
-            own = f"...,{found.options.broker.service}:60000:{wanted + SPARE_WORKERS}"
-            remedy = f"the service has a pool of its own: start the broker with -notificationMode {own}"
-        yield Check.judged("notification mode", enough, mode, needed, remedy, found.too_small)
+def _process_name(found: Found) -> str:
+    """Return what the inspector has to be told of the kind of broker: Orion's name it knows."""
+    kind = kind_of(found.options)
+    return f" --process-name {kind.process_name}" if kind.speaks_ngsild and kind.process_name else ""
 
 
-def _cycles(found: Found) -> Iterator[Check]:
-    given, least = found.options.load.cycles, found.cycles_to_tell
-    if given and found.process is not None:
-        remedy = (
-            f"--cycles {least}, or a pool of fewer workers: they take turns, and each one's first use counts as none"
-        )
-        yield Check.judged("cycles", given >= least, given, f"{least}, to tell a leak", remedy)
-
-
-def _http_timeout(found: Found) -> Iterator[Check]:
-    if found.process is None:
-        return
-    given, timeout = found.argument("-httpTimeout"), found.command_line.http_timeout
-    delay = found.delay
-    if delay is None:
-        return
-    needed = f"above the listener's delay, {delay:g} s"
-    if found.options.stepped:
-        delay = min(delay, found.options.load.hold + RELEASE_MARGIN)
-        needed = f"above {delay:g} s: --hold and a margin"
-    shown = f"{timeout} ms" if given else f"{timeout} ms, its default"
-    remedy = f"start the broker with -httpTimeout {max(600_000, round(delay * 2000))} {IN_ENVIRONMENT}"
-    yield Check.judged("-httpTimeout", timeout > delay * 1000, shown, needed, remedy)
-
-
-def _flags(found: Found) -> Iterator[Check]:
-    if found.process is None:
-        return
-    words = found.process.command_line
-    needed = [("-multiservice", ERROR, "the service has a database of its own, which is dropped")]
-    if found.options.probes.queue_size:
-        needed.append(("-statNotifQueue", WARNING, "the queue's columns stay empty without it"))
-    for flag, state, why in needed:
-        there = flag in words
-        remedy = f"start the broker with {flag} {IN_ENVIRONMENT}"
-        yield Check.judged(flag, there, "given" if there else "not on the command line", why, remedy, state)
-    clients, least = found.command_line.max_connections, found.options.load.idle_connections + CLIENTS
-    remedy = f"start the broker with -maxConnections {least} or more, or use fewer --idle-connections"
-    needed_clients = f"{least}: --idle-connections, and the test's own"
-    yield Check.judged("-maxConnections", clients >= least, clients, needed_clients, remedy, WARNING)
-
-
-def _cache_refresh(found: Found) -> Iterator[Check]:
-    """Warn of refreshes of the subscription cache: Orion 4.7.0 keeps its clients waiting meanwhile."""
-    if found.process is None:
-        return
-    interval = found.command_line.cache_interval
-    shown = f"{interval} s" if found.argument("-subCacheIval") else f"{interval} s, its default"
-    needed = "0: a refresh after thousands of notifications holds up updates and queries for seconds"
-    remedy = f"start the broker with -subCacheIval 0, unless that is to be tested {IN_ENVIRONMENT}"
-    yield Check.judged("-subCacheIval", not interval, shown, needed, remedy, WARNING)
+def _of_kind(found: Found) -> Iterator[Check]:
+    for look in NGSILD if kind_of(found.options).speaks_ngsild else ORION:
+        yield from look(found)
 
 
 def _ports(found: Found) -> Iterator[Check]:
@@ -178,7 +116,7 @@ def _ports(found: Found) -> Iterator[Check]:
 
 def _shares(options: Options) -> Counter[str]:
     """Count the subscriptions per listener address; the URLs take turns."""
-    addresses = options.listener_addresses
+    addresses = [*map(address_of, options.slow_urls)]
     each, rest = divmod(options.load.subscriptions, len(addresses))
     shares: Counter[str] = Counter()
     for number, address in enumerate(addresses):
@@ -198,7 +136,8 @@ def _listeners(found: Found) -> Iterator[Check]:
             state, why = (ERROR, "it lets go when told to") if found.options.stepped else (WARNING, "it tells")
             yield Check(what, state, "it answers, but not GET /-/stats", why, remedy)
         else:
-            needed, limit = shares[address] + SPARE, stats.limits.nofile_soft
+            share = sum(shares[each] for each in dict.fromkeys(found.options.ports_of(address)))
+            needed, limit = share + SPARE, stats.limits.nofile_soft
             shown = f"delay {stats.delay:g} s, timeout {stats.timeout:g} s, {limit} open files"
             yield Check.judged(
                 what, limit >= needed, shown, f"{needed} open files", f"start it after ulimit -n {needed}"
@@ -232,7 +171,6 @@ def _own_limits(found: Found) -> Iterator[Check]:
 
 
 _TABLE = (
-    _users, _broker, _access, check_names, check_identities, _process, _notification_mode, _cycles, _http_timeout,
-    _flags, _cache_refresh, check_limits, _ports, _listeners, database.check_database, _files, _own_limits, client,
-    healthy,
+    _users, _broker, _access, check_names, check_identities, _process, _of_kind, check_limits, _ports, _listeners,
+    database.check_database, _files, _own_limits, client, healthy,
 )  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import msgspec
 
+from scenario.peers import kind_of
 from scenario.peers.failures import Kind
 from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check
@@ -26,6 +27,8 @@ def client(found: Found) -> Iterator[Check]:
     """Yield the line of the table; none when it was not tried, as when something else was wrong."""
     if problem := found.problems.get("client"):
         remedy = _REMEDIES.get(found.kinds.get("client", Kind.OTHER), "the broker's log may tell why")
+        if kind_of(found.options).speaks_ngsild:
+            remedy = remedy.partition(", and -db")[0]
         yield Check("client", ERROR, problem, _NEEDED, f"{remedy}; --no-client does without")
     elif found.client is not None:
         yield Check("client", OK, f"{_NEEDED} in {found.client:.0f} ms")
@@ -53,8 +56,8 @@ def healthy(found: Found) -> Iterator[Check]:
 
 def without_healthy(found: Found) -> Found:
     """Return the same, without healthy subscribers where their listener could not tell when they are notified."""
-    address = found.options.listener_addresses[0]
-    stats = found.listeners.get(address)
+    address = found.options.healthy_address
+    stats = found.listeners.get(found.options.told_by(address))
     if not found.options.probes.healthy or (stats and stats.notified is not msgspec.UNSET):
         return found
     problem = f"none: the listener at {address} does not tell when they are notified"

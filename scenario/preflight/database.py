@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scenario.peers import run_mark
+from scenario.peers import drops_database, run_mark
 from scenario.peers.database import UNDER_WAY, servers
 from scenario.peers.failures import Kind
 from scenario.run.found import Found
@@ -18,7 +18,7 @@ NEEDED = "nothing but this test's subscriptions and entities, for it is dropped"
 def check_database(found: Found) -> Iterator[Check]:
     """Say what will be dropped, or why it may not be."""
     options, name, contents = found.options, found.database, found.contents
-    if not options.broker.reset:
+    if not drops_database(options):
         return
     yield from _check_server(found)
     if contents is None:

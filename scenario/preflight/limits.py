@@ -9,42 +9,52 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scenario.peers import kind_of
 from scenario.peers.inspection import Inspection
 from scenario.run.found import Found
 from scenario.run.results import WARNING, Check
-from scenario.settings.needs import FDS_PER_NOTIFICATION, SPARE, SPARE_WORKERS
+from scenario.settings.needs import SPARE, SPARE_WORKERS
 from scenario.settings.options import Options
 
 POOLED, TRANSIENT = 34_000, 94_000  # bytes
 _MB = 1_000_000
 
 
-def descriptors(options: Options, each: float = FDS_PER_NOTIFICATION) -> int:
+def descriptors(options: Options, each: float | None = None) -> int:
     """Return how many descriptors the broker needs, the test's own healthy subscribers and idle clients included.
 
     Healthy notifications take the spare workers in turn, and a worker that was used once keeps what it took.
     """
-    return round((options.load.subscriptions + SPARE_WORKERS) * each) + options.load.idle_connections + SPARE
+    each = kind_of(options).fds_each if each is None else each
+    return (
+        round((options.load.subscriptions * options.load.updates + SPARE_WORKERS) * each)
+        + options.load.idle_connections
+        + SPARE
+    )
 
 
 def check_limits(found: Found) -> Iterator[Check]:
     """Compare the limits with what so many held notifications need."""
-    process, wanted = found.process, found.options.load.subscriptions
+    process, kind = found.process, kind_of(found.options)
+    wanted = found.options.load.subscriptions * found.options.load.updates
     if process is None:
         return
     needed = descriptors(found.options)
     beside = SPARE + found.options.load.idle_connections
-    why = f"{needed}: {wanted} notifications and {SPARE_WORKERS} healthy ones x {FDS_PER_NOTIFICATION} + {beside}"
+    why = f"{needed}: {wanted} notifications and {SPARE_WORKERS} healthy ones x {kind.fds_each} + {beside}"
     remedy = f"start the broker after ulimit -n {needed}"
     enough = process.nofile is None or process.nofile >= needed
     shown = "unlimited" if process.nofile is None else process.nofile
     yield Check.judged("broker's open files", enough, shown, why, remedy, found.too_small)
-    if process.threads_limits:
+    if process.threads_limits and kind.threads_each:
         limit, threads = process.threads_limits[0], wanted + SPARE
         left = limit.limit - limit.used + process.threads
         text, why = f"{left} of {limit.limit} ({limit.where})", f"{threads}: a thread per notification + {SPARE}"
         yield Check.judged("broker's threads", left >= threads, text, why, limit.remedy(threads), WARNING)
-    yield from _memory(process, wanted, POOLED if found.command_line.pool(found.options.broker.service) else TRANSIENT)
+    if kind.threads_each:
+        yield from _memory(
+            process, wanted, POOLED if found.command_line.pool(found.options.broker.service) else TRANSIENT
+        )
     if process.cpus is not None and process.cpus < 1:
         remedy = "raise its CPU quota (--cpus, resources.limits.cpu), unless that is what is to be tested"
         yield Check("broker's CPUs", WARNING, f"{process.cpus:g}", "1: below, it is kept waiting", remedy)

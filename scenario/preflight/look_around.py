@@ -11,7 +11,7 @@ from typing import TypeVar
 from locust import User
 
 from scenario.errors import BrokerError, DatabaseError, InspectionError, ListenerError
-from scenario.peers import broker_of, client_of, database, listeners
+from scenario.peers import broker_of, client_of, database, drops_database, listeners, recognised
 from scenario.peers.failures import Kind, kind_of
 from scenario.peers.inspection import Inspection
 from scenario.peers.inspector import Inspector
@@ -47,7 +47,10 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     def stats(address: str) -> ListenerStats | None:
         return look(address, lambda: listeners.stats(address))
 
+    options = recognised(options)
     version = look("broker", broker_of(options).ask_version)
+    if version is not None:
+        look("readiness", broker_of(options).ask_ready)
     process = look("process", lambda: _process(options)) if options.probes.connection_info else None
     problems |= dict(_unwritable(options))
     told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
@@ -61,7 +64,7 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
         inspectors=inspectors(options) if process and process.inspector else (),
         listener_ids={address: listener_ids(address) for address, one in told.items() if one and one.id},
     )
-    if options.broker.reset:
+    if drops_database(options):
         own = broker_of(options).own
         found = replace(
             found, contents=look("database", lambda: database.look(options.broker.mongo, found.database, own))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import gevent
 
+from scenario.peers import drops_database
 from scenario.peers.answers import HERE, takes
 from scenario.peers.database import addresses
 from scenario.peers.failures import of_exception
@@ -109,5 +110,5 @@ def _parts(options: Options) -> Iterator[tuple[str, tuple[str, int]]]:
     yield from ((f"--notify-url {url}", host_and_port(url)) for url in options.load.notify_urls)
     if options.probes.connection_info:
         yield "--inspector", options.inspector_address
-    if options.broker.reset:
+    if drops_database(options):
         yield from (("--mongo", address) for address in addresses(options.broker.mongo)[:1])

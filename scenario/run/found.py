@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import ceil
 
-from scenario.peers import broker_of
+from scenario.peers import broker_of, kind_of
 from scenario.peers.command_line import CommandLine
 from scenario.peers.database import Contents
 from scenario.peers.failures import Kind
@@ -48,8 +48,9 @@ class Found:
 
     @property
     def command_line(self) -> CommandLine:
-        """The broker's command line; without words when nobody could read it."""
-        return CommandLine(self.process.command_line if self.process else ())
+        """Orion's command line; without words when nobody could read it, or the broker is no Orion."""
+        known = self.process is not None and not kind_of(self.options).speaks_ngsild
+        return CommandLine(self.process.command_line if self.process and known else ())
 
     @property
     def too_small(self) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from scenario.errors import OptionError
-from scenario.settings import access, values
+from scenario.settings import access, receivers, values
 from scenario.settings.actions import Join, JoinLines, Json, WebLogin
 from scenario.settings.command_line_only import COMMAND_LINE_ONLY
 from scenario.settings.locusts_options import run_time
@@ -26,7 +26,7 @@ IN_FORM = frozenset(
     (
         *("subscriptions", "service", "service_path", "duration", "baseline", "ramp", "cycles", "hold"),
         *("idle_connections", "version_slo", "max_nok", "healthy", "healthy_slo"),
-        "rate",
+        *("rate", "updates"),
         *("no_reset", "no_connection_info", "no_queue_size", "no_client"),
     )
 )
@@ -52,10 +52,14 @@ class _Argument(NamedTuple):
 
 _ARGUMENTS = (
     _Argument("--subscriptions", 5000, values.whole(1, values.MOST), "subscriptions, each held as one connection"),
+    _Argument("--broker", values.AUTO, values.broker, "kind of broker: auto (asks it), orion, ngsi-ld"),
     _Argument("--service", DEFAULT_SERVICE, values.service, "Fiware-Service; its database orion-<service> is dropped"),
     _Argument("--service-path", DEFAULT_SERVICE_PATH, values.service_path, "Fiware-ServicePath"),
     _Argument(
-        "--notify-url", "http://localhost:8090/notify", values.notify_url, "listener URLs: repeat it or use commas"
+        "--notify-url",
+        "http://localhost:8090/notify",
+        receivers.notify_url,
+        "listener URLs: repeat it, use commas, or a range of ports",
     ),
     _Argument(
         "--mongo",
@@ -91,6 +95,7 @@ _ARGUMENTS = (
         lambda text: 0.0 if text in ("0", "0.0") else values.milliseconds(text),
         "they have to be notified within this many ms; 0: 1000, and not judged, but in a ramp, where no worker is left",
     ),
+    _Argument("--updates", 1, values.whole(1, 9999), "updates at once, of entities of their own: each notifies all"),
     _Argument("--rate", 1, values.whole(1, 100), "how often version, update and query are each tried per second"),
     _Argument(
         "--report-log", "connections_stress_tests.log", values.report_log, "the report, in the original test's columns"

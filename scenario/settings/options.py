@@ -13,9 +13,10 @@ from typing import Any, ClassVar
 import msgspec
 
 from scenario.errors import OptionError
-from scenario.settings import values
+from scenario.settings import receivers, values
 from scenario.settings.access import Access
 from scenario.settings.arguments import DEFAULT_HOST, DEFAULT_MONGO, check
+from scenario.settings.receivers import address_of
 from scenario.settings.secrets import SECRETS
 
 HEALTHY_SLO = 1000.0  # ms
@@ -39,6 +40,7 @@ class BrokerOptions:
     drop_foreign: str = ""
     restart_command: str = field(default="", repr=False)
     access: Access = field(default_factory=Access)
+    kind: str = "orion"  # "auto" until it was looked for
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class LoadOptions:
     ramp: str = ""
     cycles: int = 0
     hold: int = 10
+    updates: int = 1  # at once, of entities of their own
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class ProbeOptions:
     healthy: int = 0  # subscribers
     rate: int = 1  # tries per second
     pings: bool = False  # of the database; False in runs that were recorded before there were any
+    healthy_apart: bool = False  # the last address of --notify-url is the healthy subscribers' own
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,6 @@ class Options:
 
     @property
     def broker_address(self) -> tuple[str, int]:
-        """Host and port of the broker."""
         return values.host_and_port(self.broker.host)
 
     @property
@@ -136,13 +139,32 @@ class Options:
 
     @property
     def listener_addresses(self) -> tuple[str, ...]:
-        """host:port of every listener, an IPv6 address in brackets."""
-        return tuple(values.joined(*values.host_and_port(url)) for url in self.load.notify_urls)
+        """host:port of every listener, an IPv6 address in brackets; of a range of ports the first."""
+        return tuple(map(address_of, self.load.notify_urls))
 
     @property
-    def healthy_url(self) -> str:
-        """Where the healthy subscribers are notified: at the first of the listeners."""
-        return f"http://{self.listener_addresses[0]}/healthy"
+    def receivers(self) -> list[str]:
+        """All URLs of --notify-url: one for each port of a range."""
+        return [url for text in self.load.notify_urls for url in receivers.each_port(text)]
+
+    def told_by(self, address: str) -> str:
+        """Return the one of `listener_addresses` that tells of host:port, which may be in its range."""
+        return next((first for first in self.listener_addresses if address in self.ports_of(first)), address)
+
+    def ports_of(self, address: str) -> list[str]:
+        """Return the host:port of all receivers that one of `listener_addresses` tells of."""
+        ranges = (text for text in self.load.notify_urls if address_of(text) == address)
+        return [address_of(url) for text in ranges for url in receivers.each_port(text)]
+
+    @property
+    def slow_urls(self) -> list[str]:
+        apart = [url for url in self.receivers if address_of(url) != self.healthy_address]
+        return apart if self.probes.healthy_apart and apart else self.receivers
+
+    @property
+    def healthy_address(self) -> str:
+        """host:port at which the healthy subscribers are notified: the first, or one that no slow receiver has."""
+        return address_of(self.receivers[-1 if self.probes.healthy_apart else 0])
 
     @property
     def healthy_limit(self) -> float:
@@ -194,6 +216,7 @@ class Options:
             "subscriptions": stop,
             "host": values.broker_url(parsed.host or DEFAULT_HOST),
             "notify_urls": values.urls(parsed.notify_url),
+            "kind": parsed.broker,
             "mongo": parsed.mongo or DEFAULT_MONGO,
             "reset": not parsed.no_reset,
             "pings": bool(parsed.mongo) or not parsed.no_reset,

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from scenario.settings.replacing import open_for_writing
 
 BROKER_PORT, INSPECTOR_PORT, MONGO_PORT = 1026, 18812, 27017
+AUTO, BROKERS = "auto", ("auto", "orion", "ngsi-ld")  # kinds of brokers
 CLIENT_PATH = "/ordinary_client"  # the service path in which the ordinary client updates and queries
 # https://fiware-orion.readthedocs.io, "Multi tenancy": lower case letters, digits and _, at most 50 characters
 SERVICE_RULE = "1 to 50 lower case letters, digits or _"
@@ -55,7 +56,8 @@ def broker_url(text: str) -> str:
 
 
 def host_and_port(url: str) -> tuple[str, int]:
-    """Return host and port of an http(s) URL. Raises ArgumentTypeError."""
+    """Return host and port of an http(s) URL; of a range of ports the first. Raises ArgumentTypeError."""
+    url = re.sub(r"^(https?://[^/?#]*:[0-9]{1,5})-[0-9]{1,5}(?=[/?#]|$)", r"\1", url)
     try:
         parts = urlsplit(url)
         if "@" in parts.netloc:
@@ -83,18 +85,16 @@ def urls(text: str) -> list[str]:
     return [url.strip() for url in text.split(",") if url.strip()]
 
 
-def notify_url(text: str) -> str:
-    """Check listener URLs. The listener speaks no TLS, and what holds a notification must tell its stats."""
-    for url in urls(text) or [text]:
-        host_and_port(url)
-        if url.lower().startswith("https:"):
-            raise ArgumentTypeError(f"takes http://, because the listeners speak no TLS, not {quoted(url)}")
-    return text
-
-
 def host(text: str) -> str:
     """Check the broker's URL, or its bare host."""
     return text if text in ("", "None") else broker_url(text)
+
+
+def broker(text: str) -> str:
+    """Check a kind of broker."""
+    if text not in BROKERS:
+        raise ArgumentTypeError(f"takes {', '.join(BROKERS)}, not {quoted(text)}")
+    return text
 
 
 def origins(text: str) -> str:

@@ -38,7 +38,7 @@ class ClientProbe(EachSecond, User):
     def on_start(self) -> None:
         self.written = Written()
         options = self.of_run.options
-        self.subscribers = Subscribers(options.probes.healthy, options.listener_addresses[0], self.of_run.clock.now)
+        self.subscribers = Subscribers(options.probes.healthy, options.healthy_address, self.of_run.clock.now)
         if options.probes.healthy:
             with suppress(ListenerError):  # the first row says it
                 self.subscribers.begin()

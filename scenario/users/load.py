@@ -37,6 +37,7 @@ class SubscriptionSeeder(RunUser):
 
     def on_start(self) -> None:
         self.connection = KeptAlive(self.broker.host, self.broker.access)
+        self.urls = self.of_run.options.slow_urls
 
     @task
     def seed(self) -> None:
@@ -57,7 +58,7 @@ class SubscriptionSeeder(RunUser):
             park()
 
     def _create(self, index: int) -> Failure | None:
-        urls = self.of_run.options.load.notify_urls
+        urls = self.urls
         asked = self.broker.subscribe(urls[index % len(urls)])
         with self.environment.events.request.measure(asked.method, asked.path) as told:
             try:
@@ -83,11 +84,19 @@ class UpdateTrigger(RunUser, HttpUser):
 
     @task
     def trigger(self) -> None:
-        """Wait for the second of the trigger, send, report."""
+        """Wait for the second of the trigger, send as many updates at once as are asked for, report."""
         run = self.of_run
         run.clock.sleep_until(self.schedule.trigger)
         at = run.clock.now()
-        asked = self.broker.update(at)
+        sent = [gevent.spawn(self._send, at, entity) for entity in range(run.options.load.updates)]
+        failures = [failure for each in sent if (failure := each.get())]
+        self.client.close()
+        self.link.publish(Update(at, (run.clock.now() - at) * 1000, *parts(next(iter(failures), None))))
+        park()
+
+    def _send(self, at: float, entity: int) -> Failure | None:
+        """Update one entity."""
+        asked = self.broker.update(at, entity)
         with self.client.post(
             asked.path,
             data=asked.body,
@@ -96,10 +105,7 @@ class UpdateTrigger(RunUser, HttpUser):
             allow_redirects=False,
             catch_response=True,
         ) as response:
-            failure = failure_of(response, self.broker.update_error)
-        self.client.close()
-        self.link.publish(Update(at, (run.clock.now() - at) * 1000, *parts(failure)))
-        park()
+            return failure_of(response, self.broker.update_error)
 
     def on_stop(self) -> None:
         self.client.close()

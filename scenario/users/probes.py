@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from locust import HttpUser, User
@@ -19,6 +20,7 @@ from scenario.peers.failures import Failure, Kind, kind_of, of_exception, parts
 from scenario.peers.inspection import Limit
 from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import HOST, ListenerStats, figures_of, notified_of, read_stats
+from scenario.peers.queue import WithQueue
 from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
 from scenario.run.tries import Tried
 from scenario.users.attempts import ATTEMPT_TIMEOUT, attempt
@@ -57,6 +59,12 @@ class QueueProbe(EachSecond, HttpUser):
 
     one_at_a_time = True
 
+    @cached_property
+    def teller(self) -> WithQueue:
+        """The broker under test: one that tells of its queue."""
+        assert isinstance(self.broker, WithQueue)
+        return self.broker
+
     def on_start(self) -> None:
         bound(self.client, VERSION_LIMIT)
         self.broker.access.let_in(self.client)
@@ -67,19 +75,19 @@ class QueueProbe(EachSecond, HttpUser):
 
         def look(answer: Answer) -> Failure | None:
             try:
-                queue = self.broker.queue(answer)
+                queue = self.teller.queue(answer)
             except BrokerError as error:
                 return Failure(kind_of(error), str(error))
-            told.update(msgspec.to_builtins(queue) if queue else {}, sem_wait=self.broker.sem_wait(answer))
+            told.update(msgspec.to_builtins(queue) if queue else {}, sem_wait=self.teller.sem_wait(answer))
             return None
 
         def look_at_cache(answer: Answer) -> None:
-            if cache := self.broker.cache(answer):  # a broker need not have one
+            if cache := self.teller.cache(answer):  # a broker need not have one
                 told.update(refreshes=cache.refreshes, cache_items=cache.items)
 
-        failure = self._ask(self.broker.statistics(), ATTEMPT_TIMEOUT, look)
+        failure = self._ask(self.teller.statistics(), ATTEMPT_TIMEOUT, look)
         if failure is None:
-            self._ask(self.broker.cache_statistics(), CACHE_TIMEOUT, look_at_cache)
+            self._ask(self.teller.cache_statistics(), CACHE_TIMEOUT, look_at_cache)
         error, kind = parts(failure)
         self.link.publish(QueueSample(second, at, **told, error=error, failure=kind))
 

@@ -59,7 +59,9 @@ def _ended(e: Evidence) -> Criteria:
 
 def _seeding(e: Evidence) -> Criteria:
     if e.hold.schedule is not None:  # what was refused ended the run before
-        yield Criterion("subscriptions", PASS, f"{e.hold.progress.created} of {e.load.wanted} created")
+        yield Criterion(
+            "subscriptions", PASS, f"{e.hold.progress.created} of {e.hold.options.load.subscriptions} created"
+        )
 
 
 def _held(e: Evidence) -> Criteria:

@@ -13,21 +13,26 @@ if TYPE_CHECKING:
     from inspector.addresses import Address
 
 LOOPBACK = "127.0.0.1", "::1"
+MOST_PORTS = 1000  # of a listener: a range may be any that a client asks for
 MOST, MOST_KNOWN = 64, 256  # names that are looked up at one time, and that are remembered: clients may ask for any
 PATIENCE = 0.2  # s for names: a name server may hang, and what is counted must not wait for it
 
 
 class Name(NamedTuple):
-    """A "host:port" text."""
+    """A "host:port" text; the port may be a range, 8090-8099."""
 
     text: str
     host: str
-    port: int
+    ports: range
 
     @classmethod
     def of(cls, text: str) -> Name:
-        host, _, port = text.rpartition(":")
-        return cls(text, host.strip("[]"), int(port) if port.isdigit() else 0)
+        host, _, told = text.rpartition(":")
+        first, _, last = told.partition("-")
+        ports = (
+            range(int(first), int(last or first) + 1) if first.isdecimal() and (last or "0").isdecimal() else range(1)
+        )
+        return cls(text, host.strip("[]"), ports[:MOST_PORTS])
 
     @property
     def loopback(self) -> bool:
@@ -73,7 +78,7 @@ class Names:
                 },
                 "lookup_seconds": round(max((took.get(name.host, 0.0) for name in names), default=0.0), 3),
             }
-        return frozenset(plain(ip, name.port) for name, ips in found.items() for ip in ips), told
+        return frozenset(plain(ip, port) for name, ips in found.items() for ip in ips for port in name.ports), told
 
     def _addresses(self, name: Name) -> set[str]:
         found = self.addresses.get(name.host, set())

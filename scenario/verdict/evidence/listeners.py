@@ -88,7 +88,9 @@ class Listeners:
 
     @property
     def notified(self) -> int | None:
-        """Subscriptions that the update notified."""
+        """Subscriptions that the update notified; of several updates at once: notifications."""
+        if self.hold.options.load.updates > 1:
+            return self.of_update.notifications if self.of_update else None
         return self.of_update.notified if self.of_update else None
 
     @property

@@ -12,8 +12,8 @@ from scenario.verdict.thresholds import HELD_SHARE
 class Load:
     """Notifications that one update triggers, and how many of them are too few to matter."""
 
-    wanted: int  # subscriptions asked for
-    expected: int  # notifications of the update: one per subscription; with --no-reset of the older ones, too
+    wanted: int  # notifications that are to be held: of each update one per subscription asked for
+    expected: int  # notifications of the updates; with --no-reset of the older subscriptions, too
     few: float
     healthy_per_second: int  # notifications to healthy subscribers: they may be in neither of two counts yet
 
@@ -21,6 +21,6 @@ class Load:
     def of(cls, hold: Hold) -> Load:
         """Take it from the options, and from what was there before."""
         options = hold.options
-        wanted = options.load.subscriptions
-        expected = wanted + hold.progress.existing
+        wanted = options.load.subscriptions * options.load.updates
+        expected = wanted + hold.progress.existing * options.load.updates
         return cls(wanted, expected, (1 - HELD_SHARE) * wanted, options.probes.healthy * options.probes.rate)
