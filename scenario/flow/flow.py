@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from locust import User
 
@@ -10,10 +11,10 @@ from scenario.errors import Failed, ListenerError, Lost
 from scenario.flow.cleanup import Cleanup
 from scenario.flow.phases import Tick, Work
 from scenario.flow.preparation import Preparation
-from scenario.peers import listeners
+from scenario.peers import kind_of, listeners
 from scenario.preflight.limits import descriptors
 from scenario.run.phase import Phase
-from scenario.run.records import HoldBegan, PhaseBegan, RunEnded
+from scenario.run.records import HoldBegan, PhaseBegan, RunEnded, StillSent
 from scenario.run.schedule import Schedule
 from scenario.settings.options import IDLE_RELEASE
 from scenario.users.client import ClientProbe
@@ -23,6 +24,7 @@ from scenario.verdict.evidence.held import fds_per_notification
 
 UPDATE_PATIENCE = 65.0  # s: above UpdateTrigger's own limits
 SETTLED_AFTER = 5  # s after the update's answer, at the latest, the idle clients connect
+QUIET_LIMIT, QUIET_AFTER = 60.0, 4  # s in all, and s without a further notification
 SILENCE_LIMIT = 8.0  # s without any probe's record: above the sum of a probe's limits
 
 
@@ -35,6 +37,8 @@ class Flow(Preparation):
             self.link.publish(PhaseBegan(Phase.CLEANUP))
             yield from self.without_users()
             cleanup.run()
+            if kind_of(self.options).speaks_ngsild and self.progress.update is not None:
+                yield from self.quiet()
         self.link.publish(RunEnded())
         yield from self.settle()
 
@@ -104,6 +108,30 @@ class Flow(Preparation):
             return sum(listeners.release(address) for address in dict.fromkeys(self.options.listener_addresses))
         except ListenerError as error:
             raise Lost(f"release: {error}") from None
+
+    def quiet(self) -> Iterator[Tick]:
+        """Have the listeners let go until nothing more comes of the subscriptions that were removed."""
+        arrived, still, end = self._arrived(), 0, self.run.clock.now() + QUIET_LIMIT
+        first = arrived
+        while arrived is not None and still < QUIET_AFTER and self.run.clock.now() < end:
+            with suppress(Lost):
+                self.release()
+            yield self.users(0)
+            before, arrived = arrived, self._arrived()
+            still = still + 1 if arrived == before else 0
+        if first is not None and arrived is not None and arrived > first:
+            self.say(f"{arrived - first} notifications came of subscriptions that had been removed")
+            self.link.publish(StillSent(arrived - first))
+
+    def _arrived(self) -> int | None:
+        """Return how many notifications the listeners had; None where one does not tell."""
+        try:
+            told = {address: listeners.stats(address) for address in dict.fromkeys(self.options.listener_addresses)}
+        except ListenerError:
+            return None
+        known = {address: stats for address, stats in told.items() if stats is not None}
+        figures = listeners.figures_of(known)
+        return figures["held"] + figures["received"] + figures["abandoned"] if len(known) == len(told) else None
 
     def probing(self, *added: type[User], before: int = 0) -> Tick:
         """Ask for the probes, whose rows go on meanwhile. Raises Lost when none of them reports any more."""

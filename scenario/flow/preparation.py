@@ -119,12 +119,13 @@ class Preparation(Phases):
             refused = f"{self.progress.refused} refused, the first with: {self.progress.refusal}"
             kind = self.progress.kinds.get(self.progress.refusal)
             raise Failed(f"subscriptions: {self.progress.created} of {wanted} created, {refused}", kind)
-        client_of(self.options, self.run.id).ensure_subscriptions(
-            f"http://{self.options.healthy_address}/healthy", self.options.probes.healthy
-        )
+        healthy, url = self.options.probes.healthy, f"http://{self.options.healthy_address}/healthy"
+        client_of(self.options, self.run.id).ensure_subscriptions(url, healthy)
         counted, expected = self.broker.ask_count(), self.progress.existing + wanted
         if counted != expected:
             raise Failed(f"subscriptions: the broker counts {counted} in the service instead of {expected}")
+        if self.options.probes.healthy_apart:
+            self.broker.add_subscriptions(url, healthy)  # of the same update as the slow ones
 
     def _is_seen(self) -> bool:
         """Tell whether a subscription of this run was seen in the database that was dropped. Raises Lost: elsewhere."""

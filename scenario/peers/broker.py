@@ -227,7 +227,11 @@ class Broker(ABC):
 
     def ensure_subscriptions(self, notify_url: str, wanted: int) -> None:
         """Subscribe a URL as often as is wanted, less the subscriptions that there are."""
-        for _ in range(wanted - self.ask_count() if wanted else 0):
+        self.add_subscriptions(notify_url, wanted - self.ask_count() if wanted else 0)
+
+    def add_subscriptions(self, notify_url: str, number: int) -> None:
+        """Subscribe a URL so often."""
+        for _ in range(number):
             self._ask_rightly(self.subscribe(notify_url), self.subscribe_error)
 
     def _ask_rightly(self, request: Request, error_of: Callable[[Answer], Failure | None]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from scenario.peers.failures import Kind
-from scenario.run.records import Ended, IdleClients, Reset, Seeded, Unforeseen, Update
+from scenario.run.records import Ended, IdleClients, Reset, Seeded, StillSent, Unforeseen, Update
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Progress:
     refusal: str = ""
     update: Update | None = None
     idle: IdleClients | None = None
+    still_sent: int = 0  # notifications of subscriptions that had been removed
     interrupted: str = ""  # the phase in which somebody stopped the run
     failures: tuple[str, ...] = ()  # what makes the run a FAIL beside its rows
     missing: tuple[str, ...] = ()  # what makes it INCONCLUSIVE
@@ -35,6 +36,8 @@ class Progress:
                 return replace(noted, created=created, refused=refused, refusal=self.refusal or record.error)
             case Update():
                 return replace(self, update=record)
+            case StillSent():
+                return replace(self, still_sent=record.number)
             case IdleClients():
                 return replace(self, idle=record)
             case Ended(failed=True):

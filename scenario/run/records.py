@@ -153,6 +153,13 @@ class Interrupted:
 
 
 @dataclass(frozen=True)
+class StillSent:
+    """Notifications that came after the cleanup, of subscriptions that had been removed."""
+
+    number: int
+
+
+@dataclass(frozen=True)
 class HoldEnded:
     """The connections were let go: what was held since HoldBegan is one step."""
 
@@ -175,7 +182,7 @@ KINDS: dict[str, type] = {
         *(RunBegan, Found, Accepted, Refused, PhaseBegan, Said, HoldBegan, Reset, Schedule),
         *(Seeded, Update, IdleClients),
         *get_args(Sample),
-        *(Ended, Unforeseen, Trouble, Interrupted, HoldEnded, RunEnded, Evidence, Step, Verdict),
+        *(Ended, Unforeseen, Trouble, StillSent, Interrupted, HoldEnded, RunEnded, Evidence, Step, Verdict),
     )
 }
 _OF_USERS = {Seeded, Update, IdleClients, *get_args(Sample), Unforeseen}

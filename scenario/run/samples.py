@@ -180,6 +180,8 @@ class HealthySample:
     clock_error: float | None = None  # half the round trip of the best comparison
     error: str = ""
     latencies: tuple[float, ...] = ()  # with --rate above 1: of all that arrived
+    same_arrived: int | None = None  # in all, of the update that notifies the slow receivers; None: there are none
+    same_slowest: float | None = None  # of these
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ class ClientProbe(EachSecond, User):
         self.written = Written()
         options = self.of_run.options
         self.subscribers = Subscribers(options.probes.healthy, options.healthy_address, self.of_run.clock.now)
+        if options.probes.healthy_apart:
+            self.subscribers.same_since = self.schedule.trigger
         if options.probes.healthy:
             with suppress(ListenerError):  # the first row says it
                 self.subscribers.begin()

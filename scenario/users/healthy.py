@@ -35,6 +35,9 @@ class Subscribers:
         self.updates: dict[int, Sent] = {}  # by number; those that reached all were taken out
         self.doubled = self.lost = 0
         self.complete = -math.inf  # when the newest one of those was sent
+        self.same_since: int | None = None  # s since the epoch: what was sent from then on, of no update of the client
+        self._sent: set[int] = set()  # numbers of the client's updates
+        self._same: list[float] = []  # latencies of those (ms)
         self._clocks: deque[tuple[float, float]] = deque(maxlen=LOOKS)  # half a round trip, how far theirs is ahead (s)
         self._position = ""
         self._came: list[tuple[int, ...]] = []  # and not told yet
@@ -51,6 +54,8 @@ class Subscribers:
         came, self._came = self._came, []
         error, ahead = min(self._clocks)
         now = self.now()
+        self._sent.update(self.updates)
+        self._note_same(came, ahead)
         latencies = sorted(latency for arrival in came if (latency := self._note(arrival, ahead)) is not None)
         waiting = self._missing(now)
         oldest = max(((now - sent.at) * 1000 for sent in waiting), default=None)
@@ -67,7 +72,15 @@ class Subscribers:
             slowest=max(measured, default=None),
             clock_error=error * 1000,
             latencies=tuple(round(latency, 2) for latency in latencies),
+            same_arrived=None if self.same_since is None else len(self._same),
+            same_slowest=max(self._same, default=None),
         )
+
+    def _note_same(self, came: Sequence[Sequence[int]], ahead: float) -> None:
+        """Note the notifications of the update that notifies the slow receivers, too."""
+        for number, _, sent, latency in came:
+            if self.same_since is not None and number not in self._sent and sent >= self.same_since * 1_000_000:
+                self._same.append(max(0.0, latency / 1000 - ahead * 1000))
 
     def _read(self) -> None:
         for _ in range(MOST_PAGES):

@@ -9,10 +9,13 @@ short, is INCONCLUSIVE. Nothing missing ever makes a PASS.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from scenario.peers import kind_of
 from scenario.run.results import Criterion, Verdict
+from scenario.settings.options import Options
+from scenario.verdict import ngsild
 from scenario.verdict.answered import answered
 from scenario.verdict.causes.peers import unreachable
 from scenario.verdict.causes.process import restart
@@ -37,7 +40,7 @@ Criteria = Iterator[Criterion]
 def judge_hold(hold: Hold) -> Verdict:
     """Judge what was held once, whether it came to its end or not."""
     evidence = evidence_of(hold)
-    judged = [criterion for check in _CHECKS for criterion in check(evidence)]
+    judged = [criterion for check in _checks_of(hold.options) for criterion in check(evidence)]
     fails = what_fails(evidence, judged)
     holds = found_causes(evidence, fails)
     criteria = excused(evidence, judged, holds)
@@ -145,3 +148,14 @@ def _idle(e: Evidence) -> Criteria:
 
 
 _CHECKS = (_ended, _seeding, _held, notified_once, answered, healthy, rate, _idle, _process, _load, _gaps, _told)
+_OF_NGSILD = {_held: ngsild.held, notified_once: ngsild.notified, _load: ngsild.load}  # in the place of these
+
+
+def _checks_of(options: Options) -> Iterator[Callable[[Evidence], Criteria]]:
+    for check in _CHECKS:
+        if not kind_of(options).speaks_ngsild:
+            yield check
+        else:
+            yield _OF_NGSILD.get(check, check)
+            if check is healthy:
+                yield ngsild.same_update

@@ -8,7 +8,7 @@ from functools import reduce
 from operator import or_
 
 from scenario.run.results import Criterion, Diagnosis
-from scenario.verdict.causes import CAUSES
+from scenario.verdict.causes import causes_of
 from scenario.verdict.causes.cause import CLIENT, ENDED, HEALTHY, HELD, LOAD, MEASURED, NOK, SLOW, Cause, Fails
 from scenario.verdict.evidence import Evidence
 from scenario.verdict.of_notifications import foreign_counts
@@ -19,6 +19,7 @@ UNKNOWN = "unknown"
 _NAMED = {  # what it means that a criterion was not met; of the clients' see below
     "held": HELD,
     "healthy subscribers": HEALTHY,
+    "healthy subscribers of the same update": HEALTHY,
     "rows": MEASURED,
     "connection counts": MEASURED,
     "client's answers": MEASURED,
@@ -29,7 +30,7 @@ _NAMED = {  # what it means that a criterion was not met; of the clients' see be
 
 def found_causes(e: Evidence, fails: Fails) -> dict[Cause, bool | None]:
     """Return whether each cause of the table holds; a last resort does so only where no other explains what fails."""
-    holds = {cause: cause.holds(e) for cause in CAUSES}
+    holds = {cause: cause.holds(e) for cause in causes_of(e.hold.options)}
     explained = _explained(cause for cause, sure in holds.items() if sure and not cause.last_resort)
     return {cause: sure and not (cause.last_resort and explained & fails) for cause, sure in holds.items()}
 
@@ -50,13 +51,13 @@ def excused(e: Evidence, criteria: Sequence[Criterion], holds: Mapping[Cause, bo
 
 def diagnose(e: Evidence, fails: Fails, holds: Mapping[Cause, bool | None]) -> tuple[Diagnosis, ...]:
     """Return the causes that hold; before them, or instead, what is known of a failure that none of them explains."""
-    sure = [cause for cause in CAUSES if holds[cause]]
+    sure = [cause for cause in holds if holds[cause]]
     named = tuple(cause.diagnosis(e) for cause in sure)
     if foreign := foreign_counts(e):
         return (_foreign(foreign, e), *named)
     if named and (NOK not in fails or any(NOK in cause.explains for cause in sure)):
         return named
-    possible = [cause for cause in CAUSES if holds[cause] is None and cause.explains & fails]
+    possible = [cause for cause in holds if holds[cause] is None and cause.explains & fails]
     return (_one_of(possible, e) if possible else _unknown(e), *named)
 
 

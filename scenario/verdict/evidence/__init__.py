@@ -19,6 +19,7 @@ from scenario.verdict.evidence.load import Load
 from scenario.verdict.evidence.port import Port
 from scenario.verdict.evidence.process import Process
 from scenario.verdict.evidence.queue import Queue
+from scenario.verdict.evidence.same import Same
 from scenario.verdict.evidence.started import Started
 from scenario.verdict.evidence.tester import Tester
 from scenario.verdict.evidence.way import Way
@@ -37,6 +38,7 @@ class Evidence:
     suffering: frozenset[int]
     healthy: Healthy
     held: Held
+    same: Same
     process: Process
     port: Port
     limits: Limits
@@ -70,6 +72,7 @@ def evidence_of(hold: Hold) -> Evidence:
         suffering=ill,
         healthy=healthy,
         held=held,
+        same=Same(hold, load, held, listeners, healthy),
         process=process,
         port=Port(hold, process, version),
         limits=Limits(hold, process, version),

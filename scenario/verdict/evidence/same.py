@@ -1,0 +1,128 @@
+"""The update that notifies the slow receivers, as an NGSI-LD broker works it off: held, waiting, dropped, lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from scenario.peers import kind_of
+from scenario.run.results import Row
+from scenario.settings.receivers import address_of
+from scenario.verdict.evidence.healthy import Healthy
+from scenario.verdict.evidence.held import Held
+from scenario.verdict.evidence.listeners import Listeners
+from scenario.verdict.evidence.load import Load
+from scenario.verdict.hold import Hold
+
+QUIET = 5  # s without another one at the end: nothing is on its way any more
+
+
+@dataclass(frozen=True)
+class Same:
+    """Of the trigger's update or updates; also the healthy subscribers that these notify."""
+
+    hold: Hold
+    load: Load
+    counted: Held
+    listeners: Listeners
+    healthy: Healthy
+
+    @property
+    def known_to_hold(self) -> int | None:
+        """How many the kind is known to hold at one time; None: unknown."""
+        options = self.hold.options
+        addresses = {*map(address_of, options.slow_urls)}
+        return kind_of(options).holds(len(addresses), options.load.updates)
+
+    @property
+    def held(self) -> int | None:
+        """The most that were held at one time, by the listeners, else by connections; None: not measured."""
+        return self.listeners.held if self.listeners.held is not None else self.counted.most
+
+    @property
+    def shares_address(self) -> bool:
+        """Whether the healthy subscribers are at an address of slow receivers."""
+        return self.hold.options.healthy_address in map(address_of, self.hold.options.slow_urls)
+
+    @property
+    def wanted(self) -> int:
+        """Notifications of the same update that healthy subscribers are to have."""
+        return self.healthy.count * self.hold.options.load.updates if self.hold.progress.update else 0
+
+    @property
+    def told(self) -> bool:
+        """Whether their listener told of them."""
+        return any(sample.same_arrived is not None for sample in self.healthy.samples)
+
+    @property
+    def arrived(self) -> int:
+        """How many of these arrived."""
+        return min(self.wanted, max((sample.same_arrived or 0 for sample in self.healthy.samples), default=0))
+
+    @property
+    def slowest(self) -> float:
+        """The longest, in ms, that one of them took, or has waited to the end."""
+        took = max((sample.same_slowest or 0 for sample in self.healthy.samples), default=0.0)
+        update, samples = self.hold.progress.update, self.healthy.samples
+        if update is None or not samples or self.arrived >= self.wanted:
+            return took
+        return max(took, (samples[-1].at - update.at) * 1000)
+
+    @property
+    def late_rows(self) -> list[Row]:
+        """The rows in which healthy subscribers of another entity were late."""
+        late = {sample.second for sample in self.healthy.late}
+        return [row for row in self.hold.rows if row.second in late]
+
+    @property
+    def held_when_late(self) -> int:
+        """The most that the listeners held in these rows."""
+        return max((row.listener.held or 0 for row in self.late_rows if row.listener), default=0)
+
+    @property
+    def connecting_when_late(self) -> int:
+        """The most connections to receivers that were not answered in these rows: SYN_SENT."""
+        seen = [row.connections.connecting_to_listeners or 0 for row in self.late_rows if row.connections]
+        return max(seen, default=0)
+
+    @cached_property
+    def _arrivals(self) -> list[tuple[int, int]]:
+        """(second since the update, notifications of it until then)."""
+        update = self.hold.progress.update
+        return [
+            (row.since_trigger, row.listener.notifications or 0)
+            for row in self.hold.loaded
+            if row.listener and update and row.listener.update == update.number
+        ]
+
+    @property
+    def last_at(self) -> int:
+        """The second by which the last one had arrived."""
+        most = max((count for _, count in self._arrivals), default=0)
+        return next((second for second, count in self._arrivals if count == most), 0)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether some were held, or still came, at the end."""
+        last = self.hold.rows[-1] if self.hold.rows else None
+        held = last is not None and last.listener is not None and bool(last.listener.held)
+        return held or (last is not None and last.since_trigger - self.last_at < QUIET)
+
+    @property
+    def gave_up(self) -> int:
+        """Notifications that the broker gave up while they were held."""
+        return self.listeners.abandoned or 0
+
+    @property
+    def lost(self) -> bool:
+        """Whether what is missing is lost: nothing is on its way, and every receiver was there and answered in time."""
+        return not (self.waiting or self.gave_up or self.listeners.unreachable or self.connecting_when_late)
+
+    @property
+    def why_missing(self) -> str:
+        """What became of those that had not arrived at the end."""
+        if self.waiting:
+            return "still waited at the end"
+        if self.gave_up and kind_of(self.hold.options).breaker:
+            return "were dropped, after others had not been answered in time"
+        return "had not arrived at the end"

@@ -1,0 +1,73 @@
+"""What is judged of an NGSI-LD broker otherwise than of an Orion: none of them holds as many as there are receivers.
+
+What is held is told, and what its kind is known to hold. Judged are the clients and the healthy subscribers, in two
+groups: those of another entity, at an address of their own (scenario.verdict.healthy), and those of the same update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scenario.run.results import Criterion
+from scenario.verdict.causes.peers import unreachable
+from scenario.verdict.evidence import Evidence
+from scenario.verdict.healthy import duration
+from scenario.verdict.of_notifications import too_few_arrived
+from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS
+
+NAME = "healthy subscribers of the same update"
+Criteria = Iterator[Criterion]
+
+
+def held(e: Evidence) -> Criteria:
+    """Tell it."""
+    update = e.hold.progress.update
+    if e.hold.schedule is None or update is None or update.error:
+        return
+    known = e.same.known_to_hold
+    usual = f"its kind is known to hold {known} at most" if known is not None else "what its kind holds is not known"
+    most = (
+        "not measured" if e.same.held is None else f"{min(e.same.held, e.load.wanted)} of {e.load.wanted} at one time"
+    )
+    yield Criterion("held", PASS, f"{most}; {usual}")
+
+
+def notified(e: Evidence) -> Criteria:
+    """Tell those that were kept waiting, sent again and dropped apart from those that were lost."""
+    last, expected = e.listeners.of_update, e.load.expected
+    if last is None or e.listeners.notified is None:
+        return
+    arrived = min(e.listeners.notified, expected)
+    missing, again = expected - arrived, (last.doubled or 0) if e.hold.options.load.updates == 1 else 0
+    parts = [f"{arrived} of {expected} arrived, the last at second {e.same.last_at}"]
+    parts += [f"{again} were sent more than once"] * bool(again)
+    if missing and e.same.lost:
+        yield Criterion("notified", FAIL, ", ".join([*parts, f"{missing} were lost"]))
+        return
+    parts += [f"{missing} {e.same.why_missing}"] * bool(missing)
+    yield Criterion("notified", PASS, ", ".join(parts))
+
+
+def same_update(e: Evidence) -> Criteria:
+    """Judge the healthy subscribers of the update that notifies the slow ones, too."""
+    if not e.same.wanted or not e.same.told:
+        return
+    arrived, slowest = e.same.arrived, e.same.slowest
+    late = slowest > e.hold.options.healthy_limit
+    text = f"{arrived} of {e.same.wanted} notified, the slowest after {duration(slowest)}"
+    if arrived < e.same.wanted:
+        text = f"{arrived} of {e.same.wanted} notified; the others were not within {duration(slowest)}"
+    yield Criterion(NAME, FAIL if late or arrived < e.same.wanted else PASS, text)
+
+
+def load(e: Evidence) -> Criteria:
+    """Tell what else befell the receivers."""
+    for text in unreachable(e):
+        yield Criterion("listeners", PASS, text)
+    if too_few_arrived(e):
+        text = f"it took {e.listeners.accepted} of the {e.held.number} connections that the broker holds"
+        yield Criterion("listener", INCONCLUSIVE, text)
+    if gave_up := e.listeners.abandoned:
+        yield Criterion("answers", PASS, f"the broker gave up {gave_up} notifications that were held")
+    if sent := e.hold.progress.still_sent:
+        yield Criterion("cleanup", PASS, f"{sent} notifications came of subscriptions that had been removed")
