@@ -79,8 +79,6 @@ class Broker(ABC):
         """Return how many notifications it holds at most at one time; None: unknown, or as many as there are."""
         return None
 
-    # Of a kind whose services have databases in MongoDB
-
     def database(self, prefix: str | None) -> str:
         """Return the name of the service's database; `prefix` as the broker was told, None: its default."""
         return ""
@@ -90,10 +88,7 @@ class Broker(ABC):
         """What in that database is the test's, of whatever run: a query for each collection."""
         return {}
 
-    @property
-    def own_subscriptions(self) -> dict[str, dict[str, Any]]:
-        """The same for the subscriptions of this run."""
-        return {}
+    own_subscriptions = own  # the same for the subscriptions of this run
 
     @abstractmethod
     def version(self) -> Request:

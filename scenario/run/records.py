@@ -8,6 +8,7 @@ Seeded, Update, IdleClients         what those users did that load the broker
 VersionSample ... DatabaseSample    what was measured (scenario.run.samples)
 Ended, Unforeseen, Interrupted      why it did not go on
 Trouble                             what went wrong beside the broker: the run does not pass
+StillSent                           what came after the cleanup, of subscriptions that had been removed
 HoldEnded, RunEnded                 judge
 Evidence                            what was seen at the first NOK
 Row, Step, Verdict                  what comes of them (scenario.run.results)
