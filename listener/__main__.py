@@ -1,4 +1,4 @@
-"""`python -m listener`: starts the processes, prints the stats, ends them all."""
+"""`python -m listener`: starts the processes, prints statistics, ends the processes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
 
 def main() -> None:
-    """Serve until SIGINT, SIGTERM or SIGHUP; exit with 0 then, 1 when it cannot serve, 2 when an option is wrong."""
+    """Serve until SIGINT, SIGTERM or SIGHUP. Exit code 0 then; 1 if it cannot serve; 2 if an option is wrong."""
     options = parse()
     before, limit = raise_descriptor_limit()
     sockets = listen(options.host, options.ports, options.processes)
     deaf = [] if options.deaf is None else listen_deaf(options.host, options.deaf)
     stats = Stats(options.processes, options.stats)
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # for good in the others: they end when the first one does
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, SIGNALS
+    )  # the other processes keep them blocked: they end when the first one ends
     lifeline = os.pipe()
     others = [_fork(options, number, sockets, stats, lifeline) for number in range(1, options.processes)]
     _keep_only(0, sockets)
@@ -33,7 +35,7 @@ def main() -> None:
     if options.stats:
         server.every(options.stats, lambda: say(stats.line()))
     for number in SIGNALS:
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores it
             signal.signal(number, _end)
     say(f"descriptor limit {limit} (soft limit was {before})")
     say(f"listening on {', '.join(map(name, sockets[0]))}")
@@ -54,7 +56,7 @@ def main() -> None:
 def _fork(
     options: Options, number: int, sockets: list[list[socket.socket]], stats: Stats, lifeline: tuple[int, int]
 ) -> int:
-    """Start process `number`, which serves until the write end of `lifeline` is closed; return its id."""
+    """Start process `number` and return its id. It serves until the write end of `lifeline` is closed."""
     pid = os.fork()
     if pid:
         return pid
@@ -69,7 +71,7 @@ def _fork(
 
 
 def _keep_only(number: int, sockets: list[list[socket.socket]]) -> None:
-    """Close the sockets of the other processes: an open copy would go on taking connections that nobody serves."""
+    """Close the sockets of the other processes. An open copy would accept connections that no process serves."""
     for row in sockets[:number] + sockets[number + 1 :]:
         for listening in row:
             listening.close()
@@ -77,7 +79,9 @@ def _keep_only(number: int, sockets: list[list[socket.socket]]) -> None:
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
     if number == signal.SIGCHLD:
-        sys.exit("listener: one of its processes died with what it held, so nothing it would count is right any more")
+        sys.exit(
+            "listener: one of its processes died with the connections it held, so all counts are wrong from now on"
+        )
     sys.exit(0)
 
 

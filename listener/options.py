@@ -1,4 +1,4 @@
-"""The command line: flags and durations as Go's `flag` package takes them, with one dash or two."""
+"""The slow listener of the connections stress test. Options and durations as in Go, with one dash or two."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRUE, FALSE = ("1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false", 
 
 @dataclass(frozen=True)
 class Options:
-    """What the listener was asked to do; times in seconds."""
+    """The listener's options; times in seconds."""
 
     delay: float
     stats: float
@@ -31,7 +31,7 @@ class Options:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """End with one line; of what it repeats a terminal obeys nothing."""
+        """Exit with code 2 and one line, without control characters."""
         self.exit(2, "".join(one if one.isprintable() else "?" for one in f"{self.prog}: {message}") + "\n")
 
 
@@ -73,27 +73,27 @@ def _processes(text: str) -> int:
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
-    """Return the options of a command line (default: this process's); exit with 2 and one sentence when it is wrong."""
+    """Return the options (default: of this process). Exits with code 2 and one sentence if one is wrong."""
     parser = _Parser("listener", description=__doc__, allow_abbrev=False, add_help=False)
 
     def flag(name: str, text: str, **settings: object) -> None:
         parser.add_argument(f"-{name}", f"--{name}", help=text, **settings)  # type: ignore[arg-type]
 
-    flag("delay", "time between a notification and its answer, for /notify (default 0)", type=duration, default=0.0)
-    flag("stats", "interval between two lines of stats, 0 for none (default 5s)", type=duration, default=5.0)
-    flag("port", "port, or ports such as 8090-8093; 0 picks a free one (default 8090)", type=ports, default="8090")
-    limits = "limit on reading a request, and on idling after an answer; 0 for none (default 30s)"
+    flag("delay", "time between a notification to /notify and its answer (default 0)", type=duration, default=0.0)
+    flag("stats", "time between two lines of statistics; 0 for none (default 5s)", type=duration, default=5.0)
+    flag("port", "port, or a range such as 8090-8093; 0 picks a free port (default 8090)", type=ports, default="8090")
+    limits = "longest time to read a request, or to stay idle after an answer; 0: none (default 30s)"
     flag("timeout", limits, type=duration, default=30.0)
-    closes = "send Connection: close in the answer, and close (default false)"
+    closes = "send Connection: close in the answer, then close (default false)"
     flag("close", closes, type=_boolean, nargs="?", const=True, default=False)
-    deaf = "one more port, whose listen queue is full: it takes no connection; 0 picks a free one (default: none)"
+    deaf = "additional port that accepts nothing, as if its listen queue were full; 0 picks a free one (default: none)"
     flag("deaf", deaf, type=_port)
-    hosts = "address, in brackets or not, or name to listen on (default: all addresses, IPv6 and IPv4)"
+    hosts = "address or name to listen on (default: all addresses, IPv6 and IPv4)"
     flag("host", hosts, type=lambda text: text.strip("[]"), default="")
     flag("processes", "number of processes that share the ports (default 1)", type=_processes, default=1)
-    admins = "peers that may use what is below /-/: loopback (default) or any"
+    admins = "who may use the paths below /-/: loopback (default) or any"
     flag("admin", admins, choices=("loopback", "any"), default="loopback")
-    parser.add_argument("-h", "-help", "--help", action="help", help="show this text")
+    parser.add_argument("-h", "-help", "--help", action="help", help="show this text and exit")
     found = parser.parse_args(arguments)
     return Options(
         delay=found.delay,

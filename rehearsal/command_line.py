@@ -1,4 +1,4 @@
-"""Orion's command line, one dash and all, and the rehearsal's own options (two dashes)."""
+"""Orion's command line (options with one dash), and the rehearsal's own options (two dashes)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from http import HTTPStatus
 from rehearsal.leaks import KINDS, is_kind
 from rehearsal.options import FailEvery, Names, NotificationMode, Options, PoolSize
 
-# Flags of Orion's manual that change nothing here: accepted, ignored.
+# Options of Orion's manual that are accepted and ignored.
 _IGNORED_FLAGS = (
     "fg ipv4 statTiming statCounters logAppend logSummary logForHumans disableFileLog disableMetrics "
     "insecureNotif logDeprecate dbDisableRetryWrites"
@@ -20,13 +20,13 @@ _IGNORED_VALUES = (
     "logInfoPayloadMaxSize connectionMemory inReqPayloadMaxSize outReqMsgMaxSize corsOrigin corsMaxAge "
     "pidpath cprForwardLimit"
 )
-_DESCRIPTION = """A stand-in for Orion. Its faults begin with the trigger: the first update that notifies half of its
-service's subscriptions, or more."""
+_DESCRIPTION = """A stand-in for Orion. Its faults begin with the trigger: the first update that notifies at least half
+of the service's subscriptions."""
 _ERRORS = {str(status.value) for status in HTTPStatus if status >= 400}
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
-    """Read the command line (None: the process's own); a wrong one ends the process with code 2 and one sentence."""
+    """Return the options (default: of this process). Exits with code 2 and one sentence if one is wrong."""
     parser = _parser()
     given = parser.parse_args(arguments)
     if given.sender_processes > 1 and given.notificationMode.name != "threadpool":
@@ -69,9 +69,9 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m rehearsal", description=_DESCRIPTION, allow_abbrev=False)
     add = parser.add_argument
-    add("-port", type=_Whole(0, 65535), default=1026, help="0: a free one (default: 1026)")
+    add("-port", type=_Whole(0, 65535), default=1026, help="port to listen on; 0 picks a free port (default: 1026)")
     add("-localIp", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    database = "MongoDB: host[:port] for -dbhost, mongodb:// for -dbURI, Orion's own since 4.0 (default: localhost)"
+    database = "MongoDB: host[:port] for -dbhost; a mongodb:// URI for -dbURI, as since Orion 4 (default: localhost)"
     add("-dbhost", "-dbURI", default="localhost", metavar="MONGODB", help=database)
     add("-dbPoolSize", type=_Whole(1, 1000), default=10, help="connections to MongoDB (default: 10)")
     add("-multiservice", action="store_true", help="a database per service: orion-<service>")
@@ -82,14 +82,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MODE",
         help="transient (default), persistent or threadpool[:QUEUE:WORKERS[,SERVICE:QUEUE:WORKERS...]]",
     )
-    add("-maxConnections", type=_Whole(1, 2**31), default=1020, help="of clients at one time (default: 1020)")
-    add("-reqPoolSize", type=_Whole(0, 1000), default=0, help="threads for all clients (default 0: one for each)")
-    add("-httpTimeout", type=_Whole(1, 2**31), default=5000, help="ms a listener has for its answer (default: 5000)")
+    add("-maxConnections", type=_Whole(1, 2**31), default=1020, help="clients connected at one time (default: 1020)")
+    add("-reqPoolSize", type=_Whole(0, 1000), default=0, help="threads for all clients (default 0: one per client)")
+    add(
+        "-httpTimeout",
+        type=_Whole(1, 2**31),
+        default=5000,
+        help="ms that a listener may take to answer (default: 5000)",
+    )
     add(
         "-subCacheIval",
         type=_Whole(0, 2**31),
         default=60,
-        help="s between refreshes of the cache (default: 60; 0: none)",
+        help="seconds between refreshes of the cache (default: 60; 0: none)",
     )
     add("-statNotifQueue", action="store_true", help="show notifQueue in /statistics (threadpool only)")
     add("-statSemWait", action="store_true", help="show semWait in /statistics")
@@ -109,25 +114,25 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
         type=_Whole(1, 100),
         default=1,
         metavar="N",
-        help="processes over which the workers of threadpool are spread: each has its descriptors (default: 1)",
+        help="number of processes for the workers of threadpool, each with its own descriptors (default: 1)",
     )
-    add("--name", default="contextBroker", help="the process's name, up to 15 characters (default: contextBroker)")
-    add("--nofile", type=_Whole(64, 2**31), help="descriptors the process may open (default: its hard limit)")
-    add("--legacy-select", action="store_true", help="close connections whose descriptor is 1024 or more")
-    add("--old-libcurl", action="store_true", help="no socket pair per worker, as before libcurl 7.68")
+    add("--name", default="contextBroker", help="name of the process, up to 15 characters (default: contextBroker)")
+    add("--nofile", type=_Whole(64, 2**31), help="limit of file descriptors (default: the hard limit)")
+    add("--legacy-select", action="store_true", help="close connections whose descriptor is 1024 or higher")
+    add("--old-libcurl", action="store_true", help="no socket pair per worker, like libcurl before 7.68")
     add("--fail-subscriptions", type=_fail, metavar="N:STATUS", help="answer every N-th creation with STATUS")
     add(
         "--slow",
         type=_Whole(0, 60000),
         default=0,
-        help="ms that GET /version waits from the trigger on (default: 0)",
+        help="ms that GET /version takes after the trigger (default: 0)",
     )
-    add("--burn", action="store_true", help="from the trigger on all of a processor is spent, on nothing")
-    add("--deaf", action="store_true", help="from the trigger on no connection is accepted any more")
-    add("--null-connection", action="store_true", help="never connect to MongoDB, as when it was started too early")
+    add("--burn", action="store_true", help="keep one CPU busy after the trigger")
+    add("--deaf", action="store_true", help="accept no connection after the trigger")
+    add("--null-connection", action="store_true", help="never connect to MongoDB, as if it was started too early")
     add("--backlog", type=_Whole(0, 65535), default=socket.SOMAXCONN, help="length of the listen queue")
-    add("--max-fails", type=_Whole(1, 2**31), default=-1, help="maxFailsLimit of subscriptions that name none")
-    add("--crash-after", type=_Whole(0, 3600), help="s after the trigger at which the process is killed")
+    add("--max-fails", type=_Whole(1, 2**31), default=-1, help="maxFailsLimit of subscriptions that do not set it")
+    add("--crash-after", type=_Whole(0, 3600), help="seconds between the trigger and a crash of the process")
     add("--restart", action="store_true", help="start again after a crash, and on SIGHUP, on the same port")
     add(
         "--leak",
@@ -135,7 +140,7 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
         const=KINDS[0],
         type=_leak,
         metavar="KIND",
-        help="each notification that has ended leaves one behind, of these: "
+        help="leak one of these with each notification that ends: "
         f"{', '.join(KINDS)}, memory:BYTES (default: {KINDS[0]})",
     )
     add(
@@ -143,13 +148,13 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
         type=_Whole(0, 60000),
         default=0,
         metavar="MS",
-        help="ms for which a refresh holds up /v2, once half of the subscriptions were notified or answered",
+        help="ms for which a refresh blocks /v2, after half of the subscriptions were notified or answered",
     )
 
 
 def _leak(text: str) -> str:
     if not is_kind(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(KINDS)}, memory:BYTES")
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(KINDS)}, memory:BYTES")
     return text
 
 
@@ -160,16 +165,16 @@ def _add_way_to_receivers(parser: argparse.ArgumentParser) -> None:
         type=_Whole(1, 10000),
         help="local ports that notifications may use (Linux 6.3 or later; default: all)",
     )
-    add("--source", metavar="ADDRESS", help="address that notifications are sent from (default: the system's choice)")
+    add("--source", metavar="ADDRESS", help="source address of notifications (default: the system's choice)")
     add(
         "--resolve",
         type=_name,
         action="append",
         default=[],
         metavar="HOST=[ADDRESS]",
-        help="find this address for a receiver's host, or none",
+        help="resolve a receiver's host to this address, or to none",
     )
-    add("--slow-names", type=_Whole(1, 10000), metavar="N", help="each N-th look-up of a receiver's host takes 5 s")
+    add("--slow-names", type=_Whole(1, 10000), metavar="N", help="every N-th look-up of a receiver's host takes 5 s")
 
 
 class _Whole:
@@ -201,7 +206,7 @@ def _mode(text: str) -> NotificationMode:
 
 
 def _pool(text: str) -> tuple[str, PoolSize]:
-    """Read NAME:QUEUE:WORKERS; ValueError: it is none."""
+    """Read NAME:QUEUE:WORKERS. Raises ValueError."""
     name, queue, workers = text.split(":")
     if not (name and int(queue) > 0 and int(workers) > 0):
         raise ValueError
@@ -219,4 +224,4 @@ def _fail(text: str) -> FailEvery:
     match text.split(":"):
         case [nth, status] if nth.isdecimal() and int(nth) and status in _ERRORS:
             return FailEvery(int(nth), int(status))
-    raise argparse.ArgumentTypeError(f"{text!r} is not N:STATUS with the status of an error, as in 7:503")
+    raise argparse.ArgumentTypeError(f"{text!r} is not N:STATUS with the status of an error, such as 7:503")

@@ -1,6 +1,6 @@
-"""`python -m scenario` lists the scenario's options, with `--figures` what `--limit` and `--json` know of a run.
+"""`python -m scenario` lists the scenario's options; with `--figures` the figures of `--limit` and `--json`.
 
-`locust --help` ends before it has read a locustfile.
+`locust --help` ends before it reads a locustfile, so it cannot list them.
 """
 
 from __future__ import annotations

@@ -1,19 +1,19 @@
-"""What can go wrong, and what becomes of it.
+"""The errors of this project, and what each leads to.
 
     StressTestError
       OptionError        an option is wrong                         exit code 2, or a sentence in the start form
       PreflightError     something is missing or too small          PREFLIGHT FAILED
       UnusableError      a file of an earlier run cannot be read    exit code 2 of compare and replay
       Failed             the broker failed                          FAIL
-        BrokerError      it did not answer, or not rightly
+        BrokerError      it gave no answer, or a wrong one
       Lost               the run can no longer judge                INCONCLUSIVE
-        ListenerError    a listener did not answer, or not rightly
-        DatabaseError    the database did not do what it was asked
+        ListenerError    a listener gave no answer, or a wrong one
+        DatabaseError    the database did not do what was asked
         OutputError      a file of the run could not be written
-        InspectionError  nobody counts the broker's connections     in a row: not measured, and why
+        InspectionError  the connections cannot be counted          in a row: not measured, and why
 
-Each text is one sentence. Whatever else is raised is unforeseen: INCONCLUSIVE, with its name in the verdict and its
-traceback in the log.
+The text of each is one sentence. Any other exception makes the run INCONCLUSIVE: the verdict has its name, the log its
+traceback.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from enum import Enum
 
 
 class StressTestError(Exception):
-    """What the project itself raises: a sentence, and a scenario.peers.failures.Kind if it has one."""
+    """Base of the project's errors: a sentence, and a scenario.peers.failures.Kind or None."""
 
     def __init__(self, text: str = "", kind: Enum | None = None) -> None:
         super().__init__(text)
@@ -34,11 +34,11 @@ class OptionError(StressTestError):
 
 
 class PreflightError(StressTestError):
-    """What keeps a run from starting: one sentence per error, a line each."""
+    """A run cannot start: one sentence per line."""
 
 
 class UnusableError(StressTestError):
-    """A file is none of ours, or has nothing to read; the sentence names it."""
+    """A file does not belong to this test, or is empty. The sentence names it."""
 
 
 class Failed(StressTestError):
@@ -46,7 +46,7 @@ class Failed(StressTestError):
 
 
 class BrokerError(Failed):
-    """The broker did not answer, or not rightly."""
+    """The broker gave no answer, or a wrong one."""
 
 
 class Lost(StressTestError):
@@ -54,11 +54,11 @@ class Lost(StressTestError):
 
 
 class ListenerError(Lost):
-    """A listener did not answer, or not rightly."""
+    """A listener gave no answer, or a wrong one."""
 
 
 class DatabaseError(Lost):
-    """The database did not do what it was asked."""
+    """The database did not do what was asked."""
 
 
 class OutputError(Lost):
@@ -66,4 +66,4 @@ class OutputError(Lost):
 
 
 class InspectionError(Lost):
-    """Nobody counts the broker's connections."""
+    """The broker's connections cannot be counted."""

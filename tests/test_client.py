@@ -195,4 +195,4 @@ def test_its_service_path_is_not_the_tests(stack: Stack) -> None:
     stack.broker_port = stack.inspector_port = stack.listener_port = "1"  # never asked
     run = stack.locust("--service-path", CLIENT_PATH)
     assert run.wait() == 2, run.output
-    assert f"--service-path: takes another path than {CLIENT_PATH}" in run.output
+    assert f"--service-path: takes a path other than {CLIENT_PATH}" in run.output

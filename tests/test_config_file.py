@@ -45,10 +45,10 @@ headless = yes
 web-host = ::1
 json
 """
-NESTED = "is nested too deep, or holds a number that is too long"
-PLAIN = "takes a text, a number, true, false or a list of these"
+NESTED = "is nested too deeply, or contains a number that is too long"
+PLAIN = "takes a text, a number, true, false, or a list of these"
 BAD = ("9" * 5000, "0x" + "f" * 5000, "[" * 5000 + "]" * 5000, "{a=" * 5000 + "1" + "}" * 5000)
-NO_OPTION = "is no option that a file can hold; the nearest is"
+NO_OPTION = "is not an option for a file; did you mean"
 EXPECTED = {
     "host": "https://orion",
     "notify_url": "http://a/n,http://b/n",
@@ -99,16 +99,16 @@ def test_what_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("run.toml", 'heder = "A: s3cret"', f"heder {NO_OPTION} header"),
         ("run.toml", 'notify_url = "s3cret"', f"notify_url {NO_OPTION} notify-url"),
         ("run.toml", 'config = "s3cret"', f"config {NO_OPTION} "),
-        ("run.toml", 'mongo = ["mongodb://a:s3cret@b"]', "mongo takes one value, no list"),
-        ("run.toml", "no-client = [true]", "no-client takes one value, no list"),
-        ("run.toml", 'json = ["s3cret"]', "json takes one value, no list"),
+        ("run.toml", 'mongo = ["mongodb://a:s3cret@b"]', "mongo takes one value, not a list"),
+        ("run.toml", "no-client = [true]", "no-client takes one value, not a list"),
+        ("run.toml", 'json = ["s3cret"]', "json takes one value, not a list"),
         ("run.toml", 'mongo = "s3cret', "Couldn't parse TOML file: "),
         ("run.toml", 'subscriptions = "many"', "argument --subscriptions: takes a whole number, not 'many'"),
         ("run.toml", 'header = {A = "s3cret"}', f"header {PLAIN}"),
         ("run.toml", "duration = 1979-05-27", f"duration {PLAIN}"),
         ("run.toml", "notify-url = [[1]]", f"notify-url {PLAIN}"),
         *(
-            ("run.toml", f"subscriptions = {text}", "is nested too deep, or holds a number that is too long")
+            ("run.toml", f"subscriptions = {text}", "is nested too deeply, or contains a number that is too long")
             for text in BAD
         ),
         ("run.toml", '"\\u001b[2J" = 1', f"run.toml:  [2J {NO_OPTION}"),
@@ -119,16 +119,16 @@ def test_what_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         ("run.conf", "#" * 1_000_001, "run.conf: is longer than 1000000 characters"),
         ("run.toml", 'mongo = "mongodb://a:s3cr/et@b"', "argument --mongo: takes host, host:port or a "),
-        ("x.toml", "subscriptions = 5", "x.toml: has no [tool.locust], where the options have to be"),
-        ("x.toml", "[locust]\nsubscriptions = 5", "x.toml: has no [tool.locust], where the options have to be"),
-        ("x.toml", "tool = 5", "x.toml: has no [tool.locust], where the options have to be"),
+        ("x.toml", "subscriptions = 5", "x.toml: has no section [tool.locust] for the options"),
+        ("x.toml", "[locust]\nsubscriptions = 5", "x.toml: has no section [tool.locust] for the options"),
+        ("x.toml", "tool = 5", "x.toml: has no section [tool.locust] for the options"),
         ("x.toml", "hold = 7\n[tool.locust]\n", "x.toml: hold has to be below [tool.locust]"),
-        ("x.toml", b"\xff", "x.toml: is no text in UTF-8"),
+        ("x.toml", b"\xff", "x.toml: is not UTF-8 text"),
         ("run.conf", "heder: s3cret", f"heder {NO_OPTION} header"),
         ("run.conf", "header = A: s3cret\nheader = B: s3cret", "run.conf: has header more than once; a list is "),
-        ("run.conf", "mongo = [mongodb://a:s3cret@b]", "mongo takes one value, no list"),
+        ("run.conf", "mongo = [mongodb://a:s3cret@b]", "mongo takes one value, not a list"),
         ("run.conf", "= s3cret", "run.conf: Unexpected line 0"),
-        ("run.conf", b"mongo = s3cret\xff", "run.conf: is no text in UTF-8"),
+        ("run.conf", b"mongo = s3cret\xff", "run.conf: is not UTF-8 text"),
     ],
 )
 def test_mistakes_are_named(
@@ -143,7 +143,7 @@ def test_mistakes_are_named(
     assert "s3cret" not in said
 
 
-ALONE = "is taken from the command line alone"
+ALONE = "works on the command line only"
 NAMES = ("drop-foreign", "restart-command")
 
 

@@ -116,13 +116,13 @@ def test_another_users_process_is_refused_with_advice(processes: Processes, targ
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--host", "0.0.0.0"], "beyond loopback it takes --token-file"),
+        (["--host", "0.0.0.0"], "an address other than loopback needs --token-file"),
         (["--host", "::"], "beyond loopback"),
         *((["--port", text], "--port: takes a number from 0 to 65535") for text in ("70000", "-1", "٣", "9" * 5000)),
         *((["--token-file", path], "--token-file: takes a file with a token") for path in ("/no/such", "/", "/bin/sh")),
         (["--token-file", "/dev/null"], "--token-file: takes a file with a token of 1 to 4096 characters"),
         (["--token-file", "/dev/zero"], "--token-file: takes a file with a token of 1 to 4096 characters"),
-        (["--process-name", " "], "--process-name: takes the start of a process's name"),
+        (["--process-name", " "], "--process-name: takes the first letters of a process's name"),
         *((["--host", text], "--host takes an address or a name") for text in ("no.such.host.invalid", "a" * 70, "..")),
         (["--host", "192.0.2.1", "--token-file", "/proc/self/comm"], r"192.0.2.1:0 \(--host, --port\): Cannot assign"),
         (["--\x1b[31m"], r"unrecognized arguments: --\?\[31m"),

@@ -45,12 +45,12 @@ def test_expressions(text: str, limits: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("verson_p99 < 200", "verson_p99 is no figure; the nearest is version_p99 "),
-        ("Held > 1", "Held is no figure; the nearest is held "),
-        ("p99 < 1", "p99 is no figure; the nearest is "),
-        ("version_p99 < 200sec", "version_p99 is in ms, not in sec; the nearest is s"),
-        ("rss < 5%", "rss is in MB, not in %; the nearest is "),
-        ("rss < 5 mb", "rss is in MB, not in mb; the nearest is MB"),
+        ("verson_p99 < 200", "verson_p99 is not a figure; did you mean version_p99?"),
+        ("Held > 1", "Held is not a figure; did you mean held?"),
+        ("p99 < 1", "p99 is not a figure; did you mean "),
+        ("version_p99 < 200sec", "version_p99 is in ms, not sec; did you mean s?"),
+        ("rss < 5%", "rss is in MB, not %; did you mean "),
+        ("rss < 5 mb", "rss is in MB, not mb; did you mean MB?"),
         ("held => 1", "takes a figure, <, <=, >, >= or ==, and a number, not 'held => 1'"),
         ("held >= many", "takes a figure"),
         ("held", "takes a figure"),
@@ -144,4 +144,7 @@ def test_wrong_name_is_exit_code_2(stack: Stack, given: str) -> None:
     options, env = (["--limit", wrong], {}) if given == "command line" else ([], {"LOCUST_LIMIT": wrong})
     run = stack.locust_process("--headless", *options, env=env)
     assert run.wait() == 2
-    assert "--limit: verson_p99 is no figure; the nearest is version_p99 (python -m scenario --figures)" in run.output
+    assert (
+        "--limit: verson_p99 is not a figure; did you mean version_p99? (list: python -m scenario --figures)"
+        in run.output
+    )

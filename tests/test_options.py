@@ -20,12 +20,12 @@ WHOLE = "takes a whole number"
 URLS = "takes URLs such as http://localhost:8090/notify, not "
 ADDRESS = "takes host or host:port (an IPv6 address in brackets), not "
 DURATION = "takes a duration such as 60m, 90s or 1h30m, or a bare number of minutes, not "
-RAMP = "takes START:STOP:STEP, connections such as 1000:10000:1000, not "
+RAMP = "takes START:STOP:STEP in connections, such as 1000:10000:1000, not "
 READ, HEADER = "takes a file that can be read", "takes 'Name: value', of printable ASCII"
 NO_PEM = ("/none", "/tmp", __file__)
 MONGO = "takes host, host:port or a mongodb:// URI: "
-ENCODED = f"{MONGO}user and password have to be percent-encoded"
-NO_PASSWORD = "takes URLs without user and password: pages show them, and workers are sent them"
+ENCODED = f"{MONGO}user and password must be percent-encoded"
+NO_PASSWORD = "takes URLs without user and password, because pages and workers see them"
 A_FILE = "takes a file, not "
 SERVICE = "takes 1 to 50 lower case letters, digits or _, not "
 PATH = "takes a path such as /test (letters, digits, _; at most 10 levels), not "
@@ -80,7 +80,7 @@ OPTIONS: dict[str, tuple[list[str], Bad]] = {
             "mongodb://": MONGO,
             "mongodb://db:x": MONGO,
             "mongodb://db:0": MONGO,
-            "me:secret@db": f"{MONGO}user and password belong into the URI",
+            "me:secret@db": f"{MONGO}put user and password into the URI",
             "mongodb://me:se/cret@db": ENCODED,
             "mongodb://me:se:cret@db": ENCODED,
             "mongodb://me:secret@db:0": ENCODED,
@@ -337,9 +337,9 @@ def test_help_lists_every_option(stack: Stack) -> None:
     [
         (("--processes", "-5"), "--processes: takes a whole number from -1 to 999, not -5"),
         (("--run-time", "9" * 400), "--run-time: takes a duration of at most 1000h, not '999"),
-        (("--autoquit", "5"), "--autoquit: takes --autostart beside it"),
-        (("--processes", "2", "--master"), "--master: --processes has a master of its own"),
-        (("--web-base-path", "x"), "--web-base-path: takes a path that begins with /, not 'x'"),
+        (("--autoquit", "5"), "--autoquit: needs --autostart"),
+        (("--processes", "2", "--master"), "--master: --processes starts its own master"),
+        (("--web-base-path", "x"), "--web-base-path: takes a path that starts with /, not 'x'"),
         (("--\x1b[31m",), "unrecognized arguments: -- [31m"),
     ],
 )

@@ -205,7 +205,7 @@ def only_child(broker: Broker) -> psutil.Process:
         ),
         (["-port", "70000"], "argument -port: '70000' is not a whole number from 0 to 65535"),
         (["--fail-subscriptions", "7:200"], "'7:200' is not N:STATUS"),
-        (["--leak", "paper"], "argument --leak: 'paper' is none of fds, threads, memory, connections, memory:BYTES"),
+        (["--leak", "paper"], "argument --leak: 'paper' is not one of fds, threads, memory, connections, memory:BYTES"),
         (["-nonsense"], "unrecognized arguments: -nonsense"),
     ],
 )

@@ -149,7 +149,7 @@ def test_files_are_neither_written_nor_read(
             said = requests.post(f"{url}/swarm", {"host": hostile, name: str(path)}, timeout=20).json()
             assert not said["success"]
             said = requests.post(f"{url}/swarm", {name: str(path)}, timeout=20).json()
-            assert said["message"].endswith("is not for the form to change, only for the command line")
+            assert said["message"].endswith("can be set on the command line only, not in the form")
             assert requests.get(f"{url}/connections/log", timeout=5).status_code == 404
     assert keys.read_text() == "mine\n"
     assert not asked, "the hostile broker was reached"
@@ -174,7 +174,7 @@ def test_form_changes_nothing_else(page: Page) -> None:
     for form in FORMS:
         said = requests.post(f"{url}/swarm", {"subscriptions": "7", **form}, timeout=5).json()
         flag = next(iter(form)).replace("_", "-")
-        assert said["message"] == f"--{flag}: is not for the form to change, only for the command line"
+        assert said["message"] == f"--{flag}: can be set on the command line only, not in the form"
 
 
 def test_users_are_not_changed_from_outside(page: Page) -> None:

@@ -92,7 +92,7 @@ def test_two_runs_from_the_form(stack: Stack, mode: tuple[str | int, ...]) -> No
         ({"run_time": "9" * 400}, "--run-time: takes a duration of at most 1000h"),
         ({"user_count": "1e9"}, "--user-count: takes a whole number"),
         ({"version_slo": "-1"}, "--version-slo: takes milliseconds above 0"),
-        ({"host": f"http://127.0.0.1:{free_port()}"}, "--host: is not for the form to change"),
+        ({"host": f"http://127.0.0.1:{free_port()}"}, "--host: can be set on the command line only"),
         ({"subscriptions": 10**6}, "open files"),
     ):
         answer = requests.post(f"{url}/swarm", form, timeout=20).json()

@@ -92,7 +92,7 @@ def test_a_password_that_is_no_text_is_said(stack: Stack) -> None:
     env = {"LOCUST_WEB_USERNAME": "me", "LOCUST_WEB_PASSWORD": os.fsdecode(b"pass\xff\xfe")}
     locust = stack.locust_process(*stack.options("--web-port", free_port(), "--web-login"), env=env)
     assert locust.wait(30) == 2, locust.output
-    assert "takes user and password in UTF-8; LOCUST_WEB_PASSWORD is not" in locust.output
+    assert "needs user and password in UTF-8; LOCUST_WEB_PASSWORD is not" in locust.output
     assert "Traceback" not in locust.output
 
 
@@ -106,7 +106,7 @@ def test_what_is_missing_is_said(stack: Stack, mode: tuple[str | int, ...]) -> N
     ):
         locust = stack.locust_process(*stack.options("--web-port", free_port(), "--web-login", *mode), env=env)
         assert locust.wait(30) == 2, locust.output
-        sentence = f"takes user and password from the environment; {missing} not set\n"
+        sentence = f"needs user and password in the environment; {missing} not set\n"
         assert f"error: argument --web-login: {sentence}" in locust.output
         assert "Traceback" not in locust.output
         _, alive = psutil.wait_procs(stack.processes_of_runs(), timeout=5)

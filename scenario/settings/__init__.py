@@ -1,1 +1,1 @@
-"""What the user sets: the options, and the values that each of them takes."""
+"""The options: what the user sets, and which values each option takes."""

@@ -1,4 +1,4 @@
-"""Options that are more than their last value: argparse's actions for them."""
+"""argparse actions for options that need more than their last value."""
 
 from __future__ import annotations
 
@@ -11,47 +11,47 @@ from scenario.settings.secrets import CREDENTIALS, hide
 
 
 class Json(Action):
-    """`--json` is Locust's flag, `--json FILE` an option of ours."""
+    """`--json` is Locust's flag; `--json FILE` is our option."""
 
     def __call__(self, _parser: ArgumentParser, namespace: Namespace, text: Any, *_: Any) -> None:
-        if text.lower() in ("", "true", "false"):  # as a file has flags
+        if text.lower() in ("", "true", "false"):  # a flag in a file
             namespace.json = text.lower() != "false"
         else:
             namespace.result = text
 
 
-NO_UTF_8 = "[\ud800-\udfff]"  # how Python shows such bytes of the environment
+NO_UTF_8 = "[\ud800-\udfff]"  # how Python decodes bytes that are not UTF-8
 
 
 class WebLogin(_StoreTrueAction):
-    """`--web-login`, which needs to know who may log in; Locust leaves that to its users."""
+    """`--web-login`, with the user and password of the environment; Locust alone has none."""
 
     def __call__(self, parser: ArgumentParser, namespace: Namespace, *rest: Any) -> None:
-        """Set it, or say what is missing."""
+        """Set the flag. Raises ArgumentError if user or password is missing."""
         missing = [name for name in CREDENTIALS if not os.environ.get(name)]
         if missing:
-            sentence = f"takes user and password from the environment; {' and '.join(missing)} not set"
+            sentence = f"needs user and password in the environment; {' and '.join(missing)} not set"
             raise ArgumentError(self, sentence)
         if unreadable := [name for name in CREDENTIALS if re.search(NO_UTF_8, os.environ[name])]:
-            raise ArgumentError(self, f"takes user and password in UTF-8; {' and '.join(unreadable)} is not")
+            raise ArgumentError(self, f"needs user and password in UTF-8; {' and '.join(unreadable)} is not")
         hide(os.environ[CREDENTIALS[1]])
         super().__call__(parser, namespace, *rest)
 
 
 class Join(_AppendAction):
-    """`--notify-url A --notify-url B,C` -> "A,B,C": one text, which the web form can show and msgpack carry."""
+    """`--notify-url A --notify-url B,C` becomes "A,B,C": one text for the web form and for msgpack."""
 
     between = ","
 
     def __call__(
         self, parser: ArgumentParser, namespace: Namespace, text: Any, option_string: str | None = None
     ) -> None:
-        """Add a text to those before it; the first takes the default's place."""
+        """Append a text to the earlier ones; the first replaces the default."""
         before = getattr(namespace, self.dest)
         setattr(namespace, self.dest, text if before is self.default else f"{before}{self.between}{text}")
 
 
 class JoinLines(Join):
-    """The same with line feeds: a header may have commas."""
+    """Join with line feeds, because a header may contain commas."""
 
     between = "\n"

@@ -1,8 +1,8 @@
-"""How the options are given: on the command line, in the environment, in the web form.
+"""The options, as given on the command line, in the environment or in the web form.
 
-Every option is an argparse argument whose `type` checks the text and returns a plain str, int or float. Plain, because
-Locust sends the values to its workers with msgpack; never None, because the web form turns a text into the type of the
-value it replaces.
+Each option is an argparse argument. Its `type` checks the text and returns a str, int or float, because Locust sends
+the values to its workers with msgpack. It never returns None, because the web form converts a text to the type of the
+value that it replaces.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from scenario.settings.secrets import secret
 
 DEFAULT_HOST, DEFAULT_SERVICE, DEFAULT_SERVICE_PATH = "http://localhost:1026", "stablished_connections", "/test"
 DEFAULT_MONGO, DEFAULT_WEB_HOST = "localhost", "127.0.0.1"
-# What the web form offers, and may change: numbers and names of the test. No path, address, secret or command ever.
+# What the web form shows and may change: numbers and names of the test. Never a path, address, secret or command.
 IN_FORM = frozenset(
     (
         *("subscriptions", "service", "service_path", "duration", "baseline", "ramp", "cycles", "hold"),
@@ -30,7 +30,12 @@ IN_FORM = frozenset(
         *("no_reset", "no_connection_info", "no_queue_size", "no_client"),
     )
 )
-_LOCUSTS_FILES = {"csv_prefix", "html_file", "json_file", "logfile"}  # it would end with 1 if one cannot be written
+_LOCUSTS_FILES = {
+    "csv_prefix",
+    "html_file",
+    "json_file",
+    "logfile",
+}  # Locust ends with exit code 1 if it cannot write one
 _NUMBERS_OF_FORM: dict[str, Callable[[str], object]] = {
     "user_count": values.whole(0, values.MOST),
     "spawn_rate": values.whole(0, values.MOST),
@@ -51,81 +56,97 @@ class _Argument(NamedTuple):
 
 
 _ARGUMENTS = (
-    _Argument("--subscriptions", 5000, values.whole(1, values.MOST), "subscriptions, each held as one connection"),
-    _Argument("--broker", values.AUTO, values.broker, "kind of broker: auto (asks it), orion, ngsi-ld"),
-    _Argument("--service", DEFAULT_SERVICE, values.service, "Fiware-Service; its database orion-<service> is dropped"),
+    _Argument(
+        "--subscriptions", 5000, values.whole(1, values.MOST), "number of subscriptions, each held as one connection"
+    ),
+    _Argument("--broker", values.AUTO, values.broker, "kind of broker: orion, ngsi-ld, or auto to ask the broker"),
+    _Argument(
+        "--service", DEFAULT_SERVICE, values.service, "Fiware-Service; the run drops its database orion-<service>"
+    ),
     _Argument("--service-path", DEFAULT_SERVICE_PATH, values.service_path, "Fiware-ServicePath"),
     _Argument(
         "--notify-url",
         "http://localhost:8090/notify",
         receivers.notify_url,
-        "listener URLs: repeat it, use commas, or a range of ports",
+        "URL of a listener, or of a range of ports; for several, repeat the option or use commas",
     ),
     _Argument(
         "--mongo",
         "",
         mongo,
-        "the broker's database: host, host:port or mongodb:// URI; nothing: localhost, with --no-reset none",
+        "the broker's database: host, host:port or mongodb:// URI (default: localhost; none with --no-reset)",
     ),
     _Argument(
         "--duration", "60m", values.duration, "time after the trigger: 90s, 60m, 1h30m; a bare number is minutes"
     ),
-    _Argument("--inspector", "", values.address, "inspector, host[:port]; nothing: on the host of --host, port 18812"),
-    _Argument("--idle-connections", 10, values.whole(0, 10_000), "idle clients, connected after the trigger and held"),
-    _Argument("--baseline", 3, values.whole(1, 3600), "seconds of rows before the trigger: the rest level"),
+    _Argument(
+        "--inspector", "", values.address, "host[:port] of the inspector (default: the host of --host, port 18812)"
+    ),
+    _Argument(
+        "--idle-connections", 10, values.whole(0, 10_000), "number of idle clients, which connect after the trigger"
+    ),
+    _Argument("--baseline", 3, values.whole(1, 3600), "seconds of measuring at rest, before the trigger"),
     _Argument(
         "--ramp",
         "",
         values.ramp,
         "find the breaking point: hold START connections, then STEP more each time, up to STOP (START:STOP:STEP)",
     ),
-    _Argument("--cycles", 0, values.whole(0, 100_000), "hold and let go so many times, and look for what grows"),
-    _Argument("--hold", 10, values.whole(5, 86_400), "seconds that each step of a ramp, and each cycle, is held"),
-    _Argument("--version-slo", 1000.0, values.milliseconds, "an answer has to be there within this many milliseconds"),
+    _Argument(
+        "--cycles", 0, values.whole(0, 100_000), "hold the notifications and let them go N times, and look for leaks"
+    ),
+    _Argument("--hold", 10, values.whole(5, 86_400), "seconds for which each step of a ramp, or each cycle, is held"),
+    _Argument("--version-slo", 1000.0, values.milliseconds, "longest time that an answer may take, in milliseconds"),
     _Argument(
         "--max-nok",
         0,
         values.whole(0, 1_000_000),
-        "rows of version, of update, of query that may each be NOK",
+        "number of rows that may be NOK, for each of version, update and query",
     ),
-    _Argument("--healthy", 10, values.whole(0, 1000), "healthy subscribers that the client's updates notify; 0: none"),
+    _Argument(
+        "--healthy",
+        10,
+        values.whole(0, 1000),
+        "number of healthy subscribers, which the client's updates notify; 0: none",
+    ),
     _Argument(
         "--healthy-slo",
         0.0,
         lambda text: 0.0 if text in ("0", "0.0") else values.milliseconds(text),
-        "they have to be notified within this many ms; 0: 1000, and not judged, but in a ramp, where no worker is left",
+        "longest time of a healthy notification, in ms; 0: 1000, judged only in a ramp or if workers are left",
     ),
-    _Argument("--updates", 1, values.whole(1, 9999), "updates at once, of entities of their own: each notifies all"),
-    _Argument("--rate", 1, values.whole(1, 100), "how often version, update and query are each tried per second"),
+    _Argument("--updates", 1, values.whole(1, 9999), "number of updates sent at once, each notifying all subscriptions"),
+    _Argument("--rate", 1, values.whole(1, 100), "requests per second, for each of version, update and query"),
     _Argument(
-        "--report-log", "connections_stress_tests.log", values.report_log, "the report, in the original test's columns"
+        "--report-log",
+        "connections_stress_tests.log",
+        values.report_log,
+        "file for the report in the original test's columns",
     ),
-    _Argument(
-        "--connections-report", "", values.report, "write the run as one HTML page to this file; nothing: no page"
-    ),
-    _Argument("--junit", "", values.report, "write the verdict as JUnit XML to this file; nothing: none"),
+    _Argument("--connections-report", "", values.report, "write the run to this file as one HTML page"),
+    _Argument("--junit", "", values.report, "write the verdict to this file as JUnit XML"),
     _Argument(
         "--web-origin",
         "",
         values.origins,
-        "where else browsers find the web UI, behind a proxy say: https://load.example.com; several with commas",
+        "another address of the web UI, such as that of a proxy: https://load.example.com; several with commas",
     ),
 )
 _FLAGS = (
     ("--no-reset", "do not drop the service's database"),
-    ("--keep", "leave the run's subscriptions and entity where they are at its end"),
+    ("--keep", "keep the run's subscriptions and entities in the broker when it ends"),
     ("--no-connection-info", "do not count the broker's connections; the columns show N/A"),
-    ("--preflight-only", "print the table of checks and end: nothing is started, nothing dropped"),
-    ("--force", "start although the preflight found errors"),
-    ("--no-client", "no ordinary client that updates an entity of its own and reads it back, once per second"),
-    ("--no-queue-size", "do not ask for the notification queue; the column shows N/A"),
+    ("--preflight-only", "print the table of checks and stop; nothing is started or dropped"),
+    ("--force", "start even if the preflight finds errors"),
+    ("--no-client", "run without the ordinary client, which updates an entity and reads it back once per second"),
+    ("--no-queue-size", "do not query the notification queue; the column shows N/A"),
 )
 _ACCESS = (
-    _Argument("--ca-file", "", access.ca_file, "CA certificates (PEM) by which the broker's is verified"),
-    _Argument("--cert", "", values.readable, "certificate (PEM) to show to the broker"),
-    _Argument("--key", "", values.readable, "its key; nothing: in the same file"),
-    _Argument("--header", "", access.header, "'Name: value' to send with every request to the broker; repeatable"),
-    _Argument("--header-file", "", access.header_file, "such headers, one a line; read again when it changes"),
+    _Argument("--ca-file", "", access.ca_file, "CA certificates (PEM) that verify the broker's certificate"),
+    _Argument("--cert", "", values.readable, "client certificate (PEM) for the broker"),
+    _Argument("--key", "", values.readable, "key of the client certificate (default: in the same file)"),
+    _Argument("--header", "", access.header, "'Name: value', sent with every request to the broker; repeatable"),
+    _Argument("--header-file", "", access.header_file, "file of headers, one per line; read again when it changes"),
 )
 
 
@@ -167,7 +188,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--inspector-token",
         default="",
         type=secret,
-        help="the inspector's token; ps shows it, unless it is in the environment",
+        help="the inspector's token; better in the environment, because ps shows the command line",
     )
     for flag, text in COMMAND_LINE_ONLY.items():
         add(flag, default="", metavar="TEXT", help=text)
@@ -175,7 +196,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def add_access(add: Callable[..., object]) -> None:
-    """Add what it takes to be let in by the broker; `add` takes what add_argument does."""
+    """Add the options for access to the broker. `add` has the signature of add_argument."""
     for argument in _ACCESS:
         kind: dict[str, Any] = {"action": JoinLines} if argument.flag == "--header" else {}
         add(argument.flag, default="", type=argument.check, metavar="TEXT", help=argument.help, **kind)
@@ -197,13 +218,13 @@ def check(texts: Mapping[str, Any]) -> None:
 
 
 def with_form(parsed: Namespace, texts: Mapping[str, str]) -> Namespace:
-    """Return a copy of `parsed` with what the web form sends, typed as Locust will. Raises OptionError.
+    """Return a copy of `parsed` with the values of the web form, converted as Locust converts them.
 
-    So it does for what the form may not change; the broker's address comes with each, and has to be what it was.
+    Raises OptionError for a wrong value, for an option that the form may not change, and for another broker's address.
     """
     for name in texts:
         if name not in IN_FORM | _LOCUSTS_FIELDS or (name == "host" and texts[name].rstrip("/") != parsed.host):
-            raise OptionError(f"--{name.replace('_', '-')}: is not for the form to change, only for the command line")
+            raise OptionError(f"--{name.replace('_', '-')}: can be set on the command line only, not in the form")
     check(texts)
     for name, takes in _NUMBERS_OF_FORM.items():
         try:
@@ -219,7 +240,7 @@ def with_form(parsed: Namespace, texts: Mapping[str, str]) -> Namespace:
 
 
 def _with_file(action: Any) -> None:
-    """Let Locust's `--json`, which prints its own statistics, take a file: that one gets the run's result."""
+    """Let Locust's `--json` take a file for the result. Without a file it prints Locust's statistics."""
     action.__class__ = Json
     action.nargs, action.const, action.type, action.metavar = "?", "", values.report, "FILE"
-    action.help = f"with FILE: write what the run came to as JSON to it. Without: {action.help}"
+    action.help = f"with FILE: write the result to it as JSON. Without: {action.help}"

@@ -1,4 +1,4 @@
-"""What destroys or runs something is taken from the command line alone: no environment, file or page has it done."""
+"""Options that destroy or run something: on the command line only, never in the environment, a file or a page."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
 COMMAND_LINE_ONLY = {
-    "--restart-command": "shell command, run here, that restarts the broker before each further step of a ramp",
-    "--drop-foreign": "drop the database of this name although it holds what is not this test's",
+    "--restart-command": "shell command, run on this host, that restarts the broker before each further step of a ramp",
+    "--drop-foreign": "drop the database of this name even if it holds data that does not belong to this test",
 }
 
 
 def is_refused(key: str) -> bool:
-    """Tell whether a file may not hold an option."""
+    """Whether an option is not allowed in a file."""
     return f"--{key.removeprefix('--').replace('_', '-')}" in COMMAND_LINE_ONLY
 
 
 def problem_of(parsed: Namespace, arguments: Sequence[str] | None = None) -> str:
-    """Return in a sentence which of these came from elsewhere than the arguments (None: this process's own), if any.
+    """Return a sentence that names such an option if it does not come from the arguments, or "".
 
-    They are parsed again by themselves: environment and files become arguments too, whatever option they were for.
+    `arguments` None means those of this process. They are parsed again by themselves, because the parser also turns the
+    environment and files into arguments.
     """
     alone = ArgumentParser(add_help=False)
     for flag in COMMAND_LINE_ONLY:
@@ -31,7 +32,7 @@ def problem_of(parsed: Namespace, arguments: Sequence[str] | None = None) -> str
         name = flag[2:].replace("-", "_")
         variable = f"LOCUST_{name.upper()}"
         if os.environ.get(variable):
-            return f"argument {flag}: is taken from the command line alone, so {variable} may not be set"
+            return f"argument {flag}: works on the command line only: unset {variable}"
         if getattr(parsed, name) != getattr(typed, name):
-            return f"argument {flag}: is taken from the command line alone, not from the environment or a file"
+            return f"argument {flag}: works on the command line only, not in the environment or a file"
     return ""

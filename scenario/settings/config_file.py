@@ -1,4 +1,4 @@
-"""`--config-file FILE`: Locust's `--config`, in which a mistake is named instead of ignored.
+"""`--config-file FILE`: Locust's `--config`, but a mistake in the file is named instead of ignored.
 
 [tool.locust]
 host = "http://orion:1026"
@@ -24,7 +24,7 @@ from scenario.settings.command_line_only import is_refused
 
 _SECTION = "[tool.locust]"
 _LARGEST = 1_000_000  # characters
-_SHARED = "pyproject.toml"  # Locust reads it wherever it starts; most have nothing for it
+_SHARED = "pyproject.toml"  # Locust reads it from its folder; most have no options for Locust
 _NO_KEYS = ("config", "config-file", "help", "version")
 
 
@@ -37,13 +37,13 @@ def add_config_file(parser: ArgumentParser) -> None:
 
 
 class _ConfigFile:
-    """Reads the files that Locust does, as it does. Secrets may be in them: no value is repeated."""
+    """Reads files as Locust does. A message never repeats a value, because it may be a secret."""
 
     def __init__(self, parser: ArgumentParser) -> None:
-        self._actions = parser._actions  # more are added to it
+        self._actions = parser._actions  # the same list: options are added later
 
     def parse(self, stream: TextIO) -> Mapping[str, Any]:
-        """Return the options in a file. Raises ConfigFileParserException, which ends Locust with 2 and its sentence."""
+        """Return the options in a file. Raises ConfigFileParserException: Locust prints it and exits with code 2."""
         name = stream.name
         try:
             text = io.StringIO(stream.read(_LARGEST))
@@ -53,11 +53,11 @@ class _ConfigFile:
             found = {} if problem else LocustConfigParser().parse(text)
             problem = problem or self._wrong(found)
         except UnicodeError:
-            problem = "is no text in UTF-8"
+            problem = "is not UTF-8 text"
         except (RecursionError, ValueError):
-            problem = "is nested too deep, or holds a number that is too long"
+            problem = "is nested too deeply, or contains a number that is too long"
         except ConfigFileParserException as error:
-            problem = str(error).split(f" in {name}")[0]  # then comes the line, as it is
+            problem = str(error).split(f" in {name}")[0]  # the rest is the line itself, which may have a secret
         if problem:
             raise ConfigFileParserException(f"{name}: {problem}")
         return found
@@ -67,12 +67,12 @@ class _ConfigFile:
         held = {name for name in known.keys() - _NO_KEYS if not is_refused(name)}
         for key, value in found.items():
             if is_refused(key):
-                return f"{key} is taken from the command line alone"
+                return f"{key} works on the command line only"
             if (name := key.removeprefix("--")) not in held:
                 nearest = get_close_matches(key, held, n=1, cutoff=0.0)[0]
-                return f"{key} is no option that a file can hold; the nearest is {nearest}"
+                return f"{key} is not an option for a file; did you mean {nearest}?"
             if isinstance(value, list) and not _takes_list(known[name]):
-                return f"{key} takes one value, no list"
+                return f"{key} takes one value, not a list"
         return ""
 
 
@@ -86,22 +86,22 @@ def _is_plain(value: object) -> bool:
 
 
 def _misplaced(text: str, name: str) -> str:
-    """Return which keys Locust would leave out, and say nothing of it."""
+    """Return a sentence about keys that Locust would silently ignore, or ""."""
     if not name.endswith(".toml"):
         keys = re.findall(r"^[ \t]*(?:--)?([^\s:=;#\[-][^\s:=;#]*)", text, re.MULTILINE)
         again = next((key for key in keys if keys.count(key) > 1), "")
-        return again and f"has {again} more than once; a list is {again} = [..., ...]"
+        return again and f"has {again} more than once; write a list as {again} = [..., ...]"
     try:
         told = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
-        return ""  # Locust says it
+        return ""  # Locust reports it
     if Path(name).name == _SHARED:
         return ""
     options = told["tool"].get("locust") if isinstance(told.get("tool"), dict) else None
     if not isinstance(options, dict):
-        return f"has no {_SECTION}, where the options have to be"
+        return f"has no section {_SECTION} for the options"
     odd = next((key for key, value in options.items() if not _is_plain(value)), "")
     if odd:
-        return f"{odd} takes a text, a number, true, false or a list of these"
+        return f"{odd} takes a text, a number, true, false, or a list of these"
     lost = next((key for key, value in told.items() if not isinstance(value, dict)), "")
-    return lost and f"{lost} has to be below {_SECTION}"
+    return lost and f"{lost} must be below {_SECTION}"

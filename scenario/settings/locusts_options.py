@@ -1,6 +1,6 @@
-"""Locust's own options: what it ends with exit code 1 for, or with a traceback, is refused before it starts.
+"""Locust's own options. Values that would end Locust with exit code 1 or a traceback are refused with exit code 2.
 
-1 would say that the broker failed.
+Exit code 1 would say that the broker failed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TIMES = ("run_time", "stop_timeout")
 
 
 def check_locusts_options(parser: ArgumentParser) -> None:
-    """Check what Locust does not (listener of `init_command_line_parser`)."""
+    """Add checks that Locust does not have (listener of `init_command_line_parser`)."""
     for action in parser._actions:
         if action.dest in _NUMBERS:
             action.type = _NUMBERS[action.dest]
@@ -39,7 +39,7 @@ def check_locusts_options(parser: ArgumentParser) -> None:
 
 
 def run_time(text: str) -> int:
-    """Return the seconds of a time as Locust has it: 20, 20s, 3m, 1h20m."""
+    """Return the seconds of a time in Locust's notation: 20, 20s, 3m, 1h20m."""
     return round(values.seconds(f"{text}s" if text.isdecimal() else text))
 
 
@@ -52,15 +52,15 @@ def _parse_args(parser: Any, args: Sequence[str] | None = None, **rest: Any) -> 
 
 def _contradiction(parsed: Namespace) -> str:
     if parsed.autoquit != -1 and not parsed.autostart:
-        return "argument --autoquit: takes --autostart beside it"
+        return "argument --autoquit: needs --autostart"
     if parsed.processes and parsed.master:
-        return "argument --master: --processes has a master of its own; leave out one of them"
+        return "argument --master: --processes starts its own master; use only one of them"
     if parsed.worker and parsed.master:
-        return "argument --master: a process is a master or a --worker; leave out one of them"
+        return "argument --master: a process is either --master or --worker; use only one of them"
     if parsed.web_base_path and not parsed.web_base_path.startswith("/"):
-        return f"argument --web-base-path: takes a path that begins with /, not {values.quoted(parsed.web_base_path)}"
+        return f"argument --web-base-path: takes a path that starts with /, not {values.quoted(parsed.web_base_path)}"
     return ""
 
 
 def _error(parser: Any, message: str) -> None:
-    type(parser).error(parser, shown(message))  # of what it repeats a terminal obeys nothing
+    type(parser).error(parser, shown(message))  # without control characters

@@ -1,4 +1,4 @@
-"""What `--mongo` may be: the database server by host, host:port or URI."""
+"""Check of `--mongo`: the database server as host, host:port or URI."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from scenario.settings.values import address
 
 
 def mongo(text: str) -> str:
-    """Check the database server. What is wrong is not repeated where it may hold a password."""
+    """Check the database server. The message never repeats a text that may hold a password."""
     takes = "takes host, host:port or a mongodb:// URI"
     if not is_mongo_uri(text):
         if "@" in text:
-            raise ArgumentTypeError(f"{takes}: user and password belong into the URI")
+            raise ArgumentTypeError(f"{takes}: put user and password into the URI")
         if "/" in text:
-            raise ArgumentTypeError(f"{takes}, which begins with mongodb:// or mongodb+srv://")
+            raise ArgumentTypeError(f"{takes}; a URI starts with mongodb:// or mongodb+srv://")
         return address(text)
     hide(*secrets_of(text))
     try:
-        with warnings.catch_warnings(action="error"):  # of options that there are not
-            MongoClient[dict[str, object]](text, connect=False).close()  # asks nobody yet, not even DNS
-    except (ConfigurationError, ValueError, OSError, UserWarning) as problem:  # ValueError: of the port
+        with warnings.catch_warnings(action="error"):  # pymongo warns of unknown options
+            MongoClient[dict[str, object]](text, connect=False).close()  # connects to nothing, not even to DNS
+    except (ConfigurationError, ValueError, OSError, UserWarning) as problem:  # ValueError: the port
         raise ArgumentTypeError(f"{takes}: {_wrong(text, problem)}") from None
     return text
 
 
 def _wrong(text: str, problem: Exception) -> str:
     if "@" in text and seen(text).endswith(HIDDEN):
-        return "user and password have to be percent-encoded"
+        return "user and password must be percent-encoded"
     name = text.partition("?")[2].lower()
     return "its options cannot be used" if "properties=" in name else answered(str(problem))

@@ -1,4 +1,4 @@
-"""What a run needs of the broker; setup_scripts/needs.sh has the numbers, with their reasons."""
+"""Limits that the broker needs. setup_scripts/needs.sh has the numbers and their reasons."""
 
 from __future__ import annotations
 

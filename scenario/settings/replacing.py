@@ -1,7 +1,7 @@
-"""How a file gets written: under a name that nobody has, in the same folder, which is renamed when the file has begun.
+"""Writing a file: it starts under a new random name in the same folder and is renamed after its first text.
 
-So no empty file ever replaces an earlier one, and nothing but what the user named is replaced or removed. A link that
-has the name is replaced, not followed; a device or a pipe is written to as it is.
+So an empty file never replaces an earlier one, and only the file that the user named is replaced or removed. A link
+with that name is replaced, not followed. A device or a pipe is written to directly.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TextIO
 
 
 def begin(path: Path, text: str) -> TextIO:
-    """Return a file that begins with a text, in the place of an earlier one. Raises OSError; that one stays then."""
+    """Return a file that starts with a text and replaces an earlier one. On OSError the earlier one stays."""
     beside, file = _open(path)
     try:
         file.write(text)
@@ -28,12 +28,12 @@ def begin(path: Path, text: str) -> TextIO:
 
 
 def open_for_writing(path: Path) -> None:
-    """Open a file as a run will, leaving everything as it is. Raises OSError."""
+    """Check that a file can be written, without changing anything. Raises OSError."""
     _take_back(*_open(path))
 
 
 def _open(path: Path) -> tuple[Path | None, TextIO]:
-    """Return a new file and its name; None and the file itself for what is none, /dev/stdout included."""
+    """Return the name of a new file and the file; None and the opened path if that is a device or a pipe."""
     if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
         return None, path.open("a", encoding="utf-8", newline="")
     beside = path.with_name(f".{secrets.token_hex(8)}.new")
@@ -42,7 +42,7 @@ def _open(path: Path) -> tuple[Path | None, TextIO]:
 
 
 def _take_back(beside: Path | None, file: TextIO) -> None:
-    with contextlib.suppress(OSError):  # what is left in the buffer
+    with contextlib.suppress(OSError):  # flushing its buffer may fail
         file.close()
     if beside is not None:
         beside.unlink(missing_ok=True)

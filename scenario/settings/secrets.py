@@ -1,7 +1,6 @@
-"""What leaves this process, on whatever way, has no password and no token in it, and no control character.
+"""Nothing that leaves this process contains a password, a token or a control character.
 
-`shown` is the gate: every record passes it before anybody hears of it, every line that is logged, whoever logs it, and
-what Locust counts.
+`shown` is the gate. Every record, every line of the log, and every name that Locust counts goes through it.
 """
 
 from __future__ import annotations
@@ -23,43 +22,43 @@ import msgspec
 
 from scenario.settings.mongo_uri import HIDDEN, is_mongo_uri, seen
 
-SECRETS = ("inspector_token", "mongo", "restart_command", "header")  # options that hold one, or may
+SECRETS = ("inspector_token", "mongo", "restart_command", "header")  # options that are secrets, or may contain one
 CREDENTIALS = ("LOCUST_WEB_USERNAME", "LOCUST_WEB_PASSWORD")  # of --web-login, in the environment
-_HIDDEN_WHOLLY = ("inspector_token", "restart_command", "header")  # of a URI the rest may be seen
-# C0, DEL and C1, which a terminal obeys; what turns the direction of writing; lone surrogates, which no file can hold
+_HIDDEN_WHOLLY = ("inspector_token", "restart_command", "header")  # of a URI only the credentials are hidden
+# Terminal controls (C0, DEL, C1), changes of the writing direction, and lone surrogates, which no file can hold
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 _HOST = r"(?:[\w.-]+|\[[0-9A-Fa-f:.%]+\])(?::\d{1,5})?"
-# What of a mongodb:// URI within a text may stay: its servers, if they are nothing else, or what `seen` made of it
+# The part of a mongodb:// URI in a text that may be shown: its servers, or what `seen` made of the URI
 _SERVERS = re.compile(rf"\*\*\*(?:@{_HOST}(?:,{_HOST})*)?(?![\w@])|{_HOST}(?:,{_HOST})*(?![^\s/?)\"';,])")
 _MONGO = re.compile(r"(mongodb(?:\+srv)?://)(.*)", re.IGNORECASE | re.DOTALL)
 _URL = re.compile(r"://[^/\s\"']*@")
-_LEAST = 4  # characters of what is looked for in texts
+_LEAST = 4  # characters; shorter secrets are not searched for
 _T = TypeVar("_T")
 _known: set[str] = set()  # the secrets of this process
 
 
 def taken_from(parsed: Namespace) -> dict[str, str]:
-    """Take the secrets out of Locust's parsed options, all of which a master sends to whoever says it is a worker."""
+    """Remove the secrets from Locust's parsed options and return them. A master sends these options to its workers."""
     return {name: vars(parsed).pop(name) for name in SECRETS}
 
 
 def hide(*secrets: str, words: bool = False) -> None:
-    """Let secrets be blotted out of all texts, because some servers repeat what they are sent.
+    """Remember secrets, which are then removed from all texts. Some servers repeat what they are sent.
 
-    `words`: each word of theirs, too, as the token in "Bearer token" and the password in "Basic ...".
+    `words` also removes each word of a secret, such as the token in "Bearer token".
     """
     for secret in secrets:
         _known.update(text for text in (secret, *(secret.split() if words else ())) if len(text) >= _LEAST)
 
 
 def secret(text: str) -> str:
-    """Hide the text of an option, and return it."""
+    """Remember the text of an option as a secret, and return it."""
     hide(text)
     return text
 
 
 def answered(text: str, most: int | None = None) -> str:
-    """Return a text, or its first `most` characters, without the secrets that are known; a cut one is none any more."""
+    """Return a text without the known secrets, cut to `most` characters after that."""
     return _pattern_of(frozenset(_known)).sub(HIDDEN, text)[:most]
 
 
@@ -70,7 +69,7 @@ def _pattern_of(secrets: frozenset[str]) -> re.Pattern[str]:
 
 
 def _forms(text: str) -> Iterator[str]:
-    """Yield a secret as it is, and as JSON, Python, HTML, a URL and a CSV have it: so peers may repeat it."""
+    """Yield a secret as it is, and as written in JSON, Python, HTML, a URL or a CSV."""
     yield text
     yield from (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1])
     yield from (html.escape(text), html.escape(text, quote=False), quote(text), quote(text, safe=""), quote_plus(text))
@@ -80,29 +79,29 @@ def _forms(text: str) -> Iterator[str]:
 
 
 def redacted(text: str) -> str:
-    """Return the text with the credentials of its URLs blotted out: `http://user:secret@host` and the like."""
+    """Return the text with the credentials of its URLs hidden, as in `http://user:secret@host`."""
     if is_mongo_uri(text):
         return seen(text)
     return _URL.sub(f"://{HIDDEN}@", _MONGO.sub(_without_credentials, text))
 
 
 def _without_credentials(uri: re.Match[str]) -> str:
-    """Return what may stay of a text from a mongodb:// URI on; where its end is unclear, nothing."""
+    """Return the part of a text from a mongodb:// URI on that may be shown; none if the end of the URI is unclear."""
     scheme, text = uri.groups()
     servers = _SERVERS.match(text)
     after = text[servers.end() :] if servers else ""
     if servers is None or ("@" in after and not servers[0].startswith(HIDDEN)):
         return scheme + HIDDEN
     path = re.match(r"[/?]\S*", after)
-    if path and "?" in path[0]:  # of options nobody can tell the end
+    if path and "?" in path[0]:  # the end of its options is unclear
         return f"{scheme}{servers[0]}?{HIDDEN}"
     return scheme + servers[0] + redacted(after[path.end() if path else 0 :])
 
 
 def shown(told: _T, lines: bool = False) -> _T:
-    """Return a text, or all the texts of a record, as it may leave: redacted, control characters collapsed to a blank.
+    """Return a text, or a record with all its texts, without secrets; control characters become a blank.
 
-    `lines`: line feeds stay.
+    `lines` keeps line feeds.
     """
     return cast("_T", _shown(told, lines))
 
@@ -127,7 +126,7 @@ def _shown(told: object, lines: bool, known: bool = True) -> object:
 
 
 def _shown_text(text: str, lines: bool, known: bool) -> str:
-    """Blot secrets out before the control characters that may be in one collapse, and again after it."""
+    """Hide secrets before control characters are replaced, and again after it: a secret may contain some."""
     text = answered(text) if known else text
     parts = text.split("\n") if lines else [text]
     text = "\n".join(_CONTROLS.sub(" ", redacted(part)) for part in parts)

@@ -1,6 +1,6 @@
-"""What the text of an option may be: every function takes it and raises ArgumentTypeError with one clear sentence.
+"""Checks of option values. Each function takes the text and raises ArgumentTypeError with one clear sentence.
 
-Those used as an argparse `type` return a plain str, int or float, checked.
+Those used as an argparse `type` return a str, int or float.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SERVICE_RULE = "1 to 50 lower case letters, digits or _"
 MOST = 1_000_000  # subscriptions
 LONGEST = 1000 * 3600  # s
 _QUOTED = 100  # characters
-_DIGITS = 20  # more than any number that is taken has
+_DIGITS = 20  # more than any accepted number has
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 # What Locust adds to a name
 _OF_LOCUST = ("", ".json", *(f"_{name}.csv" for name in ("stats", "stats_history", "failures", "exceptions")))
@@ -29,12 +29,12 @@ _UNIT_SECONDS = {"h": 3600, "m": 60, "s": 1}
 
 
 def quoted(text: str) -> str:
-    """Return a text as a sentence can repeat it: nothing in it is obeyed by a terminal, and it has an end."""
+    """Return a text for use in a sentence: quoted, without control characters, and cut at 100 characters."""
     return repr(text if len(text) <= _QUOTED else f"{text[:_QUOTED]}...")
 
 
 def seconds(text: str) -> float:
-    """Return the seconds in `90s`, `1h30m`, or `60` (a bare number is minutes, as in the original test)."""
+    """Return the seconds of `90s`, `1h30m` or `60`. A bare number is minutes, as in the original test."""
     told = f"{text}m" if re.fullmatch(_NUMBER, text) else text
     parts = re.findall(f"({_NUMBER})([hms])", told)
     if not parts or "".join(number + unit for number, unit in parts) != told:
@@ -48,7 +48,7 @@ def seconds(text: str) -> float:
 
 
 def broker_url(text: str) -> str:
-    """Return the broker's URL; a bare host (as in the original test) means http and port 1026."""
+    """Return the broker's URL. A bare host, as in the original test, means http and port 1026."""
     if "://" not in text:
         text = f"http://{joined(*parse_address(text, 'localhost', BROKER_PORT))}"
     host_and_port(text)
@@ -61,7 +61,7 @@ def host_and_port(url: str) -> tuple[str, int]:
     try:
         parts = urlsplit(url)
         if "@" in parts.netloc:
-            raise ArgumentTypeError("takes URLs without user and password: pages show them, and workers are sent them")
+            raise ArgumentTypeError("takes URLs without user and password, because pages and workers see them")
         if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and url.isprintable():
             parts.hostname.encode("idna")
             return parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
@@ -71,12 +71,12 @@ def host_and_port(url: str) -> tuple[str, int]:
 
 
 def without_brackets(text: str) -> str:
-    """Return a host as Locust takes it: an IPv6 address without its brackets."""
+    """Return a host for Locust: an IPv6 address without brackets."""
     return text.strip("[]")
 
 
 def joined(host: str, port: int) -> str:
-    """Return host:port, an IPv6 address in brackets."""
+    """Return host:port, with brackets around an IPv6 address."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
@@ -98,7 +98,7 @@ def broker(text: str) -> str:
 
 
 def origins(text: str) -> str:
-    """Check what browsers send as Origin: scheme, host and port, and nothing else."""
+    """Check values of the header Origin: scheme, host and port only."""
     for origin in urls(text):
         host_and_port(origin)
         if urlsplit(origin.rstrip("/"))._replace(scheme="", netloc="").geturl():
@@ -115,23 +115,23 @@ def duration(text: str) -> str:
 
 
 def ramp(text: str) -> str:
-    """Check a ramp; nothing: none."""
+    """Check a ramp, or "" for none."""
     if text:
         steps(text)
     return text
 
 
 def steps(text: str) -> tuple[int, int, int]:
-    """Return the numbers of START:STOP:STEP."""
+    """Return START, STOP and STEP of a ramp."""
     parts = re.fullmatch(r"([0-9]{1,7}):([0-9]{1,7}):([0-9]{1,7})", text)
     start, stop, step = map(int, parts.groups()) if parts else (0, 0, 0)
     if not (0 < start <= stop <= MOST and step):
-        raise ArgumentTypeError(f"takes START:STOP:STEP, connections such as 1000:10000:1000, not {quoted(text)}")
+        raise ArgumentTypeError(f"takes START:STOP:STEP in connections, such as 1000:10000:1000, not {quoted(text)}")
     return start, stop, step
 
 
 def is_service(name: str) -> bool:
-    """Tell whether Orion takes `name` as a service."""
+    """Whether Orion accepts `name` as a service."""
     return re.fullmatch(r"[a-z0-9_]{1,50}", name) is not None
 
 
@@ -148,12 +148,12 @@ def service_path(text: str) -> str:
             f"takes a path such as /test (letters, digits, _; at most 10 levels), not {quoted(text)}"
         )
     if text == CLIENT_PATH:
-        raise ArgumentTypeError(f"takes another path than {CLIENT_PATH}, in which the ordinary client works")
+        raise ArgumentTypeError(f"takes a path other than {CLIENT_PATH}, because the ordinary client uses that one")
     return text
 
 
 def parse_address(text: str, default_host: str, default_port: int) -> tuple[str, int]:
-    """Return host and port of `host[:port]`, an IPv6 address in brackets; the defaults stand in for what is missing."""
+    """Return host and port of `host[:port]`, or the defaults for missing parts. IPv6 addresses have brackets."""
     parts = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^\[\]:/\s]*)(?::([0-9]{1,5}))?", text)
     if parts is None or not _is_host(parts[1]) or not 1 <= int(parts[2] or default_port) <= 65535:
         raise ArgumentTypeError(f"takes host or host:port (an IPv6 address in brackets), not {quoted(text)}")
@@ -163,7 +163,7 @@ def parse_address(text: str, default_host: str, default_port: int) -> tuple[str,
 def _is_host(name: str) -> bool:
     try:
         return name.isprintable() and bool(name.encode("idna") or not name)
-    except UnicodeError:  # of a label that is empty or too long
+    except UnicodeError:  # a label is empty or too long
         return False
 
 
@@ -174,14 +174,14 @@ def address(text: str) -> str:
 
 
 def report_log(text: str) -> str:
-    """Check that it names a file; whether it can be written the preflight tells."""
+    """Check that the text names a file. The preflight checks whether it can be written."""
     if not text or Path(text).is_dir():
         raise ArgumentTypeError(f"takes a file, not {quoted(text)}")
     return text
 
 
 def writable(text: str) -> str:
-    """Check a file by opening it as a run will."""
+    """Check a file by opening it for writing."""
     try:
         open_for_writing(Path(report_log(text)))
     except OSError as error:
@@ -190,7 +190,7 @@ def writable(text: str) -> str:
 
 
 def written_by_locust(text: str) -> str:
-    """Check a file, or the prefix of several, that Locust opens at its start, or its end; it makes the folder, too."""
+    """Check a file, or a prefix of files, that Locust will write. Creates the folder, as Locust does."""
     try:
         Path(text).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -202,7 +202,7 @@ def written_by_locust(text: str) -> str:
 
 
 def readable(text: str) -> str:
-    """Check that a file can be read; nothing: none."""
+    """Check that a file can be read. "" is no file."""
     try:
         if text:
             Path(text).read_bytes()
@@ -212,12 +212,12 @@ def readable(text: str) -> str:
 
 
 def report(text: str) -> str:
-    """Check that it names a file; nothing: none."""
+    """Check that the text names a file. "" is no file."""
     return text and report_log(text)
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
-    """Return the check of a whole number within the bounds."""
+    """Return a check for whole numbers from `least` to `most`."""
 
     def check(text: str) -> int:
         if not re.fullmatch(r"[+-]?[0-9]+", text):

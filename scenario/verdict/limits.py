@@ -1,4 +1,4 @@
-"""`--limit`: a figure of scenario.verdict.measures, and what it may be. Each is a line of the verdict.
+"""`--limit`: bounds for figures of scenario.verdict.measures. Each limit is a line of the verdict.
 
 version_p99 < 200        held >= 5000        rss_growth < 5%        query_max < 1.5s
 """
@@ -39,7 +39,7 @@ class Limit:
         return f"{self.measure.name} {self.comparison} {shown(self.bound, self.measure)}"
 
     def kept(self, value: float) -> bool:
-        """Tell whether a figure is within the limit."""
+        """Whether a figure is within the limit."""
         return bool(_COMPARED[self.comparison](value, self.bound))
 
 
@@ -50,7 +50,7 @@ def shown(value: float, measure: Measure) -> str:
 
 
 def parse(text: str) -> list[Limit]:
-    """Return the limits of a text, which commas separate. Raises ArgumentTypeError."""
+    """Return the limits of a comma-separated text. Raises ArgumentTypeError."""
     return [_parsed(expression) for expression in text.split(",")] if text else []
 
 
@@ -62,15 +62,15 @@ def _parsed(expression: str) -> Limit:
     measure = _BY_NAME.get(name)
     if measure is None:
         nearest = _nearest(name, _BY_NAME)
-        raise ArgumentTypeError(f"{name} is no figure; the nearest is {nearest} (python -m scenario --figures)")
+        raise ArgumentTypeError(f"{name} is not a figure; did you mean {nearest}? (list: python -m scenario --figures)")
     factors = _units(measure.unit)
     if unit and unit not in factors:
-        raise ArgumentTypeError(f"{name} is in {measure.unit}, not in {unit}; the nearest is {_nearest(unit, factors)}")
+        raise ArgumentTypeError(f"{name} is in {measure.unit}, not {unit}; did you mean {_nearest(unit, factors)}?")
     return Limit(measure, comparison, float(number) * factors.get(unit, 1.0))
 
 
 def _units(unit: str) -> dict[str, float]:
-    """Return what a bound may be given in, and what that is in the figure's own unit."""
+    """Return the units that a bound may have, each with its factor to the figure's own unit."""
     family = next((units for units in (_LATENCY, _MEMORY) if unit in units), {unit: 1.0})
     return {name: factor / family[unit] for name, factor in family.items()}
 
@@ -95,14 +95,14 @@ def add_limit(parser: ArgumentParser) -> None:
         type=_check,
         default="",
         metavar="EXPRESSION",
-        help="what a figure may be, such as 'version_p99 < 200': repeat it or use commas; "
-        "python -m scenario --figures lists the figures",
+        help="limit for a figure, such as 'version_p99 < 200'; for several, repeat the option or use commas; "
+        "python -m scenario --figures lists all figures",
     )
     action.include_in_web_ui = False  # what Locust does for arguments without a group
 
 
 def limits(e: Evidence, figures: Mapping[str, float | None]) -> Iterator[Criterion]:
-    """Judge the figures by the limits. A run that was cut short may not have seen the most."""
+    """Judge the figures by the limits. A lower limit is not judged as FAIL if the run was cut short."""
     for limit in parse(e.hold.options.limits.limit):
         value = figures[limit.measure.name]
         if value is None:

@@ -1,10 +1,10 @@
-"""`--metrics-port`: the metrics for a Prometheus, headless or not, where no login stands before them.
+"""`--metrics-port`: metrics for Prometheus, headless or with the web UI, without a login.
 
     locust --headless ... --metrics-port 9646
     curl http://127.0.0.1:9646/metrics
 
-The port is taken as soon as the command line is read, so that one that is not to be had is exit code 2 before anything
-starts, and before Locust forks its workers. Only the process that judges the run serves it, in greenlets of its own.
+The port is opened when the command line is read, before Locust forks its workers. So a taken port ends with exit code 2
+before anything starts. Only the process that judges the run serves it, in greenlets of its own.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from scenario.settings import values
 from scenario.web.door import Door
 from scenario.web.guard import Guard, is_loopback
 
-_AT_ONCE = 16  # clients; others wait, so that none takes the descriptors of the run
-_ENTERING = 8  # of these, that have not sent their request
-_taken: dict[tuple[str, int], Door] = {}  # Locust reads its command line again for each page
+_AT_ONCE = 16  # clients at one time; more have to wait, so that they do not use up the run's descriptors
+_ENTERING = 8  # clients at one time that have not sent their request yet
+_taken: dict[tuple[str, int], Door] = {}  # kept, because Locust reads its command line again for each page
 _log = logging.getLogger(__name__)
 
 
@@ -38,20 +38,20 @@ def add_metrics_port(parser: ArgumentParser) -> None:
         type=listening,
         default="",
         metavar="[HOST:]PORT",
-        help="serve the last row to a Prometheus at this port, of 127.0.0.1 unless a host says otherwise; 0: do not",
+        help="serve the last row to Prometheus on this port (host: 127.0.0.1); 0: do not",
     )
     action.include_in_web_ui = False  # what Locust does for arguments without a group
     parser.__class__ = _Parser
 
 
 def listening(text: str) -> str:
-    """Check where to listen, [host:]port; nothing, or 0: nowhere."""
+    """Check [host:]port; "" or 0 means do not listen. Raises ArgumentTypeError."""
     listening_address(text)
     return text
 
 
 def listening_address(text: str) -> tuple[str, int] | None:
-    """Return host and port, on loopback unless a host is given; None: nowhere."""
+    """Return host (default: loopback) and port, or None to not listen."""
     if text in ("", "0"):
         return None
     try:

@@ -13,23 +13,25 @@ from inspector.answer import DEFAULT_NAME
 if TYPE_CHECKING:
     from typing import NoReturn
 
-_DESCRIPTION = "Counts the TCP connections of the context broker's process, for the connections stress test, over RPyC."
+_DESCRIPTION = "Counts the TCP connections of the context broker's process for the connections stress test, over RPyC."
 DEFAULT_PORT = 18812  # rpyc_classic's, as in the original manual
 MIN_TOKEN, MAX_TOKEN = 16, 4096  # characters
-MIN_DIFFERENT = 8  # of them: a token opens the inspector to a network, and can be guessed at there
+MIN_DIFFERENT = 8  # different characters; a token that protects a port on a network must be hard to guess
 
 
 def parse_options() -> argparse.Namespace:
-    """Return the options; exit code 2 with one sentence when they make no sense."""
+    """Return the options. Exits with code 2 and one sentence if one is wrong."""
     parser = _Parser(prog="inspector", description=_DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="0: a free one (default: %(default)s)")
-    parser.add_argument("--token-file", dest="token", type=_token, help="file with the clients' token")
+    parser.add_argument(
+        "--port", type=_port, default=DEFAULT_PORT, help="port to listen on; 0 picks a free port (default: %(default)s)"
+    )
+    parser.add_argument("--token-file", dest="token", type=_token, help="file with the token that clients have to know")
     parser.add_argument(
         "--process-name",
         type=_name,
         default=DEFAULT_NAME,
-        help="start of the name of the broker's process (default: %(default)s)",
+        help="first letters of the name of the broker's process (default: %(default)s)",
     )
     options = parser.parse_args()
     try:
@@ -38,13 +40,13 @@ def parse_options() -> argparse.Namespace:
     except (OSError, UnicodeError):
         parser.error(f"--host takes an address or a name of this host, not {options.host!r}")
     if not options.token and not ipaddress.ip_address(options.address.partition("%")[0]).is_loopback:
-        parser.error("--host: beyond loopback it takes --token-file")
+        parser.error("--host: an address other than loopback needs --token-file")
     return options
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """End with one line; of what it repeats a terminal obeys nothing."""
+        """Exit with code 2 and one line, without control characters."""
         self.exit(2, "".join(one if one.isprintable() else "?" for one in f"{self.prog}: error: {message}") + "\n")
 
 
@@ -56,7 +58,7 @@ def _port(text: str) -> int:
 
 def _name(text: str) -> str:
     if not text.strip():
-        raise argparse.ArgumentTypeError("takes the start of a process's name, not nothing")
+        raise argparse.ArgumentTypeError("takes the first letters of a process's name, not an empty text")
     return text
 
 
@@ -65,7 +67,7 @@ def _token(path: str) -> str:
         with open(path, encoding="utf-8") as file:
             text = file.read(MAX_TOKEN + 1)
     except (OSError, ValueError) as error:
-        problem = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        problem = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise argparse.ArgumentTypeError(f"takes a file with a token, not {path!r}: {problem}") from None
     if not MIN_TOKEN <= len(text.strip()) <= len(text) <= MAX_TOKEN or len(set(text.strip())) < MIN_DIFFERENT:
         takes = f"a token of {MIN_TOKEN} to {MAX_TOKEN} characters, {MIN_DIFFERENT} of them different"
