@@ -278,13 +278,13 @@ def test_form_replaces_what_the_command_line_said() -> None:
 
 @pytest.mark.parametrize("name", sorted({action.dest for action in parser()._actions} - IN_FORM - {"host"}))
 def test_form_changes_nothing_else(name: str) -> None:
-    with pytest.raises(OptionError, match=f"^--{name.replace('_', '-')}: is not for the form to change"):
+    with pytest.raises(OptionError, match=f"^--{name.replace('_', '-')}: can be set on the command line only"):
         with_form(parsed(), {"subscriptions": "7", name: ""})
 
 
 @pytest.mark.parametrize("host", ["", "http://localhost:1027", "orion", "http://localhost:1026@orion"])
 def test_form_leads_to_no_other_broker(host: str) -> None:
-    with pytest.raises(OptionError, match=r"^--host: is not for the form to change"):
+    with pytest.raises(OptionError, match=r"^--host: can be set on the command line only"):
         with_form(parsed(), {"host": host})
 
 
