@@ -115,7 +115,9 @@ _ARGUMENTS = (
         lambda text: 0.0 if text in ("0", "0.0") else values.milliseconds(text),
         "longest time of a healthy notification, in ms; 0: 1000, judged only in a ramp or if workers are left",
     ),
-    _Argument("--updates", 1, values.whole(1, 9999), "number of updates sent at once, each notifying all subscriptions"),
+    _Argument(
+        "--updates", 1, values.whole(1, 9999), "number of updates sent at once, each notifying all subscriptions"
+    ),
     _Argument("--rate", 1, values.whole(1, 100), "requests per second, for each of version, update and query"),
     _Argument(
         "--report-log",
