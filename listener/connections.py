@@ -52,7 +52,7 @@ class Kept:
 class Connection:
     """One accepted connection: a raw descriptor and what is known about its request, so that 50,000 stay small."""
 
-    __slots__ = ("fd", "muted", "parser", "queue", "reply", "rest", "since")
+    __slots__ = ("answered", "fd", "muted", "parser", "queue", "reply", "rest", "since")
 
     reply: Reply
     """What answers the request that is held."""
@@ -62,6 +62,7 @@ class Connection:
         self.parser: Parser | None = None  # only while a request is incomplete
         self.rest = b""  # what came of the next request
         self.muted = False  # its further data waits in the kernel
+        self.answered = False  # a notification of a slow receiver came over it, and its sender keeps it
         self.queue = queue
         self.enter(queue)
 

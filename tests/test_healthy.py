@@ -294,9 +294,11 @@ def test_no_worker_is_left_for_them(stack: Stack, slo: tuple[str | int, ...], co
     run = stack.start(workers=SUBSCRIPTIONS).locust("--duration", "10s", *slo)
     rows = stack.ended(run, code)
     assert "60 workers for 60 slow receivers" in run.output, "the preflight says so before"
-    waited = [float(row["healthy_max_ms"]) for row in rows if int(row["second"]) > 0]
+    waited = [float(row["healthy_max_ms"] or 0) for row in rows if int(row["second"]) > 0]
     assert max(waited) > 1500
     assert rows[-1]["healthy_waiting"] == "0"
+    close_wait = [int(row["close_wait"]) for row in rows]
+    assert set(close_wait[close_wait.index(SUBSCRIPTIONS) :]) == {SUBSCRIPTIONS}, "those that waited used none up"
     told_of = "cause: healthy subscribers wait for a notification worker" if code else "not judged, because"
     assert told_of in verdict(run)[1]
 

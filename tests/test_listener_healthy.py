@@ -41,6 +41,16 @@ def test_arrivals_are_told_once_with_their_latency(processes: Processes) -> None
     assert told(listener, first["next"])["arrivals"] == news["arrivals"]  # for who did not get the answer
 
 
+def test_a_connection_that_a_slow_one_has_used_is_kept(processes: Processes) -> None:
+    with start(processes, "-delay", "100ms").connect(notification(1)) as peer:
+        assert b"Connection: close" not in peer.recv(1000)
+        peer.sendall(notification(1, 7, "/healthy", 1))
+        assert b"Connection: close" not in peer.recv(1000)
+        peer.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            peer.recv(1)
+
+
 def test_a_clock_that_is_ahead(processes: Processes) -> None:
     listener = start(processes)
     first = told(listener)

@@ -35,4 +35,5 @@ class Behaviour(Queue):
     def finish(self, connection: Connection, server: Answering) -> None:
         """Do what is to be done when a notification is due, or released."""
         self.received += 1
+        connection.answered = True
         server.answer(connection, connection.reply)

@@ -12,7 +12,8 @@ from listener.http import closing
 class Healthy(Behaviour):
     """A healthy receiver; when each of its notifications arrived is noted (see listener.arrivals).
 
-    Its connections are closed: kept alive, they would be counted among those that the slow receivers hold.
+    It leaves a connection as it found it. A new one is closed, else it would count among those that are held.
+    One over which a slow receiver has answered is kept, because its sender keeps it until its next use.
     """
 
     path = "/healthy"
@@ -22,4 +23,4 @@ class Healthy(Behaviour):
 
     def finish(self, connection: Connection, server: Answering) -> None:
         self.received += 1
-        server.answer(connection, closing(connection.reply))
+        server.answer(connection, connection.reply if connection.answered else closing(connection.reply))

@@ -58,6 +58,6 @@ def _held(row: Row, wanted: int) -> str:
 
 
 def _healthy(row: Row) -> Iterator[Part]:
-    if row.healthy is not None:
+    if row.healthy is not None and not (row.healthy.quiet and row.healthy.slowest is None):
         known = row.healthy.slowest is not None and not row.healthy.error
         yield f"healthy {row.healthy.slowest:.0f} ms" if known else "healthy ?", PLAIN

@@ -126,6 +126,10 @@ class Broker(ABC):
     def subscribe(self, notify_url: str) -> Request:
         """Subscribe a URL to every entity of the service path."""
 
+    def subscribe_healthy(self, notify_url: str) -> Request:
+        """Subscribe a URL to every new moment of an update."""
+        return self.subscribe(notify_url)
+
     @abstractmethod
     def subscribe_error(self, answer: Answer) -> Failure | None:
         """Judge the answer to `subscribe`."""
@@ -133,6 +137,10 @@ class Broker(ABC):
     @abstractmethod
     def update(self, sent: float, entity: int = 0) -> Request:
         """Give an entity of the test's a new number, and the moment at which it is sent (s since the epoch)."""
+
+    def quiet_update(self, sent: float) -> Request:
+        """Give it a new number only, which notifies none of `subscribe_healthy`, where the kind of broker can."""
+        return self.update(sent)
 
     @abstractmethod
     def update_error(self, answer: Answer) -> Failure | None:
@@ -221,13 +229,13 @@ class Broker(ABC):
         self._ask_rightly(self.remove_entity(), self.update_error)
 
     def ensure_subscriptions(self, notify_url: str, wanted: int) -> None:
-        """Subscribe a URL as often as is wanted, less the subscriptions that there are."""
+        """Subscribe a healthy URL as often as is wanted, less the subscriptions that there are."""
         self.add_subscriptions(notify_url, wanted - self.ask_count() if wanted else 0)
 
     def add_subscriptions(self, notify_url: str, number: int) -> None:
-        """Subscribe a URL so often."""
+        """Subscribe a healthy URL so often."""
         for _ in range(number):
-            self._ask_rightly(self.subscribe(notify_url), self.subscribe_error)
+            self._ask_rightly(self.subscribe_healthy(notify_url), self.subscribe_error)
 
     def _ask_rightly(self, request: Request, error_of: Callable[[Answer], Failure | None]) -> None:
         if error := error_of(self._ask(request)):

@@ -114,9 +114,16 @@ class Ngsiv2(WithQueue):
         return ((days * 24 + hours) * 60 + minutes) * 60 + seconds if parts else None
 
     def subscribe(self, notify_url: str) -> Request:
+        return self._subscribe(notify_url, {})
+
+    def subscribe_healthy(self, notify_url: str) -> Request:
+        """POST /v2/subscriptions with a condition: an update without `sent` notifies nobody."""
+        return self._subscribe(notify_url, {"condition": {"attrs": ["sent"]}})
+
+    def _subscribe(self, notify_url: str, condition: dict[str, Any]) -> Request:
         body = {
             "description": own.description(self.run),
-            "subject": {"entities": [{"idPattern": ".*"}]},
+            "subject": {"entities": [{"idPattern": ".*"}], **condition},
             "notification": {"http": {"url": notify_url}},
         }
         return self._post("/v2/subscriptions", body)
@@ -133,6 +140,10 @@ class Ngsiv2(WithQueue):
         """POST /v2/op/update; `sent` in us. Both as texts: Orion changes the last bit of a number now and then."""
         values = {"number": _text(update_number(sent)), "sent": _text(round(sent * 1_000_000))}
         return self._update("append", entity, **values)
+
+    def quiet_update(self, sent: float) -> Request:
+        """The same without `sent`, which keeps its value."""
+        return self._update("append", number=_text(update_number(sent)))
 
     def update_error(self, answer: Answer) -> Failure | None:
         return None if answer.status == 204 else self.failure_of(answer)

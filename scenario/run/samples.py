@@ -178,6 +178,7 @@ class HealthySample:
     p99: float | None = None
     slowest: float | None = None  # of those, or the longest that one is waiting
     clock_error: float | None = None  # half the round trip of the best comparison
+    quiet: bool = False  # the listeners have let go: the second's updates notify nobody
     error: str = ""
     latencies: tuple[float, ...] = ()  # with --rate above 1: of all that arrived
     same_arrived: int | None = None  # in all, of the update that notifies the slow receivers; None: there are none

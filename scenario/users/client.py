@@ -13,13 +13,14 @@ import gevent
 from scenario.errors import ListenerError
 from scenario.peers import client_of
 from scenario.peers.answers import Answer
-from scenario.peers.broker import AGAIN_AFTER, Broker, update_number
+from scenario.peers.broker import AGAIN_AFTER, Broker, Request, update_number
 from scenario.peers.failures import Failure, parts
 from scenario.run.samples import ClientSample, HealthySample
 from scenario.run.tries import Tried, dues
 from scenario.users.attempts import attempt
 from scenario.users.each_second import EachSecond, result
 from scenario.users.healthy import Sent, Subscribers
+from scenario.users.slow_receivers import SlowReceivers
 from scenario.users.written import Written
 
 LOOK_AFTER, LOOK_LIMIT = 0.5, 2.0  # s, after the second's last update
@@ -31,6 +32,9 @@ class ClientProbe(EachSecond, User):
 
     Not at the moment of GET /version: a broker that has place for one more would answer one of the two, at random. With
     a rate of 1 the query follows its update; else it has a schedule of its own, for a late update delays no query.
+
+    Once the slow receivers have answered, its updates notify nobody: each notification would take a worker, and close
+    the connection that this kept. The CLOSE_WAIT connections would become fewer because they are looked at.
     """
 
     begins, query_begins = 0.3, 0.65
@@ -38,6 +42,7 @@ class ClientProbe(EachSecond, User):
     def on_start(self) -> None:
         self.written = Written()
         options = self.of_run.options
+        self.slow = SlowReceivers(options.listener_addresses, self.schedule.trigger)
         self.subscribers = Subscribers(options.probes.healthy, options.healthy_address, self.of_run.clock.now)
         if options.probes.healthy_apart:
             self.subscribers.same_since = self.schedule.trigger
@@ -53,39 +58,50 @@ class ClientProbe(EachSecond, User):
     def probe(self, second: int) -> None:
         """Write the moment, then read what is there; see what was notified of it."""
         tester, at = self.tester, self.of_run.clock.now()
+        update = self._update
         if self.of_run.options.probes.healthy:
-            self.in_flight.spawn(self._look, second)
+            quiet = self.slow.have_answered
+            self.in_flight.spawn(self._look, second, quiet)
+            update = self._quiet_update if quiet else update
         if self.rate == 1:
-            updates, queries = [self._update()], [self._query()]
+            updates, queries = [update()], [self._query()]
         else:
             reader = self.in_flight.spawn(self.tried, second, self.query_begins, self._query)
-            updates, queries = self.tried(second, self.begins, self._update), result(reader)
+            updates, queries = self.tried(second, self.begins, update), result(reader)
         if updates and queries:
-            update, update_failure, update_tries = self.told(updates)
+            latency, update_failure, update_tries = self.told(updates)
             query, query_failure, query_tries = self.told(queries)
             update_error, update_kind = parts(update_failure)
             query_error, query_kind = parts(query_failure)
-            answers = (update, update_error, query, query_error, update_tries, query_tries, update_kind, query_kind)
+            answers = (latency, update_error, query, query_error, update_tries, query_tries, update_kind, query_kind)
             late = round(tester.late(self.of_run.clock.now() - second), 1)
             self.link.publish(ClientSample(second, at, *answers, late=late))
 
     def _update(self, due: float | None = None) -> Tried:
         at = due if due is not None else self.of_run.clock.now()
+        sent = self.subscribers.updates[update_number(at)] = Sent(at)
+        update = self._write(at, self.broker.update(at), due)
+        sent.taken = not update.failure
+        return update
+
+    def _quiet_update(self, due: float | None = None) -> Tried:
+        at = due if due is not None else self.of_run.clock.now()
+        return self._write(at, self.broker.quiet_update(at), due)
+
+    def _write(self, at: float, asked: Request, due: float | None) -> Tried:
         number = update_number(at)
         self.written.sent(number)
-        sent = self.subscribers.updates[number] = Sent(at)
 
         def judge(answer: Answer) -> Failure | None:
             self.written.was_answered(number, self.of_run.clock.now() * 1000)
             return self.broker.update_error(answer)
 
-        update = attempt(self, self.broker.update(at), judge, LIMIT, name="client: update", due=due)
+        update = attempt(self, asked, judge, LIMIT, name="client: update", due=due)
         if not update.failure:
-            sent.taken = True
             self.written.was_taken(number)
         return update
 
-    def _look(self, second: int) -> None:
+    def _look(self, second: int, quiet: bool) -> None:
         """Late enough that the second's row tells of its own updates."""
         self.of_run.clock.sleep_until(dues(second, self.begins, self.rate)[-1] + LOOK_AFTER)
         try:
@@ -94,7 +110,10 @@ class ClientProbe(EachSecond, User):
         except (ListenerError, gevent.Timeout) as error:
             told = str(error) if isinstance(error, ListenerError) else f"no answer within {LOOK_LIMIT} s"
             sample = HealthySample(second, self.of_run.clock.now(), error=told)
-        self.link.publish(sample if self.rate > 1 else replace(sample, latencies=()))
+        latencies = sample.latencies if self.rate > 1 else ()
+        self.link.publish(replace(sample, quiet=quiet, latencies=latencies))
+        with suppress(ListenerError):  # the rows say it
+            self.slow.look()
 
     def _query(self, due: float | None = None) -> Tried:
         """Read what was written; once more when it is not there yet."""

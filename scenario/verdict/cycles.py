@@ -79,5 +79,5 @@ def _memory(growth: Growth, found: Found) -> tuple[str, str]:
 def _notifications(options: Options) -> int:
     """Return how many notifications the broker sends per cycle, those to the healthy subscribers included."""
     return options.load.subscriptions + round(
-        options.probes.healthy * options.probes.rate * (options.load.baseline + options.load.duration)
+        options.probes.healthy * options.probes.rate * (options.load.baseline + options.load.hold)
     )

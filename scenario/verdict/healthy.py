@@ -28,13 +28,15 @@ def healthy(e: Evidence) -> Iterator[Criterion]:
         yield Criterion(NAME, INCONCLUSIVE, "when they were notified was not measured")
         return
     last, rows = samples[-1], len(e.healthy.late)
+    since = e.healthy.quiet_from
+    until = f"; not from second {since} on, when the listeners had let go" if since is not None else ""
     took = _time(e.healthy.slowest, max(sample.clock_error or 0 for sample in samples))
     if not rows:
         refused = len(e.update.nok)
         when = f"of each update but the {refused} that failed" if refused else "each second"
-        yield Criterion(NAME, PASS, f"{count} of {count} notified {when}, the slowest after {took}")
+        yield Criterion(NAME, PASS, f"{count} of {count} notified {when}, the slowest after {took}{until}")
     elif healthy_judged(e):
-        late = f"{rows} of {len(samples)} rows later than {e.hold.options.healthy_limit:.0f} ms"
+        late = f"{rows} of {len(e.healthy.watched)} rows later than {e.hold.options.healthy_limit:.0f} ms"
         yield Criterion(NAME, FAIL if starved(e) else PASS, f"{late}, the slowest after {took}")
     else:
         workers = f"all {e.started.workers} workers" if e.started.workers else "all workers"

@@ -26,6 +26,17 @@ class Healthy:
         """What their listener told."""
         return [row.healthy for row in self.hold.rows if row.healthy and not row.healthy.error]
 
+    @property
+    def watched(self) -> list[HealthySample]:
+        """The samples of the seconds in which they were notified, or were waiting for it."""
+        return [sample for sample in self.samples if not sample.quiet or sample.slowest is not None]
+
+    @property
+    def quiet_from(self) -> int | None:
+        """Seconds from the update to when they were no longer notified, as the listeners had let go; None: never."""
+        quiet = (row.since_trigger for row in self.hold.rows if row.healthy and row.healthy.quiet)
+        return next(quiet, None)
+
     @cached_property
     def late(self) -> list[HealthySample]:
         """The rows in which one of them came, or still waited, later than allowed."""
