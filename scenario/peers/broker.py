@@ -249,8 +249,6 @@ class Broker(ABC):
             raise self._unanswered(request, error) from None
 
     def _unanswered(self, request: Request, error: Exception) -> BrokerError:
-        asked = f"{request.method} {request.path.partition('?')[0]}"
-        failure = of_exception(error)
-        return BrokerError(
-            f"the broker at {redacted(self.host)} (--host) did not answer {asked}: {failure}", failure.kind
-        )
+        asked, failure = f"{request.method} {request.path.partition('?')[0]}", of_exception(error)
+        text = f"the broker at {redacted(self.host)} (--host) did not answer {asked}: {failure}"
+        return BrokerError(text, failure.kind)
