@@ -126,10 +126,6 @@ class Broker(ABC):
     def subscribe(self, notify_url: str) -> Request:
         """Subscribe a URL to every entity of the service path."""
 
-    def subscribe_healthy(self, notify_url: str) -> Request:
-        """Subscribe a URL to every new moment of an update."""
-        return self.subscribe(notify_url)
-
     @abstractmethod
     def subscribe_error(self, answer: Answer) -> Failure | None:
         """Judge the answer to `subscribe`."""
@@ -139,7 +135,7 @@ class Broker(ABC):
         """Give an entity of the test's a new number, and the moment at which it is sent (s since the epoch)."""
 
     def quiet_update(self, sent: float) -> Request:
-        """Give it a new number only, which notifies none of `subscribe_healthy`, where the kind of broker can."""
+        """Give it a new number only, of which nobody is notified, where the kind of broker can do so."""
         return self.update(sent)
 
     @abstractmethod
@@ -235,7 +231,7 @@ class Broker(ABC):
     def add_subscriptions(self, notify_url: str, number: int) -> None:
         """Subscribe a healthy URL so often."""
         for _ in range(number):
-            self._ask_rightly(self.subscribe_healthy(notify_url), self.subscribe_error)
+            self._ask_rightly(self.subscribe(notify_url), self.subscribe_error)
 
     def _ask_rightly(self, request: Request, error_of: Callable[[Answer], Failure | None]) -> None:
         if error := error_of(self._ask(request)):

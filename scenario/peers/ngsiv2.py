@@ -114,13 +114,7 @@ class Ngsiv2(WithQueue):
         return ((days * 24 + hours) * 60 + minutes) * 60 + seconds if parts else None
 
     def subscribe(self, notify_url: str) -> Request:
-        return self._subscribe(notify_url, {})
-
-    def subscribe_healthy(self, notify_url: str) -> Request:
-        """POST /v2/subscriptions with a condition: an update without `sent` notifies nobody."""
-        return self._subscribe(notify_url, {"condition": {"attrs": ["sent"]}})
-
-    def _subscribe(self, notify_url: str, condition: dict[str, Any]) -> Request:
+        condition = {"condition": {"attrs": ["sent"]}} if self.scope == CLIENT_PATH else {}
         body = {
             "description": own.description(self.run),
             "subject": {"entities": [{"idPattern": ".*"}], **condition},
@@ -129,20 +123,16 @@ class Ngsiv2(WithQueue):
         return self._post("/v2/subscriptions", body)
 
     def subscribe_error(self, answer: Answer) -> Failure | None:
-        """201 with the Location of a subscription is right."""
         if answer.status != 201:
             return self.failure_of(answer)
-        if not re.search(r"/v2/subscriptions/\w+", answer.headers.get("Location") or ""):
-            return Failure(Kind.CONTENT, "201 without the Location of a subscription")
-        return None
+        located = re.search(r"/v2/subscriptions/\w+", answer.headers.get("Location") or "")
+        return None if located else Failure(Kind.CONTENT, "201 without the Location of a subscription")
 
     def update(self, sent: float, entity: int = 0) -> Request:
         """POST /v2/op/update; `sent` in us. Both as texts: Orion changes the last bit of a number now and then."""
-        values = {"number": _text(update_number(sent)), "sent": _text(round(sent * 1_000_000))}
-        return self._update("append", entity, **values)
+        return self._update("append", entity, number=_text(update_number(sent)), sent=_text(round(sent * 1_000_000)))
 
     def quiet_update(self, sent: float) -> Request:
-        """The same without `sent`, which keeps its value."""
         return self._update("append", number=_text(update_number(sent)))
 
     def update_error(self, answer: Answer) -> Failure | None:
@@ -178,8 +168,8 @@ class Ngsiv2(WithQueue):
             raise BrokerError(f"200 without statistics: {error}", Kind.CONTENT) from None
         if block is None:
             return None
-        told = block.entered is not None and block.left is not None
-        backlog = max(0, block.entered - block.left) if told else None  # type: ignore[operator]
+        entered, left = block.entered, block.left
+        backlog = None if entered is None or left is None else max(0, entered - left)
         return NotificationQueue(block.size, backlog, block.entered, block.sent_ok, block.sent_error, block.reject)
 
     def sem_wait(self, answer: Answer) -> SemWait:
@@ -202,10 +192,9 @@ class Ngsiv2(WithQueue):
 
     def ask_count(self) -> int:
         answer = self._ask(Request("GET", "/v2/subscriptions?limit=1&options=count", self._in_scope))
-        number = self.counted(answer)
-        if number is None:
-            raise BrokerError(f"the broker did not count the subscriptions: {answer}", self.failure_of(answer).kind)
-        return number
+        if (number := self.counted(answer)) is not None:
+            return number
+        raise BrokerError(f"the broker did not count the subscriptions: {answer}", self.failure_of(answer).kind)
 
     def counted(self, answer: Answer) -> int | None:
         """Header Fiware-Total-Count."""

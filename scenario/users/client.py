@@ -112,8 +112,9 @@ class ClientProbe(EachSecond, User):
             sample = HealthySample(second, self.of_run.clock.now(), error=told)
         latencies = sample.latencies if self.rate > 1 else ()
         self.link.publish(replace(sample, quiet=quiet, latencies=latencies))
-        with suppress(ListenerError):  # the rows say it
-            self.slow.look()
+        if not self.of_run.options.probes.healthy_apart:  # else its updates notify nobody anyway
+            with suppress(ListenerError):  # the rows say it
+                self.slow.look()
 
     def _query(self, due: float | None = None) -> Tried:
         """Read what was written; once more when it is not there yet."""
