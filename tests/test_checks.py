@@ -103,7 +103,7 @@ NOTIFICATION_MODE: list[Line] = [
     ("notification mode", NOTHING, {"process": process("x -notificationMode")}, WARNING, "not on the command line"),
     ("notification mode", NOTHING, {"process": mode("transient -notificationMode persistent")}, ERROR, "persistent"),
     ("notification mode", NOTHING, {"process": mode(f"threadpool:1:1,{SERVICE}:60000:100")}, OK, ":60000:100"),
-    ("notification mode", NOTHING, {"process": mode(f"threadpool:1:100,{SERVICE}:9:99")}, ERROR, "a pool of its own"),
+    ("notification mode", NOTHING, {"process": mode(f"threadpool:1:100,{SERVICE}:9:99")}, ERROR, "its own pool"),
     ("notification mode", NOTHING, {"process": mode("threadpool:0:100,another:1:1")}, OK, ""),
 ]  # fmt: skip
 HTTP_TIMEOUT: list[Line] = [
@@ -125,7 +125,13 @@ HTTP_TIMEOUT: list[Line] = [
 FLAGS: list[Line] = [
     ("-multiservice", NOTHING, {}, OK, "given"),
     ("-multiservice", NOTHING, {"process": process(without("-multiservice"))}, ERROR, "not on the command line"),
-    ("-statNotifQueue", NOTHING, {"process": process(without("-statNotifQueue"))}, WARNING, "columns stay empty"),
+    (
+        "-statNotifQueue",
+        NOTHING,
+        {"process": process(without("-statNotifQueue"))},
+        WARNING,
+        "columns of the queue stay empty",
+    ),
 ]
 CLIENTS_AND_CYCLES: list[Line] = [
     ("-subCacheIval", NOTHING, {"process": process(f"{COMMAND_LINE} -subCacheIval 5")}, WARNING, "5 s; 0: a refresh"),
@@ -133,9 +139,9 @@ CLIENTS_AND_CYCLES: list[Line] = [
     ("-maxConnections", NOTHING, {}, OK, "1020"),
     ("-maxConnections", NOTHING, {"process": process(f"{COMMAND_LINE} -maxConnections 30")}, OK, ""),
     ("-maxConnections", NOTHING, {"process": process(f"{COMMAND_LINE} -maxConnections 29")}, WARNING, "30 or more"),
-    ("-maxConnections", {"idle_connections": 1001}, {}, WARNING, "1021: --idle-connections, and the test's own"),
+    ("-maxConnections", {"idle_connections": 1001}, {}, WARNING, "1021: --idle-connections and the test's own"),
     ("cycles", {"cycles": 3}, {}, OK, "3"),
-    ("cycles", {"cycles": 2}, {}, ERROR, "--cycles 3, or a pool of fewer workers"),
+    ("cycles", {"cycles": 2}, {}, ERROR, "use --cycles 3, or fewer workers"),
     ("cycles", {"cycles": 4}, {"process": mode("threadpool:60000:201")}, ERROR, "--cycles 5"),
     ("cycles", {"cycles": 4}, {"process": mode("threadpool:60000:200")}, OK, ""),
 ]
@@ -150,9 +156,9 @@ HEALTHY: list[Line] = [
         NOTHING,
         {"problems": {"client": "HTTP 500"}, "kinds": {"client": Kind.NEVER_CONNECTED}},
         ERROR,
-        "then the broker anew",
+        "then restart the broker",
     ),
-    ("client", NOTHING, {"problems": {"client": "update: HTTP 500"}}, ERROR, "--no-client does without"),
+    ("client", NOTHING, {"problems": {"client": "update: HTTP 500"}}, ERROR, "skip it with --no-client"),
 ]
 LIMITS: list[Line] = [
     ("broker's open files", NOTHING, {"process": process(nofile=660)}, OK, "660: 100 notifications and 50 healthy"),
@@ -177,28 +183,40 @@ LIMITS: list[Line] = [
         WARNING,
         "103 MB: 100 MB, and 34 kB per notification",
     ),
-    ("broker's memory", NOTHING, {"process": memory(109_399_999, "-a")}, WARNING, "a container's is --memory"),
+    ("broker's memory", NOTHING, {"process": memory(109_399_999, "-a")}, WARNING, "--memory of a container"),
     ("broker's CPUs", NOTHING, {"process": process(cpus=0.5)}, WARNING, "0.5"),
     ("broker's port", NOTHING, {"process": process(also_listening=(4712, 0))}, ERROR, "4712, a hidden one listens"),
     ("broker", NOTHING, {"uptimes": (7, 8, 10)}, OK, "Orion 4.7.0"),
     ("several inspectors", NOTHING, {"inspectors": ("a process 7", "b process 7")}, ERROR, "a process 7, b process 7"),
-    (f"several listeners at {ADDRESS}", NOTHING, {"listener_ids": {ADDRESS: ("a", "b")}}, ERROR, "2 of them answer"),
+    (
+        f"several listeners at {ADDRESS}",
+        NOTHING,
+        {"listener_ids": {ADDRESS: ("a", "b")}},
+        ERROR,
+        "2 listeners answer in turn",
+    ),
     ("several brokers", NOTHING, {"uptimes": (700, 8, 700)}, ERROR, "one has run for 8 s, another for 700 s"),
     ("Locust's open files", NOTHING, {}, OK, ""),
-    ("Locust's open files", {"idle_connections": 10**9}, {}, ERROR, "ulimit -n 1000000208, then Locust"),
+    ("Locust's open files", {"idle_connections": 10**9}, {}, ERROR, "ulimit -n 1000000208, then start Locust"),
 ]
 TWO_URLS = ("http://localhost:8090/a", "http://localhost:8091/b")
 SAME_LISTENER = ("http://localhost:8090/a", "http://localhost:8090/b")
 PORTS: list[Line] = [
     ("ephemeral ports", NOTHING, {"process": process(ephemeral_ports=(1000, 1099))}, OK, "100 (1000 to 1099)"),
     ("ephemeral ports", NOTHING, {"process": process(ephemeral_ports=(1000, 1098))}, ERROR, f"100 to {ADDRESS}"),
-    ("ephemeral ports", NOTHING, {"process": process(ephemeral_ports=(1000, 1098))}, ERROR, "one more --notify-url"),
+    ("ephemeral ports", NOTHING, {"process": process(ephemeral_ports=(1000, 1098))}, ERROR, "add its --notify-url"),
     ("ephemeral ports", RAMP, {"process": process(ephemeral_ports=(1000, 1098))}, WARNING, "ip_local_port_range"),
     ("ephemeral ports", {"notify_urls": TWO_URLS}, {"process": process(ephemeral_ports=(1000, 1049))}, OK, ""),
     ("ephemeral ports", {"notify_urls": TWO_URLS}, {"process": process(ephemeral_ports=(1000, 1048))}, ERROR, "50 to"),
     ("ephemeral ports", {"notify_urls": SAME_LISTENER}, {"process": process(ephemeral_ports=(1, 99))}, ERROR, "100 to"),
-    ("ephemeral ports", {"subscriptions": 28_233}, {"process": None}, WARNING, "not told; Linux's default is 28232"),
-    ("ephemeral ports", {"subscriptions": 28_233}, {"process": process(ephemeral_ports=None)}, WARNING, "not told"),
+    ("ephemeral ports", {"subscriptions": 28_233}, {"process": None}, WARNING, "unknown; Linux's default is 28232"),
+    (
+        "ephemeral ports",
+        {"subscriptions": 28_233},
+        {"process": process(ephemeral_ports=None)},
+        WARNING,
+        "unknown; Linux",
+    ),
 ]
 LISTENERS: list[Line] = [
     (LISTENER, NOTHING, {"listeners": {ADDRESS: listener(nofile=300)}}, OK, "timeout 60 s, 300 open files"),
@@ -207,41 +225,47 @@ LISTENERS: list[Line] = [
         *(LISTENER, NOTHING, {"listeners": {ADDRESS: None}, "problems": {ADDRESS: "connection refused"}}),
         *(ERROR, "start it: python -m listener -delay 5m"),
     ),
-    (LISTENER, NOTHING, {"listeners": {ADDRESS: None}}, WARNING, "it answers, but not GET /-/stats"),
-    (LISTENER, RAMP, {"listeners": {ADDRESS: None}}, ERROR, "it lets go when told to"),
-    (DELAY, NOTHING, {"listeners": {ADDRESS: listener(delay=1.9)}}, WARNING, "2 s, to hold all at one time"),
+    (LISTENER, NOTHING, {"listeners": {ADDRESS: None}}, WARNING, "it does not answer GET /-/stats"),
+    (LISTENER, RAMP, {"listeners": {ADDRESS: None}}, ERROR, "it answers early when told to"),
+    (DELAY, NOTHING, {"listeners": {ADDRESS: listener(delay=1.9)}}, WARNING, "2 s or more, to hold all at one time"),
     (DELAY, RAMP, {"listeners": {ADDRESS: listener(delay=24)}}, ERROR, "start it with -delay 24h"),
-    (DELAY, CYCLES, {"listeners": {ADDRESS: listener(delay=24.9)}}, ERROR, "25 s: it lets go when told to"),
+    (DELAY, CYCLES, {"listeners": {ADDRESS: listener(delay=24.9)}}, ERROR, "25 s or more, so that it holds"),
 ]  # fmt: skip
 PARTS: list[Line] = [
     ("broker", NOTHING, {}, OK, "http://localhost:1026, Orion 4.7.0"),
     ("broker", NOTHING, {"version": '{"scorpio": "2"}'}, OK, '{"scorpio": "2"}'),
-    ("broker", NOTHING, {"version": None, "problems": {"broker": "refused"}}, ERROR, "--host names the broker"),
+    ("broker", NOTHING, {"version": None, "problems": {"broker": "refused"}}, ERROR, "set the broker with --host"),
     ("inspector", NOTHING, {}, OK, "process 4711 (contextBroker)"),
     (
         "inspector",
         NOTHING,
         {"process": None, "problems": {"process": "no"}},
         ERROR,
-        "--no-connection-info does without",
+        "skip it with --no-connection-info",
     ),
     (
         "connections at rest",
         NOTHING,
         {"process": process(to_listeners={"CLOSE_WAIT": 9})},
         OK,
-        "0 lead to the listeners",
+        "0 to the listeners",
     ),
-    ("connections at rest", NOTHING, {"process": process(to_listeners={"ESTABLISHED": 1})}, WARNING, "1 lead to the"),
+    ("connections at rest", NOTHING, {"process": process(to_listeners={"ESTABLISHED": 1})}, WARNING, "1 to the"),
     ("database", NOTHING, {}, OK, "localhost; orion-stablished_connections will be dropped (empty)"),
-    ("database", NOTHING, {"contents": Contents(9)}, OK, "will be dropped (9 of this test's own in it)"),
+    ("database", NOTHING, {"contents": Contents(9)}, OK, "will be dropped (9 documents of this test)"),
     ("database", NOTHING, {"process": process(f"{COMMAND_LINE} -db test")}, OK, f"test-{SERVICE} will be dropped"),
-    ("database", {"drop_foreign": f"orion-{SERVICE}"}, {"contents": LAMPS}, OK, "own in it; 7 in lamps (a, b, ...))"),
+    (
+        "database",
+        {"drop_foreign": f"orion-{SERVICE}"},
+        {"contents": LAMPS},
+        OK,
+        "documents of this test; 7 in lamps (a, b, ...))",
+    ),
     ("database contents", NOTHING, {"contents": LAMPS}, ERROR, "localhost holds 7 in lamps (a, b, ...)"),
     ("database contents", NOTHING, {"contents": LAMPS}, ERROR, f"--drop-foreign orion-{SERVICE} drops it"),
     ("database contents", {"drop_foreign": SERVICE}, {"contents": LAMPS}, ERROR, "but the database of the service is"),
     ("database contents", {"drop_foreign": SERVICE}, {}, ERROR, "but the database of the service is"),
-    ("database", NOTHING, NOBODY_LOOKED, ERROR, "--no-reset does without"),
+    ("database", NOTHING, NOBODY_LOOKED, ERROR, "or use --no-reset"),
     ("broker's database", NOTHING, {"process": process(f"{COMMAND_LINE} -dbhost a:1")}, WARNING, "-dbhost a:1"),
     ("user classes", NOTHING, {"absent_users": ("VersionProbe",)}, ERROR, "start locust without class names"),
 ]
@@ -255,9 +279,9 @@ NAMES: list[Line] = [
         NOTHING,
         {"process": UNRESOLVED},
         ERROR,
-        "not known, where the broker runs; an address",
+        "not known on the broker's host; an address",
     ),
-    ("names of the listeners", NOTHING, {"process": process(lookup_seconds=1.1)}, WARNING, "1.1 s to look one up"),
+    ("names of the listeners", NOTHING, {"process": process(lookup_seconds=1.1)}, WARNING, "1.1 s for a look-up"),
 ]
 TABLE = [*NOTIFICATION_MODE, *HTTP_TIMEOUT, *FLAGS, *CLIENTS_AND_CYCLES, *HEALTHY, *LIMITS, *PORTS, *LISTENERS, *PARTS]
 TABLE += NAMES
@@ -313,8 +337,8 @@ def test_errors_keep_the_run_from_starting() -> None:
     with pytest.raises(PreflightError) as refused:
         require(table)
     broker, database = str(refused.value).splitlines()
-    assert broker.startswith("broker: refused; curl http://localhost:1026/version has to answer")
-    assert database.startswith("database: no answer; --mongo names")
+    assert broker.startswith("broker: refused; check that curl http://localhost:1026/version answers")
+    assert database.startswith("database: no answer; set the broker's database")
     require(checks(found(NOTHING, process=process(without("-statNotifQueue")))))  # a warning does not
 
 

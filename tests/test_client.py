@@ -160,7 +160,7 @@ def test_database_stopped_and_continued(stack: Stack, own_mongo: Process) -> Non
     ("broker_options", "kill", "remedy"),
     [
         ((), True, "the broker does not reach its database"),
-        (("--null-connection",), False, "start that, then the broker anew"),
+        (("--null-connection",), False, "start the database, then restart the broker"),
     ],
 )
 def test_broker_that_does_not_reach_its_database_ends_in_the_preflight(

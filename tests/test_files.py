@@ -28,7 +28,7 @@ def test_a_file_that_cannot_be_opened_is_found_by_the_preflight(stack: Stack, fl
     run = stack.start().locust(flag, path)
     assert stack.ended(run, PREFLIGHT) == []
     assert f"{flag}: {path}: " in verdict(run)[1]
-    assert f"{flag} names another file" in verdict(run)[1]
+    assert f"choose another file with {flag}" in verdict(run)[1]
 
 
 @pytest.mark.parametrize("flag", ["--csv", "--html", "--json-file", "--logfile"])

@@ -267,8 +267,8 @@ def test_none_was_asked_for() -> None:
     ("workers", "asked", "state", "words"),
     [
         (101, {"healthy": 10}, "ok", "101 workers for 100 slow receivers"),
-        (100, {"healthy": 10}, "warning", "no worker is left for them, and so they are not judged"),
-        (100, {"healthy": 10, "ramp": "10:100:10"}, "warning", "no worker is left for them, judged all the same"),
+        (100, {"healthy": 10}, "warning", "no worker is left for them, so they are not judged"),
+        (100, {"healthy": 10, "ramp": "10:100:10"}, "warning", "no worker is left for them, but they are judged"),
         (100, {"healthy": 0}, "", ""),
     ],
 )
@@ -285,7 +285,7 @@ def test_another_receiver_is_no_healthy_one() -> None:
     assert seen.options.probes.healthy == 0
     lines = list(checked(seen))
     assert [(line.state, line.found) for line in lines[:1]] == [
-        ("warning", f"none: the listener at {ADDRESS} does not tell when they are notified")
+        ("warning", f"none, because the listener at {ADDRESS} does not report when they are notified")
     ]
 
 
@@ -310,7 +310,10 @@ def test_receiver_that_does_not_tell(stack: Stack) -> None:
     stack.processes.start("python", "-c", SILENT, stack.listener_port, name="silent").wait_for("ready")
     run = stack.locust("--preflight-only")
     assert run.wait() == 0, run.output
-    assert f"none: the listener at 127.0.0.1:{stack.listener_port} does not tell when they are notified" in run.output
+    assert (
+        f"none, because the listener at 127.0.0.1:{stack.listener_port} does not report when they are notified"
+        in run.output
+    )
 
 
 SILENT = """

@@ -1,1 +1,1 @@
-"""Before anything is started or dropped: looking around, and the table of checks over what was found."""
+"""The preflight, before anything is started or dropped: it looks at all parts and fills the table of checks."""

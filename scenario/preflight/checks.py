@@ -1,7 +1,6 @@
-"""What has to hold before a run: a table of checks over what the preflight found.
+"""The table of checks over what the preflight found.
 
-An error keeps the run from starting (unless --force), a warning does not. Sources: Orion's manual for its options and
-their defaults.
+An error stops the run before it starts (unless --force). A warning does not.
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ from scenario.settings.options import SEEDERS, Options
 from scenario.settings.receivers import address_of
 from scenario.settings.secrets import shown
 
-LINUX_PORTS = 32768, 60999  # for outgoing connections to one address, ip(7)
+LINUX_PORTS = 32768, 60999  # Linux's default range for outgoing connections, ip(7)
 
 
 def checks(found: Found) -> list[Check]:
     """Return the table: broker, process and its command line, limits, listeners, database, this process."""
-    return shown([check for look in _TABLE for check in look(found)])  # what the JSON of an answer stood for, too
+    return shown([check for look in _TABLE for check in look(found)])  # again: parsing JSON may have revealed a secret
 
 
 def require(table: Iterable[Check], force: bool = False) -> None:
-    """Raise PreflightError when there is an error in the table; with `force` only for one that it does not override."""
+    """Raise PreflightError if the table has an error. `force` overrides all errors but the database's contents."""
     errors = [check for check in table if check.state == ERROR and (not force or check.what == database.CONTENTS)]
     if errors:
         raise PreflightError("\n".join(f"{check.what}: {check.found}; {check.remedy}" for check in errors))
@@ -57,17 +56,19 @@ def _broker(found: Found) -> Iterator[Check]:
 
 
 def _access(found: Found) -> Iterator[Check]:
-    """Warn of what nobody verifies."""
+    """Warn if the broker's certificate is not verified."""
     if found.options.broker.access.insecure and found.options.broker.host.startswith("https:"):
-        remedy = "leave out --insecure; --ca-file names the CA certificates of your own"
-        yield Check("TLS", WARNING, "NOT VERIFIED: whoever answers is taken for the broker", "a verified one", remedy)
+        remedy = "remove --insecure; use --ca-file for your own CA certificates"
+        yield Check(
+            "TLS", WARNING, "NOT VERIFIED: any server could answer for the broker", "a verified certificate", remedy
+        )
 
 
 def _remedy(found: Found) -> str:
-    """Say what makes the broker answer."""
+    """Return how to make the broker answer."""
     if found.kinds.get("broker") == Kind.DENIED:
-        return "--header 'X-Auth-Token: ...', or --header-file, gives what it wants to see with every request"
-    return f"curl {found.options.broker.host}/version has to answer; --host names the broker"
+        return "use --header 'X-Auth-Token: ...' or --header-file to send the header that it requires"
+    return f"check that curl {found.options.broker.host}/version answers; set the broker with --host"
 
 
 def _process(found: Found) -> Iterator[Check]:
@@ -75,23 +76,23 @@ def _process(found: Found) -> Iterator[Check]:
         return
     if found.process is None:
         remedy = (
-            f"python3 setup_scripts/inspector{_process_name(found)} on the broker's host, as the broker's user; "
-            "--inspector names it, --no-connection-info does without"
+            f"run python3 setup_scripts/inspector{_process_name(found)} on the broker's host, as the broker's user; "
+            "set its address with --inspector, or skip it with --no-connection-info"
         )
-        yield Check("inspector", ERROR, found.problems["process"], "it sees the broker's process", remedy)
+        yield Check("inspector", ERROR, found.problems["process"], "the inspector sees the broker's process", remedy)
         return
     yield Check("inspector", OK, f"process {found.process.pid} ({found.process.name})")
     if found.process.also_listening:
         others = ", ".join(str(pid or "a hidden one") for pid in found.process.also_listening)
-        remedy = "end it: each takes some of the connections, and one of them is counted"
-        yield Check("broker's port", ERROR, f"process {others} listens there, too", "the broker alone", remedy)
+        remedy = "end it: each takes some of the connections, but only one is counted"
+        yield Check("broker's port", ERROR, f"process {others} listens there too", "only the broker", remedy)
     left = found.process.to_listeners.get("ESTABLISHED", 0)
-    remedy = "wait until the listeners have closed them, after their -timeout: used again, they would not count as held"
-    yield Check.judged("connections at rest", not left, f"{left} lead to the listeners", "none", remedy, WARNING)
+    remedy = "wait until the listeners close them after their -timeout: a reused connection does not count as held"
+    yield Check.judged("connections at rest", not left, f"{left} to the listeners", "none", remedy, WARNING)
 
 
 def _process_name(found: Found) -> str:
-    """Return what the inspector has to be told of the kind of broker: Orion's name it knows."""
+    """Return the inspector's option for this kind of broker; "" for Orion, which is its default."""
     kind = kind_of(found.options)
     return f" --process-name {kind.process_name}" if kind.speaks_ngsild and kind.process_name else ""
 
@@ -107,15 +108,15 @@ def _ports(found: Found) -> Iterator[Check]:
     most, address = max((count, address) for address, count in _shares(found.options).items())
     there = high - low + 1
     if known or there < most:
-        shown = f"{there} ({low} to {high})" if known else f"not told; Linux's default is {there} ({low} to {high})"
-        another = "start another listener, on another port or host, and name it with one more --notify-url"
+        shown = f"{there} ({low} to {high})" if known else f"unknown; Linux's default is {there} ({low} to {high})"
+        another = "start another listener on another port or host, and add its --notify-url"
         remedy = f"{another}; or sysctl net.ipv4.ip_local_port_range='1024 65535' on the broker's host"
         state = found.too_small if known else WARNING
         yield Check.judged("ephemeral ports", there >= most, shown, f"{most} to {address}", remedy, state)
 
 
 def _shares(options: Options) -> Counter[str]:
-    """Count the subscriptions per listener address; the URLs take turns."""
+    """Count the subscriptions per listener address. They are spread evenly over the URLs."""
     addresses = [*map(address_of, options.slow_urls)]
     each, rest = divmod(options.load.subscriptions, len(addresses))
     shares: Counter[str] = Counter()
@@ -129,12 +130,14 @@ def _listeners(found: Found) -> Iterator[Check]:
     for address, stats in found.listeners.items():
         what = f"listener {address}"
         if address in found.problems:
-            remedy = "start it: python -m listener -delay 5m; --notify-url names it"
-            yield Check(what, ERROR, found.problems[address], "it takes connections", remedy)
+            remedy = "start it: python -m listener -delay 5m; set its address with --notify-url"
+            yield Check(what, ERROR, found.problems[address], "it accepts connections", remedy)
         elif stats is None:
-            remedy = "python -m listener tells its delay and limits, from the same host or with -admin any"
-            state, why = (ERROR, "it lets go when told to") if found.options.stepped else (WARNING, "it tells")
-            yield Check(what, state, "it answers, but not GET /-/stats", why, remedy)
+            remedy = "use python -m listener, on the same host or with -admin any: it reports its delay and limits"
+            state, why = (
+                (ERROR, "it answers early when told to") if found.options.stepped else (WARNING, "it answers that")
+            )
+            yield Check(what, state, "it does not answer GET /-/stats", why, remedy)
         else:
             share = sum(shares[each] for each in dict.fromkeys(found.options.ports_of(address)))
             needed, limit = share + SPARE, stats.limits.nofile_soft
@@ -148,16 +151,24 @@ def _listeners(found: Found) -> Iterator[Check]:
 def _delay(options: Options, what: str, delay: float) -> Iterator[Check]:
     least = options.load.hold + RELEASE_MARGIN
     if options.stepped and delay < least:
-        needed = f"{least} s: it lets go when told to, after --hold"
-        yield Check(what, ERROR, f"{delay:g} s", needed, "start it with -delay 24h, say")
+        needed = f"{least} s or more, so that it holds for all of --hold"
+        yield Check(what, ERROR, f"{delay:g} s", needed, "start it with -delay 24h, for example")
     elif delay < 2:
-        yield Check(what, WARNING, f"{delay:g} s", "2 s, to hold all at one time", "start it with -delay 5m, say")
+        yield Check(
+            what,
+            WARNING,
+            f"{delay:g} s",
+            "2 s or more, to hold all at one time",
+            "start it with -delay 5m, for example",
+        )
 
 
 def _files(found: Found) -> Iterator[Check]:
     for flag in ("--report-log", "--connections-report", "--json", "--junit"):
         if flag in found.problems:
-            yield Check(flag, ERROR, found.problems[flag], "it can be written", f"{flag} names another file")
+            yield Check(
+                flag, ERROR, found.problems[flag], "a file that can be written", f"choose another file with {flag}"
+            )
 
 
 def _own_limits(found: Found) -> Iterator[Check]:
@@ -166,7 +177,7 @@ def _own_limits(found: Found) -> Iterator[Check]:
     unlimited = soft == resource.RLIM_INFINITY
     shown = "unlimited" if unlimited else str(soft)
     yield Check.judged(
-        "Locust's open files", unlimited or soft >= needed, shown, needed, f"ulimit -n {needed}, then Locust"
+        "Locust's open files", unlimited or soft >= needed, shown, needed, f"run ulimit -n {needed}, then start Locust"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the ordinary client found when it was tried once: a broker without a database answers GET /version, too."""
+"""Result of one try of the ordinary client. A broker without a database still answers GET /version."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from scenario.run.results import ERROR, OK, WARNING, Check
 from scenario.settings.needs import SPARE_WORKERS
 
 _NEEDED = "an entity is stored, found and removed"
-_UNREACHED = "the broker does not reach its database: see that it runs, and -dbURI (-dbhost)"
+_UNREACHED = "the broker does not reach its database: check that it runs, and -dbURI (-dbhost)"
 _REMEDIES = {
-    Kind.NEVER_CONNECTED: "it was started before its database answered: start that, then the broker anew",
+    Kind.NEVER_CONNECTED: "it was started before its database answered: start the database, then restart the broker",
     Kind.NO_DATABASE: _UNREACHED,
     Kind.NOT_STORED: _UNREACHED,
-    Kind.NO_ANSWER: "its database may hang: see that it answers",
+    Kind.NO_ANSWER: "its database may hang: check that it answers",
 }
 
 
 def client(found: Found) -> Iterator[Check]:
-    """Yield the line of the table; none when it was not tried, as when something else was wrong."""
+    """Yield the line of the table, or none if the client was not tried."""
     if problem := found.problems.get("client"):
-        remedy = _REMEDIES.get(found.kinds.get("client", Kind.OTHER), "the broker's log may tell why")
+        remedy = _REMEDIES.get(found.kinds.get("client", Kind.OTHER), "see the broker's log")
         if kind_of(found.options).speaks_ngsild:
             remedy = remedy.partition(", and -db")[0]
-        yield Check("client", ERROR, problem, _NEEDED, f"{remedy}; --no-client does without")
+        yield Check("client", ERROR, problem, _NEEDED, f"{remedy}; or skip it with --no-client")
     elif found.client is not None:
         yield Check("client", OK, f"{_NEEDED} in {found.client:.0f} ms")
 
 
 def healthy(found: Found) -> Iterator[Check]:
-    """Yield the line on what the healthy subscribers need: a listener that tells of them, and a worker."""
+    """Check what the healthy subscribers need: a listener that reports their notifications, and a worker."""
     options, what = found.options, "healthy subscribers"
     if problem := found.problems.get("healthy"):
-        remedy = "python -m listener tells, from the same host or with -admin any; --healthy 0 does without"
-        yield Check(what, WARNING, problem, "it tells", remedy)
+        remedy = "use python -m listener, on the same host or with -admin any, or skip them with --healthy 0"
+        yield Check(what, WARNING, problem, "a listener that reports them", remedy)
     pool = found.command_line.pool(options.broker.service)
     if not options.probes.healthy or pool is None:
         return
@@ -48,18 +48,18 @@ def healthy(found: Found) -> Iterator[Check]:
     if pool.workers > slow:
         yield Check(what, OK, shown)
     else:
-        then = "judged all the same" if options.judges_starved else "and so they are not judged"
-        needed = f"more than {slow}: no worker is left for them, {then}"
-        remedy = f"-notificationMode threadpool:60000:{slow + SPARE_WORKERS}, or a pool of the service's own"
+        then = "but they are judged" if options.judges_starved else "so they are not judged"
+        needed = f"more than {slow}; no worker is left for them, {then}"
+        remedy = f"-notificationMode threadpool:60000:{slow + SPARE_WORKERS}, or a pool for the service"
         yield Check(what, WARNING, shown, needed, remedy)
 
 
 def without_healthy(found: Found) -> Found:
-    """Return the same, without healthy subscribers where their listener could not tell when they are notified."""
+    """Return the same, but without healthy subscribers if their listener does not report their notifications."""
     address = found.options.healthy_address
     stats = found.listeners.get(found.options.told_by(address))
     if not found.options.probes.healthy or (stats and stats.notified is not msgspec.UNSET):
         return found
-    problem = f"none: the listener at {address} does not tell when they are notified"
+    problem = f"none, because the listener at {address} does not report when they are notified"
     options = found.options.changed(healthy=0)
     return replace(found, options=options, problems={**found.problems, "healthy": problem})

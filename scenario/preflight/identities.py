@@ -1,4 +1,4 @@
-"""Who answers: several peers behind one name are asked in turn, and each tells only of itself."""
+"""Several peers behind one name: they answer in turn, and each reports only itself."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from scenario.run.found import Found
 from scenario.run.results import ERROR, Check
 from scenario.settings.options import Options
 
-SAME_START = 3  # s: by what the uptimes that one broker tells differ at most
-_ANSWERS = 8  # of two that share a name, or a port, both have been asked then, but once in a hundred times
-_TIME = 2.0  # s for them
+SAME_START = 3  # s: the most by which uptimes of one broker differ
+_ANSWERS = 8  # if two peers share a name or port, both answer at least once in 99 of 100 cases
+_TIME = 2.0  # s for all of them
 
 _T = TypeVar("_T")
 
 
 def uptimes(options: Options) -> tuple[int, ...]:
-    """Return for how many seconds the broker had run at the first of several answers, as each of them tells."""
+    """Return the uptime that each of several answers implies for the time of the first one, in seconds."""
     broker = broker_of(options)
     told = [(broker.uptime(version), passed) for version, passed in _answers(broker.ask_version)]
     return tuple(round(uptime - passed) for uptime, passed in told if uptime is not None)
 
 
 def inspectors(options: Options) -> tuple[str, ...]:
-    """Return the different inspectors that answer, as they call themselves."""
+    """Return the ids of the inspectors that answer."""
     return _different(lambda: _inspector(options))
 
 
 def listener_ids(address: str) -> tuple[str, ...]:
-    """Return the different listeners that answer at host:port, as they call themselves."""
+    """Return the ids of the listeners that answer at host:port."""
     return _different(lambda: told.id if (told := listeners.stats(address)) else "")
 
 
 def check_identities(found: Found) -> Iterator[Check]:
-    """Say where there are several."""
+    """Report names behind which several peers answer."""
     options = found.options
     first, last = min(found.uptimes, default=0), max(found.uptimes, default=0)
     if last - first > SAME_START and (options.probes.connection_info or options.probes.queue_size):
-        remedy = "name one of them by --host: it is one whose process and queue are counted"
+        remedy = "set --host to one of them, because only one process and queue are measured"
         seen = f"one has run for {first} s, another for {last} s"
         yield Check("several brokers", ERROR, seen, "one", remedy)
     if len(found.inspectors) > 1:
-        remedy = "--inspector names the one that is on the broker's host"
+        remedy = "set --inspector to the one on the broker's host"
         yield Check("several inspectors", ERROR, ", ".join(found.inspectors), "one", remedy)
     for address, ids in found.listener_ids.items():
         if len(ids) > 1:
-            seen = f"{len(ids)} of them answer, each for itself: {', '.join(ids)}"
-            remedy = "--notify-url names each by an address of its own, separated by commas"
+            seen = f"{len(ids)} listeners answer in turn: {', '.join(ids)}"
+            remedy = "give --notify-url the address of each, separated by commas"
             yield Check(f"several listeners at {address}", ERROR, seen, "one", remedy)
 
 
@@ -69,7 +69,7 @@ def _different(ask: Callable[[], str]) -> tuple[str, ...]:
 
 
 def _answers(ask: Callable[[], _T]) -> Iterator[tuple[_T, float]]:
-    """Ask several times, each over a new connection; yield the answers, and after how many seconds each was asked."""
+    """Ask several times over new connections. Yield each answer and the seconds since the first question."""
     began = time.monotonic()
     for _ in range(_ANSWERS):
         passed = time.monotonic() - began

@@ -1,8 +1,8 @@
-"""What the broker's process may have: descriptors, threads, memory, CPU; its own limits, and those of its container.
+"""Limits of the broker's process and its container: descriptors, threads, memory, CPU.
 
-What a held notification takes was measured: 3 descriptors, a socket and the wake-up pair of its handle, on Orion 3.10.1
-with libcurl 7.88; memory on Orion 4.7.0 with 5,000 held, 168 MB above rest with a pool of workers, 472 MB with a thread
-made for each.
+The cost of a held notification was measured. Orion 3.10.1 with libcurl 7.88 needs 3 descriptors: a socket, and the
+wake-up pair of its handle. Orion 4.7.0 with 5,000 held needs 168 MB more than at rest with a pool of workers, and 472 MB
+with a thread for each notification.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MB = 1_000_000
 
 
 def descriptors(options: Options, each: float | None = None) -> int:
-    """Return how many descriptors the broker needs, the test's own healthy subscribers and idle clients included.
+    """Return how many descriptors the broker needs, including healthy subscribers and idle clients.
 
     Healthy notifications take the spare workers in turn, and a worker that was used once keeps what it took.
     """
@@ -34,7 +34,7 @@ def descriptors(options: Options, each: float | None = None) -> int:
 
 
 def check_limits(found: Found) -> Iterator[Check]:
-    """Compare the limits with what so many held notifications need."""
+    """Compare the limits with what the held notifications need."""
     process, kind = found.process, kind_of(found.options)
     wanted = found.options.load.subscriptions * found.options.load.updates
     if process is None:
@@ -56,17 +56,19 @@ def check_limits(found: Found) -> Iterator[Check]:
             process, wanted, POOLED if found.command_line.pool(found.options.broker.service) else TRANSIENT
         )
     if process.cpus is not None and process.cpus < 1:
-        remedy = "raise its CPU quota (--cpus, resources.limits.cpu), unless that is what is to be tested"
-        yield Check("broker's CPUs", WARNING, f"{process.cpus:g}", "1: below, it is kept waiting", remedy)
+        remedy = "raise its CPU quota (--cpus, resources.limits.cpu), unless you want to test this"
+        yield Check(
+            "broker's CPUs", WARNING, f"{process.cpus:g}", "1 or more; with less it has to wait for CPU", remedy
+        )
 
 
 def _memory(process: Inspection, wanted: int, each: int) -> Iterator[Check]:
-    """Warn of a limit that it cannot but break: what its group has cached beside it can be given back."""
+    """Warn of a limit that is certainly too low. The group's cache does not count, because it can be freed."""
     if not process.memory_limits:
         return
     limit, needed = min(process.memory_limits, key=lambda limit: limit.limit), process.rss + wanted * each
     if limit.limit < needed:
         shown = f"{limit.limit // _MB} MB ({limit.where})"
         why = f"{needed // _MB} MB: {process.rss // _MB} MB, and {each // 1000} kB per notification"
-        remedy = f"raise {limit.where}; a container's is --memory, a pod's resources.limits.memory"
+        remedy = f"raise {limit.where}: --memory of a container, resources.limits.memory of a pod"
         yield Check("broker's memory", WARNING, shown, why, remedy)

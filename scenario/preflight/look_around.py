@@ -30,9 +30,9 @@ _T = TypeVar("_T")
 
 
 def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Found:
-    """Look at broker, process, database and listeners, each for a few seconds at most; return what was found.
+    """Look at broker, process, database and listeners, each for a few seconds at most. Return what was found.
 
-    There is no secret in it: it is told to everybody.
+    The result contains no secret, because it is published.
     """
     problems: dict[str, str] = {}
     kinds: dict[str, Kind] = {}
@@ -70,13 +70,13 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
             found, contents=look("database", lambda: database.look(options.broker.mongo, found.database, own))
         )
     if options.probes.client and not any(check.state == ERROR for check in checks(found)):
-        # last, for it writes: into a service that is known to be the test's own
+        # last, because it writes: the service is known to belong to the test now
         found = replace(found, client=look("client", lambda: _try_client(options)))
     return shown(without_healthy(found))
 
 
 def _unwritable(options: Options) -> Iterator[tuple[str, str]]:
-    """Open the run's files; yield those options whose file cannot be, and why."""
+    """Try the run's files. Yield the option of each file that cannot be written, and why."""
     files = {
         "--report-log": options.outputs.report_log,
         "--connections-report": options.outputs.connections_report,
@@ -92,7 +92,7 @@ def _unwritable(options: Options) -> Iterator[tuple[str, str]]:
 
 
 def _try_client(options: Options) -> float:
-    """Return how long, in ms, the ordinary client's update, query and removal took."""
+    """Return how long the ordinary client's update, query and removal took together, in ms."""
     started = time.time()
     client_of(options).try_client(started)
     return (time.time() - started) * 1000
@@ -102,7 +102,7 @@ def _process(options: Options) -> Inspection:
     inspector = Inspector.of(options)
     try:
         return inspector.inspect()
-    except InspectionError:  # a busy host may once take longer than a sample's limit
+    except InspectionError:  # tried twice, because a busy host may exceed the limit once
         return inspector.inspect()
     finally:
         inspector.close()

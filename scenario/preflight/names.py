@@ -1,6 +1,6 @@
-"""What names mean: `localhost` is ::1 and 127.0.0.1 on many a machine, and each part listens where it likes.
+"""Checks of host names. `localhost` may mean ::1 and 127.0.0.1, and each part may listen on only one of them.
 
-A listener's name is that which the broker looks up, where the broker runs.
+The broker looks up a listener's name on its own host.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from scenario.settings.options import Options
 from scenario.settings.values import host_and_port
 
 LOCALHOST = "localhost"
-SILENT, MOST = f"no connection within {HERE:g} s", 8  # of an address; addresses of a name that are tried
-SLOW = 1.0  # s for a name: above, it is asked for again and again
+SILENT, MOST = f"no connection within {HERE:g} s", 8  # problem of an address; most addresses tried of a name
+SLOW = 1.0  # s for a look-up: if it takes longer, each notification may wait for it
 
 
 def localhost(options: Options) -> dict[str, tuple[str, ...]]:
-    """Return at which addresses each part that is named by `localhost` takes connections, by its option.
+    """Return, per option that names `localhost`, the addresses at which that part accepts connections.
 
-    Nothing where the name has one address.
+    Empty if `localhost` has only one address.
     """
     means = _addresses_of(LOCALHOST)
     if len(means) < 2:
@@ -38,9 +38,9 @@ def localhost(options: Options) -> dict[str, tuple[str, ...]]:
 
 
 def broker_addresses(options: Options) -> dict[str, str]:
-    """Return what is wrong with each address that the broker's name has on this host, "": it takes connections.
+    """Return, per address of the broker's name on this host, what is wrong with it, or "".
 
-    Nothing where there is one address, or none.
+    Empty if the name has only one address, or none.
     """
     host, port = options.broker_address
     ips = _addresses_of(host)[:MOST]
@@ -49,7 +49,7 @@ def broker_addresses(options: Options) -> dict[str, str]:
 
 
 def check_names(found: Found) -> Iterator[Check]:
-    """Say which names do not lead where they should."""
+    """Report names that lead to the wrong address."""
     yield from _check_localhost(found)
     yield from _check_broker(found)
     if found.process is not None:
@@ -57,14 +57,14 @@ def check_names(found: Found) -> Iterator[Check]:
 
 
 def _check_broker(found: Found) -> Iterator[Check]:
-    """Say which of its addresses lets everybody wait who comes to it before another."""
+    """Report an address of the broker that makes clients wait before they try the next one."""
     there = [ip for ip, wrong in found.addresses.items() if not wrong]
     silent = [ip for ip, wrong in found.addresses.items() if wrong == SILENT]
     if there and silent:
         first = "the first address" if silent[0] == next(iter(found.addresses)) else "the address"
         shown = f"{first} {silent[0]} does not answer ({SILENT}), {there[0]} does"
-        remedy = f"--host names {there[0]}: each new connection may try the other before"
-        yield Check("broker's name", ERROR, shown, "each address takes connections, or refuses them", remedy)
+        remedy = f"set --host to {there[0]}: each new connection may try the other address first"
+        yield Check("broker's name", ERROR, shown, "each address accepts or refuses connections", remedy)
 
 
 def _tried(ip: str, port: int) -> str:
@@ -78,18 +78,18 @@ def _tried(ip: str, port: int) -> str:
 
 
 def _check_listeners(process: Inspection) -> Iterator[Check]:
-    """Say which listeners have no address where the broker runs, and whether that takes long."""
+    """Report listeners whose name has no address on the broker's host, and slow look-ups there."""
     for address, why in process.unresolved.items():
-        remedy = "--notify-url takes a name or an address that the broker's host knows"
-        yield Check(f"name of the listener {address}", ERROR, f"{why}, where the broker runs", "an address", remedy)
+        remedy = "give --notify-url a name or an address that the broker's host can resolve"
+        yield Check(f"name of the listener {address}", ERROR, f"{why} on the broker's host", "an address", remedy)
     if (process.lookup_seconds or 0) > SLOW:
-        shown = f"{process.lookup_seconds:.1f} s to look one up, where the broker runs"
-        remedy = "mend its name server, or give addresses to --notify-url: each notification may wait as long"
+        shown = f"{process.lookup_seconds:.1f} s for a look-up on the broker's host"
+        remedy = "fix its name server, or give addresses to --notify-url: each notification may wait that long"
         yield Check("names of the listeners", WARNING, shown, f"below {SLOW:g} s", remedy)
 
 
 def _check_localhost(found: Found) -> Iterator[Check]:
-    """Say which parts do not listen on one address of `localhost`."""
+    """Report parts that listen on different addresses of `localhost`."""
     taking = {option: there for option, there in found.localhost.items() if there}
     if taking and not set.intersection(*map(set, taking.values())):
         shown = ", ".join(f"{option} is at {' and '.join(there)}" for option, there in taking.items())
@@ -100,7 +100,7 @@ def _check_localhost(found: Found) -> Iterator[Check]:
 def _addresses_of(host: str) -> list[str]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):  # whoever needs it will tell
+    except (OSError, UnicodeError):  # reported by the part that needs the name
         return []
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 

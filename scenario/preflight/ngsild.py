@@ -1,4 +1,4 @@
-"""What a run against an NGSI-LD broker needs beside what all need."""
+"""Additional checks for NGSI-LD brokers."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from scenario.settings.receivers import address_of
 
 def _readiness(found: Found) -> Iterator[Check]:
     if problem := found.problems.get("readiness"):
-        remedy = "see that its database runs, and that it reaches it"
-        yield Check("readiness", ERROR, problem, "it reaches its database", remedy)
+        remedy = "check that its database runs, and that the broker reaches it"
+        yield Check("readiness", ERROR, problem, "the broker reaches its database", remedy)
 
 
 def _held(found: Found) -> Iterator[Check]:
-    """Say how many it is known to hold: fewer than there are receivers is no fault of the run."""
+    """Report how many notifications this kind of broker can hold, if that is less than the load."""
     options, kind = found.options, kind_of(found.options)
     addresses = len({*map(address_of, options.slow_urls)})
     most = kind.holds(addresses, options.load.updates)
     if found.version is not None and most is not None and most < options.load.subscriptions * options.load.updates:
         at = "address" if addresses == 1 else "addresses"
-        shown = f"{most} at most, as its kind is known to, with {addresses} receivers' {at}"
+        shown = f"this kind of broker holds {most} at most, with receivers at {addresses} {at}"
         yield Check("held at one time", OK, shown)
 
 
 def _apart(found: Found) -> Iterator[Check]:
-    """Say whether the healthy subscribers of another entity have an address of their own."""
+    """Warn if the healthy subscribers share an address with slow receivers."""
     options = found.options
     if options.probes.healthy and options.healthy_address in map(address_of, options.slow_urls):
-        remedy = "--notify-url takes several, or a range of ports as the listener's -port: the last address is theirs"
-        shown = f"at {options.healthy_address}, as slow ones"
+        remedy = "use several --notify-url, or a range of ports like the listener's -port: the last address is for them"
+        shown = f"at {options.healthy_address}, like slow receivers"
         yield Check("healthy subscribers", WARNING, shown, "an address of their own", remedy)
 
 

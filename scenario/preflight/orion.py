@@ -1,4 +1,4 @@
-"""What an Orion's command line has to say before a run. Source of its options and their defaults: its manual."""
+"""Checks of Orion's command line. Its options and defaults are from its manual."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from scenario.run.found import Found
 from scenario.run.results import ERROR, WARNING, Check
 from scenario.settings.needs import SPARE_WORKERS
 
-CLIENTS = 20  # connections of the test to the broker's port, at one time, beside the idle clients
-RELEASE_MARGIN = 15  # s after --hold by which the listeners have let go
-IN_ENVIRONMENT = "(--force when an ORION_ variable of the broker's environment sets it)"
+CLIENTS = 20  # connections of the test to the broker's port at one time, without the idle clients
+RELEASE_MARGIN = 15  # s after --hold until the listeners have answered
+IN_ENVIRONMENT = "(use --force if an ORION_ environment variable sets it)"
 
 
 def _notification_mode(found: Found) -> Iterator[Check]:
@@ -29,7 +29,7 @@ def _notification_mode(found: Found) -> Iterator[Check]:
         if pool.own:
             needed = f"{found.options.broker.service}:60000:{wanted}"
             own = f"...,{found.options.broker.service}:60000:{wanted + SPARE_WORKERS}"
-            remedy = f"the service has a pool of its own: start the broker with -notificationMode {own}"
+            remedy = f"the service has its own pool: start the broker with -notificationMode {own}"
         yield Check.judged("notification mode", enough, mode, needed, remedy, found.too_small)
 
 
@@ -37,9 +37,9 @@ def _cycles(found: Found) -> Iterator[Check]:
     given, least = found.options.load.cycles, found.cycles_to_tell
     if given and found.process is not None:
         remedy = (
-            f"--cycles {least}, or a pool of fewer workers: they take turns, and each one's first use counts as none"
+            f"use --cycles {least}, or fewer workers: cycles in which a worker is used for the first time do not count"
         )
-        yield Check.judged("cycles", given >= least, given, f"{least}, to tell a leak", remedy)
+        yield Check.judged("cycles", given >= least, given, f"{least}, to recognize a leak", remedy)
 
 
 def _http_timeout(found: Found) -> Iterator[Check]:
@@ -62,27 +62,27 @@ def _flags(found: Found) -> Iterator[Check]:
     if found.process is None:
         return
     words = found.process.command_line
-    needed = [("-multiservice", ERROR, "the service has a database of its own, which is dropped")]
+    needed = [("-multiservice", ERROR, "a database of its own for the service, because it is dropped")]
     if found.options.probes.queue_size:
-        needed.append(("-statNotifQueue", WARNING, "the queue's columns stay empty without it"))
+        needed.append(("-statNotifQueue", WARNING, "given, or the columns of the queue stay empty"))
     for flag, state, why in needed:
         there = flag in words
         remedy = f"start the broker with {flag} {IN_ENVIRONMENT}"
         yield Check.judged(flag, there, "given" if there else "not on the command line", why, remedy, state)
     clients, least = found.command_line.max_connections, found.options.load.idle_connections + CLIENTS
     remedy = f"start the broker with -maxConnections {least} or more, or use fewer --idle-connections"
-    needed_clients = f"{least}: --idle-connections, and the test's own"
+    needed_clients = f"{least}: --idle-connections and the test's own"
     yield Check.judged("-maxConnections", clients >= least, clients, needed_clients, remedy, WARNING)
 
 
 def _cache_refresh(found: Found) -> Iterator[Check]:
-    """Warn of refreshes of the subscription cache: Orion 4.7.0 keeps its clients waiting meanwhile."""
+    """Warn of refreshes of the subscription cache: Orion 4.7.0 makes its clients wait for them."""
     if found.process is None:
         return
     interval = found.command_line.cache_interval
     shown = f"{interval} s" if found.argument("-subCacheIval") else f"{interval} s, its default"
-    needed = "0: a refresh after thousands of notifications holds up updates and queries for seconds"
-    remedy = f"start the broker with -subCacheIval 0, unless that is to be tested {IN_ENVIRONMENT}"
+    needed = "0: a refresh after thousands of notifications blocks updates and queries for seconds"
+    remedy = f"start the broker with -subCacheIval 0, unless you want to test this {IN_ENVIRONMENT}"
     yield Check.judged("-subCacheIval", not interval, shown, needed, remedy, WARNING)
 
 
