@@ -59,7 +59,7 @@ def administer(request: Request, connection: Connection, options: Options, stats
 
 
 def _is_own(request: Request, options: Options) -> bool:
-    """Tell whether a request names this host, and was made by no website of another origin."""
+    """Whether a request names this host, and was made by no website of another origin."""
     if request.origin not in (b"", b"http://" + request.host):
         return False
     parts = _HOST.fullmatch(request.host.decode("latin-1"))

@@ -73,7 +73,7 @@ class Connection:
         queue[self.fd] = self
 
     def peer_is_loopback(self) -> bool:
-        """Tell whether the other end is on this host; not so when it is gone."""
+        """Whether the other end is on this host; not so when it is gone."""
         borrowed = socket.socket(fileno=self.fd)
         try:
             address = str(borrowed.getpeername()[0])

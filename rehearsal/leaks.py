@@ -25,7 +25,7 @@ def leave(kind: str) -> None:
 
 
 def is_kind(text: str) -> bool:
-    """Tell whether `text` is one of KINDS, or memory:BYTES."""
+    """Whether `text` is one of KINDS, or memory:BYTES."""
     return text in KINDS or re.fullmatch(r"memory:[1-9][0-9]{1,8}", text, re.ASCII) is not None
 
 

@@ -37,7 +37,7 @@ class Request:
         return body
 
     def has(self, option: str) -> bool:
-        """Tell whether `option` is one of ?options=."""
+        """Whether `option` is one of ?options=."""
         return option in self.query.get("options", [""])[0].split(",")
 
 

@@ -52,7 +52,7 @@ class Server(WSGIServer):
         return accepted
 
     def _admits(self, connection: socket.socket) -> bool:
-        """Tell whether a new connection can be served; if so it has its thread."""
+        """Whether a new connection can be served; if so it has its thread."""
         if self._legacy_select and connection.fileno() >= FD_SETSIZE:
             return False
         if self._pool:

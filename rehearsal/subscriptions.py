@@ -22,7 +22,7 @@ class Subject(NamedTuple):
     type_is_pattern: bool
 
     def matches(self, entity_id: str, entity_type: str) -> bool:
-        """Tell whether an entity is watched; patterns match anywhere, as regexec(3) does."""
+        """Whether an entity is watched; patterns match anywhere, as regexec(3) does."""
         return _fits(self.id, self.id_is_pattern, entity_id) and (
             not self.type or _fits(self.type, self.type_is_pattern, entity_type)
         )
@@ -65,7 +65,7 @@ class Subscription:
         )
 
     def matches(self, service: str, service_path: str, entity_id: str, entity_type: str, changed: set[str]) -> bool:
-        """Tell whether a change of the attributes `changed` of an entity is to be notified."""
+        """Whether a change of the attributes `changed` of an entity is to be notified."""
         return (
             self.service == service
             and self.status == "active"
@@ -108,7 +108,7 @@ class History:
 
 
 def path_matches(wanted: str, actual: str) -> bool:
-    """Tell whether a service path is `wanted`, or below it when it ends in /# ."""
+    """Whether a service path is `wanted`, or below it when it ends in /# ."""
     if wanted.endswith("/#"):
         above = wanted[:-2]
         return actual == above or actual.startswith(above + "/")
@@ -181,7 +181,7 @@ class Cache:
         return True
 
     def forget_changes(self) -> bool:
-        """Tell whether half of the subscriptions, or more, were notified or answered since this was last asked."""
+        """Whether half of the subscriptions, or more, were notified or answered since this was last asked."""
         many = len(self._changed) >= max(1, len(self._items) // 2)
         self._changed.clear()
         return many

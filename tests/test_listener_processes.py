@@ -37,7 +37,7 @@ def cpu(listener: Listener) -> float:
 
 
 def gone(pids: list[int], timeout: float) -> bool:
-    """Tell whether all of these processes end within `timeout` s."""
+    """Whether all of these processes end within `timeout` s."""
     end = time.monotonic() + timeout
     while (left := [pid for pid in pids if runs(pid)]) and time.monotonic() < end:
         time.sleep(0.01)

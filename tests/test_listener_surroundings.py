@@ -120,7 +120,7 @@ def peek(peer: socket.socket) -> bytes:
 
 
 def eventually(true: Callable[[], bool], timeout: float = 10.0) -> bool:
-    """Tell whether it becomes true within `timeout` s."""
+    """Whether it becomes true within `timeout` s."""
     end = time.monotonic() + timeout
     while not (found := true()) and time.monotonic() < end:
         time.sleep(0.05)

@@ -34,7 +34,7 @@ class Line:
 
     @property
     def judged(self) -> bool:
-        """Tell whether the figure counts: one run at least can be measured by another."""
+        """Whether the figure counts: one run at least can be measured by another."""
         return bool(self.measure.worse) and len(self.values) - len(self.missing) > 1
 
     def before(self, run: int) -> float | None:

@@ -141,7 +141,7 @@ class Flow(Preparation):
         return self.users(before + len(added), *added)
 
     def _connections_settled(self) -> bool:
-        """Tell whether the notifications' connections have stopped coming, or it is time to go on anyway."""
+        """Whether the notifications' connections have stopped coming, or it is time to go on anyway."""
         now, update = self.run.clock.now(), self.progress.update
         latest = self.schedule.end - IDLE_RELEASE - IDLE_CHECK - 2
         if update is None or now > min(update.answered + SETTLED_AFTER, latest):

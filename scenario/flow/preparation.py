@@ -128,7 +128,7 @@ class Preparation(Phases):
             self.broker.add_subscriptions(url, healthy)  # of the same update as the slow ones
 
     def _is_seen(self) -> bool:
-        """Tell whether a subscription of this run was seen in the database that was dropped. Raises Lost: elsewhere."""
+        """Whether a subscription of this run was seen in the database that was dropped. Raises Lost: elsewhere."""
         if self._seen or not drops_database(self.options) or not self.progress.created:
             return True
         if self._first_created is None:

@@ -67,7 +67,7 @@ class RampFlow(SteppedFlow):
                 return
 
     def gone(self) -> bool:
-        """Tell whether the broker does not answer, after all the time that a step leaves it."""
+        """Whether the broker does not answer, after all the time that a step leaves it."""
         try:
             self.broker.ask_version()
         except BrokerError:

@@ -50,7 +50,7 @@ def client_of(options: Options, run: str = "") -> Broker:
 
 
 def drops_database(options: Options) -> bool:
-    """Tell whether the reset drops the service's database."""
+    """Whether the reset drops the service's database."""
     return options.broker.reset and kind_of(options).in_mongodb
 
 

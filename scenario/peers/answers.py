@@ -79,7 +79,7 @@ def parse(text: str | bytes, shape: type[_Shape]) -> _Shape:
 
 
 def takes(host: str, port: int) -> bool:
-    """Tell whether an address of this machine takes connections."""
+    """Whether an address of this machine takes connections."""
     try:
         socket.create_connection((host, port), HERE).close()
     except OSError:

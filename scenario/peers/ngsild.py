@@ -62,7 +62,7 @@ class NgsiLd(Broker):
 
     @classmethod
     def recognises(cls, answer: Answer) -> bool:
-        """Tell whether an answer to GET `about` is one of this product; of any, a list or that no tenant is there."""
+        """Whether an answer to GET `about` is one of this product; of any, a list or that no tenant is there."""
         if cls.about == cls.live and cls.live.startswith(_ROOT):
             return answer.status == 200 or (answer.status == NO_TENANT and "tenant" in answer.body.lower())
         try:

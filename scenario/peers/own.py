@@ -28,7 +28,7 @@ def entity(run: str, number: int = 0) -> str:
 
 
 def is_description(text: str, run: str) -> bool:
-    """Tell whether it is that of a run's subscriptions; of any run's without one."""
+    """Whether it is that of a run's subscriptions; of any run's without one."""
     return text == description(run) if run else re.fullmatch(_DESCRIPTIONS, text) is not None
 
 

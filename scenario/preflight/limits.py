@@ -1,8 +1,8 @@
 """Limits of the broker's process and its container: descriptors, threads, memory, CPU.
 
 The cost of a held notification was measured. Orion 3.10.1 with libcurl 7.88 needs 3 descriptors: a socket, and the
-wake-up pair of its handle. Orion 4.7.0 with 5,000 held needs 168 MB more than at rest with a pool of workers, and 472 MB
-with a thread for each notification.
+wake-up pair of its handle. Orion 4.7.0 with 5,000 held needs 168 MB more than at rest with a pool of workers, and
+472 MB with a thread for each notification.
 """
 
 from __future__ import annotations

@@ -108,12 +108,12 @@ class Recorder:
 
     @property
     def under_way(self) -> bool:
-        """Tell whether a run has begun that was not judged yet."""
+        """Whether a run has begun that was not judged yet."""
         return self.phase is not None and self.verdict is None
 
     @property
     def complete(self) -> bool:
-        """Tell whether the last row of the hold under way has been handed out."""
+        """Whether the last row of the hold under way has been handed out."""
         return self.timeline is not None and self.timeline.complete
 
     def advance(self, now: float) -> None:

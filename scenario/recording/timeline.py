@@ -67,7 +67,7 @@ class Timeline:
 
     @property
     def complete(self) -> bool:
-        """Tell whether the last row has been handed out."""
+        """Whether the last row has been handed out."""
         return self._next > self.schedule.end
 
     def _hand_out(self, samples: dict[type[Sample], Sample], now: float) -> None:

@@ -120,7 +120,7 @@ class IdleClients:
     error: str = ""
 
     def hold_at(self, moment: float) -> bool:
-        """Tell whether they hold their connections at a moment."""
+        """Whether they hold their connections at a moment."""
         return self.at < moment and (self.released is None or moment < self.released)
 
 

@@ -45,12 +45,12 @@ class Row:
 
     @property
     def version_ok(self) -> bool:
-        """Tell whether GET /version was answered rightly."""
+        """Whether GET /version was answered rightly."""
         return self.version is not None and not self.version.error
 
     @property
     def nok(self) -> bool:
-        """Tell whether a client got no right answer: to GET /version, to its update or to its query."""
+        """Whether a client got no right answer: to GET /version, to its update or to its query."""
         errors = self.version and self.version.error, self.client and self.client.update_error + self.client.query_error
         return any(errors)
 

@@ -173,7 +173,7 @@ class Options:
 
     @property
     def judges_starved(self) -> bool:
-        """Tell whether healthy subscribers are judged though the slow receivers leave no worker for them.
+        """Whether healthy subscribers are judged though the slow receivers leave no worker for them.
 
         That is where a ramp breaks, and what --healthy-slo asks for; the original's own start leaves none.
         """
@@ -181,7 +181,7 @@ class Options:
 
     @property
     def stepped(self) -> bool:
-        """Tell whether the connections are held several times: a ramp or cycles."""
+        """Whether the connections are held several times: a ramp or cycles."""
         return bool(self.load.ramp or self.load.cycles)
 
     def to_message(self) -> dict[str, Any]:

@@ -180,7 +180,7 @@ class IdleClient(RunUser):
 
 
 def is_open(connection: socket.socket) -> bool:
-    """Tell whether the other side has not closed the connection; nothing may have been asked on it."""
+    """Whether the other side has not closed the connection; nothing may have been asked on it."""
     connection.setblocking(False)
     try:
         return connection.recv(1, socket.MSG_PEEK) != b""

@@ -81,7 +81,7 @@ class Guard:
         return "" if own else f"Origin {origin!r} is not this page's; --web-origin adds one"
 
     def _is_own(self, host: str) -> bool:
-        """Tell whether it names this host; an address cannot be made to lead elsewhere, as a name can."""
+        """Whether it names this host; an address cannot be made to lead elsewhere, as a name can."""
         try:
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
@@ -97,7 +97,7 @@ def _normal(origin: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this host reaches what listens there."""
+    """Whether only this host reaches what listens there."""
     return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
 
 

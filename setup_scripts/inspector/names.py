@@ -41,7 +41,7 @@ class Name(NamedTuple):
 
 
 def is_address(host: str) -> bool:
-    """Tell whether it is an IP address, which needs no name server."""
+    """Whether it is an IP address, which needs no name server."""
     try:
         return bool(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST))
     except (OSError, ValueError):

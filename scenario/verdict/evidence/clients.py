@@ -116,7 +116,7 @@ def suffering(version: Client, *others: Client) -> frozenset[int]:
 
 
 def stopped(row: Row) -> bool:
-    """Tell whether the broker's process was seen to be stopped (T)."""
+    """Whether the broker's process was seen to be stopped (T)."""
     return row.connections is not None and row.connections.state.startswith("T")
 
 

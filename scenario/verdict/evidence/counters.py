@@ -34,5 +34,5 @@ def either(*answers: bool | None) -> bool | None:
 
 
 def above(value: float | None, least: float) -> bool | None:
-    """Tell whether a figure is above another; None where it was not measured."""
+    """Whether a figure is above another; None where it was not measured."""
     return None if value is None else value > least

@@ -95,7 +95,7 @@ class Process:
         return max(per_second(self.rows, "throttled_seconds", seconds), default=0.0)
 
     def always_ready_in(self, seconds: Collection[int]) -> bool:
-        """Tell whether it was running or ready to run (R) in nearly all those rows: it waited for a CPU alone."""
+        """Whether it was running or ready to run (R) in nearly all those rows: it waited for a CPU alone."""
         states = [row.connections.state for row in self.rows if row.second in seconds and row.connections]
         return len(states) > FEW_STATES and sum(state.startswith("R") for state in states) > MOST * len(states)
 
