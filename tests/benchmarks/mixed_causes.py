@@ -64,9 +64,9 @@ class Rehearsed:
 
 
 def names() -> list[str]:
-    """Return what `--cause list` lists, other ways to a cause included."""
+    """Return what `--cause list` lists, other ways to a cause included, but what passes."""
     listed = subprocess.run(["sh", SCRIPT, "--cause", "list"], capture_output=True, text=True, check=True).stdout
-    return [name for name in re.findall(r"^([a-z:-]+)  ", listed, re.MULTILINE) if name != "gateway-idle"]  # which passes
+    return [name for name in re.findall(r"^([a-z:-]+)  ", listed, re.MULTILINE) if name != "gateway-idle"]
 
 
 def mixtures(number: int, seed: int) -> Iterator[Rehearsed]:
