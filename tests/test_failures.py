@@ -73,7 +73,7 @@ def test_without_a_listener_nothing_is_held(stack: Stack) -> None:
 
 
 def test_inspector_lost_and_found(stack: Stack) -> None:
-    run = stack.start().locust()
+    run = stack.start().locust("--duration", "12s")  # a busy machine takes seconds to start the inspector
     stack.wait_for_row(run, 4)
     stack.inspector.stop(signal.SIGKILL)
     killed = time.time()
