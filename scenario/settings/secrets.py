@@ -65,7 +65,7 @@ def answered(text: str, most: int | None = None) -> str:
 @lru_cache(maxsize=1)
 def _pattern_of(secrets: frozenset[str]) -> re.Pattern[str]:
     forms = {form for secret in secrets for form in _forms(secret) if len(form) >= _LEAST}
-    return re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))) or "(?!)")
+    return re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))) or "(?!)", re.IGNORECASE)
 
 
 def _forms(text: str) -> Iterator[str]:
