@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -171,3 +172,10 @@ def test_listeners_that_take_turns_behind_one_name_are_told_apart(anything: Thre
     anything.ids = cycle(["a", "b"])  # type: ignore[attr-defined]
     anything.body = lambda: json.dumps({**told, "limits": {"nofile_soft": 9}, "id": next(anything.ids)})  # type: ignore[attr-defined]
     assert listener_ids(f"127.0.0.1:{anything.server_port}") == ("a", "b")
+
+
+@pytest.mark.slow
+def test_a_receiver_that_answers_everything_late_is_another_kind() -> None:
+    """The original's listener keeps GET /-/stats waiting for as long as a notification."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert listeners.stats(f"127.0.0.1:{server.getsockname()[1]}") is None

@@ -10,7 +10,7 @@ import requests
 
 from scenario.errors import ListenerError
 from scenario.peers.answers import Answer, Count, Seconds, WrongShapeError, ask, parse
-from scenario.peers.failures import of_exception
+from scenario.peers.failures import Kind, of_exception
 
 Number = Annotated[int, msgspec.Meta(ge=0, le=10**18 - 1)]  # of 18 digits, as a notification tells it
 Word = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -78,11 +78,18 @@ class _Released(msgspec.Struct, frozen=True):
 
 
 def stats(address: str) -> ListenerStats | None:
-    """Return the stats of the listener at host:port; None of another kind of receiver. Raises ListenerError."""
+    """Return the stats of the listener at host:port; None of another kind of receiver. Raises ListenerError.
+
+    Another kind, such as the original's, answers this request as late as any other.
+    """
     try:
         return read_stats(_ask("GET", f"http://{address}/-/stats"))
     except WrongShapeError:
         return None
+    except ListenerError as error:
+        if error.kind == Kind.NO_ANSWER:
+            return None
+        raise
 
 
 def read_stats(answer: Answer) -> ListenerStats:
