@@ -24,7 +24,7 @@ Runs the whole connections stress test on this machine, with a stand-in for Orio
   --nofile N           limit of the broker's file descriptors (default: as many as it needs)
   --leak KIND          make the broker leak fds, threads, memory, memory:BYTES or connections
   --subscriptions N    number of subscriptions, each held as one connection (default 5000)
-  --duration TIME      time after the trigger, as 40s or 2m (default 40s); the listener answers after half of it
+  --duration TIME      time after the trigger, as 40s or 2m (default 20s); the listener answers after half of it
   --output FOLDER      folder for CSV, log, report and the output of the parts (default: rehearsal-output)
   --help               show this text
 
@@ -32,7 +32,7 @@ Exit code: the verdict's. 0 PASS, 1 FAIL, 2 wrong usage, 3 preflight failed, 4 I
 END
 }
 
-subscriptions=5000 duration=40s cause='' ui=headless out=$root/rehearsal-output ramp='' cycles='' nofile='' leak=''
+subscriptions=5000 duration=20s cause='' ui=headless out=$root/rehearsal-output ramp='' cycles='' nofile='' leak=''
 gateway='' mesh=''
 while [ $# -gt 0 ]; do
     case $1 in
@@ -256,7 +256,11 @@ set -- --host "$scheme://$broker_host:$broker" --mongo "127.0.0.1:$database" --i
     --connections-report "$out/rehearsal.html" $force $locust_options "$@"
 [ -z "$ramp" ] || set -- --restart-command "kill -HUP $broker_pid" "$@"
 if [ "$ui" = web ]; then
-    web=$("$bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    web=$("$bin/python" -c '
+import contextlib, socket, sys
+for port in (8089, 0): # the port of Locust, unless somebody has it
+    with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as server:
+        sys.exit(print(server.getsockname()[1]))')
     say "open http://127.0.0.1:$web and press START; Ctrl-C stops everything"
     set -- --web-host 127.0.0.1 --web-port "$web" "$@"
 else

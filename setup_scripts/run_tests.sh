@@ -14,6 +14,7 @@ fi
 packages=''
 command -v shellcheck >/dev/null || packages=shellcheck
 command -v curl >/dev/null || packages="$packages curl"
+command -v promtool >/dev/null || packages="$packages prometheus"
 command -v ip >/dev/null || packages="$packages iproute2"
 command -v chromium >/dev/null && command -v chromedriver >/dev/null || packages="$packages chromium chromium-driver"
 # Only root may start an engine of its own

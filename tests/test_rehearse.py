@@ -48,7 +48,7 @@ def test_the_readmes_command(processes: Processes, tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "rehearsal_evidence.txt").exists()
 
     seen = rows(tmp_path)
-    assert [int(row["second"]) for row in seen] == list(range(-3, 41))
+    assert [int(row["second"]) for row in seen] == list(range(-3, 21))
     rest = int(seen[0]["established"])
     assert max(int(row["established"]) for row in seen) - rest >= 5000
     close_wait = [int(row["close_wait"]) for row in seen]

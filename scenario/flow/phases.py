@@ -95,7 +95,7 @@ class Phases:
     def settle(self) -> Iterator[Tick]:
         """Stop all users, and leave Locust the time to collect and write its last statistics."""
         self.link.publish(PhaseBegan(Phase.SETTLE))
-        end = time.monotonic() + (SETTLE_WORKERS if self.workers else SETTLE_CSV)
+        end = time.monotonic() + (SETTLE_CSV if self.workers == {None} else SETTLE_WORKERS)
         while time.monotonic() < end:
             yield 0, 1, [SubscriptionSeeder]
 
