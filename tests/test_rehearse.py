@@ -33,7 +33,7 @@ def wait_until_gone(started: list[psutil.Process]) -> None:
     assert not still_there(started, 15)
 
 
-@pytest.mark.alone("5,000 connections: a row that is 50 ms late fails it")
+@pytest.mark.alone("5,000 connections: a row that is 100 ms late fails it")
 @pytest.mark.timeout(300)
 def test_the_readmes_command(processes: Processes, tmp_path: Path) -> None:
     run = rehearse(processes, tmp_path)
@@ -55,7 +55,7 @@ def test_the_readmes_command(processes: Processes, tmp_path: Path) -> None:
     assert set(close_wait[close_wait.index(5000) :]) == {5000}, "what measures uses none of them up"
     moments = [datetime.fromisoformat(row["time_utc"]).timestamp() for row in seen]
     late = [moment - moments[0] - index for index, moment in enumerate(moments)]
-    assert max(map(abs, late)) < 0.05, "no row drifts by 50 ms"
+    assert max(map(abs, late)) < 0.1, "no row drifts by 100 ms"
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make control groups and be another user")

@@ -10,8 +10,8 @@ const LINES = {
   listener_held: ["held by the listener", {color: "#3b82d6", width: 2, dash: "dash"}],
   queue_backlog: ["queue backlog", {color: "#a35fd0", width: 2}],
 };
-const CLIENTS = {version: "#14a3a8", update: "#c2479b", query: "#7a6a2b", database: "#5b7fd1"}; // whose latency is drawn
-const HEALTHY = "#2f9e55", RED = "#e23c34", FAINT = "rgba(128,128,128,.25)";
+const CLIENTS = {version: "#14a3a8", update: "#c2479b", query: "#7a6a2b", database: "#5457c9"}; // whose latency is drawn
+const HEALTHY = "#9bbf1f", RED = "#e23c34", FAINT = "rgba(128,128,128,.25)";
 const LEVELS = 4; // of flags
 const HEIGHT = 560, BOTTOM = 90, LABEL = 15; // px
 
