@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import pymongo
@@ -20,6 +21,7 @@ from scenario.errors import DatabaseError
 from scenario.peers import database
 from scenario.peers.answers import Answer
 from scenario.peers.broker import Request
+from scenario.peers.ngsild import NgsiLd
 from scenario.peers.ngsiv2 import Ngsiv2
 from tests.support.fleet import start_fleet
 from tests.support.processes import Process
@@ -325,6 +327,25 @@ class Listing:
         return Answer(204)
 
 
+class LdListing(Listing):
+    """An NGSI-LD broker that does so; what it was asked to remove it no longer lists."""
+
+    def __call__(self, request: Request) -> Answer:
+        """Answer a request."""
+        path = request.path.partition("?")[0].removeprefix("/ngsi-ld/v1")
+        if request.method == "GET":
+            of_path = self.listed[f"/v2{path}"]
+            return Answer(200, body=json.dumps([each for each in of_path if f"{path}/{each['id']}" not in self.gone]))
+        self.removed.append(request.path)
+        self.gone.append(path)
+        return Answer(204)
+
+    @cached_property
+    def gone(self) -> list[str]:
+        """Paths of what is no longer there."""
+        return []
+
+
 @pytest.mark.parametrize("run", ["", RUN])
 def test_cleanup_removes_exactly_what_is_the_tests_own(run: str) -> None:
     """A broker may list more than it was asked for."""
@@ -344,6 +365,51 @@ def test_cleanup_removes_exactly_what_is_the_tests_own(run: str) -> None:
     wanted = [f"/v2/subscriptions/own{number}" for number in range(len(ours))]
     assert broker.removed == [*wanted, f"/v2/entities/{NAME}{RUN}?type=Thing"]
     assert len(removed) == len(ours)
+
+
+LD, LD_NAME = "urn:ngsi-ld:Subscription", "urn:ngsi-ld:ConnectionsStressTest"
+OTHER_RUN = "b" * 32
+LD_SUBSCRIPTIONS = [
+    *((f"{LD}:{RUN}:{NAME}:{OTHER_RUN}", each) for each in FOREIGN_DESCRIPTIONS),
+    *((f"{LD}:{each}:{NAME}:{OTHER_RUN}", f"{WORDS} {RUN}") for each in ("mine", RUN.upper(), f"{RUN}0", "")),
+    *((f"{LD}:{RUN}:{each}:{OTHER_RUN}", f"{WORDS} {RUN}") for each in (f"{NAME}Client", f"{NAME}s", "Archive")),
+    *(
+        (each, f"{WORDS} {RUN}")
+        for each in (
+            f"{LD}:{RUN}:{NAME}:{OTHER_RUN}\n",
+            f"{LD}:{RUN}:{NAME}",
+            "a",
+            f"{LD_NAME}:none",
+            f"{LD_NAME}:{RUN}",
+        )
+    ),
+]
+LD_ENTITIES = [
+    *(
+        (f"{LD_NAME}:{each}", NAME)
+        for each in ("ResultsOf2025", f"{RUN}0", f"{RUN}\n", "none\n", "nones", "none:12345", "", RUN.upper())
+    ),
+    *(
+        (f"{LD_NAME}:{each}", kind)
+        for each in ("none", RUN)
+        for kind in ("Archive", "", "Subscription", f"{NAME}\n", f"{NAME}Client")
+    ),
+    *((f"{LD_NAME}Client:{RUN}", NAME), (f"{LD_NAME}s:{RUN}", NAME), (NAME, NAME), ("Lamp", NAME)),
+]
+
+
+@pytest.mark.parametrize("run", ["", RUN])
+def test_cleanup_of_an_ngsi_ld_broker_removes_exactly_what_is_the_tests_own(run: str) -> None:
+    theirs = [*LD_SUBSCRIPTIONS, *[(f"{LD}:{OTHER_RUN}:{NAME}:{RUN}", f"{WORDS} {OTHER_RUN}")] * bool(run)]
+    subscriptions = [{"id": each, "type": "Subscription", "description": said} for each, said in theirs]
+    subscriptions += [{"id": each, "type": "", "description": said} for each, said in theirs]
+    own = f"{LD}:{RUN}:{NAME}:{OTHER_RUN}"
+    subscriptions.insert(3, {"id": own, "type": "Subscription", "description": f"{WORDS} {RUN}"})
+    entities = [{"id": each, "type": kind} for each, kind in LD_ENTITIES]
+    entities.insert(2, {"id": f"{LD_NAME}:{RUN}", "type": NAME})
+    broker = LdListing(subscriptions, entities)
+    list(NgsiLd("http://localhost:1026", "s", NAME, run).remove(broker))
+    assert broker.removed == [f"/ngsi-ld/v1/subscriptions/{own}", f"/ngsi-ld/v1/entities/{LD_NAME}:{RUN}"]
 
 
 def test_an_archive_is_neither_dropped_nor_cleaned_up(stack: Stack, client: pymongo.MongoClient[Documents]) -> None:

@@ -19,6 +19,7 @@ from scenario.peers.answers import Answer, WrongShapeError
 from scenario.peers.broker import Broker, Request, update_number
 from scenario.peers.failures import Failure, Kind
 from scenario.peers.ngsild_answers import Entity, Listed
+from scenario.settings.secrets import answered
 
 SLOW, CLIENT = "ConnectionsStressTest", "ConnectionsStressTestClient"  # entity types
 PAGE = 1000  # subscriptions in an answer: more is refused by Scorpio and Antares
@@ -26,6 +27,7 @@ MOST_ROUNDS = 10  # of looks for subscriptions to be removed; the second finds n
 FIRST_WRITES = 6  # that may get no answer in time, which is 5 s
 NO_TENANT = 404  # to a list: nothing was written in this tenant yet
 _ROOT = "/ngsi-ld/v1"
+_DEFAULT_CONTEXT = "https://uri.etsi.org/ngsi-ld/default-context/"  # of a type that was not compacted
 _ANY_RUN = "[0-9a-f]{32}|none"
 
 
@@ -89,7 +91,7 @@ class NgsiLd(Broker):
 
     def name(self, version: str) -> str:
         try:
-            return f"{self.product} {self.tells(version)[:80]}".strip()
+            return f"{self.product} {answered(self.tells(version), 80)}".strip()
         except WrongShapeError:
             return self.product
 
@@ -182,17 +184,18 @@ class NgsiLd(Broker):
         """Yield what is this run's in the scope; of all runs without one."""
         run, offset = "" if any_run else self.run, 0
         while page := self._page(ask, path, f"{query}&offset={offset}"):
-            yield from (each for each in page if self._is_own(each, run))
+            yield from (each for each in page if self._is_own(each, run, subscription=path == "/subscriptions"))
             if len(page) < PAGE:
                 return
             offset += len(page)
 
-    def _is_own(self, each: Listed, run: str) -> bool:
+    def _is_own(self, each: Listed, run: str, *, subscription: bool) -> bool:
         of_run = run or f"({_ANY_RUN})"
-        if each.type == "Subscription":
+        if subscription:
             named = re.fullmatch(f"urn:ngsi-ld:Subscription:{of_run}:{self.scope}:[0-9a-f]{{32}}", each.id)
             return named is not None and own.is_description(each.description, run)
-        return re.fullmatch(f"urn:ngsi-ld:{self.scope}:{of_run}(:[0-9]{{1,4}})?", each.id) is not None
+        named = re.fullmatch(f"urn:ngsi-ld:{self.scope}:{of_run}(:[0-9]{{1,4}})?", each.id)
+        return named is not None and each.type.removeprefix(_DEFAULT_CONTEXT) == self.scope
 
     def _page(self, ask: Callable[[Request], Answer], path: str, query: str) -> list[Listed]:
         answer = ask(self._get(f"{path}?limit={PAGE}{query}"))
