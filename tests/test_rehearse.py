@@ -14,7 +14,7 @@ import psutil
 import pytest
 import requests
 
-from tests.support.processes import Process, Processes, still_there
+from tests.support.processes import ROOT, Process, Processes, still_there
 
 NUMBERS = ("--subscriptions", "--nofile", "--cycles")
 SCRIPT = "setup_scripts/rehearse.sh"
@@ -29,6 +29,10 @@ def rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def without_numbers(text: str) -> set[str]:
+    return {re.sub(r"\d[\d.,:]*", "N", line.rstrip()) for line in text.splitlines()}
+
+
 def wait_until_gone(started: list[psutil.Process]) -> None:
     assert not still_there(started, 15)
 
@@ -41,6 +45,10 @@ def test_the_readmes_command(processes: Processes, tmp_path: Path) -> None:
     assert run.output.endswith(f"report  {tmp_path / 'out' / 'rehearsal.html'}\n")
     for name in ("rehearsal_connections.csv", "connections_stress_tests.log", "rehearsal.html"):
         assert (tmp_path / "out" / name).stat().st_size > 0
+
+    printed = without_numbers((ROOT / "README.md").read_text(encoding="utf-8").split("```")[1].strip())
+    unlike = printed - without_numbers(run.output) - {"..."}
+    assert [line.split()[0] for line in unlike] == ["report"], "the README shows what it prints"
 
     assert "cause:" not in run.output
     assert re.search(r"recovery: back at rest at second \d+, \d+ established .* \d{4} CLOSE_WAIT kept", run.output)
