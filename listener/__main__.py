@@ -25,9 +25,7 @@ def main() -> None:
     sockets = listen(options.host, options.ports, options.processes)
     deaf = [] if options.deaf is None else listen_deaf(options.host, options.deaf)
     stats = Stats(options.processes, options.stats)
-    signal.pthread_sigmask(
-        signal.SIG_BLOCK, SIGNALS
-    )  # the other processes keep them blocked: they end when the first one ends
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # the other processes keep them blocked, and end with the first
     lifeline = os.pipe()
     others = [_fork(options, number, sockets, stats, lifeline) for number in range(1, options.processes)]
     _keep_only(0, sockets)

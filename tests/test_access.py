@@ -97,7 +97,7 @@ def test_an_answer_repeats_no_header() -> None:
     assert Access(header="Authorization: Bearer abcd.efgh").headers()
     assert str(Answer(401, body="Bearer abcd.efgh? abcd.efgh!")) == "HTTP 401 ***? ***!"
     moved = Answer(302, {"Location": "http://a/?token=abcd.efgh"})
-    assert str(moved) == "HTTP 302, a redirect to http://a/?token=***, which is not followed"
+    assert str(moved) == "HTTP 302, a redirect to http://a/?token=***, not followed"
 
 
 def _tls(reason: str) -> ssl.SSLError:
@@ -116,11 +116,11 @@ def _untrusted() -> ssl.SSLCertVerificationError:
     ("error", "told"),
     [
         (_untrusted(), "not trusted: self-signed certificate (--ca"),
-        (_tls("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "it wants another certificate of us (--cert)"),
+        (_tls("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "it requires another client certificate (--cert)"),
         (_tls("WRONG_VERSION_NUMBER"), "it does not speak TLS there"),
         (
             ConnectionError("Connection aborted.", BadStatusLine("Connection refused, timed out")),
-            "its answer is no HTTP",
+            "its answer is not HTTP",
         ),
     ],
 )

@@ -41,11 +41,16 @@ def entity(number: object, **more: object) -> str:
         (200, "[]", 0, ""),  # nothing was written yet
         (200, entity("17"), 18, "200 with number 17 instead of 18"),
         (200, "[]", 18, "200 without the entity"),  # Orion 4.7.0 whose database was killed
-        (200, "", 18, "200 without what was written: Input data was truncated"),
-        (200, '[{"number": ' + "[" * 10_000 + "]" * 10_000 + "}]", 18, "200 without what was written: "),
-        (200, "{}", 18, "200 without what was written: Expected `array`, got `object`"),
-        (200, entity(18), 18, "200 without what was written: Expected `str`, got `int` - at `$[0].number.value`"),
-        (200, entity("1e9"), 18, "200 without what was written: Expected `str` matching regex"),
+        (200, "", 18, "200 without the value that was written: Input data was truncated"),
+        (200, '[{"number": ' + "[" * 10_000 + "]" * 10_000 + "}]", 18, "200 without the value that was written: "),
+        (200, "{}", 18, "200 without the value that was written: Expected `array`, got `object`"),
+        (
+            200,
+            entity(18),
+            18,
+            "200 without the value that was written: Expected `str`, got `int` - at `$[0].number.value`",
+        ),
+        (200, entity("1e9"), 18, "200 without the value that was written: Expected `str` matching regex"),
         (500, '{"error": "InternalServerError"}', 18, "HTTP 500 InternalServerError"),
     ],
 )

@@ -144,7 +144,7 @@ def test_what_came_after_the_preflight_is_not_dropped_either(
     client[f"orion-{stack.service}"]["registrations"].insert_one({"_id": "provider"})
     run.wait_for("step 2: .* connections", 60)
     stack.ended(run, INCONCLUSIVE, 60)
-    assert "was not dropped, for it holds 1 in registrations (provider)" in verdict(run)[1]
+    assert "was not dropped, because it holds 1 in registrations (provider)" in verdict(run)[1]
     assert held(client, f"orion-{stack.service}") == {"registrations": 1}
 
 
@@ -156,7 +156,7 @@ def test_a_broker_on_another_database_ends_the_run(stack: Stack) -> None:
     outcome, reasons = verdict(run)
     assert outcome == "INCONCLUSIVE"
     assert (
-        f"seed: the broker keeps its subscriptions elsewhere, none is in orion-{stack.service} at {another}" in reasons
+        f"seed: the broker keeps its subscriptions elsewhere: none is in orion-{stack.service} at {another}" in reasons
     )
     assert f"-dbhost {stack.mongo}" in reasons
     assert re.search(
@@ -227,7 +227,7 @@ def test_a_second_signal_ends_at_once_and_says_what_is_left(
         stack.ended(run, INCONCLUSIVE, 3)
     finally:
         os.kill(stack.broker.pid, signal.SIGCONT)
-    found = re.search(r"are left \(told to stop\); to remove them: python (.*)", verdict(run)[1])
+    found = re.search(r"are left \(stopped\); remove them with: python (.*)", verdict(run)[1])
     assert found
     assert stack.count_subscriptions() == SUBSCRIPTIONS
     command = stack.processes.start(sys.executable, *shlex.split(found[1]), name="cleanup")
@@ -254,7 +254,7 @@ def test_a_broker_that_does_not_answer_loses_its_database(stack: Stack, client: 
     stack.wait_for_row(run, 4)
     stack.broker.stop(signal.SIGKILL)
     stack.ended(run, FAIL)
-    assert f"dropped its database orion-{stack.service} instead" in run.output
+    assert f"dropped the database orion-{stack.service} instead" in run.output
     assert held(client, f"orion-{stack.service}") == {}
 
 
@@ -271,7 +271,7 @@ def test_without_reset_what_is_left_is_said(stack: Stack) -> None:
     "name", ["orion", "admin", "config", "local", "orion-", "orion-BAD", "-s", "a.b-s", "orion-s\n"]
 )
 def test_no_other_database_is_dropped(name: str) -> None:
-    with pytest.raises(DatabaseError, match="is no database of a service"):
+    with pytest.raises(DatabaseError, match="is not the database of a service"):
         database.drop(f"127.0.0.1:{free_port()}", name)
 
 

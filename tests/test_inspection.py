@@ -116,11 +116,11 @@ RIGHT = msgspec.to_builtins(inspection())
         ({**RIGHT, "states": {"ESTABLISHED": 1.5}}, "Expected `int`, got `float`"),
         ({**RIGHT, "ephemeral_ports": [1]}, "Expected `array` of length 2"),
         ("[" * 10_000, "got `array`"),
-        ('{"x":' + "[" * 10_000, "nested too deep"),
+        ('{"x":' + "[" * 10_000, "nested too deeply"),
         (b"{}", "bytes instead of text"),
         (7, "int instead of text"),
         (inspection, "instead of text"),  # stays there, the client gets a proxy
-        (os.urandom(100_000).hex(), "bytes where at most 100000 belong"),
+        (os.urandom(100_000).hex(), "bytes instead of at most 100000"),
         ('{"error": "no process"}', "says: no process"),
     ],
 )

@@ -34,7 +34,7 @@ def test_only_the_right_token_opens(processes: Processes, target: Target, tmp_pa
     with pytest.raises(InspectionError, match=r"asks for a token \(--inspector-token\)"):
         Inspector("127.0.0.1", port, target.port).inspect()
     _, port = start(processes, name=target.name)
-    with pytest.raises(InspectionError, match="asks for no token: has it a --token-file"):
+    with pytest.raises(InspectionError, match="asks for no token: was it started with --token-file"):
         Inspector("127.0.0.1", port, target.port, token="open sesame, please").inspect()
 
 

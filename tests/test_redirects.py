@@ -16,7 +16,7 @@ EVERYTHING = ("GET /v", "GET /stat", "POST ", "DELETE ")
 
 
 def told(server: Proxy) -> str:
-    return f"HTTP 307, a redirect to {server.url}/elsewhere, which is not followed"
+    return f"HTTP 307, a redirect to {server.url}/elsewhere, not followed"
 
 
 def followed(server: Proxy) -> bool:

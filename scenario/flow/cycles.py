@@ -1,4 +1,4 @@
-"""The soak: the same connections held and let go again and again."""
+"""Cycles: the same connections are held and let go again and again."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from scenario.verdict.outcomes import PASS
 
 
 class CyclesFlow(SteppedFlow):
-    """Seeds once; then each cycle triggers, holds, lets go."""
+    """Seeds once. Each cycle then triggers, holds and lets go."""
 
     def work(self) -> Iterator[Tick]:
-        """Go through the cycles, as long as they pass, and look at the broker at rest once more."""
+        """Run the cycles as long as they pass. Then measure the broker at rest once more."""
         wanted = self.options.load.subscriptions
         for number in range(self.options.load.cycles):
             title = f"cycle {number + 1} of {self.options.load.cycles}"
@@ -27,7 +27,7 @@ class CyclesFlow(SteppedFlow):
         yield from self.through((Phase.REST, self.rest))
 
     def rest(self) -> Iterator[Tick]:
-        """Probe the broker at rest, as each baseline does."""
+        """Probe the broker at rest, as in a baseline."""
         self.link.plan(Schedule.at_rest(self.run.clock.now(), self.options))
         while not self.recorder.complete:
             yield self.probing(*self.probes)

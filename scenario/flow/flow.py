@@ -22,14 +22,14 @@ from scenario.users.load import IDLE_CHECK, IdleClient, UpdateTrigger
 from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
 from scenario.verdict.evidence.held import fds_per_notification
 
-UPDATE_PATIENCE = 65.0  # s: above UpdateTrigger's own limits
-SETTLED_AFTER = 5  # s after the update's answer, at the latest, the idle clients connect
-QUIET_LIMIT, QUIET_AFTER = 60.0, 4  # s in all, and s without a further notification
-SILENCE_LIMIT = 8.0  # s without any probe's record: above the sum of a probe's limits
+UPDATE_PATIENCE = 65.0  # s; longer than UpdateTrigger's own limits
+SETTLED_AFTER = 5  # s after the update's answer, at most, until the idle clients connect
+QUIET_LIMIT, QUIET_AFTER = 60.0, 4  # s in all; s without another notification
+SILENCE_LIMIT = 8.0  # s without a record of any probe; longer than the sum of a probe's limits
 
 
 class Flow(Preparation):
-    """One run, after its preflight; what it does, `work`, is to hold the connections once."""
+    """One run after its preflight. `work` holds the connections once."""
 
     def ticks(self, cleanup: Cleanup) -> Iterator[Tick]:
         yield from self.work()
@@ -58,7 +58,7 @@ class Flow(Preparation):
         return [(Phase.BASELINE, self.baseline), (Phase.TRIGGER, self.trigger), (Phase.OBSERVE, self.observe)]
 
     def baseline(self) -> Iterator[Tick]:
-        """Probe the broker at rest. The user that triggers starts here already, so that it is on time."""
+        """Probe the broker at rest. The user that triggers starts here, so that it is on time."""
         schedule = Schedule.beginning(self.run.clock.now(), self.options)
         self.link.plan(schedule)
         while self.run.clock.now() < schedule.trigger:
@@ -70,7 +70,7 @@ class Flow(Preparation):
             if self.recorder.complete:
                 raise Failed("trigger: the update was not answered before the last row")
             if self.run.clock.now() > self.schedule.trigger + UPDATE_PATIENCE:
-                raise Lost("trigger: nobody reported the answer to the update")
+                raise Lost("trigger: the answer to the update was not reported")
             yield self.probing(UpdateTrigger, *self.probes)
         if self.progress.update.error:
             update = self.progress.update
@@ -78,7 +78,7 @@ class Flow(Preparation):
         self.say(f"the update was answered after {self.progress.update.latency:.0f} ms")
 
     def observe(self) -> Iterator[Tick]:
-        """Probe until the last row; the idle clients connect when the notifications' connections are there."""
+        """Probe until the last row. The idle clients connect when the notifications' connections are open."""
         while not self._connections_settled():
             yield self.probing(UpdateTrigger, *self.probes)
         self._say_what_a_notification_costs()
@@ -103,14 +103,14 @@ class Flow(Preparation):
         return [VersionProbe, ListenerProbe, *(kind for kind, wanted in asked.items() if wanted)]
 
     def release(self) -> int:
-        """Have the listeners answer all that they hold, and close; return how many that were. Raises Lost."""
+        """Let the listeners answer everything they hold, and close. Return the number. Raises Lost."""
         try:
             return sum(listeners.release(address) for address in dict.fromkeys(self.options.listener_addresses))
         except ListenerError as error:
             raise Lost(f"release: {error}") from None
 
     def quiet(self) -> Iterator[Tick]:
-        """Have the listeners let go until nothing more comes of the subscriptions that were removed."""
+        """Let the listeners answer until no more notifications of the removed subscriptions arrive."""
         arrived, still, end = self._arrived(), 0, self.run.clock.now() + QUIET_LIMIT
         first = arrived
         while arrived is not None and still < QUIET_AFTER and self.run.clock.now() < end:
@@ -120,11 +120,11 @@ class Flow(Preparation):
             before, arrived = arrived, self._arrived()
             still = still + 1 if arrived == before else 0
         if first is not None and arrived is not None and arrived > first:
-            self.say(f"{arrived - first} notifications came of subscriptions that had been removed")
+            self.say(f"{arrived - first} notifications of removed subscriptions arrived")
             self.link.publish(StillSent(arrived - first))
 
     def _arrived(self) -> int | None:
-        """Return how many notifications the listeners had; None where one does not tell."""
+        """Return how many notifications arrived at the listeners; None if one does not report it."""
         try:
             told = {address: listeners.stats(address) for address in dict.fromkeys(self.options.listener_addresses)}
         except ListenerError:
@@ -134,14 +134,14 @@ class Flow(Preparation):
         return figures["held"] + figures["received"] + figures["abandoned"] if len(known) == len(told) else None
 
     def probing(self, *added: type[User], before: int = 0) -> Tick:
-        """Ask for the probes, whose rows go on meanwhile. Raises Lost when none of them reports any more."""
+        """Ask for the probes, so that rows continue. Raises Lost if no probe reports any more."""
         self.recorder.advance(self.run.clock.now())
         if self.run.clock.now() - self.recorder.last_sample > SILENCE_LIMIT:
             raise Lost(f"no probe reported anything for {SILENCE_LIMIT:.0f} s")
         return self.users(before + len(added), *added)
 
     def _connections_settled(self) -> bool:
-        """Whether the notifications' connections have stopped coming, or it is time to go on anyway."""
+        """Whether no more connections of notifications arrive, or it is time to continue anyway."""
         now, update = self.run.clock.now(), self.progress.update
         latest = self.schedule.end - IDLE_RELEASE - IDLE_CHECK - 2
         if update is None or now > min(update.answered + SETTLED_AFTER, latest):
@@ -150,8 +150,8 @@ class Flow(Preparation):
         return len(counts) == 2 and counts[0] is not None and counts[0] == counts[1]
 
     def _say_what_a_notification_costs(self) -> None:
-        """Say the descriptors that a held notification costs here, which the preflight had to assume."""
+        """Report the descriptors that a held notification costs. The preflight had to assume a number."""
         each = fds_per_notification(self.recorder.rows, self.subscriptions)
-        if each and each >= 1 and not self.recorder.steps:  # else some were kept from a step, or a run, before
+        if each and each >= 1 and not self.recorder.steps:  # otherwise some may be left from an earlier step or run
             needed = descriptors(self.recorder.hold.options, each)
             self.say(f"a held notification costs the broker {each:.1f} file descriptors, so it needs {needed} in all")

@@ -1,4 +1,4 @@
-"""What the phases of a run stand on: the run, its broker, going through phases one after the other, and its end.
+"""The base of all runs: the run, its broker, going through phases one after the other, and the end.
 
 They run next to the master (or in the only process). Each is a generator that yields (users, spawn rate, classes) once
 per second until it is done; Failed and Lost end the hold early. Two rules of Locust 2.47 shape it all: the class list
@@ -29,10 +29,10 @@ from scenario.settings.options import SEEDERS
 from scenario.users.load import SubscriptionSeeder
 
 Tick = tuple[int, float, list[type[User]]]
-Work = tuple[Phase, Callable[[], Iterator[Tick]]]  # a phase, and what is done in it
+Work = tuple[Phase, Callable[[], Iterator[Tick]]]  # a phase and its work
 
 STOP_LIMIT = 10.0  # s until all users have stopped
-SETTLE_CSV, SETTLE_WORKERS = 1.5, 3.5  # s: above Locust's rewriting of the CSV (1 s) and its workers' reports (3 s)
+SETTLE_CSV, SETTLE_WORKERS = 1.5, 3.5  # s; Locust rewrites its CSV every 1 s, and workers report every 3 s
 _log = logging.getLogger(__name__)
 
 
@@ -46,18 +46,18 @@ class Phases:
 
     @property
     def progress(self) -> Progress:
-        """What the hold under way has come to so far."""
+        """The progress of the current hold."""
         return self.recorder.progress
 
     @property
     def found(self) -> Found:
-        """What the preflight found."""
+        """The result of the preflight."""
         assert self.recorder.found is not None
         return self.recorder.found
 
     @property
     def schedule(self) -> Schedule:
-        """The seconds of the hold under way; known from its baseline on."""
+        """The schedule of the current hold, known from its baseline on."""
         assert self.link.schedule is not None
         return self.link.schedule
 
@@ -67,7 +67,7 @@ class Phases:
         return self.recorder.subscriptions
 
     def through(self, *phases: Work) -> Iterator[Tick]:
-        """Go through phases; what ends them early is published."""
+        """Go through phases. An error that ends them is published."""
         try:
             for phase, work in phases:
                 self.link.publish(PhaseBegan(phase))
@@ -81,9 +81,9 @@ class Phases:
             self.link.publish(Unforeseen(f"phase {self.recorder.phase}", repr(error)))
 
     def users(self, count: int, *classes: type[User]) -> Tick:
-        """Ask for `count` users in all, those to be added of `classes`. Raises Lost when a worker came or went."""
+        """Ask for `count` users in all; new ones are of `classes`. Raises Lost if a worker joined or left."""
         if set(self.link.workers()) != self.workers:
-            raise Lost("a worker was lost, or another joined: nobody replaces the users it ran")
+            raise Lost("a worker was lost, or another joined, so users of this run are missing")
         return count, max(SEEDERS, len(self.workers), 10), list(classes) or [SubscriptionSeeder]
 
     def without_users(self) -> Iterator[Tick]:
@@ -93,7 +93,7 @@ class Phases:
             yield 0, 100, [SubscriptionSeeder]  # a second: all at once; above Locust warns
 
     def settle(self) -> Iterator[Tick]:
-        """Stop all users, and leave Locust the time to collect and write its last statistics."""
+        """Stop all users, and give Locust time to write its last statistics."""
         self.link.publish(PhaseBegan(Phase.SETTLE))
         end = time.monotonic() + (SETTLE_CSV if self.workers == {None} else SETTLE_WORKERS)
         while time.monotonic() < end:

@@ -19,20 +19,20 @@ from scenario.settings.secrets import redacted
 from scenario.users.load import SubscriptionSeeder
 
 REMOVAL_LIMIT = 75.0  # s for what earlier runs left
-CACHE_SPARE = 15  # s more than -subCacheIval for a refresh of the cache
-CACHE_LONGEST = 300  # s; where the refreshes are further apart, nobody wants to wait for one
+CACHE_SPARE = 15  # s beyond -subCacheIval for a refresh of the cache
+CACHE_LONGEST = 300  # s; if refreshes are further apart, the run does not wait for one
 SEED_PATIENCE = 30.0  # s without a new subscription
-SEEN_PATIENCE = 5.0  # s until the first subscription is in the database: with -writeConcern 0 it comes later
+SEEN_PATIENCE = 5.0  # s until the first subscription is in the database; -writeConcern 0 delays it
 
 
 class Preparation(Phases):
-    """Leads to a broker that has the subscriptions to be notified, and no others."""
+    """Prepares a broker that has the subscriptions of this run, and no others."""
 
     _first_created: float | None = None  # time.monotonic()
     _seen = False
 
     def reset(self) -> Iterator[Tick]:
-        """Remove what earlier runs left, and drop the service's database, where it has one that may be dropped."""
+        """Remove what earlier runs left, and drop the service's database if that is allowed."""
         if not self.options.broker.reset:
             self.link.publish(Reset(self.broker.ask_count()))
             return
@@ -57,14 +57,14 @@ class Preparation(Phases):
         yield from self._wait_for_cache(cache, name)
 
     def _contents(self, name: str) -> Contents:
-        """Look inside once more. Raises Lost when something is there that is not the test's own."""
+        """Look into the database once more. Raises Lost if it has data that does not belong to the test."""
         contents = database.look(self.options.broker.mongo, name, self.broker.own)
         if contents.foreign and self.options.broker.drop_foreign != name:
-            raise Lost(f"reset: {name} was not dropped, for it holds {'; '.join(map(str, contents.foreign))}")
+            raise Lost(f"reset: {name} was not dropped, because it holds {'; '.join(map(str, contents.foreign))}")
         return contents
 
     def _remove_own(self) -> None:
-        """Remove through the broker what runs left: that empties its subscription cache, too, which a drop does not."""
+        """Remove through the broker what earlier runs left. Unlike a drop, this also empties its subscription cache."""
         removed, limit = 0, REMOVAL_LIMIT
         started = said = time.monotonic()
         try:
@@ -81,7 +81,7 @@ class Preparation(Phases):
             self.say(f"removed {removed} subscriptions of earlier runs in {time.monotonic() - started:.1f} s")
 
     def _wait_for_cache(self, before: Cache | None, name: str) -> Iterator[Tick]:
-        """Wait for a refresh if the broker's cache holds what no database does: the run would notify that, too."""
+        """Wait for a refresh if the cache holds subscriptions that no database has. They would be notified too."""
         interval = self.found.command_line.cache_interval
         patience = interval + CACHE_SPARE if 0 < interval <= CACHE_LONGEST else 0
         started = time.monotonic()
@@ -93,15 +93,15 @@ class Preparation(Phases):
                 return
             if time.monotonic() - started > patience:
                 held = f"{now.items} subscriptions, the databases {stored}"
-                self.say(f"the subscription cache holds {held}, and was not refreshed in {patience} s; going on")
+                self.say(f"the subscription cache holds {held}, and was not refreshed within {patience} s; continuing")
                 return
             yield self.users(0)
 
     def seed(self) -> Iterator[Tick]:
-        """Create the subscriptions, and have the broker count them."""
+        """Create the subscriptions, and check their number with the broker."""
         wanted, workers = self.subscriptions, self.link.workers()
         self.link.announce(shares(wanted, len(workers)))
-        seeders = max(SEEDERS, len(workers))  # at least one per worker, else its share is never seeded
+        seeders = max(SEEDERS, len(workers))  # at least one per worker, so that each share is seeded
         created, at = 0, time.monotonic()
         while self.progress.created + self.progress.refused < wanted:
             yield self.users(seeders, SubscriptionSeeder)
@@ -125,10 +125,10 @@ class Preparation(Phases):
         if counted != expected:
             raise Failed(f"subscriptions: the broker counts {counted} in the service instead of {expected}")
         if self.options.probes.healthy_apart:
-            self.broker.add_subscriptions(url, healthy)  # of the same update as the slow ones
+            self.broker.add_subscriptions(url, healthy)  # notified by the same update as the slow ones
 
     def _is_seen(self) -> bool:
-        """Whether a subscription of this run was seen in the database that was dropped. Raises Lost: elsewhere."""
+        """Whether a subscription of this run appeared in the dropped database. Raises Lost if it is elsewhere."""
         if self._seen or not drops_database(self.options) or not self.progress.created:
             return True
         if self._first_created is None:
@@ -141,7 +141,7 @@ class Preparation(Phases):
             ]
             where = f"{name} at {redacted(self.options.broker.mongo)} (--mongo)"
             raise Lost(
-                f"seed: the broker keeps its subscriptions elsewhere, none is in {where}; "
-                f"its command line: {redacted(', '.join(told)) or 'tells no database'}"
+                f"seed: the broker keeps its subscriptions elsewhere: none is in {where}; "
+                f"its command line: {redacted(', '.join(told)) or 'names no database'}"
             )
         return self._seen

@@ -1,4 +1,4 @@
-"""The ramp: more connections with each step, until the broker fails; then closer to where it does."""
+"""The ramp: more connections with each step until the broker fails, then smaller steps around that point."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from scenario.run.results import Verdict
 from scenario.settings.values import steps
 from scenario.verdict.outcomes import FAIL, PASS
 
-PRECISION = 0.05  # of the largest number held: how close the smallest one that failed has to be
-RESTART_LIMIT = 120.0  # s, for the command, and then for the broker to answer
+PRECISION = 0.05  # largest gap between the largest number held and the smallest that failed, as a share
+RESTART_LIMIT = 120.0  # s for the command, and again for the broker to answer
 
 
 @dataclass
 class Plan:
-    """How many connections to hold next: up from `start` by `step`, after the first failure by halving the gap."""
+    """The number of connections to hold next: from `start` in steps of `step`; after a failure the gap is halved."""
 
     start: int
     stop: int
@@ -30,7 +30,7 @@ class Plan:
     bad: int | None = None
 
     def following(self) -> int | None:
-        """Return the number to hold next; None when the breaking point is known, or there is none up to `stop`."""
+        """Return the number to hold next; None if the breaking point is known, or `stop` was held."""
         if self.bad is not None:
             narrow = self.bad - self.good <= max(1, PRECISION * self.good)
             return None if narrow else (self.good + self.bad) // 2
@@ -39,7 +39,7 @@ class Plan:
         return min(self.good + self.step, self.stop) if self.good else self.start
 
     def note(self, count: int, held: bool) -> None:
-        """Note whether `count` connections were held, and the broker answered."""
+        """Record whether a step with `count` connections passed."""
         if held:
             self.good = count
         else:
@@ -47,10 +47,10 @@ class Plan:
 
 
 class RampFlow(SteppedFlow):
-    """Takes one step after the other, each from an empty database on."""
+    """Runs one step after the other, each from an empty database."""
 
     def work(self) -> Iterator[Tick]:
-        """Go up, then narrow; a broker that is gone, and that nobody restarts, would fail with any number."""
+        """Go up, then narrow the gap. Stop if the broker is gone and no command restarts it."""
         plan = Plan(*steps(self.options.load.ramp))
         while (count := plan.following()) is not None:
             phases = [*self.preparing, *self.holding]
@@ -63,11 +63,11 @@ class RampFlow(SteppedFlow):
                 return
             plan.note(count, verdict.outcome == PASS)
             if not self.options.broker.restart_command and self.gone():
-                self.say("the broker does not answer any more, and no --restart-command restarts it: the ramp ends")
+                self.say("the broker no longer answers, and there is no --restart-command: the ramp ends")
                 return
 
     def gone(self) -> bool:
-        """Whether the broker does not answer, after all the time that a step leaves it."""
+        """Whether the broker does not answer after a step."""
         try:
             self.broker.ask_version()
         except BrokerError:
@@ -75,7 +75,7 @@ class RampFlow(SteppedFlow):
         return False
 
     def restart(self) -> Iterator[Tick]:
-        """Have the broker restarted, and wait until it answers."""
+        """Restart the broker and wait until it answers."""
         try:
             done = subprocess.run(
                 self.options.broker.restart_command,
@@ -90,5 +90,5 @@ class RampFlow(SteppedFlow):
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()
             raise Lost(f"--restart-command ended with {done.returncode}{': ' + said[-1] if said else ''}")
-        yield self.users(0)  # a broker that is on its way out may still answer for a moment
+        yield self.users(0)  # a broker that is shutting down may still answer for a moment
         yield from self.answering(time.monotonic() + RESTART_LIMIT)

@@ -1,4 +1,4 @@
-"""The shape that Locust ticks each second, next to the master or in the only process: a run, from its preflight on."""
+"""The shape that Locust ticks each second, in the master or the only process. It runs a run from its preflight on."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, Ve
 USER_CLASSES: tuple[type[User], ...] = (
     SubscriptionSeeder, UpdateTrigger, VersionProbe, QueueProbe, ConnectionProbe, ListenerProbe, ClientProbe, IdleClient
 )  # fmt: skip
-ADAPTED = ("healthy", "kind", "queue_size", "pings", "healthy_apart")  # options, by what the preflight found
+ADAPTED = ("healthy", "kind", "queue_size", "pings", "healthy_apart")  # options that the preflight may change
 _log = logging.getLogger(__name__)
 
 
 class Shape(LoadTestShape):
-    """Takes each run through its flow. What it works with is set once, in the process where the shape is ticked."""
+    """Takes each run through its flow. Its class attributes are set once, in the process that ticks it."""
 
     link: ClassVar[Link]
     secrets: ClassVar[Mapping[str, str]]
@@ -48,7 +48,7 @@ class Shape(LoadTestShape):
     mark: ClassVar[Mark]
 
     def reset_time(self) -> None:
-        """Begin a new run. Locust calls it before the first tick; a master again later, from the shape's greenlet."""
+        """Begin a new run. Locust calls this before the first tick; a master again from the shape's greenlet."""
         super().reset_time()  # type: ignore[no-untyped-call]
         if self.recorder and self.cleanup and gevent.getcurrent() is not self.link.runner.shape_greenlet:
             self.link.begin(None)
@@ -56,7 +56,7 @@ class Shape(LoadTestShape):
             self._ticks = self._run(self.recorder, self.cleanup)
 
     def tick(self) -> Tick | None:
-        """Return what the phase under way asks for; None at the end of the run."""
+        """Return the users that the current phase asks for; None at the end of the run."""
         try:
             return next(self._ticks, None)
         except Exception as error:
@@ -74,7 +74,7 @@ class Shape(LoadTestShape):
             yield from flow(self.link, recorder, run).ticks(cleanup)
 
     def _begin(self) -> Run | None:
-        """Look around, and begin the run if it may."""
+        """Run the preflight, and begin the run if it passes."""
         environment = self.link.runner.environment
         try:
             options = Options.from_namespace(environment.parsed_options or Namespace(), self.secrets)

@@ -1,4 +1,4 @@
-"""Holding connections several times in one run: what a ramp and cycles share."""
+"""Holding connections several times in one run: the common part of ramp and cycles."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from scenario.run.records import HoldBegan, HoldEnded
 from scenario.run.results import Step
 from scenario.verdict.outcomes import INCONCLUSIVE
 
-LET_GO_LIMIT = 120.0  # s until nothing is held or queued any more, and the broker answers
+LET_GO_LIMIT = 120.0  # s until nothing is held or queued, and the broker answers
 
 
 class SteppedFlow(Flow):
-    """A flow of steps, each judged by itself. The listeners let go when they are told to."""
+    """A flow of steps, each judged separately. The listeners are told when to answer."""
 
     def step(self, title: str, subscriptions: int, *phases: Work) -> Iterator[Tick]:
-        """Go through the phases of a step, let go, and have the step judged; once more when it cannot be judged."""
+        """Run the phases of a step, let go, and judge the step. Repeat it once if it cannot be judged."""
         for again in (False, True):
             if again:
-                self.say("it could not be judged: once more")
+                self.say("the step could not be judged; repeating it")
             self.link.publish(HoldBegan(subscriptions, title))
             yield from self.through(*phases)
             yield from self.through((Phase.LET_GO, self.let_go))
@@ -33,11 +33,11 @@ class SteppedFlow(Flow):
 
     @property
     def last(self) -> Step:
-        """The step judged last."""
+        """The last judged step."""
         return self.recorder.steps[-1]
 
     def let_go(self) -> Iterator[Tick]:
-        """Stop the users, and release until nothing is held or waits in the queue, and the broker answers."""
+        """Stop the users, and release until nothing is held or queued and the broker answers."""
         end = time.monotonic() + LET_GO_LIMIT
         while self.link.runner.user_count or self.release() or self._waiting():
             if time.monotonic() > end:
@@ -46,7 +46,7 @@ class SteppedFlow(Flow):
         yield from self.answering(end)
 
     def answering(self, end: float) -> Iterator[Tick]:
-        """Wait until the broker answers; Failed when it does not until `end` (time.monotonic())."""
+        """Wait until the broker answers. Raises Failed at `end` (time.monotonic())."""
         while True:
             try:
                 self.broker.ask_version()
@@ -58,7 +58,7 @@ class SteppedFlow(Flow):
                 return
 
     def _waiting(self) -> int:
-        """Return the notifications that wait for a worker, as far as the broker tells."""
+        """Return the notifications that wait for a worker, or 0 if unknown."""
         try:
             return self.broker.ask_backlog() or 0
         except BrokerError:

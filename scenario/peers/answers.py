@@ -1,4 +1,4 @@
-"""How an answer is read: parsed once, where it arrives, into a frozen class."""
+"""Answers are parsed once, when they arrive, into frozen classes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from scenario.settings.access import OPEN, Access
 from scenario.settings.secrets import answered
 
 PATIENCE = 10.0  # s for a call over a kept-alive connection
-CALL_TIMEOUT = (2.0, 5.0)  # s to connect, s to answer, for everything that is asked outside the probes
+CALL_TIMEOUT = (2.0, 5.0)  # s to connect, s to answer, for all requests but those of the probes
 HERE = 1.0  # s to connect, to an address of this machine
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # what JSON's readers agree on; also the sum of many can be sent
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # the range that all JSON readers support; sums can still be sent
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 _Shape = TypeVar("_Shape")
 
@@ -34,7 +34,7 @@ _TAG = re.compile(r"<[^<>]{0,1000}>")
 
 
 class WrongShapeError(ValueError):
-    """An answer that is not what was asked for; the text says in what."""
+    """An answer has the wrong shape. The text says how."""
 
 
 @dataclass(frozen=True)
@@ -48,38 +48,38 @@ class Answer:
     def __str__(self) -> str:
         to = self.headers.get("Location")
         if 300 <= self.status < 400 and to:
-            return f"HTTP {self.status}, a redirect to {answered(to, 200)}, which is not followed"
+            return f"HTTP {self.status}, a redirect to {answered(to, 200)}, not followed"
         by = self.headers.get("Server") or self.headers.get("Via")
         sender = f" (from {answered(by, 40)})" if by and self.status >= 400 else ""
         told = answered(words(self.body), 200).removeprefix(f"{self.status} ")
         return f"HTTP {self.status} {told}".strip() + sender
 
     def failure(self, kind: Kind | None = None) -> Failure:
-        """Return it as a failure, of the kind of its status where no other is given."""
+        """Return it as a failure. Without a kind, the status decides."""
         return Failure(kind or of_status(self.status), str(self))
 
     def parsed(self, shape: type[_Shape]) -> _Shape:
-        """Return the body, which is JSON, as `shape`. Raises WrongShapeError."""
+        """Return the JSON of the body as `shape`. Raises WrongShapeError."""
         return parse(self.body, shape)
 
 
 def words(body: str) -> str:
-    """Return what a body says, without the tags and entities of HTML."""
+    """Return the text of a body without HTML tags and entities."""
     return " ".join(unescape(_TAG.sub(" ", answered(body, 10_000))).split())  # a token may look like a tag
 
 
 def parse(text: str | bytes, shape: type[_Shape]) -> _Shape:
-    """Return JSON as `shape`, a class that msgspec knows how to check. Raises WrongShapeError."""
+    """Return JSON as `shape`, a class that msgspec can check. Raises WrongShapeError."""
     try:
         return msgspec.json.decode(text, type=shape)
     except RecursionError:
-        raise WrongShapeError("JSON that is nested too deep") from None
+        raise WrongShapeError("JSON that is nested too deeply") from None
     except (msgspec.MsgspecError, UnicodeError) as error:
-        raise WrongShapeError(str(error).replace("JSON is malformed", "no JSON")) from None
+        raise WrongShapeError(str(error).replace("JSON is malformed", "not JSON")) from None
 
 
 def takes(host: str, port: int) -> bool:
-    """Whether an address of this machine takes connections."""
+    """Whether an address of this machine accepts connections."""
     try:
         socket.create_connection((host, port), HERE).close()
     except OSError:
@@ -88,7 +88,7 @@ def takes(host: str, port: int) -> bool:
 
 
 def ask(method: str, url: str, headers: Mapping[str, str], body: str = "", access: Access = OPEN) -> Answer:
-    """Send one request over a new connection, whatever proxy the environment names. Raises RequestException."""
+    """Send one request over a new connection, ignoring proxies of the environment. Raises RequestException."""
     with requests.Session() as session:
         bound(session, sum(CALL_TIMEOUT))
         access.let_in(session)
@@ -100,7 +100,7 @@ def ask(method: str, url: str, headers: Mapping[str, str], body: str = "", acces
 
 
 class KeptAlive:
-    """One connection for many requests in a row: Orion took 3,000 DELETEs a second over it, 1,100 from `requests`."""
+    """One connection for many requests in a row. Orion took 3,000 DELETEs a second over it, 1,100 from `requests`."""
 
     def __init__(self, url: str, access: Access) -> None:
         parts = urlsplit(url)
@@ -116,7 +116,7 @@ class KeptAlive:
         self._login = {"Authorization": f"Basic {b64encode(user.encode()).decode()}"} if user != ":" else {}
 
     def ask(self, method: str, path: str, headers: Mapping[str, str], body: str = "", *, again: bool = False) -> Answer:
-        """Send a request; `again`: once more if the peer closes the idle connection at that very moment.
+        """Send a request. `again` repeats it once if the peer closes the idle connection at that moment.
 
         Raises OSError or HTTPException.
         """
@@ -141,5 +141,5 @@ class KeptAlive:
         )
 
     def close(self) -> None:
-        """Close the connection; the next request opens another."""
+        """Close the connection. The next request opens a new one."""
         self._connection.close()

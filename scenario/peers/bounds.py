@@ -1,4 +1,4 @@
-"""What bounds every answer over HTTP, whoever gives it: MOST bytes, and one limit in time for the whole call.
+"""Limits for every answer over HTTP: MOST bytes, and one time limit for the whole call.
 
 The limit counts from the name's resolution to the answer's last byte. Nothing is decompressed, no cookie is kept and no
 redirect is read. A peer that breaks a bound raises an exception which `failures.of_exception` puts into words.
@@ -17,31 +17,31 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-MOST = 4_000_000  # bytes, headers included: the longest answer, 1,000 subscriptions, has some 500,000
+MOST = 4_000_000  # bytes, with headers; the longest right answer, 1,000 subscriptions, has about 500,000
 
 
 class UnreadableError(HTTPException):
-    """An answer that is not read to its end; the text says why."""
+    """An answer was not read to its end. The text says why."""
 
 
 class BoundedResponse(HTTPResponse):
-    """An answer of http.client that ends, in whatever part a peer goes on and on."""
+    """An answer of http.client with a limit on all its parts."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.fp: Any = _Reader(_Bounded(self.fp.detach()))
 
     def begin(self) -> None:
-        """Read the headers. Raises UnreadableError for a body that is encoded, which was not asked for."""
+        """Read the headers. Raises UnreadableError for an encoded body, because none was asked for."""
         super().begin()
         del self.headers["Set-Cookie"]
         encoding = self.headers.get("Content-Encoding", "identity").strip().lower()
         if encoding not in ("", "identity"):
-            raise UnreadableError("its answer is compressed, although it was asked for a plain one")
+            raise UnreadableError("its answer is compressed, although a plain one was requested")
 
 
 class _Reader(io.BufferedReader):
-    """Refuses what would take memory at once: the length of a body, or of a chunk, is what a peer says it is."""
+    """Refuses a body or a chunk whose announced length is too large."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > MOST:
@@ -50,7 +50,7 @@ class _Reader(io.BufferedReader):
 
 
 class _Bounded(io.RawIOBase):
-    """The bytes of a socket, MOST of them."""
+    """The bytes of a socket, MOST at most."""
 
     def __init__(self, raw: io.RawIOBase) -> None:
         self._raw, self._left = raw, MOST
@@ -117,7 +117,7 @@ class _Adapter(HTTPAdapter):
         try:
             with gevent.Timeout(self._limit, late):
                 response = super().send(request, *arguments, **named)
-                response.encoding = "utf-8"  # JSON's, whatever a peer calls it
+                response.encoding = "utf-8"  # JSON's, whatever the peer declares
                 try:
                     response._content = response.raw.read()
                 except BaseException:
@@ -129,7 +129,7 @@ class _Adapter(HTTPAdapter):
 
 
 def bound(session: requests.Session, limit: float) -> None:
-    """Let a session take `limit` s for a call, and of each answer what this module takes."""
+    """Apply the limits of this module to a session, with `limit` seconds per call."""
     session.trust_env = False
     session.headers["Accept-Encoding"] = "identity"
     session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]

@@ -1,6 +1,6 @@
-"""A context broker as the scenario needs it, whichever its kind: requests, what counts as a right answer, its state.
+"""The interface to a context broker of any kind: requests, right answers, its state.
 
-A kind (scenario.peers.ngsiv2, scenario.peers.ngsild) knows paths, headers and bodies; nobody else does.
+A kind (scenario.peers.ngsiv2, scenario.peers.ngsild) knows paths, headers and bodies. No other module does.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from scenario.peers.statistics import Cache
 from scenario.settings.access import OPEN, Access
 from scenario.settings.secrets import answered, redacted
 
-MOST_TEXT = 10_000  # characters of GET /version that are kept
-AGAIN_AFTER = 0.3  # s, for a query: with -writeConcern 0 Orion answers an update before the database has stored it
+MOST_TEXT = 10_000  # characters kept of GET /version
+AGAIN_AFTER = 0.3  # s until a query is repeated: with -writeConcern 0 Orion answers before the database has stored
 
 
 def update_number(sent: float) -> int:
-    """Return the number of an update that is sent at a moment, s since the epoch: ms, so that it grows for ever."""
+    """Return the number of an update sent at a time (s since the epoch): milliseconds, so that it always grows."""
     return round(sent * 1000)
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent to the broker; `path` begins with a slash, an empty `body` is none."""
+    """A request to the broker. `path` starts with a slash; `body` "" means none."""
 
     method: str
     path: str
@@ -42,89 +42,89 @@ class Request:
 
 @dataclass(frozen=True)
 class Broker(ABC):
-    """One service of a broker. The `..._error` methods return what is wrong with an answer; None when it is right."""
+    """One service of a broker. The `..._error` methods return what is wrong with an answer, or None."""
 
-    kind: ClassVar[str]  # as the recorded options have it
+    kind: ClassVar[str]  # its name in recorded options
     process_name: ClassVar[str] = ""
-    in_mongodb: ClassVar[bool] = False  # each service has a database there, which the reset drops
-    has_queue: ClassVar[bool] = False  # it tells of its notification queue
+    in_mongodb: ClassVar[bool] = False  # each service has a MongoDB database, which the reset drops
+    has_queue: ClassVar[bool] = False  # it reports its notification queue
     speaks_ngsild: ClassVar[bool] = False
-    fds_each: ClassVar[int]  # descriptors for a held notification
+    fds_each: ClassVar[int]  # file descriptors per held notification
     threads_each: ClassVar[int]
-    one_at_a_time: ClassVar[str] = ""  # what it works off one after the other: updates or notifications
-    tries: ClassVar[int] = 1  # of a notification
-    timeout: ClassVar[float | None] = None  # s that a receiver has; None: no limit, or not known
-    breaker: ClassVar[float | None] = None  # s for which it drops what goes to a receiver that did not answer
-    most_changes: ClassVar[int | None] = None  # that its queue takes; what is beyond is lost
-    server_threads: ClassVar[int | None] = None  # in which it notifies, too
+    one_at_a_time: ClassVar[str] = ""  # what it processes one after the other: updates or notifications
+    tries: ClassVar[int] = 1  # attempts per notification
+    timeout: ClassVar[float | None] = None  # s that a receiver may take; None: no limit, or unknown
+    breaker: ClassVar[float | None] = None  # s for which it drops notifications to a receiver that did not answer
+    most_changes: ClassVar[int | None] = None  # updates that its queue holds; more are lost
+    server_threads: ClassVar[int | None] = None  # threads of its HTTP server, if they also notify
 
     host: str
     service: str
-    scope: str  # keeps the slow subscriptions and the ordinary client's apart: a service path, or an entity type
-    run: str = ""  # id of the run that subscriptions and entities are made for; empty: of any
+    scope: str  # separates the slow subscriptions from the ordinary client's: a service path, or an entity type
+    run: str = ""  # id of the run that owns subscriptions and entities; "": any run
     access: Access = OPEN
 
     @classmethod
     @abstractmethod
     def scope_of(cls, service_path: str) -> str:
-        """Return the scope of the slow subscriptions, which is --service-path where the kind has one."""
+        """Return the scope of the slow subscriptions: --service-path, if this kind of broker has one."""
 
     @classmethod
     @abstractmethod
     def client_scope(cls) -> str:
-        """Return the ordinary client's."""
+        """Return the scope of the ordinary client."""
 
     @classmethod
     def holds(cls, addresses: int, updates: int) -> int | None:
-        """Return how many notifications it holds at most at one time; None: unknown, or as many as there are."""
+        """Return the most notifications that it can hold at one time; None if unknown or unlimited."""
         return None
 
     def database(self, prefix: str | None) -> str:
-        """Return the name of the service's database; `prefix` as the broker was told, None: its default."""
+        """Return the name of the service's database. `prefix` is the broker's -db; None means its default."""
         return ""
 
     @property
     def own(self) -> dict[str, dict[str, Any]]:
-        """What in that database is the test's, of whatever run: a query for each collection."""
+        """The test's documents in that database, of any run: a query per collection."""
         return {}
 
-    own_subscriptions = own  # the same for the subscriptions of this run
+    own_subscriptions = own  # the same, for this run's subscriptions
 
     @abstractmethod
     def version(self) -> Request:
-        """Ask the least that a broker can be asked: for its version, or whether it lives."""
+        """Return the cheapest request that a broker answers: for its version or its liveness."""
 
     @abstractmethod
     def version_error(self, answer: Answer) -> Failure | None:
         """Judge the answer to `version`."""
 
     def about_request(self) -> Request:
-        """Ask what it is."""
+        """Return the request for product and version."""
         return self.version()
 
     def about_error(self, answer: Answer) -> Failure | None:
-        """Judge the answer to that."""
+        """Judge that answer."""
         return self.version_error(answer)
 
     def readiness(self) -> Request | None:
-        """Ask whether it reaches its database; None: it has no such request."""
+        """Return the request whether it reaches its database, or None if it has none."""
         return None
 
     @abstractmethod
     def failure_of(self, answer: Answer) -> Failure:
-        """Return a wrong answer as a failure, of the kind that the broker's own words tell."""
+        """Return a wrong answer as a failure, of the kind that its text implies."""
 
     def uptime(self, version: str) -> int | None:
-        """Return for how many seconds it has run, of the text of an answer to `version`; None: it does not tell."""
+        """Return the uptime in seconds from the text of an answer to `version`; None if it has none."""
         return None
 
     @abstractmethod
     def name(self, version: str) -> str:
-        """Return what the text of an answer to `version` comes to: product and version."""
+        """Return product and version from the text of an answer to `version`."""
 
     @abstractmethod
     def subscribe(self, notify_url: str) -> Request:
-        """Subscribe a URL to every entity of the service path."""
+        """Return the request that subscribes a URL to every entity of the scope."""
 
     @abstractmethod
     def subscribe_error(self, answer: Answer) -> Failure | None:
@@ -132,10 +132,10 @@ class Broker(ABC):
 
     @abstractmethod
     def update(self, sent: float, entity: int = 0) -> Request:
-        """Give an entity of the test's a new number, and the moment at which it is sent (s since the epoch)."""
+        """Return the request that gives an entity a new number and the time of sending (s since the epoch)."""
 
     def quiet_update(self, sent: float) -> Request:
-        """Give it a new number only, of which nobody is notified, where the kind of broker can do so."""
+        """Return the request that gives it a new number without notifying anyone, if this kind of broker can."""
         return self.update(sent)
 
     @abstractmethod
@@ -144,31 +144,31 @@ class Broker(ABC):
 
     @abstractmethod
     def query(self) -> Request:
-        """Ask for the test's entity."""
+        """Return the request for the test's entity."""
 
     @abstractmethod
     def query_error(self, answer: Answer, number: int, beside: Container[int] = ()) -> Failure | None:
-        """Judge the answer to `query`: it has to hold the number last written, a later one, or one of those `beside`.
+        """Judge the answer to `query`: it must have the number last written, a later one, or one of `beside`.
 
         Number 0: nothing was written yet.
         """
 
     @abstractmethod
     def remove_entity(self) -> Request:
-        """Remove the test's entity; answered as an update is."""
+        """Return the request that removes the test's entity. Its answer is judged like an update's."""
 
     @abstractmethod
     def remove(self, ask: Callable[[Request], Answer]) -> Iterator[int]:
-        """Remove the subscriptions and entities of this run; yield how many subscriptions were, after each of them.
+        """Remove the subscriptions and entities of this run. Yield the number removed after each subscription.
 
         Raises BrokerError.
         """
 
     def headers(self, request: Request) -> dict[str, str]:
-        """Return those that a request is sent with."""
+        """Return the headers of a request."""
         return {**request.headers, **self.access.headers()}
 
-    # What is asked besides the probes; every call raises BrokerError
+    # Requests outside the probes. Every call may raise BrokerError
 
     def ask_version(self) -> str:
         """Return the text of the answer to `about_request`."""
@@ -179,29 +179,29 @@ class Broker(ABC):
         return answered(answer.body, MOST_TEXT)
 
     def ask_ready(self) -> bool:
-        """Ask whether it reaches its database; return whether it has such a request."""
+        """Check that it reaches its database. Return False if it has no such request."""
         if asked := self.readiness():
             self._ask_rightly(asked, lambda answer: None if answer.status == 200 else self.failure_of(answer))
         return asked is not None
 
     def ask_libraries(self) -> dict[str, str]:
-        """Return its libraries' versions by name; none where it does not tell."""
+        """Return the versions of its libraries by name; empty if it does not report them."""
         return {}
 
     @abstractmethod
     def ask_count(self) -> int:
-        """Return how many subscriptions there are in the scope."""
+        """Return the number of subscriptions in the scope."""
 
     def ask_cache(self) -> Cache | None:
-        """Return the subscription cache; None when the broker does not tell of it."""
+        """Return the state of the subscription cache; None if the broker does not report it."""
         return None
 
     def ask_backlog(self) -> int | None:
-        """Return how many notifications wait for a worker; None when the broker does not tell."""
+        """Return the number of notifications that wait for a worker; None if the broker does not report it."""
         return None
 
     def remove_all(self) -> Iterator[int]:
-        """Remove what this run made, over one connection; as `remove`."""
+        """Remove what this run created, over one connection. Yields like `remove`."""
         connection = KeptAlive(self.host, self.access)
 
         def over_it(request: Request) -> Answer:
@@ -216,7 +216,7 @@ class Broker(ABC):
             connection.close()
 
     def try_client(self, now: float) -> None:
-        """Write an entity, read it back, and remove it again; `now` in s since the epoch."""
+        """Write an entity, read it back and remove it. `now` is in s since the epoch."""
         number = update_number(now)
         self._ask_rightly(self.update(now), self.update_error)
         if self.query_error(self._ask(self.query()), number):
@@ -225,11 +225,11 @@ class Broker(ABC):
         self._ask_rightly(self.remove_entity(), self.update_error)
 
     def ensure_subscriptions(self, notify_url: str, wanted: int) -> None:
-        """Subscribe a healthy URL as often as is wanted, less the subscriptions that there are."""
+        """Create healthy subscriptions until there are as many as wanted."""
         self.add_subscriptions(notify_url, wanted - self.ask_count() if wanted else 0)
 
     def add_subscriptions(self, notify_url: str, number: int) -> None:
-        """Subscribe a healthy URL so often."""
+        """Create that many subscriptions of a healthy URL."""
         for _ in range(number):
             self._ask_rightly(self.subscribe(notify_url), self.subscribe_error)
 

@@ -1,4 +1,4 @@
-"""Looks into the database of the service under test, and drops it: that one, and no other."""
+"""Looks into the database of the service under test and drops it. It never drops another one."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from scenario.settings.secrets import answered, redacted
 from scenario.settings.values import MONGO_PORT, SERVICE_RULE, is_service, parse_address
 
 PING_TIMEOUT = 2.0  # s
-LOOK_TIMEOUT = 30.0  # s; after a run Orion writes the counters of its subscriptions: thousands of updates
+LOOK_TIMEOUT = 30.0  # s; after a run Orion writes the counters of its subscriptions, thousands of updates
 DROP_TIMEOUT = 30.0  # s
 MARK_TIMEOUT = 2.0  # s
 UNDER_WAY = "another run is under way"
 SHOWN = 3  # ids of each collection
-_OF_SERVER = {"system.profile", "system.views"}  # its log of slow commands; a view itself is among the collections
+_OF_SERVER = {"system.profile", "system.views"}  # the server's log of slow commands, and its list of views
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 Query = dict[str, Any]
-Queries = Mapping[str, Query]  # by collection; a collection without one matches nothing
+Queries = Mapping[str, Query]  # by collection; in a collection without a query nothing matches
 _Documents = dict[str, Any]
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """Documents of a collection that are not the test's own: how many, and the ids of a few."""
+    """Documents of a collection that do not belong to the test: their number and some ids."""
 
     collection: str
     documents: int
@@ -57,9 +57,9 @@ class Foreign:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a database holds: the number of the test's own documents, and what is not the test's own.
+    """The contents of a database: the number of the test's documents, and the documents of others.
 
-    `may_drop` is whether the user of --mongo may drop it, as far as the server tells; `run`: that is under way there.
+    `may_drop`: whether the user of --mongo may drop it, if the server says so. `run`: the run under way there, or "".
     """
 
     own: int
@@ -69,7 +69,7 @@ class Contents:
 
 
 def look(mongo: str, name: str, own: Queries) -> Contents:
-    """Look into a database; `own` finds the test's documents. Raises DatabaseError, soon when nobody answers."""
+    """Look into a database. `own` finds the test's documents. Raises DatabaseError, quickly if there is no answer."""
 
     def contents(database: Database[_Documents]) -> Contents:
         collections = sorted(set(database.list_collection_names()) - _OF_SERVER)
@@ -85,13 +85,13 @@ def look(mongo: str, name: str, own: Queries) -> Contents:
 
 
 def count(mongo: str, name: str, wanted: Queries) -> int:
-    """Return how many documents of a database the queries find. Raises DatabaseError."""
+    """Return the number of documents that the queries find. Raises DatabaseError."""
     with _connected(mongo) as client:
         return _run(mongo, LOOK_TIMEOUT, lambda: _count(client[name], wanted))
 
 
 def count_all(mongo: str, name: str, wanted: Queries) -> int:
-    """Return the same over the databases of all services, as far as the user of --mongo may look into them."""
+    """Return the same for the databases of all services that the user of --mongo may read."""
     prefix = name.partition("-")[0]
 
     def counted(client: pymongo.MongoClient[_Documents]) -> int:
@@ -103,16 +103,16 @@ def count_all(mongo: str, name: str, wanted: Queries) -> int:
 
 
 def drop(mongo: str, name: str) -> None:
-    """Drop a service's database. Raises DatabaseError, too when it is none of a service: <-db>-<service>."""
+    """Drop a service's database, <-db>-<service>. Raises DatabaseError, also for any other name."""
     prefix, _, service = name.partition("-")
     if not re.fullmatch(r"\w{1,10}", prefix, re.ASCII) or not is_service(service):  # 10: Orion's limit on -db
-        raise DatabaseError(f"{name!r} is no database of a service: {SERVICE_RULE} after orion-")
+        raise DatabaseError(f"{name!r} is not the database of a service: {SERVICE_RULE} after orion-")
     with _connected(mongo) as client:
         _run(mongo, DROP_TIMEOUT, lambda: client.drop_database(name))
 
 
 class Server:
-    """The database server, to be asked each second whether it answers; over connections that stay open."""
+    """Pings the database server, over connections that stay open."""
 
     limit = PING_TIMEOUT
 
@@ -120,12 +120,12 @@ class Server:
         self._client = _client(mongo)
 
     def connect(self) -> None:
-        """Connect, so that the first ping has not to; or leave it to that one."""
+        """Connect, so that the first ping does not have to. Ignores errors."""
         with suppress(DatabaseError):
             self.ping()
 
     def ping(self) -> None:
-        """Ping it. Raises DatabaseError: of kind NO_ANSWER when it is there, but does not answer in time."""
+        """Ping the server. Raises DatabaseError, with kind NO_ANSWER if it is connected but does not answer in time."""
         try:
             with gevent.Timeout(self.limit + 1), pymongo.timeout(self.limit):
                 self._client.admin.command("ping")
@@ -139,29 +139,29 @@ class Server:
 
 
 def mark(mongo: str, name: str, run: str) -> bool:
-    """Mark a database as that of a run under way; False: it is another's. Raises DatabaseError."""
+    """Mark a database for a run. Returns False if another run has marked it. Raises DatabaseError."""
     with _client(mongo) as client:
         return _run(mongo, MARK_TIMEOUT, lambda: run_mark.take(client[name], run))
 
 
 def unmark(mongo: str, name: str, run: str) -> None:
-    """Take the run's mark away. Raises DatabaseError."""
+    """Remove the run's mark. Raises DatabaseError."""
     with _client(mongo) as client:
         _run(mongo, MARK_TIMEOUT, lambda: run_mark.give_back(client[name], run))
 
 
 def servers(mongo: str, host: str) -> frozenset[tuple[str, int]]:
-    """Return the addresses in host, host:port or URI, as seen from `host`; none when only DNS or nobody knows."""
+    """Return the addresses in host, host:port or URI, as seen from `host`; empty if unknown without DNS."""
     here = LOOPBACK[0] if host in LOOPBACK else host
     return frozenset((here if name in LOOPBACK else name, port) for name, port in addresses(mongo))
 
 
 def addresses(mongo: str) -> list[tuple[str, int]]:
-    """Return host and port of each server in host, host:port or URI; none when only DNS or nobody knows."""
+    """Return host and port of each server in host, host:port or URI; empty if unknown without DNS."""
     if mongo.startswith("mongodb+srv:"):
         return []
     try:
-        found = parse_uri(_uri(mongo), validate=False)["nodelist"]  # the broker's URI names files of its own host
+        found = parse_uri(_uri(mongo), validate=False)["nodelist"]  # the broker's URI may name files of its own host
         return [(name, port or MONGO_PORT) for name, port in found]
     except (PyMongoError, ValueError):
         return []
@@ -174,7 +174,7 @@ def _foreign(database: Database[_Documents], collection: str, own: Query | None)
 
 
 def _id_of(value: object) -> str:
-    """Show an _id; that of Orion's entities is a document."""
+    """Return an _id as text. Orion's entities have a document as _id."""
     return answered(str(value["id"] if isinstance(value, dict) and "id" in value else value), 100)
 
 
@@ -187,7 +187,7 @@ def _uri(mongo: str) -> str:
 
 
 def _client(mongo: str) -> pymongo.MongoClient[_Documents]:
-    """Return a client. For pymongo localhost is 127.0.0.1 alone: where that takes none, it may still mean ::1."""
+    """Return a client. pymongo takes localhost for 127.0.0.1 only; if that accepts nothing, ::1 is tried."""
     uri = _uri(mongo)
     if not is_mongo_uri(mongo):
         host, port = parse_address(mongo, LOOPBACK[0], MONGO_PORT)
@@ -207,18 +207,18 @@ def _connected(mongo: str) -> Iterator[pymongo.MongoClient[_Documents]]:
 
 
 def _close(client: pymongo.MongoClient[_Documents]) -> None:
-    """Close a client, whose last words the server may take as slowly as it likes."""
+    """Close a client without waiting for the server."""
     with suppress(TimeoutError), gevent.Timeout(PING_TIMEOUT, TimeoutError()):
         client.close()
 
 
 def _receive_bounded(connection: Any, request_id: int | None, _: int) -> Any:
-    """Receive a message of MOST bytes at most, unpacked: pymongo leaves it to the server how many these are."""
+    """Receive a message of at most MOST bytes, unpacked. pymongo alone has no limit."""
     return receive_message(connection, request_id, MOST)
 
 
 def _in_a_thread(failed: threading.ExceptHookArgs) -> None:
-    """Print no traceback of pymongo's own threads: who asks gets no answer, and says so."""
+    """Print no traceback of pymongo's own threads: the caller gets no answer and reports that."""
     if failed.thread is None or not failed.thread.name.startswith("pymongo"):
         threading.__excepthook__(failed)
 
@@ -229,13 +229,13 @@ pool.receive_message = _receive_bounded  # type: ignore[attr-defined, assignment
 
 def _run(mongo: str, limit: float, operation: Callable[[], _T]) -> _T:
     try:
-        # pymongo's takes the place of every other limit of its own, that on finding the server too; not on its name
+        # pymongo's limit replaces all its other limits, but does not cover the name look-up
         with gevent.Timeout(limit + 1), pymongo.timeout(limit):
             return operation()
-    except gevent.Timeout:  # by itself: dnspython goes on after any Exception
+    except gevent.Timeout:  # not an Exception, because dnspython continues after any Exception
         told = f"no answer within {limit:g} s"
         raise DatabaseError(f"the database at {redacted(mongo)} (--mongo) failed: {told}", Kind.NO_DATABASE) from None
-    except Exception as problem:  # of a server that answers something else pymongo raises whatever comes of it
+    except Exception as problem:  # pymongo raises anything if another kind of server answers
         told = _told(problem)
         kind = Kind.CERTIFICATE if "CERTIFICATE_VERIFY_FAILED" in told else Kind.NO_DATABASE
         raise DatabaseError(f"the database at {redacted(mongo)} (--mongo) failed: {told}", kind) from None
@@ -243,5 +243,5 @@ def _run(mongo: str, limit: float, operation: Callable[[], _T]) -> _T:
 
 def _told(problem: Exception) -> str:
     if not isinstance(problem, PyMongoError):
-        return f"it answers as no MongoDB does ({type(problem).__name__})"
+        return f"its answer is not MongoDB's ({type(problem).__name__})"
     return answered(re.split(", (?:Timeout|full error):", str(problem))[0], MOST_TOLD)

@@ -1,4 +1,4 @@
-"""How an exchange with a peer can fail: a kind, which the rules ask for, and a text, which people read.
+"""How an exchange with a peer can fail: a kind for the rules, and a text for people.
 
 Kind
   no connection
@@ -52,11 +52,11 @@ from scenario.settings.secrets import answered
 MOST_TOLD = 200  # characters of a peer's own words
 _OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL)
 _NO_ROUTE = (errno.EHOSTUNREACH, errno.ENETUNREACH)
-_NOTHING_LEFT = "this host has no descriptor, port or memory left for it"
+_NOTHING_LEFT = "this host has no descriptor, port or memory left"
 
 
 class Kind(Enum):
-    """How an exchange failed; the module's docstring says what each is."""
+    """How an exchange failed. The module's docstring explains each kind."""
 
     REFUSED = "refused"
     NO_CONNECTION = "no connection"
@@ -84,7 +84,7 @@ class Kind(Enum):
     OTHER = "other"
 
 
-# What is wrong in front of the broker, or with the host that asks: none of these tells anything about the broker
+# Faults in front of the broker or on Locust's host. They say nothing about the broker
 OUTSIDE = frozenset(
     {Kind.NO_ROUTE, Kind.NAME_UNKNOWN, Kind.CERTIFICATE, Kind.REDIRECT, Kind.DENIED, Kind.TOO_MANY_REQUESTS, Kind.OURS}
 )
@@ -102,7 +102,7 @@ class Failure:
 
 
 def parts(failure: Failure | None) -> tuple[str, Kind | None]:
-    """Return text and kind as the samples carry them; empty and None where nothing failed."""
+    """Return text and kind for a sample; "" and None if nothing failed."""
     return ("", None) if failure is None else (failure.text, failure.kind)
 
 
@@ -116,14 +116,14 @@ def of_status(status: int) -> Kind:
 
 
 def kind_of(error: StressTestError) -> Kind:
-    """Return the kind that one of the project's own exceptions has."""
+    """Return the kind of one of the project's own exceptions."""
     return error.kind if isinstance(error.kind, Kind) else Kind.OTHER
 
 
 def of_exception(error: BaseException | None) -> Failure:
-    """Return why a request got no answer, by the types of the exception and of those that the libraries wrapped in it.
+    """Return why a request got no answer, judged by the types of the exception and of the exceptions wrapped in it.
 
-    Not by their texts: a peer's own words may be in them.
+    Their texts are not used, because they may contain a peer's own words.
     """
     layers = list(_layers(error))
     for layer in layers:
@@ -131,7 +131,7 @@ def of_exception(error: BaseException | None) -> Failure:
             return _of_tls(layer)
         if isinstance(layer, UnreadableError):
             return Failure(Kind.CONTENT, str(layer))
-        if isinstance(layer, socket.gaierror):  # an OSError whose numbers are not those of errno
+        if isinstance(layer, socket.gaierror):  # an OSError whose numbers are not errno's
             return _of_name(layer)
         if isinstance(layer, OSError) and layer.errno in _BY_NUMBER:
             return Failure(*_BY_NUMBER[layer.errno])
@@ -144,7 +144,7 @@ def of_exception(error: BaseException | None) -> Failure:
 def _layers(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an exception and those within it, the outermost first."""
     found = [error] if error else []
-    for layer in found:  # which grows
+    for layer in found:  # it grows meanwhile
         yield layer
         inner = [*layer.args, getattr(layer, "reason", None), layer.__cause__]
         found += [each for each in inner if isinstance(each, BaseException) and each not in found]
@@ -156,9 +156,9 @@ def _of_tls(error: ssl.SSLError) -> Failure:
         told = answered(getattr(error, "verify_message", reason), MOST_TOLD)
         text = f"its certificate is not trusted: {told} (--ca-file)"
     elif isinstance(error, ssl.SSLEOFError):
-        text = "closed within TLS, as by a server that wants a certificate of us (--cert)"
+        text = "closed during TLS: it may require a client certificate (--cert)"
     elif "ALERT_CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
-        text = "it wants another certificate of us (--cert)"
+        text = "it requires another client certificate (--cert)"
     elif "WRONG_VERSION_NUMBER" in reason or "RECORD_LAYER_FAILURE" in reason:
         text = "it does not speak TLS there (https://)"
     else:
@@ -168,7 +168,7 @@ def _of_tls(error: ssl.SSLError) -> Failure:
 
 def _of_name(error: socket.gaierror) -> Failure:
     if error.errno == socket.EAI_AGAIN:
-        return Failure(Kind.NAME_SERVER, "no name server tells the address of its host")
+        return Failure(Kind.NAME_SERVER, "no name server answers for its host name")
     return Failure(Kind.NAME_UNKNOWN, "host name unknown")
 
 
@@ -185,5 +185,5 @@ _EXCEPTIONS: tuple[tuple[tuple[type[BaseException], ...], Kind, str], ...] = (
     ((ConnectionResetError,), Kind.RESET, "connection reset"),
     ((ConnectionRefusedError,), Kind.REFUSED, "connection refused"),
     ((BrokenPipeError,), Kind.CLOSED, "closed while the request was sent"),
-    ((HTTPException, ValueError), Kind.CONTENT, "its answer is no HTTP"),
+    ((HTTPException, ValueError), Kind.CONTENT, "its answer is not HTTP"),
 )

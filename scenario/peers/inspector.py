@@ -1,4 +1,4 @@
-"""Asks the inspector on the broker's host for the connections of the broker's process, over RPyC.
+"""The client of the inspector, which counts the connections of the broker's process on its host, over RPyC.
 
 The other side is `setup_scripts/inspector`, or a plain rpyc_classic, to which the modules that count are then sent.
 """
@@ -27,15 +27,15 @@ from scenario.settings import receivers
 from scenario.settings.options import Options
 from scenario.settings.secrets import answered
 
-CALL_SECONDS = 2.0  # for one inspect(), connecting included
+CALL_SECONDS = 2.0  # for one inspect(), including the connection
 EVIDENCE_SECONDS = 8.0  # for the descriptor table; at 15,000 descriptors it takes about a second of CPU
-CONNECT_SECONDS = 1.0  # for each of a name's addresses
-CHALLENGE = b"#CHALLENGE#"  # what the inspector's begins with
+CONNECT_SECONDS = 1.0  # for each address of a name
+CHALLENGE = b"#CHALLENGE#"  # the first bytes of the inspector's challenge
 HEADER = 5  # bytes before each of RPyC's messages
-MAX_ANSWER = 100_000  # bytes; the longest is some ten thousand
+MAX_ANSWER = 100_000  # bytes; the longest right answer has about ten thousand
 
 _FOLDER = Path(__file__).resolve().parents[2] / "setup_scripts" / "inspector"
-# What a plain rpyc_classic is sent: what `inspect` needs, each after those that it imports
+# Modules sent to a plain rpyc_classic: what `inspect` needs, each after the modules that it imports
 _SENT = (
     *("errors", "addresses", "names", "netlink", "proc", "limits", "cgroups", "counts", "by_kernel", "by_proc"),
     *("holders", "at_port", "command_line", "cpu", "broker", "finding", "descriptors", "answer"),
@@ -56,7 +56,7 @@ _Told = TypeVar("_Told", Inspection, _Evidence)
 
 
 class _Stream(rpyc.SocketStream):  # type: ignore[misc]
-    """A stream whose waits all end at one moment: RPyC's own goes on waiting for the rest of half an answer."""
+    """A stream with one deadline for all its waits. RPyC alone would wait for ever for the rest of an answer."""
 
     end = 0.0
 
@@ -65,7 +65,7 @@ class _Stream(rpyc.SocketStream):  # type: ignore[misc]
 
     def read(self, count: int) -> bytes:
         if count > MAX_ANSWER:
-            raise ValueError(f"{count} bytes where at most {MAX_ANSWER} belong")
+            raise ValueError(f"{count} bytes instead of at most {MAX_ANSWER}")
         data = b""
         while len(data) < count:
             self.sock.settimeout(self._left())
@@ -85,7 +85,7 @@ class _Stream(rpyc.SocketStream):  # type: ignore[misc]
 
 
 class _Channel(Channel):  # type: ignore[misc]
-    """Takes messages of MAX_ANSWER bytes at most, compressed or not."""
+    """Accepts messages of at most MAX_ANSWER bytes, compressed or not."""
 
     def recv(self) -> bytes:
         length, compressed = self.FRAME_HEADER.unpack(self.stream.read(self.FRAME_HEADER.size))
@@ -94,7 +94,7 @@ class _Channel(Channel):  # type: ignore[misc]
 
 
 class Inspector:
-    """A client of one inspector: connects at the first call, and anew at the call after any error."""
+    """A client of one inspector. It connects at the first call, and again at the call after an error."""
 
     def __init__(
         self,
@@ -120,21 +120,21 @@ class Inspector:
         return cls(host, port, options.broker_address[1], listeners, options.broker.inspector_token)
 
     def inspect(self) -> Inspection:
-        """Return what the inspector sees; InspectionError within CALL_SECONDS when that is nothing."""
+        """Return what the inspector sees. Raises InspectionError after CALL_SECONDS at the latest."""
         return self._call(Inspection, CALL_SECONDS, *self.arguments)
 
     def evidence(self) -> str:
-        """Return the broker's descriptor table; InspectionError within EVIDENCE_SECONDS when there is none."""
+        """Return the broker's descriptor table. Raises InspectionError after EVIDENCE_SECONDS at the latest."""
         return self._call(_Evidence, EVIDENCE_SECONDS, *self.arguments, True).evidence
 
     def _call(self, kind: type[_Told], seconds: float, *arguments: object) -> _Told:
         try:
             with gevent.Timeout(seconds, TimeoutError()):
                 return self._ask(kind, time.monotonic() + seconds, *arguments)
-        except gevent.GreenletExit:  # this greenlet is to end
+        except gevent.GreenletExit:  # this greenlet is being ended
             self.close()
             raise
-        except BaseException as error:  # RPyC raises what the other side tells it to raise, SystemExit, too
+        except BaseException as error:  # RPyC raises whatever the other side says, even SystemExit
             self.close()
             failure = (
                 Failure(kind_of(error), str(error)) if isinstance(error, InspectionError) else _failure(error, seconds)
@@ -153,8 +153,11 @@ class Inspector:
         return _parsed(self._inspect(*arguments), kind)
 
     def close(self) -> None:
-        """Drop the connection; the next `inspect` makes a new one."""
-        for closing in (self._stream, self._connection):  # the stream first: a connection would wait for an answer
+        """Drop the connection. The next `inspect` opens a new one."""
+        for closing in (
+            self._stream,
+            self._connection,
+        ):  # the stream first, because closing the connection would wait for an answer
             if closing is not None:
                 closing.close()
         self._connection = self._stream = self._inspect = None
@@ -165,16 +168,16 @@ class Inspector:
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def _log_in(self, stream: _Stream) -> None:
-        """Show that the token is known: its HMAC of what the inspector asks, as multiprocessing.connection does."""
+        """Prove that the token is known with an HMAC of the inspector's challenge, like multiprocessing.connection."""
         try:
             challenge = stream.read(len(CHALLENGE) + 32)
         except TimeoutError:
-            raise InspectionError("asks for no token: has it a --token-file?") from None
+            raise InspectionError("asks for no token: was it started with --token-file?") from None
         stream.write(hmac.new(self.token.encode(), challenge, "sha256").digest())
 
     def _find_method(self, stream: _Stream) -> Any:
         """Return the remote `inspect`, so that a sample is one round trip."""
-        # VoidService: the other side may call nothing here
+        # VoidService: the other side may not call anything here
         self._connection = rpyc.connect_channel(_Channel(stream), rpyc.VoidService, {"sync_request_timeout": None})
         root = self._connection.root
         try:
@@ -188,7 +191,7 @@ class Inspector:
 
 
 def _modules() -> str:
-    """Return one text that makes the modules there, and `inspect` of the last one: few round trips, no file."""
+    """Return one text that creates the modules on the other side: few round trips, no files."""
     sources = [(f"inspector.{name}", (_FOLDER / f"{name}.py").read_text(encoding="utf-8")) for name in _SENT]
     return f"""
 import sys, types
@@ -200,14 +203,16 @@ inspect = module.inspect
 
 
 def _parsed(answer: object, kind: type[_Told]) -> _Told:
-    """Return what an answer says; InspectionError when it tells why it says nothing, or is none of an inspector's."""
+    """Return the contents of an answer. Raises InspectionError if it is a refusal, or not an inspector's."""
     if not isinstance(answer, str):
-        raise InspectionError(f"does not answer as one: {type(answer).__name__} instead of text", Kind.CONTENT)
+        raise InspectionError(
+            f"does not answer like an inspector: {type(answer).__name__} instead of text", Kind.CONTENT
+        )
     try:
         refusal = parse(answer, _Refusal)
         seen = None if refusal.error else parse(answer, kind)
     except WrongShapeError as error:
-        raise InspectionError(f"does not answer as one: {error}", Kind.CONTENT) from error
+        raise InspectionError(f"does not answer like an inspector: {error}", Kind.CONTENT) from error
     if seen is None:
         told = refusal.kind if refusal.kind in {each.value for each in Kind} else Kind.OTHER
         raise InspectionError(f"says: {refusal.error}", Kind(told))
@@ -216,7 +221,7 @@ def _parsed(answer: object, kind: type[_Told]) -> _Told:
 
 def _failure(error: BaseException, seconds: float) -> Failure:
     told = answered(str(error).strip().partition("\n")[0], MOST_TOLD) or type(error).__name__[:MOST_TOLD]
-    if hasattr(error, "_remote_tb"):  # made up by RPyC, as the other side says
+    if hasattr(error, "_remote_tb"):  # created by RPyC from what the other side says
         return Failure(Kind.OTHER, f"failed: {told}")
     match error:
         case TimeoutError():

@@ -174,7 +174,7 @@ class NgsiLd(Broker):
             if not found:
                 break
         else:
-            raise BrokerError("the broker goes on listing subscriptions that it said it has removed", Kind.CONTENT)
+            raise BrokerError("the broker still lists subscriptions that it reported as removed", Kind.CONTENT)
         for entity in list(self._own(ask, "/entities", f"&type={self.scope}")):
             self._delete(ask, f"/entities/{entity.id}")
 

@@ -21,9 +21,9 @@ from scenario.settings.secrets import answered
 from scenario.settings.values import CLIENT_PATH
 
 NEVER_CONNECTED, DATABASE_ERROR = "null DB connection", "Database Error"  # in the body of an error
-MOST_LIBRARIES = 50  # Orion names a dozen
-MOST_ROUNDS = 10  # of looks for subscriptions to be removed; the second finds none
-PAGE = 1000  # subscriptions in an answer: Orion's most; each page takes as long as a look through all of them
+MOST_LIBRARIES = 50  # Orion reports a dozen
+MOST_ROUNDS = 10  # searches for subscriptions to remove; normally the second finds none
+PAGE = 1000  # subscriptions per answer, Orion's maximum: each page takes as long as a search through all of them
 
 
 class Ngsiv2(WithQueue):
@@ -44,7 +44,7 @@ class Ngsiv2(WithQueue):
         return CLIENT_PATH
 
     def database(self, prefix: str | None) -> str:
-        """As Orion names it with -multiservice; `prefix` is its -db."""
+        """Orion's name with -multiservice; `prefix` is its -db."""
         return f"{prefix or 'orion'}-{self.service}"
 
     @property
@@ -60,7 +60,7 @@ class Ngsiv2(WithQueue):
         return Request("GET", "/version")
 
     def version_error(self, answer: Answer) -> Failure | None:
-        """200 with a JSON object is right, whatever is in it: forks tell other things."""
+        """200 with any JSON object is right, because forks report other things."""
         if answer.status != 200:
             return self.failure_of(answer)
         try:
@@ -70,7 +70,7 @@ class Ngsiv2(WithQueue):
         return None
 
     def failure_of(self, answer: Answer) -> Failure:
-        """Seen on Orion 4.7.0: "Database Error" without its database, "null DB connection" where it never had one."""
+        """Orion 4.7.0 answers "Database Error" without its database, and "null DB connection" if it never had one."""
         kinds = ((NEVER_CONNECTED, Kind.NEVER_CONNECTED), (DATABASE_ERROR, Kind.NO_DATABASE))
         failure = answer.failure(next((kind for text, kind in kinds if text in answer.body), None))
         try:
@@ -81,14 +81,14 @@ class Ngsiv2(WithQueue):
         return Failure(failure.kind, answered(f"HTTP {answer.status} {told.error}: {text}", 200))
 
     def ask_libraries(self) -> dict[str, str]:
-        """By GET /version with options=libVersions; none, instead of an error, where it does not answer."""
+        """Return the libraries of GET /version?options=libVersions; empty instead of an error if it does not answer."""
         try:
             return self.libraries_of(self._ask(Request("GET", "/version?options=libVersions")))
         except BrokerError:
             return {}
 
     def libraries_of(self, answer: Answer) -> dict[str, str]:
-        """Return the block libversions, as far as it is name and version."""
+        """Return the names and versions of the block libversions."""
         try:
             told = answer.parsed(Version).orion.libversions if answer.status == 200 else None
         except WrongShapeError:
@@ -97,14 +97,14 @@ class Ngsiv2(WithQueue):
         return {answered(name, 80): answered(text, 80) for name, text in named if isinstance(text, str)}
 
     def name(self, version: str) -> str:
-        """Such as "Orion 4.7.0"; of another broker the beginning of what it says."""
+        """Return, for example, "Orion 4.7.0"; for another broker the start of its answer."""
         try:
             return f"Orion {answered(parse(version, Version).orion.version, 80)}"
         except WrongShapeError:
             return answered(version, 80)
 
     def uptime(self, version: str) -> int | None:
-        """As Orion tells it, by its units."""
+        """Return the uptime that Orion reports in days, hours, minutes and seconds."""
         try:
             told = parse(version, Version).orion.uptime
         except WrongShapeError:
@@ -129,7 +129,7 @@ class Ngsiv2(WithQueue):
         return None if located else Failure(Kind.CONTENT, "201 without the Location of a subscription")
 
     def update(self, sent: float, entity: int = 0) -> Request:
-        """POST /v2/op/update; `sent` in us. Both as texts: Orion changes the last bit of a number now and then."""
+        """POST /v2/op/update; `sent` in us. Both are texts: Orion sometimes changes the last bit of a number."""
         return self._update("append", entity, number=_text(update_number(sent)), sent=_text(round(sent * 1_000_000)))
 
     def quiet_update(self, sent: float) -> Request:
@@ -139,17 +139,17 @@ class Ngsiv2(WithQueue):
         return None if answer.status == 204 else self.failure_of(answer)
 
     def query(self) -> Request:
-        """GET /v2/entities?id=: one that asks for /v2/entities/ID ends an Orion 4.7.0 whose database is gone."""
+        """GET /v2/entities?id=, because GET /v2/entities/ID ends an Orion 4.7.0 whose database is gone."""
         return Request("GET", f"/v2/entities?id={own.entity(self.run)}&type={own.TYPE}", self._in_scope)
 
     def query_error(self, answer: Answer, number: int, beside: Container[int] = ()) -> Failure | None:
-        """200 alone is not right: with its database gone Orion 4.7.0 answers 200 []."""
+        """200 alone is not enough: without its database Orion 4.7.0 answers 200 []."""
         if answer.status != 200:
             return self.failure_of(answer)
         try:
             found = answer.parsed(list[Entity])
         except WrongShapeError as error:
-            return Failure(Kind.CONTENT, f"200 without what was written: {error}")
+            return Failure(Kind.CONTENT, f"200 without the value that was written: {error}")
         return own.number_error([entity.written for entity in found], number, beside)
 
     def remove_entity(self) -> Request:
@@ -159,7 +159,7 @@ class Ngsiv2(WithQueue):
         return Request("GET", "/statistics")
 
     def queue(self, answer: Answer) -> NotificationQueue | None:
-        """Its block notifQueue; absent unless -statNotifQueue is on, and the notification mode threadpool."""
+        """Return the block notifQueue; None without -statNotifQueue or with a mode other than threadpool."""
         if answer.status != 200:
             raise BrokerError(str(answer), self.failure_of(answer).kind)
         try:
@@ -173,7 +173,7 @@ class Ngsiv2(WithQueue):
         return NotificationQueue(block.size, backlog, block.entered, block.sent_ok, block.sent_error, block.reject)
 
     def sem_wait(self, answer: Answer) -> SemWait:
-        """Its block semWait; absent unless -statSemWait is on."""
+        """Return the block semWait; None without -statSemWait."""
         try:
             block = answer.parsed(Statistics).sem_wait
         except WrongShapeError:
@@ -202,12 +202,12 @@ class Ngsiv2(WithQueue):
         return int(number) if answer.status == 200 and re.fullmatch(r"[0-9]{1,9}", number) else None
 
     def remove(self, ask: Callable[[Request], Answer]) -> Iterator[int]:
-        """DELETE one by one: only that empties the subscription cache at once, too."""
+        """DELETE one by one, because only that also empties the subscription cache at once."""
         removed, found, rounds = 0, True, 0
         while found:
             offset, found, rounds = 0, False, rounds + 1
             if rounds > MOST_ROUNDS:
-                raise BrokerError("the broker goes on listing subscriptions that it said it has removed", Kind.CONTENT)
+                raise BrokerError("the broker still lists subscriptions that it reported as removed", Kind.CONTENT)
             while page := self._page(ask, "/v2/subscriptions", f"offset={offset}"):
                 ours = [each for each in page if own.is_description(each.description, self.run)]
                 for each in ours:
@@ -215,7 +215,7 @@ class Ngsiv2(WithQueue):
                     removed += 1
                     yield removed
                 found |= bool(ours)
-                offset += len(page) - len(ours)  # the others' stay
+                offset += len(page) - len(ours)  # skip those of others
         for entity in self._page(ask, "/v2/entities", f"idPattern=%5E{own.entity(self.run)}&type={own.TYPE}"):
             if own.is_entity(entity.id, entity.type, self.run):
                 self._delete(ask, f"/v2/entities/{entity.id}?type={own.TYPE}")
@@ -231,7 +231,7 @@ class Ngsiv2(WithQueue):
 
     def _delete(self, ask: Callable[[Request], Answer], path: str) -> None:
         answer = ask(Request("DELETE", path, self._in_scope))
-        if answer.status not in (204, 404):  # 404: somebody else removed it
+        if answer.status not in (204, 404):  # 404: already removed
             raise BrokerError(f"the broker answered DELETE {path} with {answer}", self.failure_of(answer).kind)
 
     @property

@@ -1,4 +1,4 @@
-"""The shapes of an NGSIv2 broker's answers, as far as the scenario reads them."""
+"""The parts of an NGSIv2 broker's answers that the scenario reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scenario.peers.answers import Count
 
 
 class Block(msgspec.Struct, frozen=True, rename="camel"):
-    """notifQueue of GET /statistics; `size` is its size when a worker last took something."""
+    """notifQueue of GET /statistics. `size` is the size at the time when a worker last took something."""
 
     entered: Count | None = msgspec.field(default=None, name="in")
     left: Count | None = msgspec.field(default=None, name="out")
@@ -24,7 +24,7 @@ class Statistics(msgspec.Struct, frozen=True, rename="camel"):
     """GET /statistics."""
 
     notif_queue: Block | None = None
-    sem_wait: dict[str, Any] = {}  # s since the start, by semaphore; beside them a text that tells whether it is on
+    sem_wait: dict[str, Any] = {}  # s since the start, by semaphore; also a text that says whether it is on
 
 
 class CacheStatistics(msgspec.Struct, frozen=True):
@@ -43,11 +43,11 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class Orion(msgspec.Struct, frozen=True):
-    """What Orion tells of itself."""
+    """What Orion reports about itself."""
 
     version: str
     libversions: Any = None  # with options=libVersions: an object, name to version
-    uptime: str = ""  # such as "0 d, 1 h, 2 m, 3 s"
+    uptime: str = ""  # for example "0 d, 1 h, 2 m, 3 s"
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -64,17 +64,17 @@ class Version(msgspec.Struct, frozen=True):
 
 
 class Number(msgspec.Struct, frozen=True):
-    """The attribute that tells an update's number."""
+    """The attribute with an update's number."""
 
     value: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,18}$")]
 
 
 class Entity(msgspec.Struct, frozen=True):
-    """The test's entity, as a query returns it."""
+    """The test's entity in the answer to a query."""
 
     number: Number
 
     @property
     def written(self) -> int:
-        """The number of the update that it was last given."""
+        """The number of the last update."""
         return int(self.number.value)

@@ -30,12 +30,7 @@ IN_FORM = frozenset(
         *("no_reset", "no_connection_info", "no_queue_size", "no_client"),
     )
 )
-_LOCUSTS_FILES = {
-    "csv_prefix",
-    "html_file",
-    "json_file",
-    "logfile",
-}  # Locust ends with exit code 1 if it cannot write one
+_LOCUSTS_FILES = {"csv_prefix", "html_file", "json_file", "logfile"}  # Locust exits with 1 if it cannot write one
 _NUMBERS_OF_FORM: dict[str, Callable[[str], object]] = {
     "user_count": values.whole(0, values.MOST),
     "spawn_rate": values.whole(0, values.MOST),

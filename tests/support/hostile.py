@@ -27,7 +27,7 @@ from scenario.peers.ngsiv2 import Ngsiv2
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
-TOO_LONG, NO_HTTP = "its answer has more than 4 MB", "its answer is no HTTP"
+TOO_LONG, NO_HTTP = "its answer has more than 4 MB", "its answer is not HTTP"
 ENDLESS: dict[str, tuple[bytes, bytes, str]] = {
     "body": (HEAD + b"\r\n", b"x" * 65536, TOO_LONG),
     "length": (HEAD + b"Content-Length: 3000000000\r\n\r\n", b"x" * 65536, TOO_LONG),
