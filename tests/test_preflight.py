@@ -103,7 +103,7 @@ def test_connections_left_by_a_run_before(stack: Stack) -> None:
     code, lines = table(stack)
     assert code == 0
     assert lines["connections at rest"][0] == "warning"
-    assert "1 lead to the listeners; needed: none; wait until" in lines["connections at rest"][1]
+    assert "1 to the listeners; needed: none; wait until" in lines["connections at rest"][1]
 
 
 def test_user_classes_picked_by_hand(stack: Stack) -> None:

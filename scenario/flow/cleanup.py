@@ -1,9 +1,9 @@
 """The end of a run: remove what it created in the broker. Subscriptions would go on notifying for ever.
 
 They are removed one by one through the broker, over one connection. Orion 4.7.0 removes 5,000 in 4 s that way, and in
-6 s over 4 or 8 connections. Dropping the database takes 0.2 s, but the subscription cache would go on notifying until its
-refresh. So the database is dropped only if the broker no longer answers, the run dropped it at its start too, and it
-holds nothing but the test's data.
+6 s over 4 or 8 connections. Dropping the database takes 0.2 s, but the subscription cache would go on notifying until
+its refresh. So the database is dropped only if the broker no longer answers, the run also dropped it at its start, and
+it holds nothing but the test's data.
 """
 
 from __future__ import annotations

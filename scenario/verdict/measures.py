@@ -70,7 +70,7 @@ _LATENCIES = {  # share, floor
 
 
 def _of_client(client: str, what: str) -> list[Measure]:
-    """Return the figures of what a client asked each second."""
+    """Return the figures of one client's requests."""
     return [
         *(
             Measure(
@@ -88,7 +88,7 @@ def _values(rows: Sequence[Row], sample: str, figure: str) -> list[float]:
 
 
 def _percentile(sample: str, figure: str, share: float) -> _Value:
-    """Return what gets a percentile of what a figure was in the seconds since the update."""
+    """Return a function that gets a percentile of a figure over the seconds since the update."""
 
     def value(e: Evidence) -> float | None:
         return percentile(_values(e.hold.loaded, sample, figure), share)
@@ -97,7 +97,7 @@ def _percentile(sample: str, figure: str, share: float) -> _Value:
 
 
 def _most(sample: str, figure: str, unit: float = 1) -> _Value:
-    """Return what gets the most of a sample's figure since the update."""
+    """Return a function that gets the maximum of a sample's figure since the update."""
 
     def value(e: Evidence) -> float | None:
         return max((value / unit for value in _values(e.hold.loaded, sample, figure)), default=None)
@@ -106,7 +106,7 @@ def _most(sample: str, figure: str, unit: float = 1) -> _Value:
 
 
 def _counted(sample: str, counter: str) -> _Value:
-    """Return what gets by how much a counter of the samples grew."""
+    """Return a function that gets the growth of a counter."""
 
     def value(e: Evidence) -> float | None:
         return grown([found for row in e.hold.rows if (found := getattr(row, sample))], counter)
@@ -134,7 +134,7 @@ def _idle(e: Evidence) -> float | None:
 
 
 def _above_rest(e: Evidence, figure: str) -> tuple[float, float] | None:
-    """Return how far the process's figure rose above its level at rest, and that level."""
+    """Return the growth of a figure of the process above its level at rest, and that level."""
     rest = _values(e.hold.at_rest, "connections", figure)
     most = _most("connections", figure)(e)
     return (most - median(rest), median(rest)) if rest and most is not None else None
@@ -180,66 +180,58 @@ MEASURES = (
     Measure(
         "held",
         "notifications",
-        "connections to the listeners, the most at one time above rest",
+        "connections to the listeners above rest, the most at one time",
         lambda e: e.held.most,
         LESS,
         5,
     ),
-    Measure("held_share", "%", "held, of the subscriptions", _held_share),
-    Measure("held_since", "s", "when 99 % of the most were held", _held_since, MORE, 2),
+    Measure("held_share", "%", "share of the subscriptions that was held", _held_share),
+    Measure("held_since", "s", "time at which 99 % of them were held", _held_since, MORE, 2),
     Measure("listener_held", "notifications", "the most that the listeners held", _most("listener", "held"), LESS, 5),
-    Measure("trigger_latency", "ms", "until the update that triggers the notifications was answered", _trigger),
-    Measure("version_rows", "rows", "`GET /version`: rows in which it was asked", _version_rows, LESS, 2),
+    Measure("trigger_latency", "ms", "time until the triggering update was answered", _trigger),
+    Measure("version_rows", "rows", "`GET /version`: rows with a request", _version_rows, LESS, 2),
     *_of_client("version", "`GET /version`"),
     Measure(
         "liveness_failed",
         "probes",
-        "of a Kubernetes liveness probe, in a row, at most: 3 restart the broker",
+        "longest series of failed Kubernetes liveness probes; 3 restart the broker",
         _liveness,
     ),
-    *_of_client("update", "an ordinary client's update"),
-    *_of_client("query", "an ordinary client's query"),
+    *_of_client("update", "the ordinary client's update"),
+    *_of_client("query", "the ordinary client's query"),
     Measure(
-        *("database_p50", "ms", "a ping of the database, to the answer or to the error: the median"),
+        *("database_p50", "ms", "a ping of the database, to the answer or the error: the median"),
         *(_percentile("database", "latency", 0.5), MORE, 20),
     ),
+    Measure(*("database_max", "ms", "the same: the slowest"), *(_percentile("database", "latency", 1.0), MORE, 100)),
     Measure(
-        *("database_max", "ms", "the same: the slowest"),
-        *(_percentile("database", "latency", 1.0), MORE, 100),
-    ),
-    Measure(
-        *("cache_wait", "s", "for which the broker's threads waited for the subscription cache, in all"),
+        *("cache_wait", "s", "time that the broker's threads waited for the subscription cache, added up"),
         *(_counted("queue", "sub_cache_wait"), MORE, 0.5),
     ),
     Measure(
-        *("healthy_p50", "ms", "healthy subscribers notified, median of each second's median"),
+        *("healthy_p50", "ms", "time until healthy subscribers were notified, median of each second's median"),
         *(_percentile("healthy", "p50", 0.5), MORE, 20),
     ),
     Measure(
-        *("healthy_p99", "ms", "the same: in 99 % of the seconds none took longer"),
+        *("healthy_p99", "ms", "the same: no longer in 99 % of the seconds"),
         *(_percentile("healthy", "slowest", 0.99), MORE, 100),
     ),
-    Measure(
-        "healthy_max",
-        "ms",
-        "the same: the slowest, or the longest that one waited",
-        _percentile("healthy", "slowest", 1.0),
-    ),
-    Measure("healthy_lost", "notifications", "to them: later ones came", _counted("healthy", "lost"), MORE),
-    Measure("idle_answered", "clients", "idle clients that were still answered before they let go", _idle),
+    Measure("healthy_max", "ms", "the same: the slowest, or the longest wait", _percentile("healthy", "slowest", 1.0)),
+    Measure("healthy_lost", "notifications", "to them, lost: later ones came", _counted("healthy", "lost"), MORE),
+    Measure("idle_answered", "clients", "idle clients that still got an answer before they closed", _idle),
     Measure("queue_backlog", "notifications", "the most that waited for a worker", _most("queue", "backlog")),
-    Measure("queue_empty_since", "s", "from when on none waited to the end", _queue_empty_since, MORE, 2),
+    Measure("queue_empty_since", "s", "time from which none waited any more", _queue_empty_since, MORE, 2),
     Measure("rejected", "notifications", "found the queue full", _counted("queue", "rejected"), MORE, 5),
-    Measure("sent_error", "notifications", "failed, as the broker counts", _counted("queue", "sent_error"), MORE, 5),
+    Measure("sent_error", "notifications", "failed, counted by the broker", _counted("queue", "sent_error"), MORE, 5),
     Measure("abandoned", "notifications", "given up while listeners held them", _counted("listener", "abandoned")),
-    Measure("fds", "descriptors", "in use by the broker's process, the most", _most("connections", "fds")),
-    Measure("fds_each", "descriptors", "above rest, for each held notification", _each("fds"), MORE, 0.2),
+    Measure("fds", "descriptors", "of the broker's process, the most", _most("connections", "fds")),
+    Measure("fds_each", "descriptors", "above rest, per held notification", _each("fds"), MORE, 0.2),
     Measure("threads", "threads", "of the broker's process, the most", _most("connections", "threads")),
-    Measure("threads_each", "threads", "the same, for each held notification", _threads_each, MORE, 0.1),
+    Measure("threads_each", "threads", "per held notification", _threads_each, MORE, 0.1),
     Measure("rss", "MB", "resident memory of the broker's process, the most", _most("connections", "rss", 1e6)),
-    Measure("rss_growth", "%", "how far that rose above rest, of what it was there", _rss_growth),
-    Measure("rss_each", "kB", "above rest, for each held notification", _each("rss", 1e3), MORE, 10),
-    Measure("close_wait", "connections", "CLOSE_WAIT ones of the broker's process, at the end", _close_wait),
+    Measure("rss_growth", "%", "growth of that above rest, relative to rest", _rss_growth),
+    Measure("rss_each", "kB", "above rest, per held notification", _each("rss", 1e3), MORE, 10),
+    Measure("close_wait", "connections", "CLOSE_WAIT, of the broker's process, at the end", _close_wait),
 )
 
 
