@@ -13,7 +13,7 @@ const LINES = {
 const CLIENTS = {version: "#14a3a8", update: "#c2479b", query: "#7a6a2b", database: "#5457c9"}; // whose latency is drawn
 const HEALTHY = "#9bbf1f", RED = "#e23c34", FAINT = "rgba(128,128,128,.25)";
 const LEVELS = 4; // of flags
-const HEIGHT = 560, BOTTOM = 90, LABEL = 15; // px
+const HEIGHT = 580, BOTTOM = 110, LABEL = 15; // px
 
 function drawConnections(box, data) {
   const color = getComputedStyle(box).color;
@@ -23,7 +23,7 @@ function drawConnections(box, data) {
   return Plotly.react(box, [...counts(column, data.trigger), ...latencies(column, data.trigger, data.slo)], {
     height: HEIGHT, margin: {t: top, r: 20, b: BOTTOM, l: 85},
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: {color, family: "inherit"},
-    hovermode: "x", uirevision: data.run, legend: {orientation: "h", y: -0.13, yanchor: "top"},
+    hovermode: "x", uirevision: data.run, legend: {orientation: "h", y: -0.18, yanchor: "top"},
     ...flags(data.marks, color, HEIGHT - top - BOTTOM),
     xaxis: {...axis, title: {text: "seconds since the update"}, anchor: "y2"},
     yaxis: {
