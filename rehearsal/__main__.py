@@ -22,6 +22,7 @@ import socket  # noqa: E402
 import sys  # noqa: E402
 from functools import partial  # noqa: E402
 from pathlib import Path  # noqa: E402
+from typing import NoReturn  # noqa: E402
 
 import gevent  # noqa: E402
 from pymongo.errors import PyMongoError  # noqa: E402
@@ -30,6 +31,7 @@ from rehearsal import faults  # noqa: E402
 from rehearsal.broker import Broker  # noqa: E402
 from rehearsal.command_line import parse  # noqa: E402
 from rehearsal.network import Network, limit_ports  # noqa: E402
+from rehearsal.ngsild import NgsiLd  # noqa: E402
 from rehearsal.notifications import Worker  # noqa: E402
 from rehearsal.options import Options  # noqa: E402
 from rehearsal.pools import Senders, ThreadPools, make_senders  # noqa: E402
@@ -46,6 +48,8 @@ def main() -> None:
     _become_a_broker(options)
     _try_ports(options)
     gc.set_threshold(100_000, 50, 100)  # walking thousands of held notifications stops everything for 0.1 s
+    if options.ngsild:
+        _serve_ngsild(options)
     try:
         senders = _senders(options)
     except RuntimeError as error:
@@ -63,6 +67,20 @@ def main() -> None:
     gc.freeze()
     print(f"contextBroker (rehearsal) listening on {options.address}:{server.server_port}", flush=True)
     server.serve_forever()
+
+
+def _serve_ngsild(options: Options) -> NoReturn:
+    """Serve the NGSI-LD face, until a signal comes."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, os._exit, 0)
+    server = Server(options, NgsiLd(options.one_at_a_time))
+    try:
+        server.start()
+    except OSError as error:
+        sys.exit(f"rehearsal: {error}")
+    print(f"NGSI-LD broker (rehearsal) listening on {options.address}:{server.server_port}", flush=True)
+    server.serve_forever()
+    sys.exit()
 
 
 def _senders(options: Options) -> Senders:

@@ -58,6 +58,11 @@ busy-host        something else spends all processors for a third of the time, a
 busy-tester      something else spends the one processor that Locust may use, for a third of the time
 tester           Locust may open fewer descriptors than it has idle clients
 
+With --broker ngsi-ld:
+one-update-at-a-time        slow receivers
+one-notification-at-a-time  slow receivers, and the broker sends one notification at a time, as Antares
+deaf-receivers              receivers that take no connection
+
 The same in another way:
 database-down:mid-run  the database is killed in mid-run
 database-down:null     the broker never connected to it
@@ -147,6 +152,9 @@ produce() { # CAUSE: set what differs
         several-listeners) replicas=2 way_out=none force=--force ;;
         listener-hangs) signals="$early:STOP:listener $((early + seconds / 3)):CONT:listener" ;;
         name-server) listener_host=localhost slow_names='-m rehearsal.slow_names 7' broker_options='--slow-names 7' ;;
+        one-update-at-a-time) delay=4 ;;
+        one-notification-at-a-time) delay=4 broker_options=--one-at-a-time ;;
+        deaf-receivers) deaf=yes force=--force ;;
         database-away) way_to_database=outage signals='2.5:USR1:way_to_database 10.5:USR2:way_to_database' ;;
         busy-host)
             as_broker='chrt --idle 0' burners=$(nproc)

@@ -63,6 +63,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         leak=given.leak,
         show_sem_wait=given.statSemWait,
         refresh_hold=given.refresh_hold / 1000,
+        ngsild=given.broker == "ngsi-ld",
+        one_at_a_time=given.one_at_a_time,
     )
 
 
@@ -100,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-statSemWait", action="store_true", help="show semWait in /statistics")
     _add_own(parser)
     _add_way_to_receivers(parser)
+    _add_ngsild(parser)
     for flag in _IGNORED_FLAGS.split():
         add(f"-{flag}", action="store_true", help=argparse.SUPPRESS)
     for flag in _IGNORED_VALUES.split():
@@ -150,6 +153,14 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
         metavar="MS",
         help="ms for which a refresh blocks /v2, after half of the subscriptions were notified or answered",
     )
+
+
+def _add_ngsild(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--broker", choices=("orion", "ngsi-ld"), default="orion", help="ngsi-ld imitates Scorpio, and needs no MongoDB"
+    )
+    add("--one-at-a-time", action="store_true", help="with --broker ngsi-ld: one notification at a time, as Antares")
 
 
 def _leak(text: str) -> str:

@@ -73,3 +73,5 @@ class Options:
     leak: str | None
     show_sem_wait: bool
     refresh_hold: float
+    ngsild: bool
+    one_at_a_time: bool

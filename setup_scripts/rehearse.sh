@@ -16,6 +16,7 @@ Runs the whole connections stress test on this machine, with a stand-in for Orio
 
   --failing            give the broker the fault of Orion <= 1.4.3: select() cannot use descriptors from 1024 on
   --cause NAME         simulate another fault; "list" lists the faults; repeat it for several at once
+  --broker KIND        orion (default), or ngsi-ld: a stand-in for Scorpio
   --gateway            put a gateway in front of the broker, like an ingress or a PEP proxy
   --mesh               put a sidecar between the broker and its receivers, like a service mesh
   --web                start the web UI instead of a headless run, and print its address
@@ -32,7 +33,7 @@ Exit code: the verdict's. 0 PASS, 1 FAIL, 2 wrong usage, 3 preflight failed, 4 I
 END
 }
 
-subscriptions=5000 duration=20s cause='' ui=headless out=$root/rehearsal-output ramp='' cycles='' nofile='' leak=''
+kind=orion subscriptions=5000 duration=20s cause='' ui=headless out=$root/rehearsal-output ramp='' cycles='' nofile='' leak=''
 gateway='' mesh=''
 while [ $# -gt 0 ]; do
     case $1 in
@@ -42,6 +43,7 @@ while [ $# -gt 0 ]; do
         --gateway) gateway=plain ;;
         --mesh) mesh=plain ;;
         --web) ui=web ;;
+        --broker=*) kind=${1#*=} ;;
         --subscriptions=*) subscriptions=${1#*=} ;;
         --duration=*) duration=${1#*=} ;;
         --output=*) out=${1#*=} ;;
@@ -49,7 +51,7 @@ while [ $# -gt 0 ]; do
         --cycles=*) cycles=${1#*=} ;;
         --nofile=*) nofile=${1#*=} ;;
         --leak=*) leak=${1#*=} ;;
-        --subscriptions | --duration | --output | --cause | --ramp | --cycles | --nofile | --leak)
+        --broker | --subscriptions | --duration | --output | --cause | --ramp | --cycles | --nofile | --leak)
             [ $# -gt 1 ] || die 2 "$1 needs a value"
             option=$1 value=$2
             shift 2
@@ -79,6 +81,16 @@ positive() { # OPTION VALUE LEAST
 [ -z "$nofile" ] || positive --nofile "$nofile" 100 # with fewer the broker does not start
 case $leak in '' | fds | threads | memory | connections) ;; memory:*) positive --leak "${leak#memory:}" 1 ;; *)
     die 2 "--leak takes fds, threads, memory, memory:BYTES or connections, not '$leak'" ;;
+esac
+
+case $kind in orion) ;; ngsi-ld)
+    for one in $cause; do
+        case $one in one-update-at-a-time | one-notification-at-a-time | deaf-receivers) ;; *)
+            die 2 "--broker ngsi-ld takes --cause one-update-at-a-time, one-notification-at-a-time or deaf-receivers, not '$one'" ;;
+        esac
+    done
+    [ -z "$ramp$cycles$gateway$mesh" ] || die 2 "--broker ngsi-ld takes no --ramp, --cycles, --gateway or --mesh" ;;
+*) die 2 "--broker takes orion or ngsi-ld, not '$kind'" ;;
 esac
 
 pids='' locust='' group=''
@@ -121,6 +133,8 @@ slow_path='' listener_nofile='' as_user='' ends_before='' force='' locust_option
 way_in='' way_out='' way_to_database=''
 listener_host=127.0.0.1 replicas=1 broker_host=127.0.0.1 scheme=http slow_names='' burners=0
 as_tester='' as_burners='' locust_nofile=''
+deaf=''
+[ "$kind" = orion ] || delay=0 replicas=2 # healthy receivers; the healthy subscribers are at an address of their own
 # shellcheck disable=SC2086 # words, or none
 produce_all $cause
 [ -z "$limit" ] || make_group
@@ -196,13 +210,15 @@ signals_to_processes() { # each with the id of the process that it names
 
 say "starting database, broker, inspector and listener; all files go to:
 $out"
-start database "$bin/secantusd-py" --standalone --storage-path :memory: --port 0
-database=$(port database) database_pid=$pid
-through way_to_database "$database" && database=$there
+if [ "$kind" = orion ]; then
+    start database "$bin/secantusd-py" --standalone --storage-path :memory: --port 0
+    database=$(port database) database_pid=$pid
+    through way_to_database "$database" && database=$there
+fi
 # shellcheck disable=SC2016,SC2086 # the inner shell's arguments; words, or none
 start broker sh -c '[ -z "$1" ] || echo $$ >"$1/cgroup.procs"; shift; exec "$@"' sh "$group" \
     $as_broker "$bin/python" -m rehearsal --name "$broker_name" -port 0 \
-    -dbhost "127.0.0.1:$database" $multiservice -httpTimeout "$timeout" -notificationMode "$mode" $statistics \
+    --broker "$kind" -dbhost "127.0.0.1:${database:-0}" $multiservice -httpTimeout "$timeout" -notificationMode "$mode" $statistics \
     -statSemWait -subCacheIval "$cache" $broker_options
 broker=$(port broker) broker_pid=$pid
 # shellcheck disable=SC2086 # words
@@ -224,13 +240,15 @@ inspector=$(port inspector)
 start_listener() { # NAME
     # shellcheck disable=SC2016 # the inner shell's arguments
     start "$1" sh -c '[ -z "$1" ] || ulimit -n "$1"; shift; exec "$@"' sh "$listener_nofile" \
-        "$bin/python" -m listener -host 127.0.0.1 -port 0 -delay "${delay}s" -timeout "${idle}s"
+        "$bin/python" -m listener -host 127.0.0.1 -port 0 -delay "${delay}s" -timeout "${idle}s" \
+        ${deaf:+-deaf 0}
 }
 start_listener listener
 listener=$(port listener) listener_pid=$pid
 if [ "$replicas" = 2 ]; then
     start_listener replica
-    listener=$listener,$(port replica)
+    replica=$(port replica)
+    [ "$kind" = ngsi-ld ] || listener=$listener,$replica
 fi
 if [ "$mesh" ]; then
     # shellcheck disable=SC2086 # words
@@ -238,7 +256,13 @@ if [ "$mesh" ]; then
     listener=$(port mesh)
 fi
 through way_out "$listener" && listener=$there
-listener_url=http://$listener_host:$listener
+listener_url=http://$listener_host:$listener notify_url=$listener_url/notify$slow_path mongo=''
+if [ "$kind" = ngsi-ld ]; then
+    [ -z "$deaf" ] || notify_url=http://127.0.0.1:$(sed -n 's/^deaf on .*://p' "$out/listener.log")/notify
+    notify_url=$notify_url,http://127.0.0.1:$replica/notify
+else
+    mongo="--mongo 127.0.0.1:$database"
+fi
 # shellcheck disable=SC2034,SC2086 # by its name, in signals_to_processes(); words
 [ "$burners" = 0 ] || { start burners $as_burners "$bin/python" -m rehearsal.burners "$burners" && burners_pid=$pid; }
 if [ "$signals" ]; then
@@ -250,8 +274,8 @@ fi
 case $ends_before in database) end "$database_pid" ;; listener) end "$listener_pid" ;; esac
 
 # shellcheck disable=SC2086
-set -- --host "$scheme://$broker_host:$broker" --mongo "127.0.0.1:$database" --inspector "127.0.0.1:$inspector" \
-    --notify-url "$listener_url/notify$slow_path" --subscriptions "$subscriptions" --duration "$duration" \
+set -- --host "$scheme://$broker_host:$broker" $mongo --inspector "127.0.0.1:$inspector" \
+    --notify-url "$notify_url" --subscriptions "$subscriptions" --duration "$duration" \
     --report-log "$out/connections_stress_tests.log" --csv "$out/rehearsal" \
     --connections-report "$out/rehearsal.html" $force $locust_options "$@"
 [ -z "$ramp" ] || set -- --restart-command "kill -HUP $broker_pid" "$@"
