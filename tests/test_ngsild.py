@@ -1,0 +1,177 @@
+"""NGSI-LD brokers: which kind answers, what is its own, and what the verdict says of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from scenario.peers import recognise
+from scenario.peers.answers import Answer
+from scenario.peers.failures import Kind
+from scenario.peers.ngsild import SLOW, NgsiLd
+from scenario.run.results import Row
+from scenario.settings.access import OPEN
+from scenario.verdict.criteria import judge_hold
+from scenario.verdict.hold import Hold
+from tests.support.holds import TRIGGER, healthy
+from tests.support.processes import Processes
+
+RUN = "0123456789abcdef" * 2
+BROKER = NgsiLd("http://x", "service", SLOW, RUN)
+TENANT = '{"title": "NonexistentTenant"}'
+ANSWERS: list[tuple[str, str, dict[str, str]]] = [  # kind, --broker, what is answered with 200 by path
+    ("orion", "auto", {"/version": '{"orion": {"version": "4.7.0"}}'}),
+    ("orion-ld", "auto", {"/version": '{"orionld version": "1.6.0"}'}),
+    ("coraine", "auto", {"/version": '{"product": "coraine", "version": "0.3.0"}'}),
+    ("scorpio", "auto", {"/q/info": '{"build": {"version": "5", "group": "eu.neclab.ngsildbroker"}}'}),
+    ("antares", "ngsi-ld", {"/q/health": '{"version": "0.1.0", "store": "memory"}'}),
+    ("ngsi-ld", "auto", {"/ngsi-ld/v1/subscriptions?limit=1": "[]"}),
+    ("ngsi-ld", "ngsi-ld", {"/q/info": '{"build": {"version": "5", "group": "org.acme"}}'}),
+    ("orion", "auto", {}),
+    ("orion", "orion", {"/q/health": '{"version": "0.1.0", "store": "memory"}'}),
+]
+
+
+@contextmanager
+def answering(told: dict[str, str]) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = told.get(self.path, "{}").encode()
+            self.send_response(200 if self.path in told else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("kind", "asked", "told"), ANSWERS)
+def test_which_kind_answers(kind: str, asked: str, told: dict[str, str]) -> None:
+    with answering(told) as url:
+        assert recognise(asked, url, "service", OPEN).kind == kind
+
+
+def test_every_request_says_what_it_accepts_and_whose_it_is() -> None:
+    for request in (BROKER.version(), BROKER.subscribe("http://l/n"), BROKER.update(1.0), BROKER.query()):
+        assert request.headers["Accept"] == "application/json"
+        assert request.headers["NGSILD-Tenant"] == "service"
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        (Answer(201, {"Location": "http://x/ngsi-ld/v1/subscriptions/urn:1"}), True),
+        (Answer(201), False),
+        (Answer(409), True),  # made by the same request, sent twice
+        (Answer(400, {}, "{}"), False),
+    ],
+)
+def test_subscribed(answer: Answer, right: bool) -> None:
+    assert (BROKER.subscribe_error(answer) is None) is right
+
+
+def test_only_its_own_is_removed() -> None:
+    own = json.loads(BROKER.subscribe("http://l/n").body)
+    others = [
+        {**own, "description": "another's"},
+        {**own, "id": f"{own['id']}0"},
+        {**own, "id": own["id"].replace(RUN, RUN[::-1])},
+    ]
+    kept = {each["id"]: each for each in [own, *others[1:]]}
+    asked: list[str] = []
+
+    def ask(request: Any) -> Answer:
+        asked.append(f"{request.method} {request.path}")
+        if request.method == "DELETE":
+            kept.pop(request.path.rpartition("/")[2])
+            return Answer(204)
+        return Answer(200, {}, json.dumps([*kept.values()])) if "subscriptions" in request.path else Answer(404)
+
+    assert list(BROKER.remove(ask)) == [1]
+    assert [each for each in asked if each.startswith("DELETE")] == [f"DELETE /ngsi-ld/v1/subscriptions/{own['id']}"]
+
+
+def test_a_tenant_that_nobody_wrote_to_is_empty() -> None:
+    assert list(BROKER.remove(lambda _: Answer(404, {}, TENANT))) == []
+    assert BROKER.failure_of(Answer(500, {}, "Connection refused")).kind is Kind.NO_DATABASE
+
+
+def seen(kind: str, updates: int = 1, **parts: dict[str, Any]) -> Hold:
+    """Return a hold of 100 subscriptions at a broker of a kind, with what is different in each row after the update."""
+    hold = healthy()
+    options = hold.options.changed(
+        kind=kind, updates=updates, healthy_apart=True, queue_size=False, notify_urls=["http://l:1-2/notify"]
+    )
+
+    def change(row: Row) -> Row:
+        if row.second <= TRIGGER:
+            return row
+        return replace(row, **{part: replace(getattr(row, part), **fields) for part, fields in parts.items()})
+
+    return replace(hold, options=options, rows=[change(row) for row in hold.rows])
+
+
+LATE = {"slowest": 20_000.0, "same_arrived": 10, "same_slowest": 30.0}
+NONE_HELD = {"held": 0, "notifications": 0, "notified": 0}
+SOME = {"held": 0, "notifications": 5, "notified": 5}
+
+
+@pytest.mark.parametrize(
+    ("hold", "outcome", "cause"),
+    [
+        (seen("scorpio", healthy={"same_arrived": 10, "same_slowest": 30.0}), "PASS", ""),
+        (seen("scorpio", healthy=LATE, listener={"held": 5}), "FAIL", "one-update-at-a-time"),
+        (seen("ngsi-ld", healthy=LATE, listener={"held": 1}), "FAIL", "one-notification-at-a-time"),
+        (
+            seen("scorpio", healthy=LATE, listener=NONE_HELD, connections={"connecting_to_listeners": 2}),
+            "FAIL",
+            "deaf-receivers",
+        ),
+        (seen("antares", healthy=LATE, listener={**SOME, "abandoned": 5}), "FAIL", "breaker"),
+        (
+            seen("antares", 20, healthy={"same_arrived": 200}, listener={**SOME, "notifications": 1900}),
+            "FAIL",
+            "changes-lost",
+        ),
+        (
+            seen(
+                "coraine",
+                32,
+                version={"error": "no answer", "failure": Kind.NO_ANSWER},
+                listener={"notifications": 3200},
+            ),
+            "FAIL",
+            "server-threads",
+        ),
+    ],
+)
+def test_causes(hold: Hold, outcome: str, cause: str) -> None:
+    verdict = judge_hold(hold)
+    assert verdict.outcome == outcome, verdict.reasons
+    assert cause in ("", *(named.cause for named in verdict.causes)), verdict.causes
+
+
+@pytest.mark.parametrize(("more", "code"), [((), 0), (("--cause", "one-update-at-a-time"), 1)])
+def test_rehearsed(processes: Processes, tmp_path: Path, more: tuple[str, ...], code: int) -> None:
+    small = ("--broker", "ngsi-ld", "--subscriptions", "30", "--duration", "10s", "--output", tmp_path)
+    run = processes.start("sh", "setup_scripts/rehearse.sh", *small, *more)
+    assert run.wait(90) == code, run.output
+    assert "broker                        http://127.0.0.1" in run.output
+    assert "Scorpio 5.0.3 (rehearsal)" in run.output
+    assert ("cause: the broker works off one update at a time" in run.output) is bool(code)
+    header = (tmp_path / "rehearsal_connections.csv").read_text("utf-8").partition("\n")[0].split(",")
+    assert not {"queue_size", "cache_items", "database", "to_database"} & {*header}
