@@ -1,4 +1,4 @@
-"""`<--csv prefix>_connections.csv`: one row per second, written when the second is complete. Missing is empty.
+"""`<--csv prefix>_connections.csv`: one row per second, written when the second is complete. Empty: not measured.
 
 Of a ramp and of cycles `<--csv prefix>_steps.csv`, too: one row per step. scenario.outputs.columns has the columns.
 """
@@ -25,7 +25,7 @@ _FORMULA = ("=", "+", "-", "@")
 
 
 def guarded(values: Sequence[object]) -> list[object]:
-    """Return a line's cells; a text that a spreadsheet would take for a formula begins with ' (OWASP's advice)."""
+    """Return the cells of a line. A text that a spreadsheet would execute as a formula gets a leading ' (OWASP)."""
     risky = [isinstance(value, str) and value.lstrip().startswith(_FORMULA) for value in values]
     return [f"'{value}" if risk else value for value, risk in zip(values, risky, strict=True)]
 
@@ -37,12 +37,12 @@ def line(values: Sequence[object]) -> str:
 
 
 class ConnectionsCsv:
-    """Writes the files, line by line: what was written survives kill -9. A new run starts them anew."""
+    """Writes the files line by line. Written lines survive kill -9. A new run starts new files."""
 
     def __init__(self, environment: Environment, prefix: str) -> None:
         self._rows, self._steps = LineFile(f"{prefix}_connections.csv"), LineFile(f"{prefix}_steps.csv")
         self._stepped, self._columns = False, COLUMNS
-        with contextlib.suppress(OutputError):  # told when the run begins
+        with contextlib.suppress(OutputError):  # reported when the run begins
             self._rows.begin(line(names(COLUMNS)))
         events.on(Found, self._note)
         events.on(Accepted, self._restart)

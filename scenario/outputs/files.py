@@ -1,4 +1,4 @@
-"""Files of a run: each begins beside the earlier one and is renamed then, so that no empty one ever replaces it.
+"""Files of a run. Each starts under another name and is then renamed, so an empty file never replaces an earlier one.
 
 What cannot be written (a full disk, say) raises OutputError, once per file; a run goes on without it.
 """
@@ -16,24 +16,24 @@ from scenario.settings.replacing import begin
 
 
 def write(path: str | Path, text: str) -> None:
-    """Write a file whole. Raises OutputError; an earlier one is still there then."""
+    """Write a whole file. On OutputError an earlier file is still there."""
     _begun(Path(path), text).close()
 
 
 class LineFile:
-    """A file that grows line by line, whose lines survive kill -9. Each method raises OutputError, but only once."""
+    """A file that grows line by line. Its lines survive kill -9. Its methods raise OutputError, but only once."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._file: TextIO | None = None
 
     def begin(self, text: str) -> None:
-        """Put a new file, which begins with `text`, in the place of an earlier one."""
+        """Replace an earlier file by a new one that starts with `text`."""
         self.close()
         self._file = _begun(self.path, text)
 
     def write(self, text: str) -> None:
-        """Add whole lines; nothing before `begin`, and after an error."""
+        """Append whole lines. Does nothing before `begin` and after an error."""
         if self._file is not None:
             try:
                 self._file.write(text)
@@ -43,12 +43,12 @@ class LineFile:
                 raise _told(self.path, error) from None
 
     def flush(self) -> None:
-        """Do nothing: `write` has done it."""
+        """Do nothing, because `write` already flushes."""
 
     def close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            with contextlib.suppress(OSError):  # what is left in the buffer after an error
+            with contextlib.suppress(OSError):  # flushing its buffer fails after an error
                 file.close()
 
 
@@ -64,7 +64,7 @@ def _told(path: Path, error: OSError) -> OutputError:
 
 
 class EvidenceFile:
-    """`<--csv prefix>_evidence.txt`: what was seen at the first NOK. A new run removes that of the run before."""
+    """`<--csv prefix>_evidence.txt`: evidence from the first NOK. A new run removes the earlier file."""
 
     def __init__(self, prefix: str) -> None:
         self.path = Path(f"{prefix}_evidence.txt")

@@ -1,4 +1,4 @@
-"""What is known of the run under way, or of the last one: the web UI's tab, the metrics and the report read it."""
+"""The current or last run, for the web UI's tab, the metrics and the report."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from scenario.run.schedule import Schedule
 from scenario.settings.options import Options
 
 _ANSWERS = [column for column in COLUMNS if column.name in ANSWERS]
-READY, RUNNING = "READY", "RUNNING"  # the states beside the verdict's outcomes
+READY, RUNNING = "READY", "RUNNING"  # the states in addition to the outcomes of a verdict
 
 
 class History:
-    """Listens to a run. The next run starts it anew, with its preflight."""
+    """Listens to a run. It starts anew with the preflight of the next run."""
 
     def __init__(self) -> None:
         self._forget(0.0)
@@ -41,10 +41,10 @@ class History:
             events.on(kind, listener)
 
     def _forget(self, at: float) -> None:
-        self.began = at  # s since the epoch; names the run, too
+        self.began = at  # s since the epoch; also identifies the run
         self.phase: Phase | None = None
         self.progress = ""
-        self.options: Options | None = None  # None before the first run, and when it was refused for one of them
+        self.options: Options | None = None  # None before the first run, and if an option was refused
         self.subscriptions = 0  # to be held now
         self.schedule: Schedule | None = None
         self.origin: int | None = None  # the first update, s since the epoch
@@ -53,16 +53,16 @@ class History:
         self.figures: list[list[Any]] = []  # the rows' figures
         self.nok = dict.fromkeys(ANSWERS, 0)  # rows in which each was NOK
         self.slowest = 0.0  # ms
-        self.marks: dict[str, int] = {}  # what began -> second
+        self.marks: dict[str, int] = {}  # name of what began -> second
         self.verdict: Verdict | None = None
-        self.evidence = ""  # taken at the first NOK
+        self.evidence = ""  # collected at the first NOK
         self.broker_version = ""  # text of GET /version before the run
         self.libraries: dict[str, str] = {}  # of the broker: their versions
         self.checks: list[Check] = []  # what the preflight found
 
     @property
     def host(self) -> str:
-        """The broker's URL; empty as long as there are no options."""
+        """The broker's URL; "" without options."""
         return self.options.broker.host if self.options else ""
 
     @property
@@ -74,12 +74,12 @@ class History:
 
     @property
     def causes(self) -> tuple[Diagnosis, ...]:
-        """The verdict's causes; none before it."""
+        """The causes of the verdict; empty before it."""
         return self.verdict.causes if self.verdict is not None else ()
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """What was judged (of --preflight-only: what was found); before the verdict, what is known so far."""
+        """The reasons of the verdict; with --preflight-only what was found; before the verdict what is known so far."""
         if self.verdict is not None:
             checks = [f"{check.state}: {check.what}: {check.found}" for check in self.checks]
             return tuple(map(str, criteria(self.verdict))) or tuple(checks)
@@ -90,7 +90,7 @@ class History:
         return (f"version: {version} in {len(self.rows)} rows so far, the slowest in {self.slowest:.0f} ms",)
 
     def snapshot(self, since: int = 0) -> dict[str, Any]:
-        """Return all that is shown of the run, with the rows from number `since` (from 0) on, as JSON can carry it."""
+        """Return the whole run for JSON, with the rows from number `since` (from 0) on."""
         return {
             "run": self.began,
             "state": self.state,

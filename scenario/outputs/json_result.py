@@ -1,4 +1,4 @@
-"""`--json`: what a run came to, for machines. docs/result.schema.json is its JSON Schema, made from these classes.
+"""`--json`: the result of a run for machines. Its JSON Schema, docs/result.schema.json, is made from these classes.
 
 python -c 'from scenario.outputs.json_result import schema; print(schema())' > docs/result.schema.json
 """
@@ -23,14 +23,14 @@ from scenario.settings.secrets import shown
 from scenario.verdict.limits import parse
 from scenario.verdict.measures import MEASURES
 
-FORMAT = 1  # another one when a reader of the older would misunderstand it
+FORMAT = 1  # changes if an older reader would misunderstand the file
 _PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 Outcome = Annotated[str, Meta(description="PASS, FAIL, INCONCLUSIVE, PREFLIGHT FAILED or PREFLIGHT OK")]
 Figures = Annotated[dict[str, float | None], Meta(description="by name; null: not measured")]
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """A criterion, or a limit, and why it has its outcome."""
+    """A criterion or limit, and the reason for its outcome."""
 
     name: str
     verdict: Outcome
@@ -39,7 +39,7 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class LimitResult(msgspec.Struct, frozen=True):
-    """A --limit; value and bound are in the figure's unit."""
+    """A --limit. Value and bound have the unit of the figure."""
 
     figure: str
     comparison: str
@@ -50,7 +50,7 @@ class LimitResult(msgspec.Struct, frozen=True):
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """A named cause: docs/causes.md lists them."""
+    """A cause. docs/causes.md lists all of them."""
 
     name: str
     sentence: str
@@ -70,7 +70,7 @@ class StepResult(msgspec.Struct, frozen=True):
 
 
 class Versions(msgspec.Struct, frozen=True):
-    """Of what took part; libraries as the broker tells, if it does."""
+    """Versions of the parts; libraries if the broker reports them."""
 
     broker: str
     libraries: dict[str, str]
@@ -79,7 +79,7 @@ class Versions(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What a run came to."""
+    """The result of a run."""
 
     format: int
     began: Annotated[str, Meta(description="ISO 8601, UTC")]
@@ -87,15 +87,17 @@ class Result(msgspec.Struct, frozen=True):
     exit_code: int
     reasons: list[Reason]
     causes: list[Cause]
-    limits: Annotated[list[LimitResult], Meta(description="of a ramp and of cycles none: its steps have to keep them")]
-    figures: Annotated[Figures, Meta(description="of a ramp and of cycles none: its steps have theirs")]
-    steps: Annotated[list[StepResult], Meta(description="of a ramp, or the cycles")]
-    options: Annotated[dict[str, Any] | None, Meta(description="null: they were refused")]
+    limits: Annotated[
+        list[LimitResult], Meta(description="empty for a ramp and for cycles, because each step is judged by them")
+    ]
+    figures: Annotated[Figures, Meta(description="empty for a ramp and for cycles, because each step has its own")]
+    steps: Annotated[list[StepResult], Meta(description="the steps of a ramp, or the cycles")]
+    options: Annotated[dict[str, Any] | None, Meta(description="null: an option was refused")]
     versions: Versions
 
 
 def result(history: History) -> Result:
-    """Return what the last run came to. Nothing of it is secret."""
+    """Return the result of the last run. It contains no secrets."""
     verdict = history.verdict
     assert verdict is not None
     return Result(
@@ -114,12 +116,12 @@ def result(history: History) -> Result:
 
 
 def encoded(history: History) -> str:
-    """Return the same as the file has it."""
+    """Return the text of the file."""
     return msgspec.json.format(msgspec.json.encode(result(history)), indent=2).decode() + "\n"
 
 
 def schema() -> str:
-    """Return the JSON Schema of the file; the figures' names come from their table."""
+    """Return the JSON Schema of the file, with the names of all figures."""
     made = msgspec.json.schema(Result)
     number = {"anyOf": [{"type": "number"}, {"type": "null"}]}
     figures = {each.name: {**number, "description": f"{each.unit}: {each.meaning}"} for each in MEASURES}

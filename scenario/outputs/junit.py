@@ -1,4 +1,4 @@
-"""`--junit`: the verdict as Jenkins, GitLab and GitHub show tests: a test case per criterion and limit.
+"""`--junit`: the verdict as JUnit XML for Jenkins, GitLab and GitHub: a test case per criterion and limit.
 
 What failed has the cause as its message, a limit itself; what could not be told is an error, not a failure.
 """
@@ -40,7 +40,7 @@ def junit(result: Result) -> str:
 
 
 def _by_name(reasons: list[Reason]) -> dict[str, list[Reason]]:
-    """Return the reasons of each criterion: some have several."""
+    """Return the reasons by criterion. Some criteria have several."""
     return {name: [each for each in reasons if each.name == name] for name in dict.fromkeys(r.name for r in reasons)}
 
 

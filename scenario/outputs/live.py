@@ -1,4 +1,4 @@
-"""The line that tells how a run goes, as text: what it is made of, and as much of it as a terminal has room for."""
+"""The text of the live line: its parts, and as many of them as fit on the terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Part = tuple[str, str]  # text, style
 
 
 def parts(history: History, first_nok: Row | None) -> list[Part]:
-    """Return what is to be told now, the most important first."""
+    """Return the parts of the line, the most important first."""
     row, schedule = history.rows[-1] if history.rows else None, history.schedule
     if row is None or schedule is None or row.second < schedule.start or history.phase not in MEASURED:
         return [(f"{history.phase}: {history.progress}" if history.progress else history.phase or "", PLAIN)]
@@ -28,7 +28,7 @@ def parts(history: History, first_nok: Row | None) -> list[Part]:
 
 
 def fitting(told: list[Part], width: int) -> list[Part]:
-    """Return what fits into `width` columns, the separators too; of the first part there is always what fits."""
+    """Return the parts that fit into `width` columns with separators. The first part is cut if necessary."""
     line: list[Part] = []
     for text, style in told:
         added = [(SEPARATOR, PLAIN), (text, style)] if line else [(text[:width], style)]
@@ -38,7 +38,7 @@ def fitting(told: list[Part], width: int) -> list[Part]:
 
 
 def nok_of(row: Row) -> str:
-    """Return who of the broker's clients got no right answer in a row, and why: "version: connection reset"."""
+    """Return which client got no right answer in a row, and why: "version: connection reset"."""
     errors = {"version": row.version.error if row.version else ""}
     if row.client:
         errors |= {"update": row.client.update_error, "query": row.client.query_error}

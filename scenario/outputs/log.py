@@ -1,4 +1,4 @@
-"""The report log, in the columns of the original test, and the same lines where a run is watched.
+"""The report log in the columns of the original test, and the same lines on the console.
 
 Watched it is on the console of a headless run, or in Locust's own log, which the web UI shows: that has no rows. On a
 terminal scenario.outputs.terminal shows it.
@@ -42,14 +42,14 @@ _LEVELS = {"ok": logging.INFO, "warning": logging.WARNING, "error": logging.ERRO
 
 
 def header(options: Options) -> tuple[str, ...]:
-    """Return the lines above the rows; without a queue, where the kind of broker tells of none."""
+    """Return the lines above the rows; without the queue if this kind of broker does not report it."""
     if kind_of(options).has_queue:
         return HEADER
     return HEADER[0], *(f"{line[:22]}{line[33:]}" for line in HEADER[1:3]), HEADER[3]
 
 
 def row_line(counter: int, row: Row, options: Options) -> str:
-    """Return a row as the original prints it. N/A: switched off, or not offered by the broker; NOK: it failed."""
+    """Return a row as the original prints it. N/A: switched off or not offered by the broker; NOK: failed."""
     established = close_wait = total = OFF if not options.probes.connection_info else FAILED
     if row.connections is not None and not row.connections.error:
         established, close_wait, total = map(str, (row.established, row.connections.close_wait, row.sum))
@@ -69,23 +69,23 @@ def _queue(row: Row, options: Options) -> str:
 
 
 def step_lines(step: Step) -> Iterator[str]:
-    """Yield a step, and what it failed of."""
+    """Yield a step, and why it failed."""
     yield f"step {step}"
     for cause in step.verdict.causes:
         yield f"  {cause}"
 
 
 def check_line(check: Check) -> str:
-    """Return what the preflight found of one thing."""
+    """Return a line of the preflight."""
     return f"preflight: {check.state:<8} {check.what:<28}  {check.told}"
 
 
 def harmless(*told: Any, **named: Any) -> logging.LogRecord:
-    """Return a record of what is logged, by whichever library, fit to be read. A traceback keeps its lines."""
+    """Return a log record of any library without secrets and control characters. A traceback keeps its lines."""
     record = logging.LogRecord(*told, **named)
     try:
         text = record.getMessage()
-    except Exception:  # of arguments that do not fit, which a handler would print as they are
+    except Exception:  # the arguments do not fit; a handler would print them unchanged
         text = f"{record.msg} {record.args}"
     if record.exc_info:
         record.exc_text = shown(logging.Formatter().formatException(record.exc_info), lines=True)
@@ -101,7 +101,7 @@ class _File(logging.StreamHandler[LineFile]):
 
 
 class _Log:
-    """A logger that is told rows, steps and the verdict."""
+    """A logger of rows, steps and the verdict."""
 
     def __init__(self, name: str, rows: bool = True) -> None:
         self._log = logging.getLogger(name)
@@ -143,7 +143,7 @@ class _Log:
 
 
 class ReportLog(_Log):
-    """Writes each run's rows and verdict to --report-log; a run that does not begin leaves that of the one before."""
+    """Writes each run's rows and verdict to --report-log. A run that does not begin leaves the earlier file."""
 
     def __init__(self, environment: Environment) -> None:
         self._kept = StringIO()
@@ -157,7 +157,7 @@ class ReportLog(_Log):
 
     @property
     def text(self) -> str:
-        """What this process has written of the run under way, or the last one; empty before the first."""
+        """What this process wrote of the current or last run; empty before the first."""
         return self._kept.getvalue()
 
     def _start(self, _accepted: Accepted, at: float) -> None:
@@ -170,7 +170,7 @@ class ReportLog(_Log):
         self._add(_File(self._on_disk))
 
     def _judge(self, verdict: Verdict, **_: Any) -> None:
-        if self._log.handlers:  # else the run never began
+        if self._log.handlers:  # otherwise the run never began
             self._tell(verdict)
 
     def _close(self, *_: Any, **__: Any) -> None:
@@ -181,7 +181,7 @@ class ReportLog(_Log):
 
 
 class RunLog(_Log):
-    """Tells phases, progress and the verdict; on the console of a headless run the rows, too."""
+    """Logs phases, progress and the verdict; on the console of a headless run also the rows."""
 
     def __init__(self, environment: Environment, console: bool) -> None:
         super().__init__("connections_stress_tests", rows=console)
@@ -213,6 +213,6 @@ class RunLog(_Log):
             logging.getLogger(LOCUSTS_TABLES).disabled = True  # they would be empty
 
     def _quit(self, **_: Any) -> None:
-        if self._verdict is not None:  # after Locust's own tables, where it is not overlooked
+        if self._verdict is not None:  # after Locust's own tables, so that it is the last thing printed
             self._log.info(RULE)
             self._tell(self._verdict)

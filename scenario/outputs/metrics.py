@@ -17,7 +17,7 @@ from scenario.outputs.history import READY, RUNNING, History
 from scenario.run.results import Row
 from scenario.verdict.outcomes import EXIT_CODES
 
-COUNTERS = frozenset(  # columns that only rise, until what they count for starts anew
+COUNTERS = frozenset(  # columns that only grow until their process restarts
     (
         *("sent_ok", "sent_error", "rejected", "listen_overflows", "listen_drops", "retransmits", "resets"),
         *("broker_cpu_seconds", "throttled_seconds", "host_idle_seconds", "host_steal_seconds"),
@@ -26,15 +26,15 @@ COUNTERS = frozenset(  # columns that only rise, until what they count for start
     )
 )
 STATES = (READY, RUNNING, *EXIT_CODES)
-_BASE = {"ms": "seconds", "s": "seconds", "bytes": "bytes"}  # the others count things, and need no suffix
-_LEFT_OUT = {"second", "sum"}  # to be had from the others
+_BASE = {"ms": "seconds", "s": "seconds", "bytes": "bytes"}  # the others are counts without a suffix
+_LEFT_OUT = {"second", "sum"}  # derived from other columns
 _COLUMNS = [
     column for column in COLUMNS if (column.unit or column.name in (*ANSWERS, "step")) and column.name not in _LEFT_OUT
 ]
 
 
 class RunCollector(Collector):
-    """Tells the run under way, or the last one. It only looks at the last row: a scrape costs no more late in a run."""
+    """Metrics of the current or last run. It reads only the last row, so a scrape costs the same in a long run."""
 
     def __init__(self, history: History) -> None:
         self._history = history
@@ -45,10 +45,10 @@ class RunCollector(Collector):
         row = history.rows[-1] if history.rows else None
         states = {state: state == history.state for state in STATES}
         phases = {str(history.phase): True} if history.phase else {}
-        yield InfoMetricFamily("connections_run", "broker that the run is for", {"host": history.host})
+        yield InfoMetricFamily("connections_run", "broker under test", {"host": history.host})
         yield StateSetMetricFamily("connections_state", "READY, RUNNING, or the last run's outcome", states)
         yield StateSetMetricFamily("connections_phase", "the run's phase", phases)
-        yield GaugeMetricFamily("connections_subscriptions", "connections: to be held now", history.subscriptions)
+        yield GaugeMetricFamily("connections_subscriptions", "connections: number to hold now", history.subscriptions)
         yield CounterMetricFamily("connections_rows", "rows: of this run so far, one per second", len(history.rows))
         for name, count in history.nok.items():
             yield CounterMetricFamily(f"connections_{name}_nok", f"rows: of this run whose {name} was NOK", count)
@@ -74,7 +74,7 @@ def _metric(column: Column[Row], row: Row | None) -> Metric:
 
 
 def registry(history: History) -> CollectorRegistry:
-    """Return what a scrape reads."""
+    """Return the registry for a scrape."""
     made = CollectorRegistry()
     made.register(RunCollector(history))
     return made

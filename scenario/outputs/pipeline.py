@@ -1,4 +1,4 @@
-"""What a pipeline takes from a run: `--json`, `--junit`, and where GitHub Actions runs it, a summary of the job."""
+"""Results for pipelines: `--json`, `--junit`, and the job summary of GitHub Actions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 def write_results(history: History, json_file: str, junit_file: str) -> None:
-    """Write what was asked for: a name that is empty is no file. Raises OutputError."""
+    """Write the files; "" means no file. Raises OutputError."""
     if json_file:
         write(json_file, encoded(history))
     if junit_file:
@@ -29,7 +29,7 @@ def write_results(history: History, json_file: str, junit_file: str) -> None:
 
 
 def summary(result: Result) -> str:
-    """Return the verdict as Markdown: the outcome, its causes and what mends them first."""
+    """Return the verdict as Markdown: first the outcome, its causes and their remedies."""
     host = str((result.options or {}).get("host", ""))
     lines = [f"## {result.verdict}: connections stress test", "", _safe(f"{host} {result.versions.broker}".strip()), ""]
     for cause in result.causes:
@@ -39,12 +39,12 @@ def summary(result: Result) -> str:
 
 
 def _safe(text: str) -> str:
-    """Return a text that Markdown shows as it is, and that no row of a table ends at."""
+    """Return a text escaped for Markdown, also inside a table."""
     return "".join(f"\\{letter}" if letter in "\\`*_[]|~#@" else letter for letter in html.escape(text, quote=False))
 
 
 class PipelineFiles:
-    """Writes the files when the run is judged, a refused one too; the summary when the process ends."""
+    """Writes the files when the run is judged or refused, and the summary when the process ends."""
 
     def __init__(self, environment: Environment, history: History) -> None:
         self.environment, self.history = environment, history
@@ -60,7 +60,7 @@ class PipelineFiles:
         path = os.environ.get("GITHUB_STEP_SUMMARY")
         if path and self.history.verdict:
             try:
-                with Path(path).open("a", encoding="utf-8") as file:  # other steps write there, too
+                with Path(path).open("a", encoding="utf-8") as file:  # other steps write there too
                     file.write(summary(result(self.history)))
             except OSError as error:
                 _log.warning(f"GITHUB_STEP_SUMMARY: {path} could not be written: {error.strerror}")

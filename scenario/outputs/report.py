@@ -1,4 +1,4 @@
-"""`--connections-report`: the run as one HTML page, to be mailed: it needs no network, and no script for its text.
+"""`--connections-report`: the run as one HTML page to mail. It needs no network, and its text needs no script.
 
 The verdict, now/min/max, the two charts, the rows around each NOK; folded: evidence, preflight, limits, options,
 versions.
@@ -40,7 +40,7 @@ _SHOWN = tuple(column for name in _AROUND_NOK for column in COLUMNS if column.na
 
 
 def _plotly_js() -> Path:
-    """Return plotly's script, which its PyPI package carries; the package itself is not needed."""
+    """Return plotly's script from its PyPI package. The package itself is not imported."""
     spec = find_spec("plotly")
     assert spec is not None
     assert spec.submodule_search_locations is not None
@@ -51,7 +51,7 @@ PLOTLY_JS = _plotly_js()
 
 
 class ReportFile:
-    """Writes the report when the run is judged; a refused run has one too, so that no older one is taken for it."""
+    """Writes the report when the run is judged, also for a refused run, so that no older report is mistaken for it."""
 
     def __init__(self, environment: Environment, history: History) -> None:
         self.environment, self.history = environment, history
@@ -64,7 +64,7 @@ class ReportFile:
 
 
 def render(history: History) -> str:
-    """Return the page. What came from outside is escaped: by the template in the text, here in the data."""
+    """Return the page. Texts from outside are escaped: in the text by the template, in the data here."""
     data = json.dumps({**history.snapshot(), "causes": [], "reasons": [], "table": []}, separators=(",", ":"))
     return template("report.html").render(
         history=history,
@@ -85,7 +85,7 @@ def render(history: History) -> str:
 
 
 def template(name: str) -> Template:
-    """Return a page's template, which escapes what it is given."""
+    """Return the template of a page. It escapes its values."""
     templates = Templates(
         loader=FileSystemLoader(_STATIC),
         autoescape=True,
@@ -97,12 +97,12 @@ def template(name: str) -> Template:
 
 
 def inline(name: str) -> Markup:
-    """Return a file of ours as it stands, for a page that carries all it needs."""
+    """Return the text of a static file, to be put into the page."""
     return Markup((_STATIC / name).read_text(encoding="utf-8"))
 
 
 def _around_nok(rows: list[Row]) -> Iterator[list[object] | None]:
-    """Yield the cells of the rows around each NOK; None where rows are left out, at the end for those above _MOST."""
+    """Yield the cells of the rows around each NOK, and None for omitted rows."""
     near = sorted(
         {
             other
@@ -120,7 +120,7 @@ def _around_nok(rows: list[Row]) -> Iterator[list[object] | None]:
 
 
 def _options(options: Options | None) -> dict[str, str]:
-    """Return the options as a reader has them."""
+    """Return the options in words."""
     if options is None:
         return {}
     values = {
@@ -138,16 +138,16 @@ def _options(options: Options | None) -> dict[str, str]:
 
 
 def _limits(options: Options | None) -> dict[str, str]:
-    """Return what the verdict allows, and what this process may have."""
+    """Return the limits of the verdict and of this process."""
     if options is None:
         return {}
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limits = options.limits
     return {
         "notifications held at one time": f"at least {HELD_SHARE:.0%} of {options.load.subscriptions}",
-        "version, update, query": f"{limits.version_slo:.0f} ms; of each at most {limits.max_nok} rows NOK or slower",
+        "version, update, query": f"within {limits.version_slo:.0f} ms; at most {limits.max_nok} rows NOK or slower",
         "rows": f"for at least {ROWS_SHARE:.0%} of the seconds",
-        "idle clients": f"all {options.load.idle_connections} accepted, and answered before they let go",
+        "idle clients": f"all {options.load.idle_connections} accepted, and still answered before they close",
         "open files of this process (Locust)": f"{soft} (hard limit {hard})",
     }
 

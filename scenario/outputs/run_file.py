@@ -1,4 +1,4 @@
-"""`<--csv prefix>_run.jsonl`: the run as it happened, one record per line; docs/files.md has the format.
+"""`<--csv prefix>_run.jsonl`: the recorded run, one record per line. docs/files.md describes the format.
 
 `python -m scenario.replay` draws the same verdict from it. A line is written when its record arrives, so that a run
 which is killed can be read up to its last second.
@@ -17,11 +17,11 @@ from scenario.run import events
 from scenario.run.found import Found
 from scenario.run.records import KINDS, RunBegan
 
-FORMAT = 2  # of the file: another one when an older reader would misunderstand it; 1 had no kinds of failures
+FORMAT = 2  # changes if an older reader would misunderstand the file; format 1 had no kinds of failures
 
 
 def encode(record: Any, at: float) -> str:
-    """Return the record's line; `at` is when it arrived, s since the epoch."""
+    """Return the line of a record. `at` is the time of its arrival, s since the epoch."""
     told = msgspec.to_builtins(record)
     if isinstance(record, Found):
         told = {"format": FORMAT, **told, "options": msgspec.to_builtins(record.options.by_name())}
@@ -29,7 +29,7 @@ def encode(record: Any, at: float) -> str:
 
 
 class RunFile:
-    """Writes the file; a new run starts it anew. It has to hear each record before anything that comes of it."""
+    """Writes the file. A new run starts a new file. It must hear each record before records that follow from it."""
 
     def __init__(self, environment: Environment, prefix: str) -> None:
         self._file = LineFile(f"{prefix}_run.jsonl")

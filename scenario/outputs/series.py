@@ -1,4 +1,4 @@
-"""The rows as figures for charts and their table: lists, for names with each value would take five times as much."""
+"""The rows as lists of figures, for charts and their table. Lists are a fifth as long as names with values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMES = ("second", *names(_ERRORS), *SERIES)
 
 
 class Extent(NamedTuple):
-    """A line of the table: a series' last value, least and most."""
+    """A line of the table: last value, minimum and maximum of a series."""
 
     name: str
     now: float | None

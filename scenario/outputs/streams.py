@@ -1,4 +1,4 @@
-"""stdout and stderr of a process of ours: that nobody reads them, or that they were closed, changes nothing else."""
+"""stdout and stderr of our processes. A closed stream, or a reader that is gone, does not end the process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GONE = frozenset((errno.EPIPE, errno.EIO))  # the reader of the pipe; the termi
 
 
 class _Output(io.FileIO):
-    """A file of which some errors are none: what is written then is lost."""
+    """A file that ignores some errors. What is written then is lost."""
 
     lost = _GONE
 
@@ -29,34 +29,34 @@ class _Output(io.FileIO):
 
 
 class _Gated(io.TextIOWrapper):
-    """Text without the secrets that are known: a library may print what it was told."""
+    """Text without known secrets, because a library may print them."""
 
     def write(self, text: str) -> int:
-        """Write it."""
+        """Write text without known secrets."""
         super().write(answered(text))
         return len(text)
 
 
 class _Plain(io.TextIOWrapper):
-    """Text of which a terminal obeys nothing but line feeds."""
+    """Text without control characters but line feeds."""
 
     def write(self, text: str) -> int:
-        """Write it, without control characters and passwords."""
+        """Write text without control characters and secrets."""
         super().write(shown(text, lines=True))
         return len(text)
 
 
 def keep_streams(plain: bool = False) -> None:
-    """Let stdout and stderr take what is written, whatever became of them; before anything else is opened.
+    """Make stdout and stderr safe to write to, even if they are closed. Call it before anything else is opened.
 
-    `plain`: for a program that prints what files and brokers tell: without control characters; a full disk is no
-    error either, because its exit code tells what it found.
+    `plain` is for programs that print the contents of files and brokers: it removes control characters and ignores a
+    full disk, because their exit code carries the result.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for good
-        elif type(stream) is io.TextIOWrapper:  # not what stands in for it in a test
+        elif type(stream) is io.TextIOWrapper:  # not the replacement in a test
             setattr(sys, name, _kept(stream, plain))
 
 

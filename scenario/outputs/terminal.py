@@ -1,8 +1,8 @@
-"""A headless run on a terminal: what lasts goes up, and below it one line renews itself each second.
+"""A headless run on a terminal: one line at the bottom is updated every second, lasting messages stay above it.
 
-Whatever else is logged goes above that line; of Locust's own only warnings, unless --loglevel says otherwise, and its
-tables only with --print-stats. No thread draws the line: a row does, or what a phase tells. A terminal that fails, for
-it is gone, say, is left alone, and nothing comes of that.
+Log messages appear above the line. Of Locust's own messages only warnings are shown, unless --loglevel says otherwise,
+and its tables only with --print-stats. No thread draws the line: each row and each message of a phase does. A terminal
+that fails, for example because it is gone, is no longer used.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, PREFLIGHT, PREFL
 
 RED, GREEN, YELLOW = "bold red", "bold green", "bold yellow"
 INDENT, DOTS = "  ", " ..."
-BELOW = 3  # lines that whoever started it prints below, and a prompt
+BELOW = 3  # lines printed below by the calling program, and its prompt
 _COLOURS = {PASS: GREEN, PREFLIGHT_OK: GREEN, FAIL: RED, PREFLIGHT: RED, OK: GREEN, WARNING: YELLOW, ERROR: RED}
-_GROWING = (Phase.SEED, Phase.CLEANUP)  # phases that tell how far they are: what they tell last lasts
-_ROUTINE = (Phase.RESET, Phase.SEED, Phase.TRIGGER)  # of which nobody wants to read again after the first step
-_select = get_original("select", "select")  # gevent's would let others run
+_GROWING = (Phase.SEED, Phase.CLEANUP)  # phases that report progress: only their last message stays
+_ROUTINE = (Phase.RESET, Phase.SEED, Phase.TRIGGER)  # not shown again after the first step
+_select = get_original("select", "select")  # gevent's would switch to other greenlets
 
 
 def on_a_terminal(file: TextIO | None = None) -> Console | None:
-    """Return the terminal that a file is (stderr); None where it is none, or can only take lines (TERM=dumb)."""
+    """Return the terminal of a file (default: stderr), or None if it is not a terminal or has TERM=dumb."""
     file = file or sys.stderr
     console = Console(file=file, highlight=False, markup=False, emoji=False)
     return console if file.isatty() and not console.is_dumb_terminal else None
 
 
 def show(verdict: Verdict, console: Console) -> None:
-    """Print the verdict, as scenario.outputs.words has it, in the terminal's width.
+    """Print the verdict of scenario.outputs.words in the terminal's width.
 
-    Of one that is red what was met takes as much of the screen as is left: the outcome and its cause stay in sight.
+    If it is red, the met criteria get only the lines that are left, so that the outcome and its cause stay visible.
     """
     colour = _COLOURS.get(verdict.outcome, YELLOW)
     below = list(body(verdict))
@@ -70,7 +70,7 @@ def show(verdict: Verdict, console: Console) -> None:
 
 
 def _cut(texts: list[Text], room: int) -> list[Text]:
-    """Return as many lines as there is room for, but one at least; dots where that is not all."""
+    """Return as many lines as there is room for, at least one, ending in dots if some are cut."""
     kept = texts[: max(room, 1)]
     if len(kept) < len(texts):
         kept[-1].truncate(len(kept[-1]) - len(DOTS))
@@ -79,7 +79,7 @@ def _cut(texts: list[Text], room: int) -> list[Text]:
 
 
 def hanging(text: Text, console: Console) -> list[Text]:
-    """Return a text in lines that the terminal has room for, those after the first indented."""
+    """Return a text wrapped to the terminal's width, with all lines but the first indented."""
     wrapped = list(text.wrap(console, max(console.width - len(INDENT), 1)))
     for number, line in enumerate(wrapped):
         line.rstrip()
@@ -89,17 +89,17 @@ def hanging(text: Text, console: Console) -> list[Text]:
 
 
 def consoles(file: IO[str], loglevel: str) -> Iterator[logging.StreamHandler[Any]]:
-    """Yield the handlers that log to a file; of Locust's own they let warnings through, or what was asked for."""
+    """Yield the handlers that log to a file, set to warnings only for Locust, unless --loglevel says otherwise."""
     for name in ("", "locust", LOCUSTS_TABLES):
         for handler in logging.getLogger(name).handlers:
             if isinstance(handler, logging.StreamHandler) and handler.stream is file:
-                quiet = loglevel == "INFO" and name != LOCUSTS_TABLES  # Locust's default: lines for each phase
+                quiet = loglevel == "INFO" and name != LOCUSTS_TABLES  # Locust's default, with lines for each phase
                 handler.setLevel(logging.WARNING if quiet else logging.NOTSET)
                 yield handler
 
 
 class _Above(logging.Formatter):
-    """Begins with taking away what the line is written on: the line itself."""
+    """Clears the live line before a message."""
 
     def __init__(self, formatter: logging.Formatter | None) -> None:
         super().__init__()
@@ -110,20 +110,20 @@ class _Above(logging.Formatter):
 
 
 def beside_the_line(loglevel: str) -> None:
-    """Let nothing that this process, a worker of --processes, logs tear the line that another one draws."""
+    """Keep messages of this worker of --processes from breaking the line that another process draws."""
     if on_a_terminal() is not None:
         for handler in consoles(sys.stderr, loglevel):
             handler.setFormatter(_Above(handler.formatter))
 
 
 class Terminal:
-    """Shows each run, and its verdict when the process ends."""
+    """Shows each run, and the last verdict when the process ends."""
 
     def __init__(self, environment: Environment, history: History, console: Console) -> None:
         self._history, self._console = history, console
-        self._waiting: list[Text] = []  # to be printed above the line
+        self._waiting: list[Text] = []  # texts to print above the line
         self._first_nok: Row | None = None
-        self._said: Said | None = None  # of a phase that tells how far it is
+        self._said: Said | None = None  # last progress of a phase
         self._verdict: Verdict | None = None
         self._live = Live(
             console=console, auto_refresh=False, transient=True, redirect_stdout=False, get_renderable=self._line
@@ -149,11 +149,11 @@ class Terminal:
     def _begin(self) -> None:
         with contextlib.suppress(Exception):
             self._live.start()
-            self._console.show_cursor(True)  # after kill -9 it would stay hidden
+            self._console.show_cursor(True)  # a hidden cursor would stay hidden after kill -9
         self._redirect(self._console.file, sys.stderr)
 
     def _end(self, **_: Any) -> None:
-        """Take the line away, and give the others their way back."""
+        """Remove the line, and restore the log handlers."""
         self._redirect(sys.stderr, self._console.file)
         with contextlib.suppress(Exception):
             self._live.stop()
@@ -167,14 +167,14 @@ class Terminal:
         return Text.assemble(*told, no_wrap=True, overflow="crop", end="")
 
     def _draw(self, *above: Text) -> None:
-        """Print what is to last, and the line anew, unless the terminal takes nothing just now (Ctrl-S)."""
+        """Print lasting texts and the line, unless the terminal accepts nothing at the moment (Ctrl-S)."""
         self._waiting += above
         try:
             if self._live.is_started and _select([], [self._console.file], [], 0)[1]:
                 while self._waiting:
                     self._console.print(*hanging(self._waiting.pop(0), self._console), sep="\n")
                 self._live.refresh()
-        except Exception:  # whatever it is, it is none of the run's
+        except Exception:  # an error of the terminal must not affect the run
             self._end()
 
     def _preflight(self, found: Found, **_: Any) -> None:

@@ -1,5 +1,5 @@
-"""The verdict in words, the same wherever it is read as text: the outcome and its causes with what mends them, the
-criteria then, those that were not met first.
+"""The verdict in words, the same in all text outputs: the outcome, its causes with evidence and remedy, then the
+criteria, unmet ones first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from scenario.run.results import Verdict
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE
 
 CAUSE, EVIDENCE, REMEDY = "cause:", "evidence:", "remedy:"
-_MARKED = (FAIL, INCONCLUSIVE)  # the others go without saying
+_MARKED = (FAIL, INCONCLUSIVE)  # the label is shown only for these
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Line:
 
 
 def title(verdict: Verdict) -> str:
-    """Return the line that the verdict begins with."""
+    """Return the first line of the verdict."""
     return f"Verdict: {verdict.outcome}"
 
 
@@ -40,7 +40,7 @@ def body(verdict: Verdict) -> Iterator[Line]:
 
 
 def criteria(verdict: Verdict) -> Iterator[Line]:
-    """Yield a line for each criterion, met ones last; those of which the same is to be said share one."""
+    """Yield a line per criterion, met ones last. Criteria with the same text share a line."""
     ordered = sorted(verdict.criteria, key=lambda each: each.outcome not in _MARKED)
     for (outcome, named, said), alike in groupby(ordered, lambda each: (each.outcome, bool(each.name), each.text)):
         names = ", ".join(each.title for each in alike)
