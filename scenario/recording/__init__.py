@@ -1,1 +1,1 @@
-"""Keeps the run: joins the records to rows, has them judged, and takes the evidence at the first NOK."""
+"""Collects the run: joins records to rows, has them judged, and saves evidence at the first NOK."""

@@ -1,6 +1,6 @@
-"""A ping of the database each second, past the broker: whether it is the database that keeps the broker waiting.
+"""Pings the database each second, past the broker, to see whether the broker waits for its database.
 
-It is sent from where --mongo is reached, which is the master or the only process: a worker knows no --mongo.
+The master or the only process sends it, because a worker does not know --mongo.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from scenario.run.schedule import Schedule
 
 
 class DatabasePing:
-    """Pings in each second of a schedule, each time in a greenlet of its own: one that hangs delays none."""
+    """Pings in each second of a schedule, each time in its own greenlet, so that a hanging ping delays none."""
 
     def __init__(self, link: Link) -> None:
         self._link, self._request = link, link.runner.environment.events.request
@@ -46,7 +46,9 @@ class DatabasePing:
             server.connect()
             for second in range(schedule.start, schedule.end + 1):
                 run.clock.sleep_until(second)
-                if run.clock.now() < second + 1:  # else: this process was stopped for a while, and the second is lost
+                if (
+                    run.clock.now() < second + 1
+                ):  # otherwise this process was stopped for a while, and the second is lost
                     self._pings.spawn(self._ping, run, server, second)
             run.clock.sleep_until(schedule.end + server.limit + 1)
         finally:

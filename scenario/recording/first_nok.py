@@ -1,4 +1,4 @@
-"""The snapshot at the first NOK: the broker's descriptors as lsof would list them, and what the listeners tell."""
+"""The evidence at the first NOK: the broker's descriptors, as lsof lists them, and the listeners' statistics."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from scenario.settings.options import Options
 
 
 class FirstNok:
-    """Takes the snapshot once per run, on the master or in the only process, beside the probes."""
+    """Collects the evidence once per run, on the master or in the only process, beside the probes."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._armed = False  # no run, or it is taken
+        self._armed = False  # False: no run, or already collected
         events.on(Found, self._arm)
         events.on(VersionSample, self._look)
         events.on(Verdict, self._disarm)

@@ -1,4 +1,4 @@
-"""Whether a record that was read back can be of a run: its numbers, its options, its seconds."""
+"""Checks of records that were read back: their numbers, options and seconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scenario.run.schedule import Schedule
 from scenario.settings.arguments import check
 from scenario.settings.values import LONGEST
 
-YEAR_10000 = 253_402_300_800  # s since the epoch; a date has four digits
+YEAR_10000 = 253_402_300_800  # s since the epoch; dates have four-digit years
 _LARGEST = 2**64
 _NUMBERS = (
     *("subscriptions", "idle_connections", "baseline", "ramp", "cycles"),
@@ -20,7 +20,7 @@ _NUMBERS = (
 
 
 def misfit(record: Any, at: float) -> str:
-    """Return what of a record that arrived `at` can be of no run; empty: nothing. Raises OptionError."""
+    """Return what is impossible in a record that arrived `at`, or "". Raises OptionError."""
     if not 0 <= at < YEAR_10000:
         return f"at is none of the years 1970 to 9999: {at:g}"
     if not _small(msgspec.to_builtins(record)):

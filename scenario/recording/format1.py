@@ -1,6 +1,6 @@
-"""Recordings of format 1, read as if they were written today: some records had other names, and failures no kind.
+"""Reads recordings of format 1 as the current format. Some records had other names, and failures had no kind.
 
-The sentences are those of the versions that wrote such files; nothing else reads them.
+The sentences are those of the versions that wrote such files.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class NamedPhase:
     name: str
 
     def today(self) -> RunBegan | PhaseBegan | None:
-        """Return the record that tells so today; of a step, which HoldBegan tells, None."""
+        """Return the current record; None for a step, because HoldBegan has it."""
         if self.name == Phase.PREFLIGHT:
             return RunBegan()
         return PhaseBegan(Phase(self.name)) if self.name in set(Phase) else None
@@ -80,5 +80,5 @@ def with_kinds(record: Any) -> Any:
 
 
 def kind(text: str) -> Kind:
-    """Return the kind of a sentence of that time."""
+    """Return the kind for a sentence of those versions."""
     return next((kind for words, kind in _SENTENCES if re.search(words, text)), Kind.OTHER)

@@ -1,4 +1,4 @@
-"""Keeps the run under way, or one that is read back: takes its records one by one, makes rows of them, has it judged.
+"""Collects a current or replayed run: takes its records one by one, makes rows, and has the run judged.
 
 It is all that a verdict is drawn from: the same records, in the same order and at the same moments, come to the same
 rows and the same verdict. One per master, only process, or replay.
@@ -39,7 +39,7 @@ from scenario.verdict.outcomes import PREFLIGHT, PREFLIGHT_OK, concluded, ending
 
 
 class Recorder:
-    """Fires a Row when a second is complete, a Step when a hold is judged, and one Verdict per run."""
+    """Publishes a Row when a second is complete, a Step when a hold is judged, and one Verdict per run."""
 
     def __init__(self) -> None:
         self.phase: Phase | None = None  # no run yet
@@ -47,19 +47,19 @@ class Recorder:
         events.on(object, self.take)
 
     def _forget(self) -> None:
-        self.found: Found | None = None  # what the run is
+        self.found: Found | None = None  # result of the preflight
         self.began = False
         self.unforeseen: list[Unforeseen] = []
         self.steps: list[Step] = []
         self.verdict: Verdict | None = None
-        self.troubles: list[str] = []  # beside the broker
+        self.troubles: list[str] = []  # problems outside the broker
         self._begin_hold(0)
 
     def _begin_hold(self, subscriptions: int) -> None:
-        """Forget what was held before; the connections are to be held again."""
+        """Forget the previous hold, before the next one."""
         self.subscriptions = subscriptions
         self.progress = Progress()
-        for error in self.unforeseen:  # a run in which something unforeseen happened does not come right again
+        for error in self.unforeseen:  # an unforeseen error counts for all later holds of the run
             self.progress = self.progress.after(error)
         self.timeline: Timeline | None = None
         self.last_sample = 0.0  # s since the epoch
@@ -67,7 +67,7 @@ class Recorder:
     def take(self, record: Any, at: float) -> None:  # noqa: PLR0912 - a line per kind
         """Take a record that arrived `at` (s since the epoch, on the master's clock)."""
         if isinstance(record, Row | Step | Verdict):
-            return  # they come from here
+            return  # published by this class
         self.advance(at)
         match record:
             case RunBegan():
@@ -108,32 +108,32 @@ class Recorder:
 
     @property
     def under_way(self) -> bool:
-        """Whether a run has begun that was not judged yet."""
+        """Whether a run has begun and is not judged yet."""
         return self.phase is not None and self.verdict is None
 
     @property
     def complete(self) -> bool:
-        """Whether the last row of the hold under way has been handed out."""
+        """Whether the last row of the current hold was published."""
         return self.timeline is not None and self.timeline.complete
 
     def advance(self, now: float) -> None:
-        """Hand out the rows that waited long enough at `now`, s since the epoch."""
+        """Publish the rows that have waited long enough at `now` (s since the epoch)."""
         if self.timeline is not None:
             self.timeline.advance(now)
 
     @property
     def rows(self) -> list[Row]:
-        """The rows of the hold under way."""
+        """The rows of the current hold."""
         return self.timeline.rows if self.timeline is not None else []
 
     def _schedule(self, schedule: Schedule) -> None:
         step = len(self.steps) + 1
         self.timeline = Timeline(self.hold.options, schedule, events.fire, step)
-        self.last_sample = schedule.start  # silence counts from here
+        self.last_sample = schedule.start  # silence is counted from here
 
     @property
     def hold(self) -> Hold:
-        """What is held now, as far as it came."""
+        """The current hold so far."""
         assert self.found is not None
         options = self.found.options.changed(subscriptions=self.subscriptions)
         schedule = self.timeline.schedule if self.timeline is not None else None
@@ -151,7 +151,7 @@ class Recorder:
         self._conclude(concluded(outcome, [Criterion("", outcome, line) for line in problem.splitlines()]), at)
 
     def _judge_step(self, at: float) -> None:
-        """Judge what was held since HoldBegan, and add it to the steps."""
+        """Judge the hold since HoldBegan, and add it to the steps."""
         self._flush(at)
         hold = self.hold
         after = [row.version for row in hold.rows if row.since_trigger >= 0 and row.version]
@@ -178,7 +178,7 @@ class Recorder:
             self._conclude(judge(hold, self.steps, self._rest()), at)
 
     def _trouble(self, text: str, at: float) -> None:
-        """Note what went wrong beside the broker; at the verdict itself, too, an output may fail."""
+        """Record a problem outside the broker. An output may fail even at the verdict."""
         if text not in self.troubles:
             self.troubles.append(text)
             if self.verdict is not None:
@@ -189,6 +189,6 @@ class Recorder:
             self.timeline.flush(at)
 
     def _conclude(self, verdict: Verdict, at: float) -> None:
-        """Fire the verdict; with trouble it is not green."""
+        """Publish the verdict. With problems it is not PASS."""
         self.verdict = troubled(verdict, self.troubles)
         events.fire(self.verdict, at)

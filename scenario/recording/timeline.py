@@ -1,4 +1,4 @@
-"""Joins the probes' records by second into rows. What is missing stays missing, never 0."""
+"""Joins the probes' records by second into rows. A missing value stays None, never 0."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from scenario.settings.options import Options
 _S = TypeVar(
     "_S", VersionSample, QueueSample, ConnectionSample, ListenerSample, ClientSample, HealthySample, DatabaseSample
 )
-PATIENCE = 6.0  # s: above the sum of a probe's limits; a row waits no longer for what has not come
+PATIENCE = 6.0  # s that a row waits for records; longer than the sum of a probe's limits
 
 
 class Timeline:
-    """Rows in the order of their seconds, each handed to `emit` once, as soon as it is complete or its time is over."""
+    """Rows in the order of their seconds. Each goes to `emit` once, when it is complete or its time is over."""
 
     def __init__(self, options: Options, schedule: Schedule, emit: Callable[[Row, float], None], step: int = 1) -> None:
         self.rows: list[Row] = []
@@ -47,13 +47,13 @@ class Timeline:
         self._waiting: dict[int, dict[type[Sample], Sample]] = {}
 
     def add(self, sample: Sample, now: float) -> None:
-        """Take a probe's record; one that comes after its row was handed out is dropped."""
+        """Take a probe's record. A record that arrives after its row was emitted is dropped."""
         if self._next <= sample.second <= self.schedule.end:
             self._waiting.setdefault(sample.second, {})[type(sample)] = sample
             self.advance(now)
 
     def advance(self, now: float) -> None:
-        """Hand out the rows that are complete, and at `now` (s since the epoch) those that waited long enough."""
+        """Emit the complete rows, and those that have waited long enough at `now` (s since the epoch)."""
         while self._next <= self.schedule.end:
             samples = self._waiting.get(self._next, {})
             if not samples.keys() >= self._expected and now < self._next + PATIENCE:
@@ -61,20 +61,20 @@ class Timeline:
             self._hand_out(samples, now)
 
     def flush(self, now: float) -> None:
-        """Hand out everything that has come, complete or not."""
+        """Emit all rows, complete or not."""
         while self._waiting:
             self._hand_out(self._waiting.get(self._next, {}), now)
 
     @property
     def complete(self) -> bool:
-        """Whether the last row has been handed out."""
+        """Whether the last row was emitted."""
         return self._next > self.schedule.end
 
     def _hand_out(self, samples: dict[type[Sample], Sample], now: float) -> None:
         second, self._next = self._next, self._next + 1
         self._waiting.pop(second, None)
         if not samples:
-            return  # nobody measured: there is no row, and the verdict counts it as missing
+            return  # nothing was measured: there is no row, and the verdict counts it as missing
         row = Row(
             second,
             second - self.schedule.trigger,

@@ -1,1 +1,1 @@
-"""The run under way: its records, its clock and schedule, its events, and the link that joins its processes."""
+"""The current run: its records, clock, schedule and events, and the link between its processes."""

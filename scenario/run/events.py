@@ -1,4 +1,4 @@
-"""The run's events: each record is published once, on the master or in the only process, and whoever wants it hears it.
+"""The run's events. Each record is published once, on the master or in the only process, to all listeners.
 
     from scenario.run import events
     from scenario.run.samples import VersionSample
@@ -32,17 +32,17 @@ _log = logging.getLogger(__name__)
 
 
 def on(kind: type, listener: Listener) -> None:
-    """Have `listener(record, at=...)` called for each record of a kind; `object`: for all, before the others."""
+    """Call `listener(record, at=...)` for each record of a kind. Listeners for `object` hear all records first."""
     _listeners.setdefault(kind, []).append(listener)
 
 
 def forget() -> None:
-    """Forget all listeners: another run begins, that has nothing to do with those before."""
+    """Forget all listeners, before an independent run."""
     _listeners.clear()
 
 
 def fire(record: Any, at: float) -> None:
-    """Call the listeners, in the order in which they came; then tell of those that failed."""
+    """Call the listeners in the order of their registration, then publish the failures of listeners."""
     record = shown(record, lines=isinstance(record, Evidence | Refused))
     failures: list[Trouble | Unforeseen] = []
     for listener in [*_listeners.get(object, ()), *_listeners.get(type(record), ())]:

@@ -1,4 +1,4 @@
-"""Joins the processes of a run: one Link in each, through which every record is published."""
+"""Connects the processes of a run. Each process has a Link, which publishes its records."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Message(msgspec.Struct, frozen=True):
 
 
 class Link:
-    """What this process knows of the run: `schedule` from the baseline on, and which subscriptions to create here."""
+    """What this process knows about the run: `schedule` (from the baseline on), and which subscriptions to create."""
 
     def __init__(self, environment: Environment) -> None:
         assert environment.runner is not None
@@ -37,11 +37,11 @@ class Link:
         self.run: Run | None = None
         self.schedule: Schedule | None = None
         self.quota: Iterator[int] = iter(())
-        self.heard_by: list[object] = []  # what listens here, on the master or in the only process
+        self.heard_by: list[object] = []  # listeners of the master or the only process
         self._is_worker = isinstance(self.runner, WorkerRunner)
         if self._is_worker:
             assert environment.parsed_options is not None
-            self._own = Options.own_of(environment.parsed_options)  # before the master's take their place
+            self._own = Options.own_of(environment.parsed_options)  # before the master's options replace them
             self.runner.register_message(_RUN, self._join)
             self.runner.register_message(_SCHEDULE, self._take_schedule)
         else:
@@ -49,11 +49,11 @@ class Link:
         environment.events.user_error.add_listener(self._unforeseen)
 
     def begin(self, run: Run | None) -> None:
-        """Take up a run, on the master or in the only process; None: the one before is over."""
+        """Set the current run, on the master or in the only process; None: no run."""
         self.run, self.schedule, self.quota = run, None, iter(())
 
     def publish(self, record: Any) -> None:
-        """Fire the record here, or on a worker: on its master."""
+        """Publish the record here; a worker sends it to its master."""
         if not self._is_worker:
             events.fire(record, self.run.clock.now() if self.run else time.time())
         elif self.run is not None:
@@ -61,7 +61,7 @@ class Link:
             self.runner.send_message(_RECORD, message)
 
     def announce(self, quotas: list[range]) -> None:
-        """Give each worker (or this process) the run and its share of the seeding; arrives before any user starts."""
+        """Give each worker (or this process) the run and its share of the subscriptions, before any user starts."""
         assert self.run is not None
         for worker, quota in zip(self.workers(), quotas, strict=True):
             if worker is None:
@@ -72,7 +72,7 @@ class Link:
                 self.runner.send_message(_RUN, message, worker)
 
     def plan(self, schedule: Schedule) -> None:
-        """Tell every process when the probes start, the update is due and the last row."""
+        """Tell every process when the probes start, when the update is due, and when the last row ends."""
         assert self.run is not None
         self.schedule = schedule
         for worker in self.workers():
@@ -81,7 +81,7 @@ class Link:
         self.publish(schedule)
 
     def workers(self) -> list[str | None]:
-        """Return the ids of the workers that can take users; [None] when this process runs them itself."""
+        """Return the ids of the workers that can run users; [None] if this process runs them itself."""
         if not isinstance(self.runner, MasterRunner):
             return [None]
         clients = self.runner.clients
@@ -93,7 +93,7 @@ class Link:
         try:
             message = msgspec.convert(msg.data, _Message)
             if message.run != self.run.id:
-                return  # a straggler of an earlier run
+                return  # a late message of an earlier run
             record: object = msgspec.convert(message.record, KINDS_OF_WORKERS[message.kind])
         except (KeyError, msgspec.ValidationError) as error:
             record = Unforeseen("a worker's message", repr(error))
@@ -114,5 +114,5 @@ class Link:
 
 
 def shares(total: int, parts: int) -> list[range]:
-    """Split range(total) into `parts` ranges whose sizes differ by one at most."""
+    """Split range(total) into `parts` ranges whose sizes differ by at most one."""
     return [range(total * part // parts, total * (part + 1) // parts) for part in range(parts)]

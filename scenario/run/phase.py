@@ -1,4 +1,4 @@
-"""The phases of a run: where it is."""
+"""The phases of a run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """A phase, by the name that people read; scenario/__init__.py says what happens in each."""
+    """A phase, with the name for people. scenario/__init__.py says what happens in each."""
 
     PREFLIGHT = "preflight"
     RESTART = "restart"

@@ -1,4 +1,4 @@
-"""What a hold has come to beside its rows: subscriptions created, the update, the idle clients, how it ended."""
+"""The progress of a hold beside its rows: subscriptions, update, idle clients, end."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from scenario.run.records import Ended, IdleClients, Reset, Seeded, StillSent, U
 
 @dataclass(frozen=True)
 class Progress:
-    """The flow reads it to go on, the verdict to judge."""
+    """The flow reads it to continue, the verdict reads it to judge."""
 
-    existing: int = 0  # subscriptions that were there before (--no-reset)
-    left: int = 0  # subscriptions that were there after their database was dropped
+    existing: int = 0  # subscriptions that existed before (--no-reset)
+    left: int = 0  # subscriptions left after their database was dropped
     created: int = 0
     refused: int = 0
     refusal: str = ""
     update: Update | None = None
     idle: IdleClients | None = None
-    still_sent: int = 0  # notifications of subscriptions that had been removed
-    interrupted: str = ""  # the phase in which somebody stopped the run
-    failures: tuple[str, ...] = ()  # what makes the run a FAIL beside its rows
-    missing: tuple[str, ...] = ()  # what makes it INCONCLUSIVE
-    kinds: dict[str, Kind] = field(default_factory=dict)  # of these texts, and of `refusal`, as far as they have one
+    still_sent: int = 0  # notifications of removed subscriptions
+    interrupted: str = ""  # the phase in which the run was stopped; "": it was not
+    failures: tuple[str, ...] = ()  # reasons for FAIL that are not in the rows
+    missing: tuple[str, ...] = ()  # reasons for INCONCLUSIVE
+    kinds: dict[str, Kind] = field(default_factory=dict)  # kinds of these texts and of `refusal`, if known
 
     def after(self, record: object) -> Progress:  # noqa: PLR0911 - a line per kind
-        """Return what it has come to after one more record."""
+        """Return the progress after one more record."""
         match record:
             case Reset():
                 return replace(self, existing=record.existing, left=record.left)

@@ -1,4 +1,4 @@
-"""The frozen records that a run consists of: each is published once (scenario.run.events), recorded, and read back.
+"""The frozen records of a run. Each is published once (scenario.run.events), recorded, and read back by replay.
 
 RunBegan                            what was kept of the run before is over
 Found, then Accepted or Refused     what the run is (scenario.run.found), and that it may go on, or why not
@@ -35,12 +35,12 @@ class RunBegan:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The run may go on: its options and surroundings are known, and good."""
+    """The preflight passed: the run continues."""
 
 
 @dataclass(frozen=True)
 class Refused:
-    """The run may not start: one problem per line; none: it was not meant to (--preflight-only)."""
+    """The run does not start: one problem per line, or none for --preflight-only."""
 
     problem: str
 
@@ -54,7 +54,7 @@ class PhaseBegan:
 
 @dataclass(frozen=True)
 class Said:
-    """How a phase goes, in a sentence."""
+    """A sentence on the progress of a phase."""
 
     phase: Phase
     text: str
@@ -62,9 +62,9 @@ class Said:
 
 @dataclass(frozen=True)
 class HoldBegan:
-    """So many connections are to be held: once in a plain run, in each step of a ramp and in each cycle.
+    """A hold of so many connections begins: once in a plain run, otherwise in each step or cycle.
 
-    `title` says which step or cycle that is; empty: it is none.
+    `title` names the step or cycle; "" in a plain run.
     """
 
     subscriptions: int
@@ -73,7 +73,7 @@ class HoldBegan:
 
 @dataclass(frozen=True)
 class Reset:
-    """Subscriptions of the service before those that are seeded, and those left after its database was dropped."""
+    """Number of subscriptions of the service before seeding, and of those left after its database was dropped."""
 
     existing: int
     left: int = 0
@@ -81,7 +81,7 @@ class Reset:
 
 @dataclass(frozen=True)
 class Seeded:
-    """Subscriptions that a seeder created, and that the broker refused, since its last report."""
+    """Numbers of subscriptions created and refused since the seeder's last report."""
 
     created: int
     refused: int
@@ -91,7 +91,7 @@ class Seeded:
 
 @dataclass(frozen=True)
 class Update:
-    """The update that triggers the notifications: when it was sent, how long its answer took (ms)."""
+    """The update that triggers the notifications: its time, and the latency of its answer (ms)."""
 
     at: float
     latency: float
@@ -100,18 +100,18 @@ class Update:
 
     @property
     def answered(self) -> float:
-        """When the answer was there, s since the epoch."""
+        """Time of the answer, s since the epoch."""
         return self.at + self.latency / 1000
 
     @property
     def number(self) -> int:
-        """What its notifications tell it by."""
+        """The number that its notifications carry."""
         return update_number(self.at)
 
 
 @dataclass(frozen=True)
 class IdleClients:
-    """The idle clients: how many connected, later how many were still answered, and when they let go (s, epoch)."""
+    """The idle clients: how many connected, how many were still answered, and when they closed (s since the epoch)."""
 
     at: float
     accepted: int
@@ -120,13 +120,13 @@ class IdleClients:
     error: str = ""
 
     def hold_at(self, moment: float) -> bool:
-        """Whether they hold their connections at a moment."""
+        """Whether they hold their connections at a time."""
         return self.at < moment and (self.released is None or moment < self.released)
 
 
 @dataclass(frozen=True)
 class Ended:
-    """What ended the hold early: a failure of the broker, or something without which it cannot be judged."""
+    """The hold ended early: the broker failed, or something needed for judging is missing."""
 
     reason: str
     failed: bool
@@ -135,7 +135,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Unforeseen:
-    """An exception that nobody foresaw, wherever it was raised."""
+    """An unforeseen exception."""
 
     where: str
     error: str
@@ -143,36 +143,36 @@ class Unforeseen:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Beside the broker something went wrong: a file was not written, something was left behind; a sentence."""
+    """A problem outside the broker in a sentence: a file was not written, or something was left behind."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Interrupted:
-    """Somebody stopped the run."""
+    """The run was stopped."""
 
 
 @dataclass(frozen=True)
 class StillSent:
-    """Notifications that came after the cleanup, of subscriptions that had been removed."""
+    """Notifications of removed subscriptions that arrived after the cleanup."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class HoldEnded:
-    """The connections were let go: what was held since HoldBegan is one step."""
+    """A step ended: everything since HoldBegan belongs to it."""
 
 
 @dataclass(frozen=True)
 class RunEnded:
-    """The run is to be judged."""
+    """The run has ended and is judged now."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was seen at the first NOK: the broker's descriptors, what the listeners tell."""
+    """Evidence from the first NOK: the broker's descriptors, the listeners' statistics."""
 
     text: str
 
@@ -187,5 +187,5 @@ KINDS: dict[str, type] = {
     )
 }
 _OF_USERS = {Seeded, Update, IdleClients, *get_args(Sample), Unforeseen}
-# What a worker may send, which is whoever reaches the master's port: nothing that opens a file or ends a run
+# Records that a worker may send. Anyone who reaches the master can be a worker, so none opens a file or ends a run
 KINDS_OF_WORKERS = {name: kind for name, kind in KINDS.items() if kind in _OF_USERS}

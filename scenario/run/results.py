@@ -1,4 +1,4 @@
-"""What comes of a run's records: rows, steps, the verdict and what it names; frozen."""
+"""Results made from a run's records: rows, steps, the verdict and its causes. All are frozen."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scenario.run.samples import (
 
 @dataclass(frozen=True)
 class Row:
-    """One second of the run: what all the probes of that second found."""
+    """One second of the run, with the samples of all probes."""
 
     second: int
     since_trigger: int
@@ -29,12 +29,12 @@ class Row:
     listener: ListenerSample | None
     client: ClientSample | None = None
     healthy: HealthySample | None = None
-    step: int = 1  # of a ramp; which one of the cycles
+    step: int = 1  # number of the step or cycle
     database: DatabaseSample | None = None
 
     @property
     def at(self) -> float:
-        """When the row's first probe was sent, s since the epoch."""
+        """Time of the row's first probe, s since the epoch."""
         samples = (self.version, self.queue, self.connections, self.listener, self.client)
         return min((sample.at for sample in samples if sample), default=float(self.second))
 
@@ -45,12 +45,12 @@ class Row:
 
     @property
     def version_ok(self) -> bool:
-        """Whether GET /version was answered rightly."""
+        """Whether GET /version got a right answer."""
         return self.version is not None and not self.version.error
 
     @property
     def nok(self) -> bool:
-        """Whether a client got no right answer: to GET /version, to its update or to its query."""
+        """Whether GET /version, the update or the query got no right answer."""
         errors = self.version and self.version.error, self.client and self.client.update_error + self.client.query_error
         return any(errors)
 
@@ -84,18 +84,18 @@ class Check:
     def judged(  # noqa: PLR0917 - a line of the table, column by column
         cls, what: str, holds: bool, found: object, needed: object, remedy: str, state: str = ERROR
     ) -> Check:
-        """Return a line that is OK, or in `state`."""
+        """Return a line that is OK if `ok`, otherwise in `state`."""
         return cls(what, OK if holds else state, str(found), str(needed), "" if holds else remedy)
 
     @property
     def told(self) -> str:
-        """What was found, and where that is not enough what is needed, and how to get it."""
+        """What was found and, if that is not enough, what is needed and how to get it."""
         return f"{self.found}; needed: {self.needed}; {self.remedy}" if self.remedy else self.found
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A named cause of a verdict that is not PASS: what it is, the figures that show it, and what mends it."""
+    """A cause of a verdict that is not PASS: what it is, the figures that show it, and the remedy."""
 
     cause: str
     sentence: str
@@ -108,9 +108,9 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Criterion:
-    """What was judged by itself: its name, the same in each run, PASS, FAIL or INCONCLUSIVE, and why.
+    """One criterion: its name, which is the same in each run; PASS, FAIL or INCONCLUSIVE; and why.
 
-    An empty name: the run as a whole. `limit`: it is a --limit, and the name its expression.
+    A name "" means the whole run. With `limit` it is a --limit, and the name is its expression.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Criterion:
 
     @property
     def title(self) -> str:
-        """The name as people and machines read it, such as "version" or "limit: held >= 5000 notifications"."""
+        """The displayed name, such as "version" or "limit: held >= 5000 notifications"."""
         if self.limit:
             return f"limit: {self.name}"
         return self.name or ("preflight" if self.outcome == "PREFLIGHT FAILED" else "run")
@@ -147,7 +147,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Rest:
-    """The broker at rest, before an update: its connections in both states, descriptors, threads, RSS in bytes."""
+    """The broker at rest before an update: connections in both states, descriptors, threads, RSS in bytes."""
 
     connections: int | None = None
     fds: int | None = None
@@ -157,7 +157,7 @@ class Rest:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a ramp, or one cycle: what was held, how GET /version was answered since the update.
+    """One step of a ramp, or one cycle: what was held, and how GET /version was answered since the update.
 
     The verdict's figures have the latencies.
     """

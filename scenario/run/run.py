@@ -1,4 +1,4 @@
-"""What every process knows of the run under way."""
+"""What every process knows about the current run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scenario.settings.options import Options
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its options, and the clock that stamps it."""
+    """One run: its options and its clock."""
 
     options: Options
     clock: Clock

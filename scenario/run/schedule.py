@@ -1,4 +1,4 @@
-"""The clock that all processes of a run share, and the seconds of its rows."""
+"""The common clock of all processes of a run, and the seconds of its rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scenario.settings.options import Options
 
 @dataclass(frozen=True)
 class Clock:
-    """The master's clock, in every process: monotonic, so that no adjustment of the time of day shifts a row."""
+    """The master's clock in every process. It is monotonic, so changes of the time of day do not shift rows."""
 
     offset: float
 
@@ -23,20 +23,20 @@ class Clock:
         return cls(now - time.monotonic())
 
     def now(self) -> float:
-        """Return s since the epoch."""
+        """Return the time in s since the epoch."""
         return time.monotonic() + self.offset
 
     def sleep_until(self, moment: float) -> None:
-        """Sleep until `moment` (s since the epoch); at once when it is over."""
+        """Sleep until `moment` (s since the epoch). Return at once if it has passed."""
         while (left := moment - self.now()) > 0:
             gevent.sleep(left)
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """When the probes start, the update is sent and the last row is due: whole seconds since the epoch.
+    """Times in whole seconds since the epoch: start of the probes, the update, the last row.
 
-    `release`: when the listeners are told to answer; None: they answer after their own delay.
+    `release`: when the listeners are told to answer; None: they answer after their delay.
     """
 
     start: int
@@ -46,7 +46,7 @@ class Schedule:
 
     @classmethod
     def beginning(cls, now: float, options: Options) -> Schedule:
-        """Leave the users two seconds to start; then baseline, trigger, and the duration from there."""
+        """Return a schedule: two seconds for the users to start, the baseline, the trigger, the duration."""
         start = math.ceil(now) + 2
         trigger = start + options.load.baseline
         release = trigger + options.load.hold if options.stepped else None
@@ -54,6 +54,6 @@ class Schedule:
 
     @classmethod
     def at_rest(cls, now: float, options: Options) -> Schedule:
-        """Return one that ends with its baseline."""
+        """Return a schedule that ends with its baseline."""
         begun = cls.beginning(now, options)
         return cls(begun.start, begun.trigger, begun.trigger - 1)

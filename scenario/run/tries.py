@@ -1,4 +1,4 @@
-"""What is tried several times a second (--rate): when each try is due, and what came of a second's.
+"""Several tries per second (--rate): when each is due, and the results of a second.
 
 The schedule is an open one: a late answer delays no later try, and a latency counts from when its try was due, however
 late it could be sent. Else a broker that stands still would be asked less often meanwhile, and most of what its clients
@@ -19,12 +19,12 @@ from scenario.peers.failures import Failure
 
 
 def dues(second: int, begins: float, rate: int) -> list[float]:
-    """Return when a second's tries are due, s since the epoch: evenly, `begins` of an interval after its start."""
+    """Return the times of a second's tries in s since the epoch, evenly spaced from `begins` of an interval on."""
     return [second + (number + begins) / rate for number in range(rate)]
 
 
 class Tried(NamedTuple):
-    """What came of a try: its latency in ms, its failure or None, how late it was sent (ms; 0 if nobody waits)."""
+    """The result of a try: latency in ms, failure or None, delay of its sending in ms."""
 
     latency: float
     failure: Failure | None = None
@@ -33,7 +33,7 @@ class Tried(NamedTuple):
 
 @dataclass(frozen=True)
 class Tries:
-    """A second's, in the order in which they were due: latencies in ms, from when each was due to its answer or error.
+    """The tries of a second in order. Latencies are in ms, from the time when a try was due to its answer or error.
 
     `errors` has as many, empty for a right answer; none at all when all were right. `late`: the most, in ms, that one
     of them was sent after it was due. One is missing when this process stood still until its second was over.
@@ -49,14 +49,14 @@ class Tries:
 
     @classmethod
     def of(cls, tried: Sequence[Tried]) -> Tries:
-        """Join them; hundredths of a ms are enough."""
+        """Combine results, rounded to hundredths of a ms."""
         errors = tuple(str(each.failure or "") for each in tried)
         latencies = tuple(round(each.latency, 2) for each in tried)
         return cls(latencies, errors if any(errors) else (), round(max(each.late for each in tried), 2))
 
     @property
     def each(self) -> list[tuple[float, str]]:
-        """Each try's latency in ms, and its error; empty: it had none."""
+        """Latency in ms and error ("": none) of each try."""
         return list(zip(self.latencies, self.errors or [""] * self.count, strict=True))
 
     @property
@@ -91,5 +91,5 @@ class Tries:
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """Return the value that `share` of them do not exceed (nearest rank); None when there is none."""
+    """Return the value that `share` of them do not exceed (nearest rank); None if there are none."""
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else None

@@ -1,4 +1,4 @@
-"""One request over a new connection, one attempt, within a limit: how version and the ordinary client are probed."""
+"""One request over a new connection: one attempt, with a time limit. Version and client probes use it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from scenario.users.each_second import EachSecond
 from scenario.users.run_user import failure_of
 
 ATTEMPT_TIMEOUT = (2.0, 2.0)  # s to connect, s to answer
-_WAITED = (Kind.NO_CONNECTION, Kind.NO_ANSWER)  # a hanging name server lets them wait, too
+_WAITED = (Kind.NO_CONNECTION, Kind.NO_ANSWER)  # a hanging name server causes these too
 
 
 def _session(user: EachSecond, limit: float) -> HttpSession:
-    """Return one of its own, not FastHttpUser's: that would try again by itself."""
+    """Return a separate client. FastHttpUser's own would retry."""
     session = HttpSession(user.broker.host, user.environment.events.request, user)
     bound(session, limit)
     user.broker.access.let_in(session)
@@ -36,10 +36,10 @@ def attempt(
     name: str = "",
     due: float | None = None,
 ) -> Tried:
-    """Send it once; return its latency in ms, to the end of the answer or to the error, and how it failed.
+    """Send it once. Return its latency in ms, to the end of the answer or the error, and its failure or None.
 
     `limit`, in s, is for all of it: a server that dribbles keeps below the limit on each read. Locust counts it by
-    `name`, or by its path. The latency counts from when it was `due` (s since the epoch); None: from its sending.
+    `name`, or by its path. The latency counts from `due` (s since the epoch), or from the sending if that is None.
     """
     session, name = _session(user, limit), name or asked.path
     late = max(0.0, user.of_run.clock.now() - due) if due is not None else 0.0

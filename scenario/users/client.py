@@ -1,4 +1,4 @@
-"""The ordinary client: what everybody else wants of the broker while thousands of its notifications are held."""
+"""The ordinary client: a normal user of the broker, while thousands of notifications are held."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from scenario.users.healthy import Sent, Subscribers
 from scenario.users.slow_receivers import SlowReceivers
 from scenario.users.written import Written
 
-LOOK_AFTER, LOOK_LIMIT = 0.5, 2.0  # s, after the second's last update
-LIMIT = 2.5  # s for the update, and again for the query: both are over before the row has to be handed out
+LOOK_AFTER, LOOK_LIMIT = 0.5, 2.0  # s after the second's last update
+LIMIT = 2.5  # s for the update, and again for the query; both end before their row is emitted
 
 
 class ClientProbe(EachSecond, User):
@@ -47,7 +47,7 @@ class ClientProbe(EachSecond, User):
         if options.probes.healthy_apart:
             self.subscribers.same_since = self.schedule.trigger
         if options.probes.healthy:
-            with suppress(ListenerError):  # the first row says it
+            with suppress(ListenerError):  # the first row reports it
                 self.subscribers.begin()
 
     @cached_property
@@ -56,7 +56,7 @@ class ClientProbe(EachSecond, User):
         return client_of(self.of_run.options, self.of_run.id)
 
     def probe(self, second: int) -> None:
-        """Write the moment, then read what is there; see what was notified of it."""
+        """Write the time, read it back, and look for its notifications."""
         tester, at = self.tester, self.of_run.clock.now()
         update = self._update
         if self.of_run.options.probes.healthy:
@@ -102,7 +102,7 @@ class ClientProbe(EachSecond, User):
         return update
 
     def _look(self, second: int, quiet: bool) -> None:
-        """Late enough that the second's row tells of its own updates."""
+        """Late enough in the second for notifications of its own updates."""
         self.of_run.clock.sleep_until(dues(second, self.begins, self.rate)[-1] + LOOK_AFTER)
         try:
             with gevent.Timeout(LOOK_LIMIT):
@@ -112,12 +112,12 @@ class ClientProbe(EachSecond, User):
             sample = HealthySample(second, self.of_run.clock.now(), error=told)
         latencies = sample.latencies if self.rate > 1 else ()
         self.link.publish(replace(sample, quiet=quiet, latencies=latencies))
-        if not self.of_run.options.probes.healthy_apart:  # else its updates notify nobody anyway
-            with suppress(ListenerError):  # the rows say it
+        if not self.of_run.options.probes.healthy_apart:  # otherwise its updates never notify anyone
+            with suppress(ListenerError):  # the rows report it
                 self.slow.look()
 
     def _query(self, due: float | None = None) -> Tried:
-        """Read what was written; once more when it is not there yet."""
+        """Read the value back. Try once more if it is not there yet."""
         early: Failure | None = None
         written = self.written.beside
 

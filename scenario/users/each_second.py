@@ -1,4 +1,4 @@
-"""What those users have in common that measure each second, and try some things several times in it."""
+"""The base of users that measure each second, some of them several times per second."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ UNANSWERED = Failure(Kind.NO_ANSWER, "the question of the second before is not a
 
 
 class EachSecond(RunUser):
-    """Starts `probe(second)` in every second of the schedule, each in a greenlet of its own.
+    """Starts `probe(second)` in every second of the schedule, each in its own greenlet.
 
-    So a probe that hangs never delays the next one, and every second has its own answer.
+    So a hanging probe never delays the next one.
     """
 
     abstract = True
-    begins: ClassVar[float] = 0.0  # s after the whole second; with --rate: of the interval between two tries
-    one_at_a_time: ClassVar[bool] = False  # for counters: an answer that was overtaken would make them fall
+    begins: ClassVar[float] = 0.0  # s after the whole second; with --rate a share of the interval between two tries
+    one_at_a_time: ClassVar[bool] = False  # for counters, because an overtaken answer would make them fall
 
     @cached_property
     def in_flight(self) -> Group:
-        """The probes that have not ended; a user may be stopped before its first one."""
+        """The running probes. A user may be stopped before its first one."""
         return Group()
 
     @cached_property
     def rate(self) -> int:
-        """How often to try in a second."""
+        """Number of tries per second."""
         return self.of_run.options.probes.rate
 
     @cached_property
@@ -54,15 +54,15 @@ class EachSecond(RunUser):
         return BoundedSemaphore()
 
     def probe(self, second: int) -> None:
-        """Measure once, and fire the record."""
+        """Measure once, and publish the record."""
         raise NotImplementedError
 
     def missed(self, second: int) -> None:
-        """Fire the record of a second in which an earlier one's question was under way."""
+        """Publish the record of a second in which an earlier request was still under way."""
         raise NotImplementedError
 
     def _in_turn(self, second: int) -> None:
-        """Wait for the question before to be answered, as long as the second lasts."""
+        """Wait for the answer to the previous request, until the second ends."""
         if not self._turn.acquire(timeout=max(0.0, second + 1 - self.of_run.clock.now())):
             self.missed(second)
             return
@@ -77,12 +77,12 @@ class EachSecond(RunUser):
         clock, schedule = self.of_run.clock, self.schedule
         for second in range(schedule.start, schedule.end + 1):
             clock.sleep_until(dues(second, self.begins, self.rate)[0])
-            if clock.now() < second + 1:  # else: this process was stopped for a while, and the second is lost
+            if clock.now() < second + 1:  # otherwise this process was stopped for a while, and the second is lost
                 self.in_flight.spawn(self._in_turn if self.one_at_a_time else self.probe, second)
         park()
 
     def tried(self, second: int, begins: float, attempt: Callable[[float | None], Tried]) -> list[Tried]:
-        """Make the second's tries, each when it is due, whatever became of those before; return what came of them.
+        """Make the tries of a second, each when it is due, even if earlier ones are unanswered. Return their results.
 
         `attempt` gets the moment from which its latency counts, s since the epoch; with a rate of 1 it is its sending.
         One whose second is over is lost.
@@ -95,17 +95,17 @@ class EachSecond(RunUser):
         return [result(greenlet) for greenlet in under_way]
 
     def told(self, tried: Sequence[Tried]) -> tuple[float, Failure | None, Tries | None]:
-        """Return what a sample tells of a second's tries: the slowest's latency, the first failure, all of them."""
+        """Return the figures for a sample: the slowest latency, the first failure, and all tries."""
         failure = next((each.failure for each in tried if each.failure), None)
         return max(each.latency for each in tried), failure, Tries.of(tried) if self.rate > 1 else None
 
     def on_stop(self) -> None:
-        """Drop what is still in flight."""
+        """Cancel the running probes."""
         self.in_flight.kill()
 
 
 def result(greenlet: Greenlet[..., Any]) -> Any:
-    """Wait for what another greenlet returns. Raises GreenletExit when it was stopped, as the whole user will be."""
+    """Wait for the result of another greenlet. Raises GreenletExit if it was stopped, because the user is too."""
     value = greenlet.get()
     if isinstance(value, GreenletExit):
         raise value

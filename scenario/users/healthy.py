@@ -1,4 +1,4 @@
-"""The ordinary client's healthy subscribers: when the notifications of its updates arrived, as their listener tells."""
+"""The healthy subscribers: when the notifications of the client's updates arrived at their listener."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from scenario.peers.listeners import News, arrivals
 from scenario.run.samples import HealthySample
 from scenario.run.tries import percentile
 
-LOOKS = 30  # of which the best comparison of the clocks counts: they hardly drift apart meanwhile
-OVERTAKEN_AFTER = 2.0  # s after which what a later update has overtaken does not come any more
-MOST_PAGES = 100  # of arrivals, in one look
+LOOKS = 30  # the best clock comparison of so many counts; the clocks hardly drift meanwhile
+OVERTAKEN_AFTER = 2.0  # s after which a notification is lost if a later one has arrived
+MOST_PAGES = 100  # pages of arrivals per look
 
 
 @dataclass
 class Sent:
-    """An update: when it was sent (s since the epoch), whether the broker took it, which subscriptions it reached."""
+    """An update: time of sending (s since the epoch), whether the broker accepted it, the subscriptions it reached."""
 
     at: float
     taken: bool = False
@@ -28,27 +28,27 @@ class Sent:
 
 
 class Subscribers:
-    """`count` of them at the listener `address`; `now` tells the time, in s since the epoch, on the run's clock."""
+    """`count` subscribers at the listener `address`. `now` returns the run's clock in s since the epoch."""
 
     def __init__(self, count: int, address: str, now: Callable[[], float]) -> None:
         self.count, self.address, self.now = count, address, now
-        self.updates: dict[int, Sent] = {}  # by number; those that reached all were taken out
+        self.updates: dict[int, Sent] = {}  # by number, without those that reached all
         self.doubled = self.lost = 0
-        self.complete = -math.inf  # when the newest one of those was sent
+        self.complete = -math.inf  # time of the newest update that reached all
         self.same_since: int | None = None  # s since the epoch: what was sent from then on, of no update of the client
-        self._sent: set[int] = set()  # numbers of the client's updates
+        self._sent: set[int] = set()  # numbers of the client's own updates
         self._same: list[float] = []  # latencies of those (ms)
         self._clocks: deque[tuple[float, float]] = deque(maxlen=LOOKS)  # half a round trip, how far theirs is ahead (s)
         self._position = ""
-        self._came: list[tuple[int, ...]] = []  # and not told yet
-        self._one_at_a_time = BoundedSemaphore()  # the next second's look may begin while the listener is slow
+        self._came: list[tuple[int, ...]] = []  # arrived and not reported yet
+        self._one_at_a_time = BoundedSemaphore()  # the next look may begin while the listener is slow
 
     def begin(self) -> None:
-        """Leave out what arrived before now. Raises ListenerError."""
+        """Ignore everything that arrived before now. Raises ListenerError."""
         self._position = self._ask().next
 
     def look(self, second: int) -> HealthySample:
-        """Tell what arrived since the look before. Raises ListenerError."""
+        """Return what arrived since the previous look. Raises ListenerError."""
         with self._one_at_a_time:
             self._read()
         came, self._came = self._came, []
@@ -77,7 +77,7 @@ class Subscribers:
         )
 
     def _note_same(self, came: Sequence[Sequence[int]], ahead: float) -> None:
-        """Note the notifications of the update that notifies the slow receivers, too."""
+        """Record notifications of the update that also notifies the slow receivers."""
         for number, _, sent, latency in came:
             if self.same_since is not None and number not in self._sent and sent >= self.same_since * 1_000_000:
                 self._same.append(max(0.0, latency / 1000 - ahead * 1000))
@@ -98,7 +98,7 @@ class Subscribers:
         return news
 
     def _note(self, arrival: Sequence[int], ahead: float) -> float | None:
-        """Return the latency in ms, on the run's clock; None of another's update, and of what had come before."""
+        """Return the latency in ms on the run's clock; None for updates of others, or repeated notifications."""
         number, subscription, _, latency = arrival
         sent = self.updates.get(number)
         if sent is None or subscription in sent.reached:
@@ -108,7 +108,7 @@ class Subscribers:
         return max(0.0, latency / 1000 - ahead * 1000)
 
     def _missing(self, now: float) -> list[Sent]:
-        """Return the updates whose notifications are under way; those that others have overtaken are lost."""
+        """Return the updates with notifications under way, and those with lost ones."""
         full = [sent for sent in self.updates.values() if len(sent.reached) >= self.count]
         self.complete = max([self.complete, *(sent.at for sent in full)])
         old = [number for number, sent in self.updates.items() if now - sent.at > 2 * OVERTAKEN_AFTER]

@@ -1,4 +1,4 @@
-"""The Locust users that load the broker: they seed, trigger, and hold idle connections (probes.py: who measures).
+"""The Locust users that load the broker: they seed, trigger and hold idle connections. probes.py has the others.
 
 How many of which kind run is the shape's business (scenario/flow). A user that has done its part parks: one that left
 would be started again at the next change of phase.
@@ -24,10 +24,10 @@ from scenario.settings.secrets import shown
 from scenario.users.run_user import RunUser, failure_of, park
 
 CONNECT_TIMEOUT = 2.0  # s
-IDLE_TIMEOUT = 2.0  # s for the answer to an idle client, at the end
-IDLE_CHECK = 2.5  # s before the idle clients let go, at which they ask: IDLE_TIMEOUT and a little
+IDLE_TIMEOUT = 2.0  # s for the answer to an idle client at the end
+IDLE_CHECK = 2.5  # s before the idle clients close, when they send a request: IDLE_TIMEOUT and a little more
 REPORT_EVERY = 0.5  # s between a seeder's reports
-UPDATE_TIMEOUT = 60.0  # s, connecting not included; Orion took 0.5 to 2 s for 5,000 subscriptions
+UPDATE_TIMEOUT = 60.0  # s without connecting; Orion took 0.5 to 2 s for 5,000 subscriptions
 
 
 class SubscriptionSeeder(RunUser):
@@ -71,12 +71,12 @@ class SubscriptionSeeder(RunUser):
         return failure
 
     def on_stop(self) -> None:
-        """Close the connection: left open, it would count as one of the broker's."""
+        """Close the connection. If it stayed open, it would count as one of the broker's."""
         self.connection.close()
 
 
 class UpdateTrigger(RunUser, HttpUser):
-    """Sends the one update, when the schedule says so."""
+    """Sends the triggering update when the schedule says so."""
 
     def on_start(self) -> None:
         bound(self.client, CONNECT_TIMEOUT + UPDATE_TIMEOUT)
@@ -84,7 +84,7 @@ class UpdateTrigger(RunUser, HttpUser):
 
     @task
     def trigger(self) -> None:
-        """Wait for the second of the trigger, send as many updates at once as are asked for, report."""
+        """Wait for the second of the trigger, send --updates updates at once, and report."""
         run = self.of_run
         run.clock.sleep_until(self.schedule.trigger)
         at = run.clock.now()
@@ -112,7 +112,7 @@ class UpdateTrigger(RunUser, HttpUser):
 
 
 class IdleClient(RunUser):
-    """Opens plain TCP connections, holds them, and asks on each at the end whether it is still served.
+    """Opens plain TCP connections, holds them, and sends a request on each at the end.
 
     One user holds all of them. The original test did it by hand, with several telnets.
     """
@@ -122,13 +122,13 @@ class IdleClient(RunUser):
 
     @task
     def hold(self) -> None:
-        """Connect, hold until shortly before the end, ask, let go."""
+        """Connect, hold until shortly before the end, send a request, close."""
         clock, wanted = self.of_run.clock, self.of_run.options.load.idle_connections
         crew = Pool(50)
         at = clock.now()
         connected = crew.map(self._connect, range(wanted))
         self.held = [connection for connection in connected if connection is not None]
-        gevent.sleep(1)  # a broker that will not have them closes them within ms
+        gevent.sleep(1)  # a broker that cannot serve them closes them within ms
         accepted = sum(map(is_open, self.held))
         error = f"{wanted - len(self.held)} not connected, {len(self.held) - accepted} closed by the broker"
         error = "" if accepted == wanted else error
@@ -145,7 +145,7 @@ class IdleClient(RunUser):
         park()
 
     def _connect_again(self, crew: Pool) -> None:
-        """Connect in the place of what the broker closed, as somebody with a telnet would: it may have a place now."""
+        """Replace connections that the broker closed, like a user with telnet would. It may have room now."""
         still = [connection for connection in self.held if is_open(connection)]
         for connection in {*self.held} - {*still}:
             connection.close()
@@ -180,7 +180,7 @@ class IdleClient(RunUser):
 
 
 def is_open(connection: socket.socket) -> bool:
-    """Whether the other side has not closed the connection; nothing may have been asked on it."""
+    """Whether the other side still holds the connection. Call it only before a request was sent."""
     connection.setblocking(False)
     try:
         return connection.recv(1, socket.MSG_PEEK) != b""

@@ -1,4 +1,4 @@
-"""The Locust users that measure, each second: version (--rate times), notification queue, connections, listeners."""
+"""The Locust users that measure each second: version (--rate times), notification queue, connections, listeners."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from scenario.users.run_user import failure_of
 
 VERSION_LIMIT = 4.5  # s in all: a little more than ATTEMPT_TIMEOUT
 CACHE_TIMEOUT = (0.5, 0.5)  # s to connect, s to answer; Orion takes milliseconds, even while it refreshes the cache
-TOLD_AS_SEEN = (  # figures of a ConnectionSample that are called as the inspector calls them
+TOLD_AS_SEEN = (  # figures of a ConnectionSample with the inspector's names
     *("listen_queue", "listen_backlog", "state", "cpu_seconds", "cpus", "throttled_seconds", "host_idle_seconds"),
     *("threads_refused", "oom_kills", "host_oom_kills", "listen_overflows", "listen_drops", "retransmits", "resets"),
     *("connect_failures", "syn_retransmits", "unresolved", "lookup_seconds"),
@@ -42,7 +42,7 @@ class VersionProbe(EachSecond, User):
     """GET /version, one attempt each time, over a new connection."""
 
     def probe(self, second: int) -> None:
-        """Ask --rate times."""
+        """Send --rate requests."""
         tester, at = self.tester, self.of_run.clock.now()
         if tried := self.tried(second, self.begins, self._ask):
             latency, failure, tries = self.told(tried)
@@ -55,13 +55,13 @@ class VersionProbe(EachSecond, User):
 
 
 class QueueProbe(EachSecond, HttpUser):
-    """GET /statistics and /cache/statistics, kept alive: answered even when new connections no longer get through."""
+    """GET /statistics and /cache/statistics over a kept-alive connection, which works even if new connections fail."""
 
     one_at_a_time = True
 
     @cached_property
     def teller(self) -> WithQueue:
-        """The broker under test: one that tells of its queue."""
+        """The broker under test, of a kind that reports its queue."""
         assert isinstance(self.broker, WithQueue)
         return self.broker
 
@@ -82,7 +82,7 @@ class QueueProbe(EachSecond, HttpUser):
             return None
 
         def look_at_cache(answer: Answer) -> None:
-            if cache := self.teller.cache(answer):  # a broker need not have one
+            if cache := self.teller.cache(answer):  # not every broker has one
                 told.update(refreshes=cache.refreshes, cache_items=cache.items)
 
         failure = self._ask(self.teller.statistics(), ATTEMPT_TIMEOUT, look)
@@ -103,7 +103,7 @@ class QueueProbe(EachSecond, HttpUser):
         ) as response:
             failure = failure_of(response, look)
             if failure is None:
-                response.success()  # a 404 is right where there is no cache to tell of
+                response.success()  # a 404 is right for a broker without a cache
             return failure
 
     def missed(self, second: int) -> None:
@@ -140,7 +140,7 @@ class ConnectionProbe(EachSecond, User):
                 return ConnectionSample(second, at, error=str(error), failure=kind_of(error))
         return ConnectionSample(
             second,
-            self.of_run.clock.now(),  # counted before this: a count from before the idle clients is known as such
+            self.of_run.clock.now(),  # after counting, so that a count from before the idle clients is recognized
             seen.states.get("ESTABLISHED", 0),
             seen.states.get("CLOSE_WAIT", 0),
             seen.fds,
@@ -176,23 +176,23 @@ def _tightest(what: str, limits: tuple[Limit, ...]) -> dict[str, Any]:
 
 
 class ListenerProbe(EachSecond, User):
-    """Asks the listeners how many notifications they hold: GET /-/stats, which other receivers need not have."""
+    """Asks the listeners how many notifications they hold: GET /-/stats. Other receivers may not have it."""
 
     def on_start(self) -> None:
         """Open one kept-alive session for all listeners."""
         self.client = requests.Session()
         bound(self.client, VERSION_LIMIT)
-        self.under_way: set[str] = set()  # host:port that are asked
+        self.under_way: set[str] = set()  # host:port with a request under way
 
     def missed(self, second: int) -> None:
         failed = dict.fromkeys(sorted(self.under_way), UNANSWERED)
         self.link.publish(self._sample(second, self.of_run.clock.now(), {}, failed))
 
     def probe(self, second: int) -> None:
-        """Sum what the listeners tell; nothing when one of them does not, and the error says which."""
+        """Sum the listeners' statistics. If one is missing, there is no sum, and the error says which."""
         at = self.of_run.clock.now()
-        addresses = dict.fromkeys(self.of_run.options.listener_addresses)  # several URLs may lead to one
-        answers = self.in_flight.map(self._ask, addresses)  # all at once: each may take as long as it is given
+        addresses = dict.fromkeys(self.of_run.options.listener_addresses)  # several URLs may have one address
+        answers = self.in_flight.map(self._ask, addresses)  # at the same time, because each may take its whole limit
         both = list(zip(addresses, answers, strict=True))
         told = {address: stats for address, (stats, _) in both if stats}
         failed = {address: failure for address, (_, failure) in both if failure}
@@ -212,7 +212,7 @@ class ListenerProbe(EachSecond, User):
         )
 
     def _ask(self, address: str) -> tuple[ListenerStats | None, Failure | None]:
-        """Return a listener's stats, or why there are none."""
+        """Return a listener's statistics, or why there are none."""
         self.under_way.add(address)
         try:
             with gevent.Timeout(VERSION_LIMIT, requests.ReadTimeout()):
@@ -230,7 +230,7 @@ class ListenerProbe(EachSecond, User):
             return self.client.get(url, headers=HOST, timeout=ATTEMPT_TIMEOUT, allow_redirects=False)
         except requests.ConnectTimeout:
             raise
-        except requests.ConnectionError:  # the listener may close an idle connection at the very moment it is asked
+        except requests.ConnectionError:  # the listener may close an idle connection at that moment
             return self.client.get(url, headers=HOST, timeout=ATTEMPT_TIMEOUT, allow_redirects=False)
 
     def on_stop(self) -> None:

@@ -1,4 +1,4 @@
-"""What all users have: the run that they belong to, and the broker's rules for what it answers."""
+"""The base of all users: the run they belong to, and the broker's rules for right answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RunUser(User):
 
     @cached_property
     def of_run(self) -> Run:
-        """The run under way."""
+        """The current run."""
         assert self.link.run is not None
         return self.link.run
 
@@ -40,19 +40,19 @@ class RunUser(User):
 
     @property
     def schedule(self) -> Schedule:
-        """The seconds of the hold under way; known from its baseline on."""
+        """The schedule of the current hold, known from its baseline on."""
         assert self.link.schedule is not None
         return self.link.schedule
 
 
 def park() -> None:
-    """Do nothing until the shape stops this user: one that left would be started again at the next change of phase."""
+    """Do nothing until the shape stops this user. Locust would restart a user that returns."""
     while True:
         gevent.sleep(3600)
 
 
 def failure_of(response: Any, error_of: Callable[[Answer], Failure | None]) -> Failure | None:
-    """Return what is wrong with a response of Locust's clients, by the broker's rules, and tell Locust of it."""
+    """Judge a response of Locust's clients by the broker's rules, and report a failure to Locust."""
     if response.status_code:
         failure = error_of(Answer(response.status_code, response.headers or {}, response.text or ""))
     else:

@@ -1,4 +1,4 @@
-"""Whether the slow receivers have answered the notifications of the update, as their listeners tell."""
+"""Whether the slow receivers have answered the notifications of the update, according to their listeners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tester's own faults: its loop is late, its host has no CPU, its name server takes long."""
+"""Faults of the tester: a late event loop, a host without CPU, a slow name server."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import Any, NoReturn
 import gevent
 import psutil
 
-TICK = 0.05  # s between two looks at the clock
+TICK = 0.05  # s between two readings of the clock
 LOOKUPS = 0.5  # s between two lookups of a name
-REMEMBERED = 200  # ticks: 10 s, more than a row waits for
+REMEMBERED = 200  # ticks, 10 s: longer than a row waits
 
 
 class Watch:
-    """Watches the process that it is in, and its host; `hosts` are the names of the peers."""
+    """Watches this process and its host. `hosts` are the names of the peers."""
 
     def __init__(self, hosts: Iterable[str] = ()) -> None:
         self._hosts = [host for host in dict.fromkeys(hosts) if not _is_address(host)]
         self._due = time.monotonic()
         self._late: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)  # when a tick came, how late (s)
         self._took: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)  # when a lookup ended, how long it took (s)
-        self._under_way: dict[str, float] = {}  # lookups: since when
+        self._under_way: dict[str, float] = {}  # start of each running look-up
 
     def watch(self) -> NoReturn:
-        """Go on for ever, in a greenlet of its own."""
+        """Run for ever, in its own greenlet."""
         lookups = time.monotonic()
         while True:
             self._due = time.monotonic() + TICK
@@ -41,19 +41,19 @@ class Watch:
             self._late.append((now, now - self._due))
 
     def late(self, seconds: float) -> float:
-        """Return the longest, in ms, that something which was due has waited within the last seconds."""
+        """Return the longest delay of the event loop in the last seconds, in ms."""
         now = time.monotonic()
         waited = [late for at, late in self._late if at >= now - seconds]
         return max([0.0, now - self._due, *waited]) * 1000
 
     def lookup(self, seconds: float) -> float:
-        """Return the longest, in s, that a lookup of the last seconds took, or takes until now."""
+        """Return the longest look-up of the last seconds in s, finished or not."""
         now = time.monotonic()
         took = [took for at, took in self._took if at >= now - seconds]
         return max([0.0, *took, *(now - began for began in self._under_way.values())])
 
     def told(self, seconds: float) -> dict[str, Any]:
-        """Return what a VersionSample tells of the last seconds."""
+        """Return the fields of a VersionSample for the last seconds."""
         spent = psutil.cpu_times()
         return {
             "late": round(self.late(seconds), 1),
@@ -67,7 +67,7 @@ class Watch:
         began = self._under_way[host] = time.monotonic()
         try:
             socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):  # the probes tell
+        except (OSError, UnicodeError):  # the probes report it
             pass
         finally:
             del self._under_way[host]

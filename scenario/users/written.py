@@ -1,16 +1,16 @@
-"""What a query of the ordinary client may find: the newest of its updates that the broker took, or one beside that."""
+"""The values that a query of the ordinary client may find: its newest accepted update, or a concurrent one."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
 
-FORGET_AFTER = 10_000  # ms after its answer: no query waits so long
+FORGET_AFTER = 10_000  # ms after its answer; no query takes that long
 
 
 @dataclass(frozen=True)
 class Beside:
-    """The numbers of the updates that may be stored after `newest`: it was sent before they were answered."""
+    """Numbers of updates that may be stored after `newest`, because it was sent before their answers."""
 
     newest: int
     answered: dict[int, float]
@@ -21,13 +21,13 @@ class Beside:
 
 @dataclass
 class Written:
-    """The updates so far, by their numbers, which tell when they were due (ms)."""
+    """The updates so far, by number. A number is the time when the update was due (ms)."""
 
-    newest: int = 0  # that the broker said it took
+    newest: int = 0  # the newest that the broker accepted
     answered: dict[int, float] = field(default_factory=dict)  # when (ms); never: it may have taken it, or still may
 
     def sent(self, number: int) -> None:
-        """Note an update, before it is sent; forget those that were answered long ago."""
+        """Record an update before it is sent. Forget those that were answered long ago."""
         if len(self.answered) > 1 and number // 1000 != next(reversed(self.answered)) // 1000:  # once per second
             forgotten = [each for each, at in self.answered.items() if at < number - FORGET_AFTER]
             for each in forgotten:
@@ -35,11 +35,11 @@ class Written:
         self.answered[number] = math.inf
 
     def was_answered(self, number: int, now: float) -> None:
-        """Note when (ms)."""
+        """Record the time of the answer (ms)."""
         self.answered[number] = now
 
     def was_taken(self, number: int) -> None:
-        """Note that the broker took it: no older one may be found any more."""
+        """Record that the broker accepted it. No older one may be found any more."""
         self.newest = max(self.newest, number)
 
     @property
