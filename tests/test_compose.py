@@ -210,7 +210,7 @@ def test_all_of_it_on_an_engine(engine: Engine, compose: Path, tmp_path: Path) -
         assert re.search("held: (99.|1000) of 1000 at one time", done.stdout)
         assert "healthy subscribers: 10 of 10 notified each second" in done.stdout
         assert len(re.findall("Successfully built", done.stdout)) == 1
-        failed = run(f"{headless} --baseline 2 --duration 12s --version-slo 0.1")
+        failed = run(f"{headless} --baseline 2 --duration 12s --limit 'version_max<0.1'")
         assert failed.returncode == 1, failed.stdout
         done = run(results)
         assert {"run.html", "run_connections.csv"} <= {path.name for path in tmp_path.iterdir()}, done.stdout
