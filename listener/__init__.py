@@ -1,4 +1,4 @@
-"""A slow listener: takes notifications, holds each for `-delay`, then answers `200 OK`, or does worse (see behaviours).
+"""A slow listener: holds each notification for `-delay`, then answers `200 OK`, or does worse (see behaviours).
 
     options -> sockets -> __main__ (one or more processes) -> server -> acceptor (who connects)
                                                                     -> http (where a request ends)

@@ -1,4 +1,4 @@
-"""Takes connections from the listening sockets, and pauses when the system gives none."""
+"""Accepts connections, and pauses if the system has no descriptors left."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from time import monotonic
 from listener.output import ERR, say
 from listener.stats import Counts
 
-PER_TURN = 256  # connections taken before those that are there get their turn
+PER_TURN = 256  # connections accepted before existing ones get their turn
 PAUSE = 1.0  # seconds without accepting after accept failed
 
 
 class Acceptor:
-    """Hands the descriptor of each connection to `take`; `watch` calls whenever a listening socket has one."""
+    """Passes the descriptor of each connection to `take`. `watch` calls when a listening socket has one."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Acceptor:
             self._accept(listening)
 
     def _accept(self, listening: socket.socket) -> None:
-        if self.resume_at < inf:  # another port was the first to run out of descriptors
+        if self.resume_at < inf:  # another port has already run out of descriptors
             return
         for _ in range(PER_TURN):
             try:
@@ -59,7 +59,7 @@ class Acceptor:
             self._take(accepted.detach())
 
     def _pause(self, error: OSError) -> None:
-        """Accept nothing for a while: trying again at once would only burn CPU."""
+        """Accept nothing for a while, because retrying at once would only use CPU."""
         reason = (error.strerror or str(error)).lower()
         say(f"accept: {reason}; retrying in {PAUSE:.0f}s", ERR)
         self._counts.out_of_descriptors += error.errno in (EMFILE, ENFILE)

@@ -1,4 +1,4 @@
-"""What is below /-/, for loopback only unless told otherwise. Each answer is JSON, of all processes together.
+"""Requests below /-/, for loopback only unless -admin any. Each answer is JSON over all processes.
 
     GET  /-/stats             the counts since the start; `held` and `open` (connections) are those of now
     GET  /-/notified          [UPDATE, ...], the newest 8 of them, the oldest first
@@ -12,7 +12,7 @@ In /-/stats `paths` has {"held": NUMBER, "received": NUMBER} of each behaviour (
 notification; `received` are those that are done with, `abandoned` those whose sender left before. The sums `held` and
 `received` leave /healthy out. `notified` is the newest UPDATE, null before the first; `unnumbered` counts notifications
 that told no update or no subscription; `rate` is that of the last line on stdout, per second; `clock` is what the
-listener's clock says, in seconds since the epoch; `id` is another one with each start of the listener.
+listener's clock says, in seconds since the epoch; `id` changes with each start of the listener.
 
 UPDATE is {"update": its number, "notifications": those that came, "subscriptions": different ones among them,
 "doubled": of these the ones that came more than once, "forgotten": notifications beyond 262,144, 0 else}. Those of
@@ -44,7 +44,7 @@ from listener.stats import Stats
 
 
 def administer(request: Request, connection: Connection, options: Options, stats: Stats) -> Reply:
-    """Answer a request below /-/; releasing wakes all processes."""
+    """Answer a request below /-/. A release wakes all processes."""
     if not (options.admin_any or connection.peer_is_loopback()):
         return failure(403)
     if not _is_own(request, options):
@@ -59,7 +59,7 @@ def administer(request: Request, connection: Connection, options: Options, stats
 
 
 def _is_own(request: Request, options: Options) -> bool:
-    """Whether a request names this host, and was made by no website of another origin."""
+    """Whether a request names this host and is not made by another website."""
     if request.origin not in (b"", b"http://" + request.host):
         return False
     parts = _HOST.fullmatch(request.host.decode("latin-1"))

@@ -1,4 +1,4 @@
-"""When the notifications of healthy subscribers arrived, over all processes of a listener.
+"""Arrival times of healthy subscribers' notifications, over all processes of a listener.
 
 Besides what listener.notified reads, the body tells in the attribute `sent` when its update was sent: microseconds
 since the epoch on the sender's clock, in decimal digits, best as Text. Single arrivals are noted, no histogram: only
@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from listener.notified import number_of, subscription_of
 
-ROWS = 1 << 17  # arrivals that are remembered: 13 s of 10,000 per second
-PAGE = 256  # of these in one answer, for it has to fit into the buffer of a socket
+ROWS = 1 << 17  # remembered arrivals: 13 s of 10,000 per second
+PAGE = 256  # arrivals per answer, which has to fit into a socket's buffer
 _COLUMNS = 4  # update, subscription, sent, latency
 
 
@@ -26,22 +26,22 @@ class News(NamedTuple):
     next: list[int]
     """The position after them."""
     left: int
-    """Arrivals after that position that are there, too."""
+    """Number of further arrivals after that position."""
     forgotten: int
-    """Arrivals after the position that was asked for that are remembered no longer."""
+    """Number of arrivals after the requested position that are no longer remembered."""
 
 
 class Arrivals:
-    """A ring for each process, in shared memory, 32 bytes for an arrival; made before they are forked."""
+    """A ring per process in shared memory, 32 bytes per arrival, created before the processes are forked."""
 
     def __init__(self, processes: int) -> None:
         self._rows = ROWS // processes
-        self._size = 1 + _COLUMNS * self._rows  # how many there were, and the last of them
+        self._size = 1 + _COLUMNS * self._rows  # their number, and the last of them
         self._cells = memoryview(mmap.mmap(-1, 8 * processes * self._size)).cast("q")
         self._starts = range(0, len(self._cells), self._size)
 
     def note(self, process: int, body: bytes) -> bool:
-        """Note what process number `process` received just now; tell whether it told update, subscription and time."""
+        """Record what process number `process` received now. Return whether it had update, subscription and time."""
         now = time.time_ns() // 1000
         number, sent, subscription = number_of(body), number_of(body, "sent"), subscription_of(body)
         if number is None or sent is None or subscription is None:
@@ -53,11 +53,11 @@ class Arrivals:
         return True
 
     def end(self) -> list[int]:
-        """Return the position after all arrivals: how many there were in each process."""
+        """Return the position after all arrivals: their number in each process."""
         return [self._cells[start] for start in self._starts]
 
     def after(self, position: list[int]) -> News:
-        """Return the arrivals after a position, up to PAGE of them; one of a listener before this is the beginning."""
+        """Return up to PAGE arrivals after a position. A position of an earlier listener counts as the beginning."""
         ends = self.end()
         if len(position) != len(ends) or any(there > end for there, end in zip(position, ends, strict=True)):
             position = [0] * len(ends)

@@ -13,12 +13,12 @@ from listener.http import Parser, Reply
 
 
 class Queue(OrderedDict[int, "Connection"]):
-    """Connections by descriptor, the one that waits longest first; each is due after `limit` seconds."""
+    """Connections by descriptor, longest waiting first. Each is due after `limit` seconds."""
 
     def __init__(self, limit: float) -> None:
         super().__init__()
         self.limit = limit
-        self.released = -inf  # who came until then is due at once, in seconds of time.monotonic()
+        self.released = -inf  # connections from before this time (time.monotonic()) are due at once
 
     def first(self) -> tuple[float, Connection | None]:
         """Return when the next one is due, in seconds of time.monotonic(), and that one; inf when there is none."""
@@ -29,20 +29,20 @@ class Queue(OrderedDict[int, "Connection"]):
         return since if since <= self.released else since + self.limit, connection
 
     def due(self, now: float) -> Iterator[Connection]:
-        """Return those that are due; the caller takes each out before it asks for the next."""
+        """Yield the connections that are due. The caller removes each before it asks for the next."""
         while (first := self.first())[0] <= now and first[1]:
             yield first[1]
 
 
 class Kept:
-    """The bytes of requests that wait for the rest of them, or for the answer to the one before."""
+    """The bytes of incomplete requests, and of requests behind an unanswered one."""
 
     def __init__(self, limit: int) -> None:
         self._left = limit
-        self._sizes: dict[int, int] = {}  # by descriptor; of most connections there are none
+        self._sizes: dict[int, int] = {}  # by descriptor; most connections have none
 
     def set(self, fd: int, size: int) -> bool:
-        """Tell that `size` bytes of `fd` are kept now; return whether all together are within the limit."""
+        """Record that `size` bytes of `fd` are kept. Return whether the total is within the limit."""
         self._left += self._sizes.pop(fd, 0) - size
         if size:
             self._sizes[fd] = size
@@ -50,17 +50,17 @@ class Kept:
 
 
 class Connection:
-    """One accepted connection: a raw descriptor and what is known about its request, so that 50,000 stay small."""
+    """One accepted connection: only a raw descriptor and the state of its request, so that 50,000 stay small."""
 
     __slots__ = ("answered", "fd", "muted", "parser", "queue", "reply", "rest", "since")
 
     reply: Reply
-    """What answers the request that is held."""
+    """The behaviour that answers the held request."""
 
     def __init__(self, fd: int, queue: Queue) -> None:
         self.fd = fd
         self.parser: Parser | None = None  # only while a request is incomplete
-        self.rest = b""  # what came of the next request
+        self.rest = b""  # first bytes of the next request
         self.muted = False  # its further data waits in the kernel
         self.answered = False  # a notification of a slow receiver came over it, and its sender keeps it
         self.queue = queue
@@ -73,7 +73,7 @@ class Connection:
         queue[self.fd] = self
 
     def peer_is_loopback(self) -> bool:
-        """Whether the other end is on this host; not so when it is gone."""
+        """Whether the other end is on this host; False if it is gone."""
         borrowed = socket.socket(fileno=self.fd)
         try:
             address = str(borrowed.getpeername()[0])
@@ -84,7 +84,7 @@ class Connection:
         return address == "::1" or address.removeprefix("::ffff:").startswith("127.")
 
     def reset_at_close(self) -> None:
-        """Have the kernel send RST in the place of FIN."""
+        """Make the kernel send RST instead of FIN."""
         borrowed = socket.socket(fileno=self.fd)
         try:
             borrowed.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -92,7 +92,7 @@ class Connection:
             borrowed.detach()
 
     def end_sending(self) -> None:
-        """Tell the peer that nothing more comes; raise OSError when it is gone."""
+        """Shut down the sending side. Raises OSError if the peer is gone."""
         borrowed = socket.socket(fileno=self.fd)
         try:
             borrowed.shutdown(socket.SHUT_WR)

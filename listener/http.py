@@ -1,4 +1,4 @@
-"""HTTP/1 as far as a listener needs it (RFC 9112): where a request ends, and what an answer looks like."""
+"""The parts of HTTP/1 (RFC 9112) that a listener needs: the end of a request, and answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 MAX_HEAD = 64 * 1024  # bytes of request line and headers, of one chunk's line, of all trailers
 MAX_BODY = 1024 * 1024  # bytes
-BEGIN = 1024  # bytes of a body that are kept
+BEGIN = 1024  # bytes kept of a body
 END = b"\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -49,7 +49,7 @@ class Request(NamedTuple):
     token: bytes
     """The value of Release-Token."""
     body: bytes
-    """No more than its begin."""
+    """Its first bytes."""
     rest: bytes
     """Bytes of the next request that came with this one."""
 
@@ -62,12 +62,12 @@ class Reply(NamedTuple):
 
 
 class Halfway(NamedTuple):
-    """Where the reading of a request stands when more has to come."""
+    """The state of an incomplete request."""
 
     kept: int = 0
-    """Bytes of it that are kept until then."""
+    """Bytes kept until then."""
     interim: bytes = b""
-    """What is to be sent meanwhile: nothing, or `100 Continue`."""
+    """What to send meanwhile: nothing or `100 Continue`."""
 
 
 Part = Generator[Halfway, bytes | None, tuple[bytes, bytes]]
@@ -103,7 +103,7 @@ def _until(end: bytes, kept: bytearray, too_long: int) -> Part:
         if len(kept) >= MAX_HEAD:
             raise Rejected(too_long)
         if kept.count(b"\n", seen) != kept.count(b"\r\n", max(0, seen - 1)):
-            raise Rejected(HTTPStatus.BAD_REQUEST)  # its end would never be found
+            raise Rejected(HTTPStatus.BAD_REQUEST)  # because its end would never be found
         seen = len(kept)
         kept += (yield Halfway(seen)) or b""
     return bytes(kept[:at]), bytes(kept[at + len(end) :])

@@ -1,8 +1,8 @@
-"""Which subscriptions were notified of which update, and which of them twice, over all processes of a listener.
+"""Which subscriptions were notified of which update, once or twice, over all processes of a listener.
 
 A notification tells its subscription in `subscriptionId`, and its update in the entity's attribute `number`: decimal
 digits, best as Text, for a broker may change a float. The number grows with each update, beyond the end of a run.
-Only the begin of the body is looked at, and it is not parsed: that would cost more than holding the notification.
+Only the first bytes of the body are searched. Parsing it would cost more than holding the notification.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections import Counter
 from functools import cache
 from itertools import chain
 
-UPDATES = 8  # the newest ones are remembered
-IDS = 1 << 18  # notifications of one update that are remembered
+UPDATES = 8  # number of remembered updates, the newest ones
+IDS = 1 << 18  # remembered notifications per update
 SUBSCRIPTION = re.compile(rb'"subscriptionId"\s{0,9}:\s{0,9}"([^"]{1,256})"')
 _NUMBER, _COUNT, _FIRST = 0, 1, 2  # cells of one update in one process; from the last one on subscriptions
 

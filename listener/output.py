@@ -1,4 +1,4 @@
-"""Lines for whoever watches: given up rather than waited for, whatever became of stdout and stderr."""
+"""Output lines. They are dropped instead of waited for if nobody reads them."""
 
 from __future__ import annotations
 

@@ -28,9 +28,9 @@ from listener.options import Options
 from listener.stats import Counts, Stats
 
 READ = 16 * 1024  # bytes
-KEPT = 64 * 1024 * 1024  # bytes of all requests that are not complete; what would be above that is refused
-PARSER = 1024  # bytes that reading a request takes besides those of the request
-LINGER = 0.5  # seconds a peer has to take the last answer: closing with data unread would destroy it
+KEPT = 64 * 1024 * 1024  # bytes of all incomplete requests; more are refused
+PARSER = 1024  # bytes for the state of reading a request
+LINGER = 0.5  # seconds for a peer to read the last answer: closing with unread data would destroy it
 LONGEST_SLEEP = 3600.0  # seconds
 GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
@@ -80,9 +80,9 @@ class Server:
         raise AssertionError("gevent's loop ended")
 
     def _work(self) -> None:
-        """Serve who is ready, do what is due, and have gevent's loop call again."""
+        """Serve ready connections, do what is due, and wait for gevent's loop again."""
         ready = self._epoll.poll(0, PER_TURN)
-        if len(ready) == PER_TURN:  # more are waiting: newcomers must not queue up behind all of them
+        if len(ready) == PER_TURN:  # more are waiting: new connections must not wait for all of them
             self._acceptor.accept()
         for fd, events in ready:
             if connection := self._connections.get(fd):
@@ -94,7 +94,7 @@ class Server:
         self._timer.start(self._work, update=True)
 
     def publish(self) -> None:
-        """Bring this process's share of the stats up to date."""
+        """Update this process's share of the statistics."""
         self._counts.open = len(self._connections)
         self._stats.publish(self._process, self._counts, self._behaviours.all)
 
@@ -113,7 +113,7 @@ class Server:
         return min(max(0.0, due_at - monotonic()), LONGEST_SLEEP)
 
     def _take(self, fd: int) -> None:
-        """Serve a new connection, beginning with what it brought."""
+        """Serve a new connection and its first bytes."""
         self._connections[fd] = connection = Connection(fd, self._reading)
         self._epoll.register(fd, select.EPOLLIN | select.EPOLLRDHUP)
         self._read(connection)
@@ -141,7 +141,7 @@ class Server:
             self._feed(connection, data)
 
     def _feed(self, connection: Connection, data: bytes) -> None:
-        """Take what was read: requests, until one has to wait for its time or the connection ends."""
+        """Process what was read: requests, until one has to wait or the connection ends."""
         while data and (request := self._request(connection, data)):
             data = request.rest
             if request.path.startswith(b"/-/"):
@@ -162,7 +162,7 @@ class Server:
                 return
 
     def _request(self, connection: Connection, data: bytes) -> Request | None:
-        """Return the request that is complete with `data`; None when it is not, or refused."""
+        """Return the request that `data` completes; None if it is incomplete or refused."""
         begun = connection.parser
         connection.parser = parser = begun or parse(data)
         try:
@@ -183,7 +183,7 @@ class Server:
         return None
 
     def _keep(self, connection: Connection, size: int) -> bool:
-        """Keep `size` bytes of a request until more can be done; tell whether there is room, refuse it otherwise."""
+        """Keep `size` bytes of a request. Without room refuse the request and return False."""
         if self._kept.set(connection.fd, size):
             return True
         self._refuse(connection, 503)
@@ -201,7 +201,7 @@ class Server:
         self._send(connection, closing(reply) if to_close else reply)
 
     def _finish(self, behaviour: Behaviour, connection: Connection) -> None:
-        """Do what is due, and go on with what the peer sent meanwhile."""
+        """Do what is due, and continue with what the peer sent meanwhile."""
         behaviour.finish(connection, self)
         if connection.queue is not self._idle:
             return
@@ -214,7 +214,7 @@ class Server:
             self._feed(connection, rest)
 
     def _send(self, connection: Connection, reply: Reply) -> None:
-        """Send an answer; the connection is idle after it, or about to be closed."""
+        """Send an answer. The connection is then idle, or about to be closed."""
         if not self.write(connection, reply.data):
             return
         if not reply.close:
@@ -228,7 +228,7 @@ class Server:
             connection.enter(self._closing)
 
     def write(self, connection: Connection, data: bytes) -> bool:
-        """Write; close the connection of a peer that has left, or that has long stopped taking its answers."""
+        """Write. Close the connection if the peer is gone or no longer reads its answers."""
         try:
             if not data or os.write(connection.fd, data) == len(data):
                 return True

@@ -19,7 +19,7 @@ def raise_descriptor_limit() -> tuple[int, int]:
 
 
 def listen(host: str, ports: range, processes: int) -> list[list[socket.socket]]:
-    """Return, per process, one listening socket per port; exit with one sentence when that cannot be.
+    """Return, per process, one listening socket per port. Exit with one sentence if that fails.
 
     The exit code is 1 where a port is taken, otherwise 2. An empty host is all addresses, IPv6 and IPv4 at once where
     the system has IPv6. Port 0 is a free one.
@@ -42,7 +42,7 @@ def listen(host: str, ports: range, processes: int) -> list[list[socket.socket]]
 
 
 def listen_deaf(host: str, port: int) -> list[socket.socket]:
-    """Return a listening socket and the one connection that fills its queue; exit when that cannot be.
+    """Return a listening socket and the one connection that fills its queue. Exit if that fails.
 
     Nobody accepts: to Linux's tcp(7), whoever else connects gets no answer to SYN, for the queue has room for one.
     """

@@ -18,14 +18,14 @@ from listener.notified import Notified
 
 @dataclass
 class Counts:
-    """What one process counted since its start, and (`open`) has now."""
+    """Counts of one process since its start; `open` is the current number."""
 
     accepted: int = 0
     open: int = 0
     rejected: int = 0
     out_of_descriptors: int = 0
     abandoned: int = 0  # requests whose sender left before their answer
-    unnumbered: int = 0  # notifications that do not tell their update or their subscription
+    unnumbered: int = 0  # notifications without the number of their update or subscription
 
 
 NAMES = [field.name for field in fields(Counts)]
@@ -40,14 +40,16 @@ class Stats:
         self._interval = interval
         self._cells = memoryview(mmap.mmap(-1, 8 * (ROWS + processes * CELLS))).cast("d")
         self._before = 0
-        self.wakes = os.eventfd(0)  # written to when what was released changes
+        self.wakes = os.eventfd(0)  # written at each release
         self._cells[RELEASED] = -inf
         self.notified, self.arrivals = Notified(processes), Arrivals(processes)
-        self.id = os.urandom(6).hex()  # tells one listener from another, or from itself before it was started anew
-        self.token = os.urandom(16).hex()  # what a release has to bring; the module secrets loads OpenSSL: 4 MB
+        self.id = os.urandom(6).hex()  # identifies this listener and this start of it
+        self.token = os.urandom(
+            16
+        ).hex()  # required for a release; not from the module secrets, which loads 4 MB of OpenSSL
 
     def publish(self, process: int, counts: Counts, behaviours: list[Behaviour]) -> None:
-        """Let all processes see the counts of process number `process`, and what its behaviours hold."""
+        """Publish the counts of process number `process`, and what its behaviours hold, to all processes."""
         row = array("d", [getattr(counts, name) for name in NAMES])
         for behaviour in behaviours:
             row.extend((len(behaviour), behaviour.received))
@@ -61,7 +63,7 @@ class Stats:
         return {path: {"held": held, "received": done} for path, (held, done) in zip(PATHS, pairs, strict=True)}
 
     def total(self) -> dict[str, int]:
-        """Return the sums over all processes; those of /healthy are not among `held` and `received`."""
+        """Return the sums over all processes. `held` and `received` do not include /healthy."""
         slow = [counts for path, counts in self.paths().items() if path != Healthy.path]
         sums = {name: sum(counts[name] for counts in slow) for name in ("received", "held")}
         return {**sums, **dict(zip(NAMES, self._sums(), strict=False))}
@@ -70,7 +72,7 @@ class Stats:
         return [int(sum(self._cells[ROWS + column :: CELLS])) for column in range(CELLS)]
 
     def snapshot(self) -> dict[str, object]:
-        """Return what /-/stats tells: the sums, the rate of the last line (answers per second), the limits."""
+        """Return the answer to /-/stats: the sums, the rate of the last line (answers per second), the limits."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         limits = {"nofile_soft": soft, "nofile_hard": hard}
         seen = {path: counts for path, counts in self.paths().items() if any(counts.values())}
@@ -91,7 +93,7 @@ class Stats:
 
     @property
     def released_to_close(self) -> bool:
-        """Whether what was last released is to be closed after its answer."""
+        """Whether the last release also closes connections."""
         return bool(self._cells[CLOSES])
 
     def release(self, now: float, close: bool) -> None:

@@ -1,62 +1,62 @@
-# Sourced by rehearse.sh: what each --cause changes against a healthy rehearsal. The parts really do it: true limits,
-# true descriptors, true timeouts.
+# Sourced by rehearse.sh: what each --cause changes in a healthy rehearsal. The faults are real: real limits, descriptors
+# and timeouts.
 
 list_causes() {
     cat <<END
-broker-restarts  the broker is killed in mid-run, and started again
-broker-dies      the broker is killed in mid-run
+broker-restarts  the broker is killed during the run and started again
+broker-dies      the broker is killed during the run
 database-down    the database ends before the run
-multiservice     the broker has no -multiservice, and an earlier run left subscriptions
+multiservice     the broker runs without -multiservice, and an earlier run left subscriptions
 privilege        the inspector runs as nobody (needs root)
-listener-down    nobody listens where the notifications go
-listener-nofile  the listener may open half as many descriptors as there are notifications
-select           the fault of Orion <= 1.4.3: select(), and descriptor numbers from 1024 on (as --failing)
-nofile           the broker may open half as many descriptors as it needs
-ports            notifications may use half as many local ports as they need (needs Linux 6.3)
-stale-cache      the broker's cache keeps subscriptions whose database was dropped behind its back
-cache-refresh    -subCacheIval 5, and a refresh after the notifications holds up updates and queries for 2.4 s
+listener-down    the listener does not run
+listener-nofile  the listener may open only half as many descriptors as there are notifications
+select           the fault of Orion <= 1.4.3: select() cannot use descriptors from 1024 on (same as --failing)
+nofile           the broker may open only half as many descriptors as it needs
+ports            notifications may use only half as many local ports as they need (needs Linux 6.3)
+stale-cache      the broker's cache still has subscriptions whose database was dropped
+cache-refresh    -subCacheIval 5: a refresh after the notifications blocks updates and queries for 2.4 s
 queue            threadpool:10:10
-workers          a third of the workers
+workers          only a third of the workers
 persistent       -notificationMode persistent
 transient        -notificationMode transient
-statistics       the broker has no -statNotifQueue
+statistics       the broker runs without -statNotifQueue
 http-timeout     -httpTimeout is half of the listener's delay
 listener-closes  the listener closes after its delay, without an answer
-slow             GET /version takes 1.5 s from the update on
+slow             GET /version takes 1.5 s after the update
 max-connections  -maxConnections 30, and 60 idle clients
-threads          the broker's control group leaves it 25 threads for 40 idle clients (needs root)
+threads          the broker's control group allows 25 more threads, for 40 idle clients (needs root)
 frozen           the broker is stopped (SIGSTOP) for a third of the time
-overloaded       the broker spends its processor on something else
-out-of-memory    the broker leaks memory until its control group's is spent, and the kernel kills it (needs root)
+overloaded       the broker uses up its CPU for something else
+out-of-memory    the broker leaks memory until the kernel kills it at its control group's limit (needs root)
 database-hangs   the database is stopped (SIGSTOP) for a third of the time
 listen-queue     the broker no longer accepts connections, and its listen queue holds 5
-network          the network resets all connections to the listener in mid-run
-service-pool     the test's service has a pool of its own, with a third of the workers
-starved          as many workers as slow receivers, and none for the healthy ones
+network          the network resets all connections to the listener during the run
+service-pool     the test's service has its own pool, with a third of the workers
+starved          as many workers as slow receivers, so none is left for the healthy ones
 
 In front of the broker:
-rate-limit       a gateway answers 429 to more than 50 requests in a second
-denied           a gateway answers 401 from second 3 on: the token has expired
+rate-limit       a gateway answers 429 to more than 50 requests per second
+denied           a gateway answers 401 from second 3 on, because the token has expired
 redirected       a gateway answers 307 from second 3 on
-not-reached      whoever wants to connect to the broker is dropped, for a third of the time; open connections go on
-dead-address     the first address of the broker's name takes no connections (needs a localhost that is ::1 first)
-certificate      the broker is asked over https://, and has no TLS
-gateway-idle     -maxConnections 30, and 60 idle clients, which a gateway takes
+not-reached      new connections to the broker are dropped for a third of the time; open ones continue
+dead-address     the first address of the broker's name accepts no connections (needs a localhost that is ::1 first)
+certificate      requests use https://, but the broker has no TLS
+gateway-idle     -maxConnections 30, and 60 idle clients that a gateway accepts
 
 Between the broker and its receivers:
-answered-for-receivers  a sidecar answers 504 in the receiver's stead, after half of its delay
+answered-for-receivers  a sidecar answers 504 for the receiver, after half of its delay
 answered-at-once        the receivers answer at once, and keep the connection open
-repeated                a sidecar sends a notification again that has no answer after half of the delay
-listeners-not-reached   what the broker sends to connect to the receivers is dropped
+repeated                a sidecar repeats a notification that has no answer after half of the delay
+listeners-not-reached   the broker's connections to the receivers are dropped
 several-listeners       two listeners behind one name
 listener-hangs          the listener is stopped (SIGSTOP) for a third of the time
-name-server             each seventh look-up of the receivers' name takes the broker 5 s
+name-server             every seventh look-up of the receivers' name takes 5 s
 
 The database and the hosts:
-database-away    the database resets and refuses connections for 8 s, then it is back
-busy-host        something else spends all processors for a third of the time, and the broker gets what is left
-busy-tester      something else spends the one processor that Locust may use, for a third of the time
-tester           Locust may open fewer descriptors than it has idle clients
+database-away    the database resets and refuses connections for 8 s
+busy-host        other processes use all CPUs for a third of the time
+busy-tester      another process uses the one CPU of Locust for a third of the time
+tester           Locust may open fewer descriptors than it needs for its idle clients
 
 With --broker ngsi-ld:
 one-update-at-a-time        slow receivers
@@ -64,19 +64,19 @@ one-notification-at-a-time  slow receivers, and the broker sends one notificatio
 deaf-receivers              receivers that take no connection
 
 The same in another way:
-database-down:mid-run  the database is killed in mid-run
-database-down:null     the broker never connected to it
-network:drop           the network drops what is sent over the connections to the listener, from mid-run on
-broker-dies:gateway    the broker is killed in mid-run, behind a gateway that answers 502
+database-down:mid-run  the database is killed during the run
+database-down:null     the broker never connected to the database
+network:drop           from the middle of the run on the network drops all packets to the listener
+broker-dies:gateway    the broker is killed during the run, behind a gateway that answers 502
 frozen:gateway         the broker is stopped, behind a gateway that answers 504
-answered-for-receivers:at-once   a sidecar answers 202 at once, keeps the connection open, and sends on what it took
-answered-for-receivers:swallows  the same, and it sends nothing on
+answered-for-receivers:at-once   a sidecar answers 202 at once, keeps the connection open, and forwards the notification
+answered-for-receivers:swallows  the same, but it forwards nothing
 answered-at-once:errors          the receivers answer 500 at once
-listeners-not-reached:name       the receivers' name is unknown where the broker runs
-listeners-not-reached:other      the receivers' name is another host where the broker runs
-overloaded:throttled   the broker's control group gives it half of a processor, which it spends (needs root)
-threads:nproc          ulimit -u leaves the broker 25 threads for 40 idle clients (needs root)
-threads:transient      notification mode transient, and six threads for seven notifications (needs root)
+listeners-not-reached:name       the receivers' name is unknown on the broker's host
+listeners-not-reached:other      the receivers' name means another host on the broker's host
+overloaded:throttled   the broker's control group gives it half a CPU, which it uses up (needs root)
+threads:nproc          ulimit -u allows the broker 25 more threads, for 40 idle clients (needs root)
+threads:transient      notification mode transient, with six threads for seven notifications (needs root)
 END
 }
 
@@ -132,7 +132,7 @@ produce() { # CAUSE: set what differs
         not-reached) way_in=deaf signals="$early:USR1:way_in $((early + seconds / 3)):USR2:way_in" ;;
         dead-address)
             getent ahosts localhost | head -n 1 | grep -q '^::1' ||
-                die 3 "--cause dead-address needs a localhost that is ::1 first (/etc/hosts)"
+                die 3 "--cause dead-address needs a localhost whose first address is ::1 (/etc/hosts)"
             broker_host=localhost
             ;;
         certificate) scheme=https force=--force ;;
@@ -170,7 +170,7 @@ $(list_causes)" ;;
     esac
 }
 
-# Several at a time: their options add up; of everything else one cause can change each.
+# Several at once: their options are added. Everything else can be changed by one cause only.
 produce_all() { # CAUSE...
     single='mode timeout cache delay idle statistics multiservice leftovers ends_before listener_nofile listener_host
         replicas as_user as_broker limit gateway mesh way_in way_out way_to_database
@@ -187,7 +187,7 @@ produce_all() { # CAUSE...
             now='' usual=''
             eval "now=\$$name usual=\$usual_$name changed=\$changed_$name"
             [ "$now" != "$usual" ] || continue
-            [ -z "$changed" ] || die 2 "--cause ${changed% is *} and --cause $one cannot both be had: each changes $name"
+            [ -z "$changed" ] || die 2 "--cause ${changed% is *} and --cause $one cannot be combined: both change $name"
             eval "changed_$name=\"\$one is \$now\""
         done
     done

@@ -127,7 +127,7 @@ def test_another_website(page: Page, stack: Stack) -> None:
         for script, path in ((READ, "connections/data"), (SEND, "swarm")):
             assert page.driver.execute_async_script(script, f"{url}/{path}") == "TypeError: Failed to fetch"
         page.driver.execute_script(SUBMIT, f"{url}/swarm")
-        page.wait(lambda: "is not this page's" in page.find("body").text)
+        page.wait(lambda: "does not belong to this page" in page.find("body").text)
         evil.shutdown()
     page.driver.get_log("browser")  # type: ignore[no-untyped-call]  # of what was refused
     assert data(url)["state"] == "READY"

@@ -149,7 +149,7 @@ def test_web(processes: Processes, tmp_path: Path) -> None:
         (
             ["--cause=queue", "--cause=starved"],
             2,
-            "--cause queue and --cause starved cannot both be had: each changes mode",
+            "--cause queue and --cause starved cannot be combined: both change mode",
         ),
         (["--ramp=1:2:1", "--cause=slow"], 2, "--ramp can be combined with --failing, --cause workers"),
         (["--duration", "soon"], 2, "--duration takes"),

@@ -180,7 +180,7 @@ def test_form_changes_nothing_else(page: Page) -> None:
 def test_users_are_not_changed_from_outside(page: Page) -> None:
     body = {"user_class_name": "VersionProbe", "host": EVIL}
     answer = requests.post(f"{page[0]}/user", json=body, timeout=5)
-    assert (answer.status_code, answer.text) == (403, "users are not changed from the page\n")
+    assert (answer.status_code, answer.text) == (403, "users cannot be changed from the page\n")
 
 
 @pytest.mark.parametrize("more", [(), ("--web-login",)], ids=["", "login"])
@@ -216,7 +216,7 @@ def test_open_web_ui_is_warned_of(stack: Stack, options: tuple[str, ...], where:
     locust = stack.locust_process(*more, env=LOGIN)
     locust.wait_for("Starting web interface")
     assert listening_at(locust, port) <= {"0.0.0.0", "::"}
-    warning = f"the web UI listens on {where} without a login: whoever reaches it can start runs"
+    warning = f"the web UI listens on {where} without a login: anyone who reaches it can start runs"
     assert (warning in locust.output) == bool(where)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a notification, chosen by the path of its request and what lies below it; one file each.
+"""Behaviours for notifications, one file each, selected by the path of the request.
 
     any other path   answered after -delay                       slow
     /notify/random   answered after 0 to -delay, at random       random_delay

@@ -1,4 +1,4 @@
-"""Answered at once, whatever the delay is: the receiver that has to suffer from none of the others."""
+"""Answered at once, whatever the delay is: a healthy receiver beside the slow ones."""
 
 from __future__ import annotations
 

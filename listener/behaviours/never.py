@@ -10,7 +10,7 @@ from listener.connections import Connection
 
 
 class Never(Behaviour):
-    """A receiver that takes the notification, and is never heard of again."""
+    """A receiver that accepts the notification and never answers."""
 
     path = "/notify/never"
 

@@ -12,7 +12,7 @@ from listener.connections import Connection
 
 
 class RandomDelay(Behaviour):
-    """A receiver that takes from no time to all of the delay, each as likely."""
+    """A receiver that answers after a random time, uniform between 0 and the delay."""
 
     path = "/notify/random"
 

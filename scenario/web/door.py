@@ -1,4 +1,4 @@
-"""How a client comes in: it has ENTRY s to send a request, all of it, and may send no more than MOST_BODY bytes.
+"""Limits for clients of the web UI and metrics: ENTRY s to send a whole request, of at most MOST_BODY bytes.
 
 Of more clients than `most` that have not sent theirs, the one that began first has to go: so whoever opens connections
 and says nothing takes few descriptors, and keeps nobody out.
@@ -17,8 +17,8 @@ import gevent
 from gevent import GreenletExit
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
-ENTRY = 10.0  # s for a request, and between two of them
-SENDING = 60.0  # s for a client to take what is written at one time
+ENTRY = 10.0  # s for a request, and between two requests
+SENDING = 60.0  # s for a client to read an answer
 MOST_BODY = 1_000_000  # bytes
 MOST_ENTERING, MOST_CLIENTS = 64, 256
 _STATUS = {413: "its body is too large", 411: "its body needs a Content-Length"}
@@ -31,7 +31,7 @@ class _RefusedError(ValueError):
 
 
 class _Handler(WSGIHandler):
-    """Ends a client that takes too long by ending its greenlet, which closes the connection."""
+    """Ends the greenlet of a client that takes too long, which closes its connection."""
 
     server: Door
 
@@ -57,7 +57,7 @@ class _Handler(WSGIHandler):
         environ = super().get_environ()
         try:
             environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read())
-        except OSError:  # the client has left
+        except OSError:  # the client is gone
             raise GreenletExit from None
         self.server.entered()
         return environ
@@ -76,7 +76,7 @@ class _Handler(WSGIHandler):
 
 
 class Door(WSGIServer):
-    """A web server whose clients come in so; `most` of them may be about to."""
+    """A web server with these limits. `most` clients may be without a complete request."""
 
     handler_class = _Handler
 
@@ -86,7 +86,7 @@ class Door(WSGIServer):
         super().__init__(*arguments, **named)
 
     def enters(self) -> None:
-        """Note that this greenlet's client is to send a request from now on."""
+        """Start the time limit for a request of this greenlet's client."""
         self.entered()
         self._entering[gevent.getcurrent()] = gevent.Timeout.start_new(ENTRY, GreenletExit)
         if len(self._entering) > self._most:
@@ -95,12 +95,12 @@ class Door(WSGIServer):
             first.kill(block=False)
 
     def entered(self) -> None:
-        """Note that it has sent it, or has gone."""
+        """End the time limit."""
         if timeout := self._entering.pop(gevent.getcurrent(), None):
             timeout.close()
 
     def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> Any:
-        """Give a client of TLS the same time for its handshake."""
+        """Limit the time of a TLS handshake too."""
         self.enters()
         try:
             return super().wrap_socket_and_handle(client_socket, address)
@@ -109,7 +109,7 @@ class Door(WSGIServer):
 
 
 def put_door(web_ui: WebUI) -> None:
-    """Have Locust's web UI, which has not started yet, use it."""
+    """Make Locust's web UI use it, before it starts."""
 
     def start_server() -> None:
         files = {"keyfile": web_ui.tls_key, "certfile": web_ui.tls_cert}

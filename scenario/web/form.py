@@ -1,4 +1,4 @@
-"""The start form of the web UI: options and preflight are checked before anything starts, and said in the form."""
+"""The start form of the web UI. Options and preflight are checked before anything starts; the form shows problems.
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from scenario.settings.arguments import with_form
 from scenario.settings.options import Options
 from scenario.verdict.outcomes import PREFLIGHT
 
-_FIRST_TICK = 30.0  # s: above the limits of what the shape asks before its first users
+_FIRST_TICK = 30.0  # s; longer than the shape's preflight may take
 
 
 def check_start_form(environment: Environment, web_ui: WebUI, history: History, secrets: Mapping[str, str]) -> None:
-    """Put a check before Locust's POST /swarm, which would take any option, and answers 500 to a text for a number.
+    """Put a check before Locust's POST /swarm, which accepts any option, and answers 500 to a wrong number.
 
     POST /user, which is for the class picker, could change any attribute of our users, and changes none.
     """
@@ -56,16 +56,16 @@ def check_start_form(environment: Environment, web_ui: WebUI, history: History, 
         return jsonify({"success": False, "message": problem, "host": environment.host})
 
     def update_user() -> tuple[str, int]:
-        return "users are not changed from the page\n", 403
+        return "users cannot be changed from the page\n", 403
 
     web_ui.app.view_functions["locust.swarm"] = web_ui.auth_required_if_enabled(swarm)
     web_ui.app.view_functions["locust.update_user"] = web_ui.auth_required_if_enabled(update_user)
 
 
 def _parse_once() -> None:
-    """Let the page be served from what the options were at the start.
+    """Serve the page from the options at the start.
 
-    Locust parses them for each GET /: a file of theirs that is gone by then would end it, and the run, with code 2.
+    Locust parses them for each GET /. If a file of theirs is gone by then, it would end the run with exit code 2.
     """
     locust: Any = argument_parser
     locust.ui_extra_args_dict = cache(argument_parser.ui_extra_args_dict)

@@ -1,4 +1,4 @@
-"""Keeps other websites out: a browser sends what any page asks it to, to this host too.
+"""Refuses requests of other websites: a browser sends them to this host for any page that asks it to.
 
 Refused is a request under a name that is none of this host's (DNS rebinding: a stranger's name that leads here), and
 one that a page of another origin made. A client that is no browser sends no Origin, and is not meant.
@@ -25,7 +25,7 @@ from scenario.web.login import add_login
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_OF_PAGE = ("same-origin", "none")  # values of Sec-Fetch-Site; none: typed, or no page at all
+_OF_PAGE = ("same-origin", "none")  # values of Sec-Fetch-Site; none: typed by the user, or not from a page
 _log = logging.getLogger(__name__)
 _HEADERS = (
     ("X-Frame-Options", "DENY"),
@@ -36,7 +36,7 @@ _HEADERS = (
 
 
 def protect(web_ui: WebUI, parsed: Namespace) -> None:
-    """Put guard and login before the web UI, and warn of one that lets everybody in."""
+    """Put guard and login before the web UI, and warn if it has no login."""
     assert web_ui.app is not None
     put_door(web_ui)
     application: Any = web_ui.app
@@ -45,11 +45,13 @@ def protect(web_ui: WebUI, parsed: Namespace) -> None:
         add_login(web_ui, parsed.web_base_path)
     elif not is_loopback(web_ui.host):
         where = web_ui.host or "all addresses"
-        _log.warning(f"the web UI listens on {where} without a login: whoever reaches it can start runs (--web-login)")
+        _log.warning(
+            f"the web UI listens on {where} without a login: anyone who reaches it can start runs (--web-login)"
+        )
 
 
 class Guard:
-    """Stands before the whole web UI, Locust's routes and ours. `origins`: where a proxy shows it."""
+    """Checks every request to the web UI, Locust's routes and ours. `origins` are the addresses of proxies."""
 
     def __init__(self, application: WSGIApplication, web_host: str, origins: Iterable[str]) -> None:
         self.application = application
@@ -62,7 +64,7 @@ class Guard:
 
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             own = [header for header in headers if not header[0].lower().startswith("access-control-")]
-            return start_response(status, [*own, *_HEADERS], *more)  # Locust would let every origin read
+            return start_response(status, [*own, *_HEADERS], *more)  # Locust would allow every origin
 
         problem = self._problem(Request(environ))
         answer = Response(f"{problem}\n", 403, mimetype="text/plain") if problem else self.application
@@ -71,17 +73,17 @@ class Guard:
     def _problem(self, request: Request) -> str:
         host = request.headers.get("Host", "")
         if not self._is_own(host):
-            return f"Host {host!r} is none of this page's names; --web-origin adds one"
+            return f"Host {host!r} does not belong to this page; --web-origin adds a name"
         origin = request.headers.get("Origin")
         if origin is None:
             site = request.headers.get("Sec-Fetch-Site", "none")
             foreign = request.method != "GET" and site not in _OF_PAGE
             return f"Sec-Fetch-Site {site!r}: another website made this request" if foreign else ""
         own = _normal(origin) in {_normal(f"{request.scheme}://{host}"), *self.origins}
-        return "" if own else f"Origin {origin!r} is not this page's; --web-origin adds one"
+        return "" if own else f"Origin {origin!r} does not belong to this page; --web-origin adds an origin"
 
     def _is_own(self, host: str) -> bool:
-        """Whether it names this host; an address cannot be made to lead elsewhere, as a name can."""
+        """Whether the header names this host. Addresses are safe, but a name can be made to mean another host."""
         try:
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
@@ -90,14 +92,14 @@ class Guard:
 
 
 def _normal(origin: str) -> str:
-    """Return an origin as browsers send it: lower case, without the scheme's own port."""
+    """Return an origin as browsers send it: lower case, without the default port."""
     origin = origin.lower().rstrip("/")
     scheme, _, rest = origin.partition("://")
     return f"{scheme}://{rest.removesuffix({'http': ':80', 'https': ':443'}.get(scheme, ''))}"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this host reaches what listens there."""
+    """Whether an address is reachable from this host only."""
     return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
 
 

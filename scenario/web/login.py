@@ -1,8 +1,8 @@
-"""`--web-login`: one user, whose name and password are in the environment; the page and its conventions are Locust's.
+"""`--web-login`: one user, with name and password in the environment. The page is Locust's.
 
     LOCUST_WEB_USERNAME=me LOCUST_WEB_PASSWORD=... locust --web-login
 
-The key that signs the sessions is made at the start: they end with this process.
+The key of the sessions is created at the start, so sessions end with this process.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from werkzeug.wrappers import Response
 
 from scenario.settings.secrets import CREDENTIALS
 
-_WRONG = 1.0  # s that a wrong password costs, one after the other
-_MOST_WAITING = 8  # tries; whoever comes then has to try again
+_WRONG = 1.0  # s for each wrong password, one after the other
+_MOST_WAITING = 8  # logins at one time; more are refused
 
 
 class _User(UserMixin):  # type: ignore[misc]
@@ -31,13 +31,13 @@ class _User(UserMixin):  # type: ignore[misc]
 
 
 def add_login(web_ui: WebUI, base_path: str) -> None:
-    """Let the one user in, and nobody else."""
-    expected = [os.environ[name] for name in CREDENTIALS]  # they are there: scenario.settings.arguments
+    """Let only that user in."""
+    expected = [os.environ[name] for name in CREDENTIALS]  # both are set: scenario.settings.actions checks it
     app = web_ui.app
     assert app is not None
     app.secret_key = secrets.token_bytes(32)
     app.config.update(
-        SESSION_COOKIE_NAME=f"connections_{web_ui.port}",  # of a host all ports share the cookies
+        SESSION_COOKIE_NAME=f"connections_{web_ui.port}",  # all ports of a host share cookies
         SESSION_COOKIE_SAMESITE="Strict",
         SESSION_COOKIE_SECURE=bool(web_ui.tls_cert),
     )
@@ -50,7 +50,7 @@ def add_login(web_ui: WebUI, base_path: str) -> None:
     def is_right() -> bool:
         given = request.form.get("username", ""), request.form.get("password", "")
         right = [hmac.compare_digest(a.encode(), b.encode()) for a, b in zip(given, expected, strict=True)]
-        with trying:  # a right one waits, too: who tries many at a time would else see at once which one it is
+        with trying:  # a right password waits too, otherwise parallel tries would reveal it
             if not all(right):
                 gevent.sleep(_WRONG)
         return all(right)
@@ -58,7 +58,7 @@ def add_login(web_ui: WebUI, base_path: str) -> None:
     @blueprint.post("/login_submit")
     def submit() -> Response:
         if not waiting.acquire(blocking=False):
-            return Response("too many try to log in at this moment: try again\n", 429, mimetype="text/plain")
+            return Response("too many logins at the moment: try again\n", 429, mimetype="text/plain")
         try:
             right = is_right()
         finally:

@@ -62,10 +62,10 @@ def listening_address(text: str) -> tuple[str, int] | None:
 
 
 class _Parser(LocustArgumentParser):
-    """Takes the port when all options are known: a worker takes none."""
+    """Opens the port when all options are known. A worker opens none."""
 
     def parse_args(self, *args: Any, **rest: Any) -> Any:
-        """Parse, and end with exit code 2 if the port is not to be had."""
+        """Parse, and exit with code 2 if the port cannot be opened."""
         parsed = super().parse_args(*args, **rest)
         address = listening_address(parsed.metrics_port)
         if address and address not in _taken and not parsed.worker:
@@ -73,7 +73,7 @@ class _Parser(LocustArgumentParser):
             try:
                 server.init_socket()
             except OSError as error:
-                why = str(error.strerror).partition(": ")[0]  # gevent adds the address once more
+                why = str(error.strerror).partition(": ")[0]  # gevent adds the address again
                 problem = f"cannot listen on {values.joined(*address)}: {why}"
                 super().error(f"argument --metrics-port: {problem}")  # type: ignore[no-untyped-call]
             _taken[address] = server
@@ -81,12 +81,12 @@ class _Parser(LocustArgumentParser):
 
 
 def serve_metrics(history: History, parsed: Namespace) -> None:
-    """Serve them, if there is a port."""
+    """Serve the metrics if there is a port."""
     address = listening_address(parsed.metrics_port)
     if address:
         host, server = address[0], _taken[address]
         application = make_wsgi_app(registry(history))
-        # A website in a browser of this host reaches its loopback addresses; elsewhere whoever reaches it may read.
+        # A website in a browser on this host can reach loopback, so the guard checks there. Elsewhere anyone may read.
         guard = Guard(application, host, values.urls(parsed.web_origin))
         server.application = guard if is_loopback(host) else application
         server.start()
@@ -94,6 +94,6 @@ def serve_metrics(history: History, parsed: Namespace) -> None:
 
 
 def close_metrics() -> None:
-    """Let go of the port in a worker, which Locust has forked from the master: it may outlive it."""
+    """Close the port in a worker that Locust forked from the master, because it may outlive the master."""
     for server in _taken.values():
         server.close()

@@ -1,4 +1,4 @@
-"""The tab "Connections" on the web UI's own page, its data, and what "Download Data" offers of it.
+"""The tab "Connections" of the web UI, its data, and its files under "Download Data".
 
     GET connections/data?since=N    JSON: state, reasons, table, and the rows from number N (from 0) on
     GET connections/metrics         the last row as a Prometheus reads it
@@ -70,7 +70,7 @@ def add_tab(environment: Environment, web_ui: WebUI, history: History, log: Repo
 
 
 def _amend(response: Response) -> Response:
-    """Have Locust's page load our script, for it has no place for a chart; and have it ask on until a run is STOPPED.
+    """Make Locust's page load our script, and make it poll until a run is STOPPED.
 
     It asks while a run is spawning or running; one look in between, and it would neither show the end nor offer NEW.
     What it knows is React's own, which no script of ours can set: so it is told otherwise, and nobody else is.
@@ -86,7 +86,7 @@ def _amend(response: Response) -> Response:
 
 
 class _Pages:
-    """The views; they only read, and no file: what they tell, this process has kept of the run."""
+    """The views. They read no file, only what this process has kept of the run."""
 
     def __init__(self, history: History, log: ReportLog) -> None:
         self.history, self.log_of_run = history, log
@@ -117,7 +117,7 @@ class _Pages:
 
     def static(self, name: str) -> Response:
         path = PLOTLY_JS if name == PLOTLY_JS.name else _STATIC / name
-        return send_file(path, max_age=0)  # asked for with each load of the page, and answered "not modified"
+        return send_file(path, max_age=0)  # requested with each load of the page, and answered "not modified"
 
 
 def _download(text: str, name: str, mimetype: str) -> Response:

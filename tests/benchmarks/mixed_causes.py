@@ -32,7 +32,7 @@ IMPLIED = {  # what a fault brings about besides: no wrong name
     "overloaded": {"slow"},
 }
 _NOT_TOGETHER = (  # no database for the earlier run; a Python in root's home, for the broker's other user to restart
-    "cannot both be had|needs a localhost that is ::1"
+    "cannot be combined|needs a localhost whose first address is ::1"
     "|leftovers(.py)?: the broker answered (500|429)|PermissionError: .*bin/python"
 )
 _ENVIRONMENT = {**os.environ, "LOCUST_SKIP_MONKEY_PATCH": ""}  # which tests/__init__.py sets for this process
