@@ -1,4 +1,4 @@
-"""The start form of the web UI. Options and preflight are checked before anything starts; the form shows problems.
+"""The start form of the web UI. Options and preflight are checked before anything starts; the form shows problems."""
 
 from __future__ import annotations
 
