@@ -33,6 +33,7 @@ class Preparation(Phases):
 
     def reset(self) -> Iterator[Tick]:
         """Remove what earlier runs left, and drop the service's database if that is allowed."""
+        self.broker.prepare(self.run.clock.now())
         if not self.options.broker.reset:
             self.link.publish(Reset(self.broker.ask_count()))
             return

@@ -18,7 +18,6 @@ class Antares(NgsiLd):
     about: ClassVar[str] = "/q/health"
     live: ClassVar[str] = "/q/health"
     ready: ClassVar[str] = "/q/ready"
-    one_at_a_time: ClassVar[str] = "one notification"
     timeout: ClassVar[float | None] = 5.0
     breaker: ClassVar[float | None] = 30.0
     most_changes: ClassVar[int | None] = 1024

@@ -51,7 +51,6 @@ class Broker(ABC):
     speaks_ngsild: ClassVar[bool] = False
     fds_each: ClassVar[int]  # file descriptors per held notification
     threads_each: ClassVar[int]
-    one_at_a_time: ClassVar[str] = ""  # what it processes one after the other: updates or notifications
     tries: ClassVar[int] = 1  # attempts per notification
     timeout: ClassVar[float | None] = None  # s that a receiver may take; None: no limit, or unknown
     breaker: ClassVar[float | None] = None  # s for which it drops notifications to a receiver that did not answer
@@ -72,7 +71,7 @@ class Broker(ABC):
     @classmethod
     @abstractmethod
     def client_scope(cls) -> str:
-        """Return the scope of the ordinary client."""
+        """Return the ordinary client's."""
 
     @classmethod
     def holds(cls, addresses: int, updates: int) -> int | None:
@@ -85,8 +84,7 @@ class Broker(ABC):
 
     @property
     def own(self) -> dict[str, dict[str, Any]]:
-        """The test's documents in that database, of any run: a query per collection."""
-        return {}
+        return {}  # the test's documents in that database, of any run: a query per collection
 
     own_subscriptions = own  # the same, for this run's subscriptions
 
@@ -98,12 +96,10 @@ class Broker(ABC):
     def version_error(self, answer: Answer) -> Failure | None:
         """Judge the answer to `version`."""
 
-    def about_request(self) -> Request:
-        """Return the request for product and version."""
+    def about_request(self) -> Request:  # for product and version
         return self.version()
 
     def about_error(self, answer: Answer) -> Failure | None:
-        """Judge that answer."""
         return self.version_error(answer)
 
     def readiness(self) -> Request | None:
@@ -214,6 +210,10 @@ class Broker(ABC):
             yield from self.remove(over_it)
         finally:
             connection.close()
+
+    def prepare(self, now: float) -> bool:
+        """Do what has to be done before several write at one time; return whether there was any."""
+        return False
 
     def try_client(self, now: float) -> None:
         """Write an entity, read it back and remove it. `now` is in s since the epoch."""

@@ -20,7 +20,6 @@ class Scorpio(NgsiLd):
     about: ClassVar[str] = "/q/info"
     live: ClassVar[str] = "/q/health/live"
     ready: ClassVar[str] = "/q/health/ready"
-    one_at_a_time: ClassVar[str] = "one update"
     tries: ClassVar[int] = 4  # to connect, and of what was closed without an answer
 
     @classmethod

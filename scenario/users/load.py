@@ -27,6 +27,7 @@ CONNECT_TIMEOUT = 2.0  # s
 IDLE_TIMEOUT = 2.0  # s for the answer to an idle client at the end
 IDLE_CHECK = 2.5  # s before the idle clients close, when they send a request: IDLE_TIMEOUT and a little more
 REPORT_EVERY = 0.5  # s between a seeder's reports
+MOST_AT_ONCE = 64  # updates under way: above, the probes of the same process would not get their turn
 UPDATE_TIMEOUT = 60.0  # s without connecting; Orion took 0.5 to 2 s for 5,000 subscriptions
 
 
@@ -88,8 +89,10 @@ class UpdateTrigger(RunUser, HttpUser):
         run = self.of_run
         run.clock.sleep_until(self.schedule.trigger)
         at = run.clock.now()
-        sent = [gevent.spawn(self._send, at, entity) for entity in range(run.options.load.updates)]
-        failures = [failure for each in sent if (failure := each.get())]
+        crew = Pool(MOST_AT_ONCE)
+        failures = [
+            each for each in crew.map(lambda entity: self._send(at, entity), range(run.options.load.updates)) if each
+        ]
         self.client.close()
         self.link.publish(Update(at, (run.clock.now() - at) * 1000, *parts(next(iter(failures), None))))
         park()

@@ -125,7 +125,7 @@ NGSILD = (
         name="changes-lost",
         says="the broker lost changes: it had answered their updates, and notified nobody of them",
         needs=[
-            lambda e: e.hold.options.load.updates > 1,
+            lambda e: e.hold.options.load.updates > 1 and e.hold.progress.update and not e.hold.progress.missing,
             lambda e: (e.listeners.never_arrived or 0) > 0 and e.same.lost,
         ],
         supposes=ALIVE,
