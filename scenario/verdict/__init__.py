@@ -1,1 +1,1 @@
-"""What the rows come to: what was held, the figures, the symptoms, the causes, and who judges."""
+"""The verdict: evidence, figures, criteria, causes, and the judges of a run."""

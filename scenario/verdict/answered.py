@@ -1,4 +1,4 @@
-"""Judges how the broker's clients were answered: version, update and query, each for itself.
+"""Judges how the broker's clients were answered: version, update and query, each separately.
 
 --max-nok of a client's rows may be NOK or slower than --version-slo. What does not tell of the broker, such as HTTP 401
 from a proxy in front of it, is INCONCLUSIVE.
@@ -20,7 +20,7 @@ SHORT = 80  # characters of an error; the rows have all of it
 
 
 def answered(e: Evidence) -> Iterator[Criterion]:
-    """Judge what the clients got."""
+    """Judge the answers to all clients."""
     told: dict[frozenset[int], str] = {}  # rows that were NOK -> the first client whose they were
     for client in e.clients:
         if client.answers:
@@ -29,7 +29,7 @@ def answered(e: Evidence) -> Iterator[Criterion]:
 
 
 def _judged(e: Evidence, client: Client, same: str) -> Iterator[Criterion]:
-    """Judge what a client got; `same` is the first client that was NOK in the very same rows."""
+    """Judge the answers to a client. `same` is the first client that was NOK in exactly the same rows."""
     got, nok, slow = client.answers, client.nok, client.slow
     allowed, outside = e.hold.options.limits.max_nok, len(client.failed(OUTSIDE))
     outcome = FAIL if len(nok) + len(slow) - outside > allowed else INCONCLUSIVE if outside > allowed else PASS

@@ -38,7 +38,7 @@ Criteria = Iterator[Criterion]
 
 
 def judge_hold(hold: Hold) -> Verdict:
-    """Judge what was held once, whether it came to its end or not."""
+    """Judge one hold, complete or not."""
     evidence = evidence_of(hold)
     judged = [criterion for check in _checks_of(hold.options) for criterion in check(evidence)]
     fails = what_fails(evidence, judged)
@@ -91,7 +91,7 @@ def _process(e: Evidence) -> Criteria:
 
 
 def _load(e: Evidence) -> Criteria:
-    """The load was not what it should be, which is not the broker's failure."""
+    """Criteria for a wrong load, which is not the broker's failure."""
     few, expected = e.load.few, e.load.expected
     for text in unreachable(e):
         yield Criterion("listeners", INCONCLUSIVE, text)
@@ -107,7 +107,7 @@ def _load(e: Evidence) -> Criteria:
 
 
 def _told(e: Evidence) -> Criteria:
-    """What is worth knowing, and not judged."""
+    """Remarks that are not judged."""
     if restart := restart_by_liveness(e.hold.rows):
         yield Criterion("liveness", PASS, restart)
     for text in recovery(e):

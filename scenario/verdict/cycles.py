@@ -1,4 +1,4 @@
-"""The cycles of a soak -> its verdict: what grows at rest from cycle to cycle is a leak.
+"""The verdict of cycles: what grows at rest from cycle to cycle is a leak.
 
 A worker's first use is none: libcurl keeps a connection and a pair of descriptors with each. So the cycles in which
 workers of the pool are used for the first time do not count.
@@ -77,7 +77,7 @@ def _memory(growth: Growth, found: Found) -> tuple[str, str]:
 
 
 def _notifications(options: Options) -> int:
-    """Return how many notifications the broker sends per cycle, those to the healthy subscribers included."""
+    """Return the number of notifications per cycle, including those to healthy subscribers."""
     return options.load.subscriptions + round(
         options.probes.healthy * options.probes.rate * (options.load.baseline + options.load.hold)
     )

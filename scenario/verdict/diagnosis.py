@@ -1,4 +1,4 @@
-"""Evidence -> named causes. What is not sure is said as such: one of several, or unknown, with what was seen."""
+"""From evidence to named causes. Uncertain results are marked: one of several, or unknown with the observations."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _NAMED = {  # what it means that a criterion was not met; of the clients' see be
 
 
 def found_causes(e: Evidence, fails: Fails) -> dict[Cause, bool | None]:
-    """Return whether each cause of the table holds; a last resort does so only where no other explains what fails."""
+    """Return whether each cause of the table holds. A last resort holds only if no other cause explains the failure."""
     holds = {cause: cause.holds(e) for cause in causes_of(e.hold.options)}
     explained = _explained(cause for cause, sure in holds.items() if sure and not cause.last_resort)
     return {cause: sure and not (cause.last_resort and explained & fails) for cause, sure in holds.items()}
 
 
 def excused(e: Evidence, criteria: Sequence[Criterion], holds: Mapping[Cause, bool | None]) -> list[Criterion]:
-    """Return the criteria, INCONCLUSIVE instead of FAIL where only causes outside the broker explain what failed."""
+    """Return the criteria. FAIL becomes INCONCLUSIVE if only causes outside the broker explain it."""
     outside = _explained(cause for cause, sure in holds.items() if sure and cause.outside)
     if foreign_counts(e):
         outside |= HELD | LOAD | HEALTHY | MEASURED
@@ -50,7 +50,7 @@ def excused(e: Evidence, criteria: Sequence[Criterion], holds: Mapping[Cause, bo
 
 
 def diagnose(e: Evidence, fails: Fails, holds: Mapping[Cause, bool | None]) -> tuple[Diagnosis, ...]:
-    """Return the causes that hold; before them, or instead, what is known of a failure that none of them explains."""
+    """Return the causes that hold, preceded by what is known about failures that none of them explains."""
     sure = [cause for cause in holds if holds[cause]]
     named = tuple(cause.diagnosis(e) for cause in sure)
     if foreign := foreign_counts(e):
@@ -66,7 +66,7 @@ def _explained(causes: Iterable[Cause]) -> Fails:
 
 
 def _meaning(e: Evidence, criterion: Criterion) -> Fails:
-    """Return what it means that a criterion was not met."""
+    """Return the failure that an unmet criterion means."""
     if criterion.name == "version":
         return NOK if e.version.nok else SLOW
     if criterion.name in ("update", "query"):
@@ -78,7 +78,7 @@ def _meaning(e: Evidence, criterion: Criterion) -> Fails:
 
 
 def what_fails(e: Evidence, criteria: Sequence[Criterion]) -> Fails:
-    """Return what went wrong; where GET /version failed, that alone: whatever explains it explains the rest."""
+    """Return what went wrong. If GET /version failed, only that, because its cause explains the rest."""
     if e.version.nok:
         return NOK
     fails = SLOW if any(client.slow for client in e.clients) else Fails(0)

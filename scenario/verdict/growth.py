@@ -1,4 +1,4 @@
-"""The broker's memory at rest from cycle to cycle: a leak goes on, what settles falls off.
+"""The broker's memory at rest from cycle to cycle: a leak continues to grow, settling memory slows down.
 
 A healthy Orion 4.7.0 grew by 4 to 5 MB in each of its first cycles of 1,000 notifications, and later by less than 1 MB.
 So growth in the first cycles tells nothing, unless it is huge, and growth that has become slower is no leak yet. Memory
@@ -29,7 +29,7 @@ STEADY_NOW, SETTLING, LEAKS = "steady", "settling", "leaks"
 
 @dataclass(frozen=True)
 class Line:
-    """A straight line through levels: its slope per cycle, and by what that may be wrong (three standard errors)."""
+    """A straight line through levels: its slope per cycle, and the error of that (three standard errors)."""
 
     slope: float
     error: float
@@ -37,7 +37,7 @@ class Line:
 
     @classmethod
     def through(cls, levels: Sequence[float]) -> Line:
-        """Fit it; two levels or more."""
+        """Fit a line through two or more levels."""
         number = len(levels)
         slope, begin = linear_regression(range(number), levels)
         squares = sum((level - begin - slope * at) ** 2 for at, level in enumerate(levels))
@@ -64,7 +64,7 @@ class Growth:
 
     @property
     def recent(self) -> Sequence[float]:
-        """The levels of the last three quarters: what settled before is over."""
+        """The levels of the last three quarters, without the first settling."""
         return self.levels[-_recent(self.cycles) :]
 
     @property
@@ -75,7 +75,7 @@ class Growth:
 
     @property
     def state(self) -> str:
-        """Steady, settling (which includes that it is too early to tell), or leaks."""
+        """Steady, settling (also if it is too early to say), or leaking."""
         line, (early, late) = Line.through(self.recent), self.halves
         goes_on = late.slope >= FALLS_OFF * early.slope
         if self.cycles < LEAST_CYCLES:
@@ -89,7 +89,7 @@ class Growth:
 
     @property
     def more_cycles(self) -> int:
-        """Cycles that would tell more: as many again, so that the later half is all new."""
+        """Number of further cycles that would decide: as many again, so that the later half is new."""
         return max(LEAST_CYCLES - self.cycles, self.cycles)
 
     @property

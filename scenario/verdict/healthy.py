@@ -1,4 +1,4 @@
-"""Who pays for slow receivers: judges whether the healthy subscribers beside them were notified in time.
+"""Judges whether the healthy subscribers were notified in time beside the slow receivers.
 
 Those that wait because the broker has no more workers than slow receivers are not judged, because the original's own
 start is such a one; unless --healthy-slo was given, or in a ramp, which looks for just that.
@@ -20,7 +20,7 @@ MENDS = (
 
 
 def healthy(e: Evidence) -> Iterator[Criterion]:
-    """Judge them."""
+    """Judge the healthy subscribers."""
     count, samples = e.healthy.count, e.healthy.samples
     if not count or e.hold.schedule is None:
         return
@@ -51,10 +51,10 @@ def healthy(e: Evidence) -> Iterator[Criterion]:
 
 
 def _time(latency: float, error: float) -> str:
-    """Return a latency with what the comparison of the clocks leaves open."""
+    """Return a latency with the error of the clock comparison."""
     return f"{duration(latency)} (± {max(1.0, error):.0f} ms)"
 
 
 def duration(latency: float) -> str:
-    """Return a latency in ms as people read it."""
+    """Return a latency in ms as text, in ms or s."""
     return f"{latency:.0f} ms" if latency < 1000 else f"{latency / 1000:.1f} s"

@@ -1,4 +1,4 @@
-"""Connections held once, as far as the run came: what a verdict is drawn from."""
+"""One hold of connections, complete or not: the input of a verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who judges a run: by itself, as a ramp, or as cycles."""
+"""Judges a run: a plain one, a ramp, or cycles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scenario.verdict.ramp import judge_ramp
 
 
 def judge(hold: Hold, steps: Sequence[Step], rest: Rest) -> Verdict:
-    """Judge a run by its steps, its last hold and the broker at rest after it; a plain run has no steps."""
+    """Judge a run by its steps (none in a plain run), its last hold, and the broker at rest after it."""
     if hold.options.load.ramp:
         verdict = judge_ramp(hold, steps)
     elif hold.options.load.cycles:
@@ -28,7 +28,7 @@ def judge(hold: Hold, steps: Sequence[Step], rest: Rest) -> Verdict:
 
 
 def _remarks(options: Options) -> Iterator[Criterion]:
-    """Say what the figures are not of the broker alone."""
+    """Remark on what was measured together with the broker."""
     if options.broker.access.insecure and options.broker.host.startswith("https:"):
         yield Criterion("TLS", PASS, "NOT VERIFIED (--insecure): nothing shows that the broker itself answered")
     if options.broker.access.header or options.broker.access.header_file:

@@ -1,4 +1,4 @@
-"""A liveness probe is a client of the broker, and the one that restarts it: when Kubernetes's would have.
+"""When a Kubernetes liveness probe would have restarted the broker.
 
 By its defaults, https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/
 (periodSeconds, timeoutSeconds, failureThreshold), on GET /version; the kubelet, too, takes a new connection for each.
@@ -19,14 +19,14 @@ _ANSWERED = {Kind.CONTENT, Kind.REDIRECT, Kind.DENIED, Kind.TOO_MANY_REQUESTS}
 
 @dataclass(frozen=True)
 class Liveness:
-    """What its probes would have come to, over all the seconds that they may fall on: nobody knows which."""
+    """Results of the probe for every second at which it could have started."""
 
     failed: int  # in a row, at most
     restarts: tuple[int, ...]  # seconds since the trigger, one for each of those that come to one, the earliest first
 
 
 def liveness(rows: Sequence[Row]) -> Liveness:
-    """Probe the rows every PERIOD seconds, until it restarts; a second that nobody measured is no failure."""
+    """Probe the rows every PERIOD seconds until a restart. A second that was not measured is not a failure."""
     failures = {row.since_trigger for row in rows if _fails(row)}
     most, restarts = 0, []
     for phase in range(PERIOD):
@@ -49,7 +49,7 @@ def _fails(row: Row) -> bool:
 
 
 def restart_by_liveness(rows: Sequence[Row]) -> str:
-    """Say in a sentence when it would have restarted the broker; empty: it would not."""
+    """Return a sentence on when it would have restarted the broker, or ""."""
     seen = liveness(rows).restarts
     if not seen:
         return ""

@@ -1,6 +1,6 @@
-"""What a hold comes to in figures, each written down once: limits, the JSON and the documentation take it from here.
+"""The figures of a hold, defined once for limits, JSON and documentation.
 
-A figure counts from the update on; "at rest" is the median of the rows before it. None: not measured.
+Figures cover the time after the update. "At rest" is the median of the rows before it. None: not measured.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DIGITS = 3  # after the point, of every figure: what is shown is what is compar
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure: its name, its unit, what it means, how to get it.
+    """A figure: its name, unit, meaning, and how to compute it.
 
     `worse` is "more" or "less"; empty: runs are not compared by it. `floor` is what two runs of the same broker may
     differ by: the floors are above what they differed by on two busy cores.

@@ -33,7 +33,7 @@ def held(e: Evidence) -> Criteria:
 
 
 def notified(e: Evidence) -> Criteria:
-    """Tell those that were kept waiting, sent again and dropped apart from those that were lost."""
+    """Distinguish waiting, repeated and dropped notifications from lost ones."""
     last, expected = e.listeners.of_update, e.load.expected
     if last is None or e.listeners.notified is None:
         return
@@ -49,7 +49,7 @@ def notified(e: Evidence) -> Criteria:
 
 
 def same_update(e: Evidence) -> Criteria:
-    """Judge the healthy subscribers of the update that notifies the slow ones, too."""
+    """Judge the healthy subscribers of the update that also notifies the slow receivers."""
     if not e.same.wanted or not e.same.told:
         return
     arrived, slowest = e.same.arrived, e.same.slowest
@@ -61,7 +61,7 @@ def same_update(e: Evidence) -> Criteria:
 
 
 def load(e: Evidence) -> Criteria:
-    """Tell what else befell the receivers."""
+    """Report other events of the receivers."""
     for text in unreachable(e):
         yield Criterion("listeners", PASS, text)
     if too_few_arrived(e):

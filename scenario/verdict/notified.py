@@ -1,4 +1,4 @@
-"""Judges whether every notification went out once: a notification tells its update and its subscription."""
+"""Judges whether every notification was sent once. A notification carries its update and its subscription."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS
 
 
 def notified_once(e: Evidence) -> Iterator[Criterion]:
-    """Judge it, where the listeners tell."""
+    """Judge it if the listeners report it."""
     last, expected = e.listeners.of_update, e.load.expected
     if last is None or last.notified is None or last.doubled is None:
         return

@@ -1,4 +1,4 @@
-"""What several witnesses show of the broker: each a question to the evidence; None: not measured."""
+"""Questions about the broker that several witnesses answer. None: not measured."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _GONE = (Kind.NO_PROCESS, Kind.KILLED_FOR_MEMORY, Kind.KILLED_ON_HOST)
 
 
 def gone_since(e: Evidence) -> int | None:
-    """Return the second from which on the process was not there, to the last row; None when it is not so.
+    """Return the second from which the process was gone to the last row; None if it was not.
 
     The inspector has the last word, whatever a gateway answers in the broker's stead. Where it saw nothing at all,
     every connection was refused.
@@ -42,14 +42,14 @@ def _failure(row: Row) -> Kind | None:
 
 
 def died(e: Evidence) -> bool:
-    """Whether the broker is gone, for good."""
+    """Whether the broker is gone at the end."""
     return gone_since(e) is not None
 
 
 def restarted(e: Evidence) -> bool:
-    """Whether the process was replaced. Where nobody looks into it: its counters began anew, and it lost what it had.
+    """Whether the process was replaced. Without an inspector: its counters restarted, and it lost its notifications.
 
-    Another broker behind the same name has counters of its own, too, but loses nothing.
+    Another broker behind the same name also has other counters, but loses nothing.
     """
     refused = bool(e.version.failed({Kind.REFUSED}))
     lost = refused or not e.listeners.samples or above(e.listeners.abandoned, e.load.few)
@@ -63,15 +63,15 @@ def process_gone(e: Evidence) -> bool:
 
 
 def was_stopped(e: Evidence) -> bool:
-    """Whether the process was seen to be stopped in a row in which it answered nobody: a cache may answer for it."""
+    """Whether the process was stopped in a row without any answer. (A cache may answer for it.)"""
     silent = [*e.version.silent, *e.update.failed({*SILENT, Kind.GATEWAY})]
     return any(stopped(a.row) for a in silent if a.row.queue is None or a.row.queue.error)
 
 
 def stands_still(e: Evidence) -> bool | None:
-    """Whether the process did nothing in the silent rows: spent no CPU; where that is not measured, opened nothing.
+    """Whether the process did nothing in the silent rows: it used no CPU or, if not measured, opened nothing.
 
-    One that goes on answering on connections that were open before does something.
+    A process that still answers on older connections does something.
     """
     if was_stopped(e):
         return True
@@ -93,7 +93,7 @@ def _asleep(sample: ConnectionSample) -> bool:
 
 
 def too_little_cpu(e: Evidence) -> bool | None:
-    """Whether the broker used all the CPU that it could get while clients suffered."""
+    """Whether the broker used all available CPU while clients suffered."""
     spent = e.process.cpu_in(e.suffering)
     if e.process.throttled_in(e.suffering) > THROTTLED:
         return True
@@ -106,14 +106,14 @@ def too_little_cpu(e: Evidence) -> bool | None:
 
 
 def waited(e: Evidence) -> bool:
-    """Whether clients only waited: what is refused or closed at once does not come of a CPU that is missing."""
+    """Whether clients only waited. Missing CPU does not refuse or close connections at once."""
     return all(answer.failure == Kind.NO_ANSWER for client in e.clients for answer in client.nok)
 
 
 def tester_busy(e: Evidence) -> bool:
-    """Whether Locust could not ask or read in time: it let things wait, or a host of its own had no CPU to spare.
+    """Whether Locust could not send or read in time: its event loop was late, or its own host had no CPU to spare.
 
-    It then takes a connection that it is late to look at for one that never came.
+    It may then report a connection as missing that it only noticed late.
     """
     failures = {answer.failure for client in e.clients for answer in client.nok}
     late = e.tester.let_wait or (e.tester.busy and not e.host.busy)
@@ -126,18 +126,18 @@ def neighbours_busy(e: Evidence) -> bool:
 
 
 def no_thread_for_a_connection(e: Evidence) -> bool | None:
-    """Whether a connection may be closed because there is no thread for it: only where each has one."""
+    """Whether connections may be closed because threads are missing: only if each connection has one."""
     return False if e.started.pool_of_requests else e.limits.out_of_threads
 
 
 def long_wait(e: Evidence) -> bool:
-    """Whether the ordinary client got no answer for longer than a refresh, or a busy host, keeps it waiting."""
+    """Whether the ordinary client waited longer than a refresh or a busy host explains."""
     hanging = _episodes(row.second for row in e.database.hanging)
     return any(len(each) > REFRESH_LONGEST for each in hanging)
 
 
 def cache_refresh(e: Evidence) -> bool | None:
-    """Whether clients waited where the broker refreshed its subscription cache; None: that was not measured.
+    """Whether clients waited while the broker refreshed its subscription cache; None: not measured.
 
     Orion writes the counters of all subscriptions at the first refresh after they were notified, and at the first after
     their answers; with the update's own that makes three times at most, each for a few seconds.
@@ -152,12 +152,12 @@ def cache_refresh(e: Evidence) -> bool | None:
 
 
 def refresh_seen_at(e: Evidence, second: int) -> bool:
-    """Whether a client began to wait shortly before a second (s since the epoch) in which a refresh is told of."""
+    """Whether a client began to wait shortly before a second (s since the epoch) with a refresh."""
     return any(begun <= second <= begun + REFRESH_LONGEST for begun in e.database.waited)
 
 
 def _episodes(seconds: Iterable[int]) -> list[list[int]]:
-    """Return seconds in a row, together."""
+    """Return consecutive seconds in groups."""
     found: list[list[int]] = []
     for second in sorted(seconds):
         if found and second <= found[-1][-1] + 1:
@@ -186,7 +186,7 @@ def nothing_reached(e: Evidence) -> bool | None:
 
 
 def _no_more_inbound(e: Evidence, seen: Sequence[ConnectionSample]) -> bool | None:
-    """Whether those that got no answer were not connected to the broker either."""
+    """Whether requests without an answer had no connection to the broker either."""
     well = seen_at([answer for answer in e.version.answers if not answer.error and answer.second >= 0])
     then, else_ = ([s.inbound for s in samples if s.inbound is not None] for samples in (seen, well))
     return median(then) <= median(else_) if then and else_ else None

@@ -1,4 +1,4 @@
-"""What several witnesses show of the notifications: each a question to the evidence; None: not measured."""
+"""Questions about the notifications that several witnesses answer. None: not measured."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ LISTENER_SILENT = 2  # s after a row in which a listener answered nobody, in whi
 
 
 def nearly_none_held(e: Evidence) -> bool:
-    """Whether there never was more than a connection per listener: all notifications share it."""
+    """Whether there was never more than one connection per listener, shared by all notifications."""
     most = e.listeners.held if e.listeners.held is not None else e.held.number
     return 0 < most <= len(e.listeners.addresses) < e.load.wanted
 
 
 def too_few_arrived(e: Evidence) -> bool | None:
-    """Whether listeners ran out of descriptors: what they did not take waits in the kernel's accept queue."""
+    """Whether listeners ran out of descriptors. Other connections then wait in the kernel's accept queue."""
     if not e.listeners.pauses or e.listeners.accepted is None:
         return False
     return e.listeners.accepted < HELD_SHARE * min(e.held.number, e.load.wanted)
 
 
 def notified(e: Evidence) -> int:
-    """Return the subscriptions that the update notified, as the listeners know, or as queue and connections tell."""
+    """Return the number of notified subscriptions, from the listeners, or from queue and connections."""
     if e.listeners.notified is not None:
         return e.listeners.notified
     return max((e.queue.entered or 0) - e.healthy.sent, e.listeners.held or 0)
 
 
 def timed_out(e: Evidence) -> bool:
-    """Whether those without an answer had had the time that -httpTimeout gives them; rows tell it to a second."""
+    """Whether notifications without an answer ended after -httpTimeout, to within a second."""
     return e.way.ended_at + 1 >= e.started.http_timeout
 
 
 def broker_gave_up(e: Evidence) -> bool | None:
-    """Whether it was the broker that ended notifications without an answer, because their time was over.
+    """Whether the broker ended notifications without an answer, because their time was over.
 
-    The listeners know who left them. Where they do not tell, the command line does: -httpTimeout was over.
+    The listeners know who closed. Without their statistics, -httpTimeout of the command line decides.
     """
     if e.listeners.samples:
         return above(e.listeners.abandoned, e.load.few)
@@ -48,31 +48,31 @@ def broker_gave_up(e: Evidence) -> bool | None:
 
 
 def lost_on_the_way(e: Evidence) -> int | None:
-    """Return the listeners' answers that never reached the broker, unless that may have had no CPU to take them."""
+    """Return the listeners' answers that never reached the broker, unless it may have lacked CPU to read them."""
     return 0 if e.version.silent or too_little_cpu(e) else e.way.answers_lost
 
 
 def no_worker_left(e: Evidence) -> bool:
-    """Whether the slow receivers took all workers: by the command line, else by a queue behind all of them."""
+    """Whether the slow receivers occupied all workers, from the command line or from a queue."""
     if e.started.workers is not None:
         return e.started.workers <= max(e.load.expected, notified(e))
     return e.held.number >= HELD_SHARE * e.load.wanted and bool(e.queue.backlog)
 
 
 def healthy_judged(e: Evidence) -> bool:
-    """Whether healthy subscribers are judged when late: the original's own start leaves no worker for them."""
+    """Whether late healthy subscribers are judged. Started as in the original test, Orion has no worker for them."""
     return e.hold.options.judges_starved or not no_worker_left(e)
 
 
 def late_by_listener(e: Evidence) -> bool:
-    """Whether healthy subscribers were late only where the listener did not answer Locust either."""
+    """Whether healthy subscribers were late only while the listener did not answer Locust either."""
     silent = {row.second for row in e.hold.rows if row.listener and Kind.NO_ANSWER in row.listener.failures.values()}
     near = {second + after for second in silent for after in range(LISTENER_SILENT + 1)}
     return bool(silent and e.healthy.late) and all(sample.second in near for sample in e.healthy.late)
 
 
 def several_listeners(e: Evidence) -> bool | None:
-    """Whether different listeners answered in turn; None: more is held than the one that was asked holds."""
+    """Whether different listeners answered in turn; None: more is held than the listener reports."""
     if e.listeners.several:
         return True
     return None if (e.way.held_elsewhere or 0) > e.load.few and not e.listeners.tells_ids else False
@@ -84,7 +84,7 @@ def starved(e: Evidence) -> bool:
 
 
 def unreached_listeners(e: Evidence) -> bool | None:
-    """Whether the broker could not reach listeners that Locust reached: it failed, or hangs while it connects."""
+    """Whether the broker could not reach listeners that Locust reached: its connections failed or hung."""
     missing = e.listeners.never_arrived
     if missing is None or missing <= e.load.few or e.listeners.unreachable or not e.listeners.samples:
         return None if missing is None and not e.listeners.samples else False
@@ -95,7 +95,7 @@ def unreached_listeners(e: Evidence) -> bool | None:
 
 
 def foreign_counts(e: Evidence) -> str:
-    """Say what shows that another process than the one that is counted had a part in it; empty when nothing does."""
+    """Return the evidence that a process other than the counted one took part, or ""."""
     if e.port.also_listening:
         return f"{e.port.also_listening + 1} processes listen at the broker's port"
     if process_gone(e):
@@ -110,7 +110,7 @@ def foreign_counts(e: Evidence) -> str:
 
 
 def _explains_the_listeners_count(e: Evidence) -> bool:
-    """Whether the listeners' count is another than the broker's for a reason of its own."""
+    """Whether the listeners' count differs from the broker's for another reason."""
     others = (e.way.repeated, e.way.held_elsewhere, e.way.answered_between)
     missing = too_few_arrived(e) or e.listeners.unreachable or e.listeners.several
     return bool(missing) or any((count or 0) > e.load.few for count in others)
@@ -130,6 +130,6 @@ def _unlike_the_listeners_count(e: Evidence) -> str:
 
 
 def _of_clients(e: Evidence) -> int:
-    """Return how many notifications the updates of the ordinary client may have triggered."""
+    """Return the most notifications that the ordinary client's updates can have triggered."""
     rows = e.hold.rows
     return (rows[-1].second - rows[0].second + 1) * e.load.healthy_per_second if e.hold.options.probes.client else 0

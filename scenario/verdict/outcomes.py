@@ -1,4 +1,4 @@
-"""What a verdict can be, its exit code, and how criteria come to one."""
+"""The outcomes of a verdict, their exit codes, and how criteria lead to an outcome."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ EXIT_CODES = {PASS: 0, PREFLIGHT_OK: 0, FAIL: 1, PREFLIGHT: 3, INCONCLUSIVE: 4}
 
 
 def verdict_of(criteria: Sequence[Criterion], interrupted: bool = False) -> Verdict:
-    """Return the verdict of some criteria: the worst outcome, those with it first.
+    """Return the verdict of criteria: the worst outcome, with its criteria first.
 
-    An interrupted run is INCONCLUSIVE, because it did not get the time that it asked for; what failed is listed.
+    An interrupted run is INCONCLUSIVE, because it was shorter than requested. Failures are listed.
     """
     kinds = {each.outcome for each in criteria}
     outcome = INCONCLUSIVE if interrupted else next((kind for kind in (FAIL, INCONCLUSIVE) if kind in kinds), PASS)
@@ -32,7 +32,7 @@ def concluded(outcome: str, criteria: Sequence[Criterion]) -> Verdict:
 
 
 def troubled(verdict: Verdict, troubles: Sequence[str]) -> Verdict:
-    """Return the verdict after trouble beside the broker: it is listed, and the verdict is not green."""
+    """Return the verdict after a problem outside the broker: it is listed, and the verdict is not PASS."""
     added = tuple(Criterion("", INCONCLUSIVE, text) for text in troubles if text not in verdict.reasons)
     passed = verdict.outcome == PASS and added
     criteria = (*added, *verdict.criteria) if passed else (*verdict.criteria, *added)
@@ -41,7 +41,7 @@ def troubled(verdict: Verdict, troubles: Sequence[str]) -> Verdict:
 
 
 def endings(progress: Progress, told: Sequence[Criterion] = ()) -> list[Criterion]:
-    """Return why a run ended early, as far as the criteria before do not tell it."""
+    """Return why a run ended early, if earlier criteria do not say it."""
     interrupted = [f"interrupted in phase {progress.interrupted}"] if progress.interrupted else []
     texts = [(INCONCLUSIVE, text) for text in (*interrupted, *progress.missing)]
     outside = {text for text, kind in progress.kinds.items() if kind in OUTSIDE}

@@ -1,4 +1,4 @@
-"""The steps of a ramp -> its verdict: what the most slow receivers held cost, what broke first beyond them, and why."""
+"""The verdict of a ramp: what the most slow receivers cost, what failed first beyond them, and why."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def judge_ramp(hold: Hold, steps: Sequence[Step]) -> Verdict:
 
 
 def _cost(good: Step | None) -> str:
-    """Say what the most that were held cost the broker's other clients: each one's slowest answer."""
+    """Return what the most held connections cost the other clients: each one's slowest answer."""
     if good is None:
         return "no step was held within the SLO"
     figures = good.verdict.figures
@@ -63,7 +63,7 @@ def _up_to(stop: int, all_held: bool) -> str:
 
 
 def _broke(failed: Sequence[Step], options: Options) -> str:
-    """Say what broke first, and what later, with more connections; `failed` begins with the fewest."""
+    """Return what failed first, and what failed with more connections. `failed` starts with the fewest."""
     first, felt = failed[0], _felt(failed[0], options)
     text = f"; from {first.subscriptions} on {_listed(felt.values()) or first.verdict.reasons[0]}"
     for step in failed[1:]:
@@ -78,7 +78,7 @@ def _failures(step: Step) -> list[Criterion]:
 
 
 def _felt(step: Step, options: Options, told: Container[str] = ()) -> dict[str, str]:
-    """Return what users feel of a step that failed, by the name of its criterion, but what was told before."""
+    """Return what users notice of a failed step, by the name of its criterion, without what was reported before."""
     failed, figures = {each.name for each in _failures(step)}, step.verdict.figures
     clients = [name for name, (criterion, _) in _CLIENTS.items() if criterion in failed and name not in told]
     felt = {"held": f"only {step.held} are held"} if "held" in failed and "held" not in told else {}
@@ -103,7 +103,7 @@ def _listed(parts: Iterable[str]) -> str:
 
 
 def _kept(first: Step, bad: Step) -> list[Criterion]:
-    """Say that the broker was no longer fresh: libcurl keeps descriptors with each worker that was ever used."""
+    """Report that the broker was no longer fresh: libcurl keeps descriptors for each worker that was used."""
     before, now = first.rest.fds, bad.rest.fds
     if before is None or now is None or now - before <= STEADY * before:
         return []

@@ -1,6 +1,6 @@
-"""What --rate above 1 adds to a verdict: percentiles at rest and while the connections were held, over all tries.
+"""Criteria for --rate above 1: percentiles at rest and while the connections were held, over all tries.
 
-The rows are judged as ever: one is NOK when one of its tries is, and slow when one of them is.
+Rows are judged as usual: a row is NOK or slow if one of its tries is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scenario.verdict.thresholds import LATE_TRY, TRIES_SHARE
 
 
 def rate(e: Evidence) -> Iterator[Criterion]:
-    """Tell the percentiles, and how well this host kept to the rate."""
+    """Report the percentiles, and whether this host kept the rate."""
     if e.hold.options.probes.rate == 1 or e.hold.schedule is None:
         return
     late = 0.0

@@ -1,4 +1,4 @@
-"""What became of the broker after its listeners let go: back at rest or not, and whether it kept growing."""
+"""The broker after the listeners have answered: back at rest or not, and whether it kept growing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FIGURES = (("fds", "fds", 1, ""), ("threads", "threads", 1, ""), ("RSS", "rss",
 
 
 def recovery(e: Evidence) -> Iterator[str]:
-    """Say it in a sentence or two; nothing when the connections were never held, or to the end."""
+    """Report it in a sentence or two. Nothing if connections were never held, or held to the end."""
     hold, wanted = e.hold, e.load.wanted
     count, held = partial(established, hold), e.held.connections
     rest = at_rest(hold.rows, count)
@@ -42,7 +42,7 @@ def recovery(e: Evidence) -> Iterator[str]:
 
 
 def _kept(last: ConnectionSample, elsewhere: bool) -> Iterator[str]:
-    """Say which CLOSE_WAIT connections are kept: those to the listeners, and those that somebody else closed."""
+    """Report the CLOSE_WAIT connections that are kept: those to the listeners, and others."""
     in_all = last.close_wait or 0
     known = None if elsewhere else last.close_wait_to_listeners
     to_listeners = in_all if known is None else known

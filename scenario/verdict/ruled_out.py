@@ -1,4 +1,4 @@
-"""What helps where no cause is sure: what was ruled out and by which figure, what was not measured, what was odd."""
+"""Hints if no cause is certain: what was ruled out and by which figure, what was not measured, what was unusual."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ _LIMITS: tuple[tuple[Predicate, Words], ...] = (
 
 
 def _unmeasured(e: Evidence) -> list[str]:
-    """Name the witnesses that said nothing."""
+    """Return the missing measurements."""
     parts = {
         "the broker's process": e.process.samples,
         "its notification queue": e.queue.samples,
@@ -94,7 +94,7 @@ def _unmeasured(e: Evidence) -> list[str]:
 
 
 def _odd(e: Evidence) -> Iterator[str]:
-    """Say what moved in the second of the first NOK, and how much was held."""
+    """Report what changed in the second of the first NOK, and how much was held."""
     failed = [(answer, client.name) for client in e.clients for answer in client.nok]
     if failed:
         first, client = min(failed, key=lambda each: each[0].row.second)

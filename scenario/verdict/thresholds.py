@@ -1,4 +1,4 @@
-"""The numbers that the verdict compares with, each with what it was measured on or where it comes from."""
+"""The thresholds of the verdict, each with its source or measurement."""
 
 # Shares of what was asked for. A real Orion 4.7.0 held every one of 5,000; the rest is for a host that is busy.
 HELD_SHARE = 0.99  # of the subscriptions, held at one time

@@ -1,6 +1,6 @@
 """The table of causes, the most specific first; `sh setup_scripts/rehearse.sh --cause NAME` shows each.
 
-How each looks was measured on a real Orion: docs/causes.md tells which, and which only on the stand-in broker.
+The symptoms were measured on a real Orion. docs/causes.md says which only on the stand-in broker.
 """
 
 from scenario.peers import kind_of

@@ -1,4 +1,4 @@
-"""Causes that lie between the broker and its receivers: none is the broker's failure, so it is INCONCLUSIVE."""
+"""Causes between the broker and its receivers. The broker is not at fault, so they are INCONCLUSIVE."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _between_words(e: Evidence) -> str:
 
 
 def _limbo(e: Evidence) -> bool | None:
-    """Whether healthy notifications were late though no worker was missing."""
+    """Whether healthy notifications were late although there were enough workers."""
     return bool(e.healthy.late) and e.listeners.named and (None if e.queue.backlog is None else not e.queue.backlog)
 
 

@@ -1,4 +1,4 @@
-"""What a cause is: the evidence that no other one leaves, in words, and what mends it."""
+"""A cause: its sentence, its conditions, its evidence and its remedy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Words = Callable[[Evidence], str]
 
 
 class Fails(Flag):
-    """What went wrong in a run, as far as a cause explains it."""
+    """The failures of a run that a cause can explain."""
 
     NOK = auto()  # GET /version failed
     SLOW = auto()  # it, or the ordinary client, was answered too slowly
@@ -33,7 +33,7 @@ ALL = ~Fails(0)
 
 
 class Supposes(Flag):
-    """What a cause takes for granted. Where that is seen to be otherwise, the cause is not named."""
+    """Assumptions of a cause. If one is known to be wrong, the cause is not named."""
 
     NOTHING = 0
     ALIVE = auto()  # the broker's process was there to the end
@@ -58,9 +58,9 @@ _OTHERWISE: dict[Supposes, Predicate] = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cause:
-    """One line of the table. It holds when all that it needs is there, nothing is against it, and it supposes right.
+    """One line of the table. It holds if its needs are met, nothing speaks against it, and its assumptions are right.
 
-    docs/causes.md, "Adding a cause", says what each field takes.
+    docs/causes.md, "Adding a cause", describes the fields.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Cause:
     told_by: str = ""  # what would tell it from others, where something was not measured
 
     def holds(self, e: Evidence) -> bool | None:
-        """Tell whether it is the cause; None: what was measured fits, and something was not measured."""
+        """Whether it is the cause; None: the measurements fit, but some are missing."""
         if any(_OTHERWISE[each](e) for each in self.supposes):
             return False
         there, against = [need(e) for need in self.needs], [each(e) for each in self.unless]

@@ -1,4 +1,4 @@
-"""Causes that lie in front of the broker, and with the hosts: none is the broker's failure, so it is INCONCLUSIVE."""
+"""Causes in front of the broker or on the hosts. The broker is not at fault, so they are INCONCLUSIVE."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from scenario.verdict.of_broker import UNREACHED, neighbours_busy, nothing_reach
 
 
 def _failed(e: Evidence, kinds: Container[Kind]) -> list[Answer]:
-    """Return the answers that failed in such a way, in the order of the rows."""
+    """Return the answers that failed in one of these ways, in the order of the rows."""
     answers = [answer for client in e.clients for answer in client.failed(kinds)]
     return sorted(answers, key=lambda answer: answer.second)
 
 
 def _ended(e: Evidence, kinds: Container[Kind]) -> list[str]:
-    """Return the texts of such failures beside the rows."""
+    """Return the texts of such failures outside the rows."""
     return [text for text, kind in e.hold.progress.kinds.items() if kind in kinds]
 
 
 def _words(e: Evidence, kinds: Collection[Kind]) -> str:
-    """Say how often, from when on, and with which words first."""
+    """Return how often, since when, and with which first text."""
     failed, ended = _failed(e, kinds), _ended(e, kinds)
     if not failed:
         return ended[0]
@@ -56,7 +56,7 @@ def _who(e: Evidence) -> str:
 
 
 def _by_kind(name: str, says: str, remedy: str, *kinds: Kind) -> Cause:
-    """Return a cause that failures of these kinds show by themselves, whichever client met them."""
+    """Return a cause that failures of these kinds alone prove, for any client."""
     return Cause(
         name=name,
         says=says,

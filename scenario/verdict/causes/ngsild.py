@@ -1,4 +1,4 @@
-"""Causes of NGSI-LD brokers: who is kept waiting by slow receivers, and what is dropped or lost.
+"""Causes of NGSI-LD brokers: clients that wait for slow receivers, dropped and lost notifications.
 
 They ask for what was seen; what a kind is known for is asked only where nothing that was seen could tell.
 """

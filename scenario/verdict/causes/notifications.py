@@ -1,4 +1,4 @@
-"""Causes that lie in how notifications are sent: queue, workers, mode, time limits, and the way to the listeners."""
+"""Causes in the sending of notifications: queue, workers, mode, time limits, the way to the listeners."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _gave_up_or_lost(e: Evidence) -> bool | None:
 
 
 def _answers_taken(e: Evidence) -> bool:
-    """Whether the broker took as good as all slow receivers' answers, or some notifications never arrived."""
+    """Whether the broker accepted nearly all answers of slow receivers, or some notifications never arrived."""
     few = e.load.few
     all_taken = above(e.way.taken, e.load.expected - few - e.load.healthy_per_second - 1)
     return bool(all_taken) or (e.listeners.never_arrived or 0) > few

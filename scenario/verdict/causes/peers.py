@@ -1,4 +1,4 @@
-"""Causes that lie with what the broker talks to: its database and the listeners; and with the inspector."""
+"""Causes in the broker's peers: its database and the listeners. Also the inspector."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scenario.verdict.of_notifications import too_few_arrived
 
 
 def unreachable(e: Evidence) -> list[str]:
-    """Say which listeners could not be reached, why, and in how many rows."""
+    """Return which listeners could not be reached, why, and in how many rows."""
     return [f"{at}: {kind.value} in {rows} rows" for (at, kind), rows in e.listeners.unreachable.items()]
 
 

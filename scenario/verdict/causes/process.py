@@ -23,7 +23,7 @@ def _held(e: Evidence) -> int:
 
 
 def restart(e: Evidence) -> str:
-    """Say what shows that the process was replaced."""
+    """Return the evidence that the process was replaced."""
     return f"its process was {', then '.join(e.process.pids)}" if e.process.pids else "its queue's counters began anew"
 
 

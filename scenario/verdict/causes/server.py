@@ -1,4 +1,4 @@
-"""Causes for which the broker does not answer a new connection, or not in time: its limits, its server, its CPU."""
+"""Causes of missing or late answers to new connections: the broker's limits, its server, its CPU."""
 
 from __future__ import annotations
 

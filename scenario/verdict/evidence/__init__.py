@@ -1,4 +1,4 @@
-"""The facts that a verdict rests on, by witness: made once per hold, before anything is judged.
+"""The facts behind a verdict, by witness. They are computed once per hold, before anything is judged.
 
 Each witness is a small record in the file of its name. None is "not measured", everywhere: a rule that needs such a
 fact cannot tell.
@@ -28,7 +28,7 @@ from scenario.verdict.hold import Hold
 
 @dataclass(frozen=True)
 class Evidence:
-    """What each witness tells of a hold; `suffering` are the seconds (s since the epoch) in which clients suffered."""
+    """The facts of each witness. `suffering` are the seconds (s since the epoch) in which clients suffered."""
 
     hold: Hold
     load: Load
@@ -57,7 +57,7 @@ class Evidence:
 
 
 def evidence_of(hold: Hold) -> Evidence:
-    """Hear the witnesses of a hold."""
+    """Return the evidence of a hold."""
     load, held, process = Load.of(hold), Held(hold), Process(hold.rows)
     version, update, query = clients_of(hold)
     ill = suffering(version, update, query)

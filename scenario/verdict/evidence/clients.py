@@ -1,4 +1,4 @@
-"""How the broker's clients were answered: GET /version, and what an ordinary client updates and queries."""
+"""The answers to the broker's clients: GET /version, and the ordinary client's updates and queries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SILENT = frozenset({Kind.NO_ANSWER, Kind.NO_CONNECTION})
 
 @dataclass(frozen=True)
 class Answer:
-    """What a client got in a row: latency in ms, and what was wrong with it; with --rate all that it got."""
+    """The answer to a client in a row: latency in ms and error; with --rate all answers of the second."""
 
     row: Row
     latency: float
@@ -28,7 +28,7 @@ class Answer:
 
     @property
     def right(self) -> Sequence[float]:
-        """The latencies of its right answers: several with --rate."""
+        """Latencies of the right answers, several with --rate."""
         return self.tries.right if self.tries else () if self.error else (self.latency,)
 
     @property
@@ -39,7 +39,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Client:
-    """What one client got, in the order of the rows; no answers: it did not ask. `slo` in ms."""
+    """All answers to one client, in the order of the rows; empty if it sent nothing. `slo` in ms."""
 
     name: str
     answers: Sequence[Answer]
@@ -47,26 +47,26 @@ class Client:
 
     @cached_property
     def nok(self) -> list[Answer]:
-        """Those that were not right."""
+        """The answers that were not right."""
         return [answer for answer in self.answers if answer.error]
 
     @cached_property
     def slow(self) -> list[Answer]:
-        """The right ones that took longer than the SLO."""
+        """The right answers that took longer than the SLO."""
         return [answer for answer in self.answers if not answer.error and answer.latency > self.slo]
 
     @property
     def slowest(self) -> float:
-        """The longest that a right answer took, in ms; 0 without any."""
+        """The slowest right answer in ms; 0 without any."""
         return max((answer.latency for answer in self.answers if not answer.error), default=0.0)
 
     def failed(self, kinds: Container[Kind]) -> list[Answer]:
-        """Return those that failed in one of some ways."""
+        """Return the answers that failed in one of these ways."""
         return [answer for answer in self.nok if answer.failure in kinds]
 
     @cached_property
     def closed(self) -> list[Answer]:
-        """Those whose connection was accepted and closed, if they are most of the NOK ones.
+        """The answers whose connection was accepted and closed, if they are most of the NOK ones.
 
         A process that was seen to be stopped closes none: its rows do not count.
         """
@@ -74,7 +74,7 @@ class Client:
 
     @cached_property
     def silent(self) -> list[Answer]:
-        """Those without an answer in time, if they are most of the NOK ones, or the process was stopped in them.
+        """The requests without an answer in time, if they are most of the NOK ones, or the process was stopped then.
 
         Where it was stopped, a gateway's answer in its stead is none of the broker's.
         """
@@ -108,7 +108,7 @@ def clients_of(hold: Hold) -> tuple[Client, Client, Client]:
 
 
 def suffering(version: Client, *others: Client) -> frozenset[int]:
-    """Return the seconds in which GET /version failed or was slow; where it never did, those in which others did."""
+    """Return the seconds in which GET /version failed or was slow; if it never did, those of the other clients."""
     ill = {answer.row.second for answer in (*version.nok, *version.slow)}
     well = {answer.row.second for answer in version.answers} - ill
     bad = {a.row.second for client in others for a in (*client.nok, *client.slow)}

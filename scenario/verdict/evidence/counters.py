@@ -1,4 +1,4 @@
-"""Counters of the samples: how much they grew, in all or per second. None where nothing was measured."""
+"""Counters of the samples: their growth, in all or per second. None if not measured."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def per_second(rows: Sequence[Row], counter: str, seconds: Collection[int]) -> l
 
 
 def either(*answers: bool | None) -> bool | None:
-    """Whether one of them is true; None: none is, and one was not measured."""
+    """Whether one of them is true; None if none is, but one was not measured."""
     return True if any(answers) else None if None in answers else False
 
 
 def above(value: float | None, least: float) -> bool | None:
-    """Whether a figure is above another; None where it was not measured."""
+    """Whether a figure is above another; None if it was not measured."""
     return None if value is None else value > least

@@ -1,4 +1,4 @@
-"""The broker's database: what the ordinary client met while GET /version was answered, and what was said of it."""
+"""The broker's database: the ordinary client's answers while GET /version was answered, and errors that name it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Database:
 
     @cached_property
     def hanging(self) -> list[Row]:
-        """Those in which its update, or its query, got no answer in time, though GET /version did meanwhile."""
+        """The rows in which its update or query got no answer in time, although GET /version did."""
         ill = {answer.row.second for answer in (*self.version.nok, *self.version.slow)}
         well = [row for row in self.asked if ill.isdisjoint(range(row.second, row.second + ASKED_FOR))]
         waited = {answer.row.second for client in (self.update, self.query) for answer in client.failed(SILENT)}
@@ -46,7 +46,7 @@ class Database:
 
     @property
     def pings(self) -> list[DatabaseSample]:
-        """What its pings found; empty: it was not pinged."""
+        """Samples of the pings; empty if it was not pinged."""
         return [row.database for row in self.hold.rows if row.database]
 
     @property
@@ -63,14 +63,14 @@ class Database:
 
     @property
     def away(self) -> tuple[int, int] | None:
-        """The seconds since the update in which it was away, where it came back before the end."""
+        """The seconds since the update in which it was away, if it came back before the end."""
         bad = [a.second for client in (self.update, self.query) for a in client.failed({*GONE, Kind.NOT_STORED})]
         last = [client.answers[-1] for client in (self.update, self.query) if client.answers]
         return (min(bad), max(bad)) if bad and last and not any(answer.error for answer in last) else None
 
     @cached_property
     def trouble(self) -> Failure | None:
-        """The first that the broker, or pymongo, said of a database that failed; else that an entity was not stored."""
+        """The first error of the broker or pymongo that names the database; otherwise that an entity was not stored."""
         progress, found = self.hold.progress, self.hold.found
         said = [Failure(kind, text) for text, kind in progress.kinds.items()]
         served = {row.second for row in self.asked}

@@ -12,18 +12,18 @@ from scenario.verdict.hold import Hold
 
 @dataclass(frozen=True)
 class Healthy:
-    """What came to them, row by row."""
+    """Their notifications, row by row."""
 
     hold: Hold
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """Their number."""
         return self.hold.options.probes.healthy
 
     @cached_property
     def samples(self) -> list[HealthySample]:
-        """What their listener told."""
+        """The samples of their listener."""
         return [row.healthy for row in self.hold.rows if row.healthy and not row.healthy.error]
 
     @property
@@ -33,18 +33,18 @@ class Healthy:
 
     @property
     def quiet_from(self) -> int | None:
-        """Seconds from the update to when they were no longer notified, as the listeners had let go; None: never."""
+        """Seconds from the update until nobody notified them, because the listeners had answered; None: never."""
         quiet = (row.since_trigger for row in self.hold.rows if row.healthy and row.healthy.quiet)
         return next(quiet, None)
 
     @cached_property
     def late(self) -> list[HealthySample]:
-        """The rows in which one of them came, or still waited, later than allowed."""
+        """The rows in which a notification arrived late, or was overdue."""
         return [sample for sample in self.samples if (sample.slowest or 0) > self.hold.options.healthy_limit]
 
     @property
     def slowest(self) -> float:
-        """The longest that one took, or waited, in ms; 0 where nothing was told."""
+        """The longest time or wait of one, in ms; 0 if not measured."""
         return _slowest(self.samples)
 
     @property
@@ -60,7 +60,7 @@ class Healthy:
         return sum(each.arrived or 0 for each in samples) + missing
 
     def arrived_by(self, second: int) -> int:
-        """Return how many had come by the end of a second (s since the epoch)."""
+        """Return how many had arrived by the end of a second (s since the epoch)."""
         return sum(row.healthy.arrived or 0 for row in self.hold.rows if row.healthy and row.second <= second)
 
 

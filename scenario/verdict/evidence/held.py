@@ -1,4 +1,4 @@
-"""How many notifications the broker held unanswered; and what each cost it.
+"""How many notifications the broker held unanswered, and what each cost.
 
 An open connection is no proof: a receiver, or a proxy in its stead, may have answered long ago and kept it open. So the
 connections above the level at rest are bounded by what the broker's own counters say is unanswered, or where it does
@@ -31,12 +31,12 @@ class Held:
 
     @cached_property
     def per_row(self) -> list[tuple[int, int]]:
-        """(held, seconds since the update) of the rows after it; empty where nothing was counted."""
+        """(held, seconds since the update) of the rows after it; empty if not measured."""
         return [(now if most is None else min(now, most), second) for now, most, second in self._counts]
 
     @cached_property
     def _counts(self) -> list[tuple[int, int | None, int]]:
-        """Connections above rest, those unanswered (None: not told), seconds since the update."""
+        """Connections above rest, those unanswered (None: unknown), seconds since the update."""
         count = self._count
         rest = at_rest(self.hold.rows, count)
         if rest is None:
@@ -48,12 +48,12 @@ class Held:
 
     @property
     def most(self) -> int | None:
-        """The most at one time; None where nothing was counted."""
+        """The most at one time; None if not measured."""
         return max((held for held, _ in self.per_row), default=None)
 
     @property
     def number(self) -> int:
-        """The most, for a sentence: 0 where nothing was counted."""
+        """The same for a sentence: 0 if not measured."""
         return max(self.most or 0, 0)
 
     @property
@@ -63,13 +63,13 @@ class Held:
 
     @cached_property
     def counted_elsewhere(self) -> bool:
-        """Whether listeners held more than leads to their known address: they have others, or a proxy in front."""
+        """Whether listeners held more than the connections to their known address: they have others, or a proxy."""
         seen, arrived = _known(self.hold.rows, _to_listeners), _known(self.hold.rows, _at_listeners)
         return HELD_SHARE * max(arrived, default=0) > max(seen, default=0)
 
     @property
     def proved(self) -> bool:
-        """Whether the broker or the listeners tell that what was held at most was unanswered."""
+        """Whether the broker or the listeners confirm that the connections were unanswered."""
         return any(bound is not None and min(now, bound) == self.most for now, bound, _ in self._counts)
 
     @property
@@ -83,11 +83,11 @@ class Held:
 
     @cached_property
     def full(self) -> set[int]:
-        """The seconds since the update in which as good as the most were held."""
+        """The seconds since the update in which nearly the most were held."""
         return {second for held, second in self.per_row if held >= HELD_SHARE * (self.most or 0)}
 
     def _unanswered(self, row: Row, connections: int) -> int | None:
-        """Return the notifications that nobody has answered yet; None: not told.
+        """Return the notifications without an answer yet; None: unknown.
 
         Counters that have seen fewer notifications than there are connections are not those of this load.
         """
@@ -97,7 +97,7 @@ class Held:
         return None if self._listeners_full else _at_listeners(row)
 
     def by_counters(self, row: Row) -> tuple[int, int | None]:
-        """Return what entered the broker's queue, and what of it a worker took and nobody answered; None: not told."""
+        """Return how many entered the broker's queue, and how many of them a worker holds unanswered; None: unknown."""
         if row.queue is None or row.queue.entered is None:
             return 0, None
         samples = [*self._queue, row.queue]
@@ -106,7 +106,7 @@ class Held:
 
     @cached_property
     def _queue(self) -> list[QueueSample]:
-        """The first of the queue's samples, from which on its counters count."""
+        """The first sample of the queue, from which its counters are measured."""
         return [row.queue for row in self.hold.rows if row.queue and row.queue.entered is not None][:1]
 
     @cached_property
@@ -162,7 +162,7 @@ def _at_listeners(row: Row) -> int | None:
 
 
 def established(hold: Hold, row: Row) -> int | None:
-    """Return the broker's established connections but the idle clients'; None where nothing was counted."""
+    """Return the broker's established connections without the idle clients'; None if not measured."""
     idle, count = hold.progress.idle, row.connections
     if count is None or count.established is None:
         return None
@@ -170,13 +170,13 @@ def established(hold: Hold, row: Row) -> int | None:
 
 
 def at_rest(rows: Sequence[Row], count: _Count) -> int | None:
-    """Return the median of a count in the rows before the update; None where nothing was counted."""
+    """Return the median of a count in the rows before the update; None if not measured."""
     counts = _known([row for row in rows if row.since_trigger < 0], count)
     return round(median(counts)) if counts else None
 
 
 def fds_per_notification(rows: Sequence[Row], wanted: int) -> float | None:
-    """Return the file descriptors that a held connection costs the broker; None while that cannot be told.
+    """Return the file descriptors that a held connection costs the broker; None while unknown.
 
     They are counted in the first row with the most of them, before idle clients add theirs. A tenth of those wanted
     tells nothing: descriptors and connections are not counted at one moment, and the others are on their way.

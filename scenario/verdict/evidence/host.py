@@ -28,12 +28,12 @@ class Host:
 
     @property
     def busy(self) -> bool:
-        """Whether it had no CPU to spare in them; False also where that was not measured."""
+        """Whether it had no CPU to spare in them; False if not measured."""
         return self.idle is not None and self.idle < 1 - BUSY
 
     @property
     def cpus(self) -> float:
-        """CPUs of the host; those that the broker may use, where that was not measured."""
+        """CPUs of the host; if not measured, those that the broker may use."""
         return next((sample.host_cpus for sample in self.process.samples if sample.host_cpus), self.process.cpus)
 
     @property
@@ -55,5 +55,5 @@ class Host:
 
     @property
     def resets(self) -> int | None:
-        """Connections that were reset there, of whatever process."""
+        """Connections of any process that were reset there."""
         return grown(self.process.samples, "resets")

@@ -1,4 +1,4 @@
-"""What the broker's process may use, and how much of it was left when the least was: None where that is not known."""
+"""Limits of the broker's process, and what was in use when the least was left. None if unknown."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ class Limits:
 
     @property
     def nofile(self) -> int | None:
-        """The soft limit on descriptors; None: unlimited, too."""
+        """The soft limit on descriptors; None if unlimited or unknown."""
         return self.process.samples[-1].nofile if self.process.samples else None
 
     @property
     def out_of_descriptors(self) -> bool | None:
-        """Whether the process came to its limit on descriptors."""
+        """Whether the process reached its limit on descriptors."""
         if self.process.fds is None:
             return None
         return self.nofile is not None and self.process.fds >= self.nofile - FEW_FREE
 
     @property
     def fds_each(self) -> float:
-        """Descriptors that a held notification costs; what Orion was measured to take, where that cannot be told."""
+        """Descriptors per held notification; if unknown, those measured on Orion."""
         return fds_per_notification(self.hold.rows, self.hold.options.load.subscriptions) or FDS_PER_NOTIFICATION
 
     @property
     def fds_needed(self) -> int:
-        """The limit on descriptors that the broker needs: above the one that it has come to."""
+        """The limit on descriptors that the broker needs, higher than the one that it reached."""
         needed = descriptors(self.hold.options, max(self.fds_each, FDS_PER_NOTIFICATION))
         return max(needed, 2 * (self.nofile or 0) if self.out_of_descriptors and needed <= (self.nofile or 0) else 0)
 
@@ -74,12 +74,12 @@ class Limits:
 
     @property
     def threads_refused(self) -> int:
-        """Threads that a control group's limit refused; 0 also where that is not counted."""
+        """Threads that a control group's limit refused; 0 if not measured."""
         return grown(self.process.samples, "threads_refused") or 0
 
     @property
     def out_of_threads(self) -> bool | None:
-        """Whether the process came to its limit on threads."""
+        """Whether the process reached its limit on threads."""
         if self.threads_refused:
             return True
         return None if self.threads is None else self.threads[0] >= self.threads[1] - FEW_FREE

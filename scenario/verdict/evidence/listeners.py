@@ -1,4 +1,4 @@
-"""The listeners: what arrived there, what they hold, answered and lost, and which of them could not be reached."""
+"""The listeners: arrived, held, answered and lost notifications, and listeners that could not be reached."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def _is_address(host: str) -> bool:
 
 @dataclass(frozen=True)
 class Listeners:
-    """All listeners together. None: not measured, because they do not tell their stats."""
+    """All listeners together. None: not measured, because they have no statistics."""
 
     hold: Hold
     load: Load
 
     @cached_property
     def samples(self) -> list[ListenerSample]:
-        """What they told."""
+        """Their samples."""
         return [row.listener for row in self.hold.rows if row.listener and not row.listener.error]
 
     @property
@@ -43,7 +43,7 @@ class Listeners:
 
     @property
     def several(self) -> str:
-        """The host:port at which different listeners answered in turn; empty: there is none."""
+        """The host:port at which different listeners answered in turn, or ""."""
         ids: dict[str, set[str]] = {at: set(told) for at, told in self.hold.found.listener_ids.items()}
         for sample in self.samples:
             for at, told in sample.ids.items():
@@ -52,12 +52,12 @@ class Listeners:
 
     @property
     def tells_ids(self) -> bool:
-        """Whether they tell which one answered."""
+        """Whether they report which one answered."""
         return bool(self.hold.found.listener_ids) or any(sample.ids for sample in self.samples)
 
     @property
     def named(self) -> bool:
-        """Whether one of them is known by a name that a name server has to tell."""
+        """Whether one of them has a name that a name server has to resolve."""
         hosts = {address.rpartition(":")[0].strip("[]") for address in self.addresses}
         return not all(map(_is_address, hosts))
 
@@ -78,7 +78,7 @@ class Listeners:
 
     @cached_property
     def of_update(self) -> ListenerSample | None:
-        """What they told last of the hold's update; None: they never told of any update."""
+        """The last sample of the hold's update; None if they never reported one."""
         update = self.hold.progress.update
         samples = [row.listener for row in self.hold.rows if row.listener and row.listener.update is not None]
         if update is None or not samples:
@@ -101,7 +101,7 @@ class Listeners:
 
     @cached_property
     def accepted(self) -> int | None:
-        """Connections that they took before they gave any back: later ones may take their places."""
+        """Connections that they accepted before they closed any."""
         before = [s for s in self.samples if (grown([self.samples[0], s], "received") or 0) <= self.load.few]
         return grown(before, "accepted")
 
@@ -112,7 +112,7 @@ class Listeners:
 
     @property
     def pauses(self) -> int:
-        """Times that they were out of descriptors; 0 also where they do not tell."""
+        """How often they had no descriptors left; 0 if not measured."""
         return grown(self.samples, "out_of_descriptors") or 0
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What was asked of the broker."""
+"""The load of the broker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Load:
 
     @classmethod
     def of(cls, hold: Hold) -> Load:
-        """Take it from the options, and from what was there before."""
+        """Compute it from the options and from earlier subscriptions."""
         options = hold.options
         wanted = options.load.subscriptions * options.load.updates
         expected = wanted + hold.progress.existing * options.load.updates

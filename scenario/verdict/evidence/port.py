@@ -1,4 +1,4 @@
-"""The broker's own port: the connections that lead to it, and those that wait to be accepted."""
+"""The broker's own port: its connections, and those that wait to be accepted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Port:
 
     @property
     def max_connections(self) -> int:
-        """Connections that the broker takes, by its command line."""
+        """The limit on connections from the broker's command line."""
         return self.hold.found.command_line.max_connections
 
     @cached_property
@@ -46,7 +46,7 @@ class Port:
 
     @property
     def full(self) -> bool | None:
-        """Whether as many clients were connected as the broker takes; False where GET /version never failed."""
+        """Whether the broker's limit on clients was reached; False if GET /version never failed."""
         if not self.version.nok:
             return False
         return None if self.inbound is None else self.inbound >= NEARLY_ALL * self.max_connections
@@ -69,7 +69,7 @@ class Port:
 
     @property
     def overflows(self) -> int:
-        """Connections that found a listen queue full, on the broker's host; 0 also where that is not counted."""
+        """Connections that found a listen queue full, on the broker's host; 0 if not measured."""
         return grown(self.process.samples, "listen_overflows") or 0
 
     @property
@@ -81,7 +81,7 @@ class Port:
 
     @property
     def also_listening(self) -> int:
-        """Other processes that listen there."""
+        """Other processes that listen at the port."""
         return max((sample.also_listening or 0 for sample in self.process.samples), default=0)
 
 

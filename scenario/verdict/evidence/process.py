@@ -1,4 +1,4 @@
-"""The broker's process as the inspector saw it: which one it was, what it did, what it used."""
+"""The broker's process as the inspector saw it: its identity, its state, its use of resources."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Process:
 
     @cached_property
     def samples(self) -> list[ConnectionSample]:
-        """What was seen of it; empty: nothing, for whatever reason."""
+        """The samples with counts; empty if there are none."""
         return seen_in(self.rows)
 
     @cached_property
@@ -43,12 +43,12 @@ class Process:
 
     @property
     def rss_growth(self) -> int | None:
-        """Bytes of memory that it took since the first row."""
+        """Growth of its memory since the first row, in bytes."""
         return grown(self.samples, "rss")
 
     @property
     def unseen(self) -> dict[Kind, int]:
-        """Rows in which the inspector could not look at it, by why."""
+        """Rows in which the inspector could not look at it, by reason."""
         kinds = [row.connections.failure for row in self.rows if row.connections and row.connections.failure]
         return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
 
@@ -82,7 +82,7 @@ class Process:
 
     @property
     def cpus(self) -> float:
-        """CPUs that it may use; 1 where that is not known."""
+        """CPUs that it may use; 1 if unknown."""
         return next((sample.cpus for sample in self.samples if sample.cpus), 1.0)
 
     def cpu_in(self, seconds: Collection[int]) -> float | None:
@@ -91,7 +91,7 @@ class Process:
         return median(rates) if rates else None
 
     def throttled_in(self, seconds: Collection[int]) -> float:
-        """Return the CPUs that a quota withheld from it in those rows, at most; 0 without a quota."""
+        """Return the most CPUs that a quota withheld from it in those rows; 0 without a quota."""
         return max(per_second(self.rows, "throttled_seconds", seconds), default=0.0)
 
     def always_ready_in(self, seconds: Collection[int]) -> bool:

@@ -1,4 +1,4 @@
-"""The broker's notification queue, as GET /statistics tells of it. Counters count from the first row of the hold."""
+"""The broker's notification queue from GET /statistics. Counters are measured from the first row of the hold."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Queue:
 
     @cached_property
     def samples(self) -> list[QueueSample]:
-        """What was told of it."""
+        """The samples with a queue."""
         return [row.queue for row in self.hold.rows if row.queue and row.queue.entered is not None]
 
     @property
     def untold(self) -> bool:
-        """Whether GET /statistics was answered, and never with the queue that was asked for."""
+        """Whether GET /statistics was answered, but never with the queue."""
         asked = [row.queue for row in self.hold.rows if row.queue]
         return not self.samples and any(not sample.error for sample in asked)
 
@@ -64,7 +64,7 @@ class Queue:
 
     @property
     def backlog_at_end(self) -> int:
-        """Notifications that waited for a worker in the last row that tells; 0 also where none does."""
+        """Notifications that waited for a worker in the last measured row; 0 if not measured."""
         return next(iter(reversed(_backlogs([row.queue for row in self.hold.rows if row.queue]))), 0)
 
     @cached_property
@@ -92,7 +92,7 @@ class Queue:
 
     @property
     def fell(self) -> bool:
-        """Whether its counters fell."""
+        """Whether its counters decreased."""
         return any(now < before for before, now in pairwise(sample.entered or 0 for sample in self.samples))
 
     @property

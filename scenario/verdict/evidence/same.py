@@ -1,4 +1,4 @@
-"""The update that notifies the slow receivers, as an NGSI-LD broker works it off: held, waiting, dropped, lost."""
+"""The update that notifies the slow receivers of an NGSI-LD broker: held, waiting, dropped, lost notifications."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Same:
 
     @property
     def known_to_hold(self) -> int | None:
-        """How many the kind is known to hold at one time; None: unknown."""
+        """The most that this kind of broker holds at one time; None if unknown."""
         options = self.hold.options
         addresses = {*map(address_of, options.slow_urls)}
         return kind_of(options).holds(len(addresses), options.load.updates)
@@ -46,12 +46,12 @@ class Same:
 
     @property
     def wanted(self) -> int:
-        """Notifications of the same update that healthy subscribers are to have."""
+        """Expected notifications of this update to healthy subscribers."""
         return self.healthy.count * self.hold.options.load.updates if self.hold.progress.update else 0
 
     @property
     def told(self) -> bool:
-        """Whether their listener told of them."""
+        """Whether their listener reported them."""
         return any(sample.same_arrived is not None for sample in self.healthy.samples)
 
     @property
@@ -120,7 +120,7 @@ class Same:
 
     @property
     def why_missing(self) -> str:
-        """What became of those that had not arrived at the end."""
+        """What happened to those that had not arrived at the end."""
         if self.waiting:
             return "still waited at the end"
         if self.gave_up and kind_of(self.hold.options).breaker:

@@ -1,4 +1,4 @@
-"""How the broker was started: what its command line and its version tell."""
+"""How the broker was started: its command line and its version."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scenario.run.found import Found
 
 @dataclass(frozen=True)
 class Started:
-    """The broker's version and command line. None: nobody could read them."""
+    """The broker's version and command line. None: unknown."""
 
     found: Found
 
@@ -31,7 +31,7 @@ class Started:
 
     @property
     def pool(self) -> Pool | None:
-        """The service's notification workers; None without a pool, too."""
+        """The service's notification workers; None if unknown or without a pool."""
         return self._line.pool(self.found.options.broker.service)
 
     @property
@@ -46,7 +46,7 @@ class Started:
 
     @property
     def http_timeout(self) -> float:
-        """-httpTimeout in s; its default where nobody could read it."""
+        """-httpTimeout in s; its default if unknown."""
         return self._line.http_timeout / 1000
 
     @property
@@ -74,5 +74,5 @@ class Started:
 
     @property
     def is_orion_ld(self) -> bool:
-        """Whether the broker says that it is Orion-LD."""
+        """Whether the broker reports that it is Orion-LD."""
         return "orionld" in (self.found.version or "").lower()

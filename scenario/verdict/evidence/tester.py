@@ -20,7 +20,7 @@ class Tester:
 
     @property
     def late(self) -> float | None:
-        """The longest, in ms, that it let something wait in those seconds, or beside them: a row may be missing."""
+        """The longest delay of its event loop in or next to those seconds, in ms."""
         told = {row.second: row.version.late for row in self.rows if row.version and row.version.late is not None}
         near = {second + beside for second in self.suffering for beside in (-1, 0, 1, 2)}
         return max((late for second, late in told.items() if second in near), default=0.0) if told else None
@@ -38,10 +38,10 @@ class Tester:
 
     @property
     def let_wait(self) -> bool:
-        """Whether it let things wait; False also where that was not measured."""
+        """Whether its event loop was late; False if not measured."""
         return (self.late or 0) > LATE_TESTER
 
     @property
     def busy(self) -> bool:
-        """Whether its host had no CPU to spare; False also where that was not measured."""
+        """Whether its host had no CPU to spare; False if not measured."""
         return self.idle is not None and self.idle < 1 - BUSY

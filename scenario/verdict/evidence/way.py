@@ -1,4 +1,4 @@
-"""The way between the broker and its listeners: what is lost on it, and what somebody on it answers or repeats."""
+"""The way between broker and listeners: notifications that are lost, answered or repeated on it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scenario.verdict.thresholds import AT_ONCE
 
 @dataclass(frozen=True)
 class Way:
-    """What both sides tell of the same notifications. None: one of them does not tell."""
+    """Counts of the same notifications on both sides. None: not measured on one side."""
 
     hold: Hold
     load: Load
@@ -29,7 +29,7 @@ class Way:
 
     @property
     def unanswered(self) -> int | None:
-        """Notifications that ended without an answer, by whichever side counts more."""
+        """Notifications that ended without an answer, according to the side that counts more."""
         counts = [count for count in (self.queue.sent_error, self.listeners.abandoned) if count is not None]
         return max(counts, default=None)
 
@@ -47,7 +47,7 @@ class Way:
 
     @cached_property
     def taken(self) -> int | None:
-        """Slow receivers' answers that the broker took: what it counts as sent, less the healthy subscribers'.
+        """Answers of slow receivers that the broker accepted: its count of sent ones without the healthy subscribers'.
 
         Of these the last second's come after the last count.
         """
@@ -69,7 +69,7 @@ class Way:
 
     @cached_property
     def answered_between(self) -> int | None:
-        """The most answers that the broker had counted, and the listeners not yet given: somebody between gave them."""
+        """The most answers that the broker had counted before the listeners gave them: something in between did."""
         counted, told = self.queue.samples, self.listeners.samples
         # What a listener gave is looked up a second later, because both are not asked at one moment; of the healthy
         # subscribers' answers all are left out that there may have been by then.
@@ -90,7 +90,7 @@ class Way:
 
     @cached_property
     def answered_at_once(self) -> int | None:
-        """Notifications that were answered, by whoever did, within AT_ONCE s of the update."""
+        """Notifications that were answered by anyone within AT_ONCE s of the update."""
         rows = [row for row in self.hold.rows if row.since_trigger <= AT_ONCE]
         by_broker = grown([row.queue for row in rows if row.queue], "sent_ok")
         by_listeners = grown([row.listener for row in rows if row.listener], "received")
