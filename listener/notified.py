@@ -1,7 +1,7 @@
 """Which subscriptions were notified of which update, once or twice, over all processes of a listener.
 
 A notification tells its subscription in `subscriptionId`, and its update in the entity's attribute `number`: decimal
-digits, best as Text, for a broker may change a float. The number grows with each update, beyond the end of a run.
+digits, best as Text, because a broker may change a float. The number grows with each update, beyond the end of a run.
 Only the first bytes of the body are searched. Parsing it would cost more than holding the notification.
 """
 
@@ -74,7 +74,7 @@ class Notified:
         """Return what is known of each update that is remembered, the oldest first.
 
         `notifications` of the `update`, `subscriptions` that had one or more, those of them that had more (`doubled`),
-        and notifications whose subscription was `forgotten`, for there were too many: 0 when the others are exact.
+        and notifications whose subscription was `forgotten`, because there were too many: 0 if the others are exact.
         """
         return [self._tell(number) for number in sorted(set(self._cells[:: self._size])) if number]
 

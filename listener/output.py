@@ -10,7 +10,7 @@ OUT, ERR = 1, 2
 
 
 def say(line: str, fd: int = OUT) -> None:
-    """Print a line; drop it when nobody reads the pipe, the disk is full, or `fd` was closed from the start.
+    """Print a line. Drop it if the pipe has no reader, the disk is full, or `fd` was closed from the start.
 
     Not print(): it would wait for a reader, raise, and keep what it could not write until the end.
     """

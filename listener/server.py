@@ -60,7 +60,7 @@ class Server:
         self._timer = self._loop.timer(0)
         self._calls: dict[int, Callable[[], None]] = {}
         self._acceptor = Acceptor(listening, self._counts, self.watch, self._epoll.unregister, self._take)
-        self.watch(stats.wakes, self.publish, select.EPOLLIN | select.EPOLLET)  # nobody reads it: each write is news
+        self.watch(stats.wakes, self.publish, select.EPOLLIN | select.EPOLLET)  # never read: each write is an event
 
     def watch(self, fd: int, call: Callable[[], None], events: int = select.EPOLLIN) -> None:
         """Call `call` whenever `fd` has one of `events`."""

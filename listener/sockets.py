@@ -44,7 +44,7 @@ def listen(host: str, ports: range, processes: int) -> list[list[socket.socket]]
 def listen_deaf(host: str, port: int) -> list[socket.socket]:
     """Return a listening socket and the one connection that fills its queue. Exit if that fails.
 
-    Nobody accepts: to Linux's tcp(7), whoever else connects gets no answer to SYN, for the queue has room for one.
+    No process accepts. On Linux, tcp(7), further SYNs get no answer, because the queue has room for one.
     """
     try:
         listening = _bind(*_resolve(host, port), shared=False, backlog=0)

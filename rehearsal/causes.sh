@@ -7,7 +7,7 @@ broker-restarts  the broker is killed during the run and started again
 broker-dies      the broker is killed during the run
 database-down    the database ends before the run
 multiservice     the broker runs without -multiservice, and an earlier run left subscriptions
-privilege        the inspector runs as nobody (needs root)
+privilege        the inspector runs as the user nobody (needs root)
 listener-down    the listener does not run
 listener-nofile  the listener may open only half as many descriptors as there are notifications
 select           the fault of Orion <= 1.4.3: select() cannot use descriptors from 1024 on (same as --failing)

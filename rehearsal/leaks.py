@@ -14,7 +14,7 @@ CONNECTIONS = "connections"  # the notification's own, which its worker leaves
 MEMORY = 1 << 16  # bytes, where no number is given
 HEAD = sys.getsizeof(b"")  # bytes of a bytes object that are not its contents
 
-LEFT: list[object] = []  # what nobody closes or frees any more
+LEFT: list[object] = []  # never closed or freed
 
 
 def leave(kind: str) -> None:

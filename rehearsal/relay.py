@@ -4,7 +4,7 @@ Takes connections on a port of its own, or --at ADDRESS:PORT, and passes on what
 with several ports to each in turn, as a service with replicas does. Its fault begins with SIGUSR1, ends with SIGUSR2:
 
     reset   resets all connections there are, as a failing firewall does; those that come later are passed on
-    drop    drops what is sent over the connections there are, and tells nobody
+    drop    silently drops what is sent over open connections
     outage  resets all connections there are, and all that come
     deaf    drops whoever wants to connect, without an answer; with --from ADDRESS those from there, from the start
     dead    the same, whoever comes, from the start

@@ -1,6 +1,6 @@
 """Removes what runs left in a broker: `python -m scenario.cleanup --host URL [--service NAME] [--service-path PATH]`.
 
-Subscriptions and entities of this test and of nobody else: those of one run (--run), or of all.
+Removes subscriptions and entities of this test only: those of one run (--run), or of all.
 """
 
 from __future__ import annotations

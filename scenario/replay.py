@@ -74,11 +74,11 @@ def read(path: str) -> Iterator[tuple[Any, float]]:
             if isinstance(record, NamedPhase):
                 record = record.today()
             if problem := misfit(record, line.at):
-                raise UnusableError(f"{path}: line {number} is none of a recorded run: {problem}")
+                raise UnusableError(f"{path}: line {number} is not from a recorded run: {problem}")
             if record is not None:
                 yield with_kinds(record) if written == 1 else record, line.at
         except (msgspec.MsgspecError, OptionError, RecursionError, KeyError, ValueError, OverflowError) as error:
-            raise UnusableError(f"{path}: line {number} is none of a recorded run: {error}") from None
+            raise UnusableError(f"{path}: line {number} is not from a recorded run: {error}") from None
 
 
 def replay(path: str) -> tuple[Verdict, History]:

@@ -54,8 +54,8 @@ def drawn_again(folder: Path, records: list[dict[str, Any]]) -> list[str]:
 @pytest.mark.parametrize(
     ("number", "changed", "sentence"),
     [
-        (SCHEDULE, {"at": 1e300}, "at is none of the years 1970 to 9999"),
-        (SCHEDULE, {"at": -1}, "at is none of the years 1970 to 9999"),
+        (SCHEDULE, {"at": 1e300}, "at is not in the years 1970 to 9999"),
+        (SCHEDULE, {"at": -1}, "at is not in the years 1970 to 9999"),
         (SCHEDULE, {"start": 0}, "start, trigger and end are no seconds of a run"),
         (SCHEDULE, {"end": 10**15}, "start, trigger and end are no seconds of a run"),
         (SCHEDULE, {"trigger": 2**65}, "a number is beyond"),
@@ -64,13 +64,13 @@ def drawn_again(folder: Path, records: list[dict[str, Any]]) -> list[str]:
             {"options": {**RECORDS[FOUND]["options"], "rate": 10**9}},
             "--rate: takes a whole number",
         ),
-        (FOUND, {"options": {**RECORDS[FOUND]["options"], "duration": 1e15}}, "duration is none of a run"),
+        (FOUND, {"options": {**RECORDS[FOUND]["options"], "duration": 1e15}}, "duration is impossible for a run"),
     ],
 )
 def test_what_can_be_of_no_run(tmp_path: Path, number: int, changed: dict[str, object], sentence: str) -> None:
     records = deepcopy(RECORDS)
     records[number].update(changed)
-    with pytest.raises(UnusableError, match=f"line {number + 1} is none of a recorded run: .*{sentence}"):
+    with pytest.raises(UnusableError, match=f"line {number + 1} is not from a recorded run: .*{sentence}"):
         drawn_again(tmp_path, records)
 
 

@@ -109,7 +109,7 @@ def test_breaking_point_by_version(tmp_path: Path) -> None:
         ("{}", "is no result of --json: Object missing required field"),
         ("[" * 100_000, "is no recorded run"),
         ('{"at": 1, "kind": "Nonsense"}', "no run begins in it"),
-        ('{"at":1,"kind":"Nonsense"}\n', "line 1 is none of a recorded run"),
+        ('{"at":1,"kind":"Nonsense"}\n', "line 1 is not from a recorded run"),
         ("", "is no recorded run"),
     ],
 )

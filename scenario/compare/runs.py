@@ -33,7 +33,7 @@ class Run:
 
     @property
     def held(self) -> float | None:
-        """The most that it held, by the listeners' count where there is one; None: nobody counted."""
+        """The most that it held, counted by the listeners if they report it; None: not measured."""
         known = [self.figures.get(name) for name in ("ramp_held", "listener_held", "held")]
         return next((value for value in known if value is not None), None)
 

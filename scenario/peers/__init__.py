@@ -44,7 +44,7 @@ def broker_of(options: Options, run: str = "") -> Broker:
 
 
 def client_of(options: Options, run: str = "") -> Broker:
-    """Return the same broker as the ordinary client has it: what happens there notifies nobody else."""
+    """Return the same broker in the ordinary client's scope, in which slow subscriptions are not notified."""
     kind = kind_of(options)
     return kind(options.broker.host, options.broker.service, kind.client_scope(), run, options.broker.access)
 

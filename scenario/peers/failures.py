@@ -2,11 +2,11 @@
 
 Kind
   no connection
-    REFUSED            nobody listens there
+    REFUSED            no process listens there
     NO_CONNECTION      no connection within the time limit
     NO_ROUTE           the network or the host cannot be reached
     NAME_UNKNOWN       the host's name has no address
-    NAME_SERVER        no name server answers, so that nobody can tell
+    NAME_SERVER        no name server answers
   no answer
     CLOSED             the connection was closed without an answer
     RESET              the connection was reset

@@ -22,7 +22,7 @@ _NUMBERS = (
 def misfit(record: Any, at: float) -> str:
     """Return what is impossible in a record that arrived `at`, or "". Raises OptionError."""
     if not 0 <= at < YEAR_10000:
-        return f"at is none of the years 1970 to 9999: {at:g}"
+        return f"at is not in the years 1970 to 9999: {at:g}"
     if not _small(msgspec.to_builtins(record)):
         return f"a number is beyond {_LARGEST}"
     if isinstance(record, Schedule):
@@ -33,7 +33,7 @@ def misfit(record: Any, at: float) -> str:
         asked = record.options.by_name()
         check({name: asked[name] for name in _NUMBERS})
         if not 0 < asked["duration"] <= LONGEST:
-            return "duration is none of a run"
+            return "duration is impossible for a run"
     return ""
 
 

@@ -1,7 +1,7 @@
 """Limits for clients of the web UI and metrics: ENTRY s to send a whole request, of at most MOST_BODY bytes.
 
 Of more clients than `most` that have not sent theirs, the one that began first has to go: so whoever opens connections
-and says nothing takes few descriptors, and keeps nobody out.
+and says nothing takes few descriptors, and does not lock out others.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Refuses requests of other websites: a browser sends them to this host for any page that asks it to.
 
-Refused is a request under a name that is none of this host's (DNS rebinding: a stranger's name that leads here), and
+Requests under a name that does not belong to this host are refused (DNS rebinding: another name that leads here), and
 one that a page of another origin made. A client that is no browser sends no Origin, and is not meant.
 """
 

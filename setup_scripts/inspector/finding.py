@@ -49,7 +49,7 @@ def find_broker(process_name: str, port: int) -> Broker:
 
 
 def _ports(pid: int) -> set[int]:
-    """Return the ports that a process listens on; nothing else is read, for it may have thousands of sockets."""
+    """Return the ports that a process listens on. Nothing else is read, because it may have thousands of sockets."""
     listening: dict[str, int] = {}  # port by socket
     for table in (Path(f"/proc/{pid}/net/tcp"), Path(f"/proc/{pid}/net/tcp6")):
         with suppress(FileNotFoundError), table.open(encoding="ascii") as lines:

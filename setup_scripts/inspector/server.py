@@ -16,7 +16,7 @@ import rpyc
 
 from inspector.service import CALL_SECONDS, CLOSED, InspectorService, LimitedChannel, WholeStream
 
-IDLE_SECONDS = 3600  # for which a client may be silent: between the steps of a ramp nobody asks
+IDLE_SECONDS = 3600  # longest silence of a client; between the steps of a ramp there are no requests
 MAX_ENTERING, MAX_CLIENTS, BACKLOG = 32, 16, 128  # clients that have not logged in, that have, that wait for both
 PAUSE = 0.2  # s, when there are no descriptors left
 CHALLENGE = b"#CHALLENGE#"

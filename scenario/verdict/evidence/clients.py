@@ -76,7 +76,7 @@ class Client:
     def silent(self) -> list[Answer]:
         """The requests without an answer in time, if they are most of the NOK ones, or the process was stopped then.
 
-        Where it was stopped, a gateway's answer in its stead is none of the broker's.
+        If it was stopped, a gateway's answer does not come from the broker.
         """
         met = [answer for answer in self.nok if stopped(answer.row) and answer.failure in (*SILENT, Kind.GATEWAY)]
         return met if any(a.failure == Kind.GATEWAY for a in met) else _most(self.nok, SILENT) or met

@@ -71,7 +71,7 @@ class Queue:
     def refresh_waits(self) -> dict[int, float] | None:
         """Seconds that requests waited for the subscription cache, by the row's second (s since the epoch).
 
-        None: not told (-statSemWait). Rows in which the cache was not refreshed, or nobody waited, are left out.
+        None: not measured (-statSemWait). Rows without a refresh or without waiting are omitted.
         """
         told = [row for row in self.hold.rows if row.queue and row.queue.sub_cache_wait is not None]
         if not told:
