@@ -85,7 +85,7 @@ def test_locusts_own_limit(stack: Stack) -> None:
     words = shlex.join(map(str, [*locust, "--headless", "--preflight-only", *stack.options("--idle-connections", 300)]))
     run = stack.processes.start("sh", "-c", f"ulimit -n 400; exec {words}", name="locust")
     assert run.wait() == 3
-    assert re.search(r"error +Locust's open files +400; needed: 508; ulimit -n 508", run.output)
+    assert re.search(r"error +Locust's open files +400; needed: 508; run ulimit -n 508, then start Locust", run.output)
 
 
 def test_receiver_that_is_not_ours(stack: Stack) -> None:
