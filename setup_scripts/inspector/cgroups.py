@@ -1,4 +1,4 @@
-"""The control groups of a process, and what they limit: cgroups(7)."""
+"""The control groups of a process and their limits: cgroups(7)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ OOM_FILES = "memory.events", "memory.oom_control"  # of cgroups, version 2 and 1
 
 
 class Cgroup:
-    """The control groups of a process, version 1 and 2, from its own up to the topmost that can be seen."""
+    """The control groups of a process, version 1 and 2, from its own up to the topmost visible one."""
 
     def __init__(self, pid: int) -> None:
         self.pid, self.memberships = pid, ""
         self.folders: dict[str, list[str]] = {}
 
     def find(self) -> None:
-        """Learn the folders anew when the process was moved; OSError when there is none any more."""
+        """Find the folders again if the process was moved. Raises OSError if the process is gone."""
         with open(f"/proc/{self.pid}/cgroup", encoding="utf-8") as file:
             memberships = file.read()
         if memberships != self.memberships:
@@ -44,13 +44,13 @@ class Cgroup:
         return highest(table_of(f"{folder}/pids.events").get("max") for folder in self._of("pids"))
 
     def memory(self) -> Iterator[Limit]:
-        """Yield each limit on memory in bytes; what is used includes what is cached."""
+        """Yield each limit on memory in bytes. The used amount includes caches."""
         for folder in self._of("memory"):
             yield from limit_in(f"{folder}/memory.max", f"{folder}/memory.current")
             yield from limit_in(f"{folder}/memory.limit_in_bytes", f"{folder}/memory.usage_in_bytes")
 
     def oom_kills(self) -> int | None:
-        """Return how many processes of its own group the kernel has killed for lack of memory."""
+        """Return how many processes of its own group the kernel has killed because memory ran out."""
         tables = [table_of(f"{folder}/{name}") for folder in self._of("memory")[:1] for name in OOM_FILES]
         return highest(table.get("oom_kill") for table in tables)
 
@@ -65,7 +65,7 @@ class Cgroup:
         return min(quota / period for quota, period in quotas)
 
     def throttled(self) -> dict[str, float | None]:
-        """Return for how long a quota has kept it waiting, and in how many periods."""
+        """Return how long a quota made its threads wait, and in how many periods."""
         tables = [table_of(f"{folder}/cpu.stat") for folder in self._of("cpu")]
         microseconds = highest(table.get("throttled_usec") for table in tables)
         nanoseconds = highest(table.get("throttled_time") for table in tables)

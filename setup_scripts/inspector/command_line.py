@@ -1,4 +1,4 @@
-"""The broker's command line: without its secrets, and which database it names."""
+"""The broker's command line without secrets, and the database that it names."""
 
 from __future__ import annotations
 

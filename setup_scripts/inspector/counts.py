@@ -1,4 +1,4 @@
-"""What both ways of counting tell of connections."""
+"""The common result of both ways of counting connections."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_REMOTES = 8  # addresses that connections lead to, beside the listeners'
 
 
 class Counted(NamedTuple):
-    """What `inspect` tells of connections; the broker's sockets that listen at its port, and all that listen."""
+    """The answer of `inspect` on connections; the broker's listening sockets at its port, and all listening sockets."""
 
     told: dict[str, Any]
     own: list[Listening]
@@ -25,7 +25,7 @@ class Counted(NamedTuple):
 
 
 def by_remote(remotes: Counter[Remote], listeners: frozenset[Address]) -> dict[str, Any]:
-    """Return the connections to the listeners by state, and MOST_REMOTES others by the address that they lead to."""
+    """Return the connections to the listeners by state, and up to MOST_REMOTES others by remote address."""
     to_listeners: Counter[str] = Counter()
     others: dict[Address, Counter[str]] = {}
     for (state, remote), n in remotes.items():
@@ -36,7 +36,7 @@ def by_remote(remotes: Counter[Remote], listeners: frozenset[Address]) -> dict[s
 
 
 def extent(ports: set[int], taken: set[int]) -> dict[str, int]:
-    """Return how many ports there are, how many from the lowest to the highest, and how many of those are `taken`.
+    """Return the number of ports, the span from the lowest to the highest, and how many of that span are `taken`.
 
     In network order, both: there may be tens of thousands.
     """

@@ -1,4 +1,4 @@
-"""Who takes the CPUs of the broker's host: proc_stat(5), proc_pid_stat(5)."""
+"""Which processes use the CPUs of the broker's host: proc_stat(5), proc_pid_stat(5)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from inspector.netlink import Listening
 
 DATABASE, LISTENER, TESTER = "database", "listener", "tester"
-BUSY, EVERY = 0.5, 10  # of the CPUs: above, each sample looks at all processes, else each tenth
+BUSY, EVERY = 0.5, 10  # share of the CPUs in use: above it each sample looks at all processes, otherwise each tenth
 APART = 0.9  # s at least between two looks
-MOST, LEAST = 5, 0.01  # names of others, and the CPUs that are worth a name
+MOST, LEAST = 5, 0.01  # most names of others; least CPUs for a name
 KTHREADD = 2  # the parent of all threads of the kernel
 
 
 class HostCpu(NamedTuple):
-    """What all CPUs of the host have spent since its start, in s."""
+    """CPU time of all CPUs of the host since its start, in s."""
 
     busy: float
     idle: float
@@ -42,7 +42,7 @@ class HostCpu(NamedTuple):
 
 
 class Takers:
-    """What the processes have spent, by who they are, and what is remembered between two samples.
+    """CPU time of the processes by role, and the state between two samples.
 
     On a quiet host a sample looks at no process: hundreds of files would cost as much as all the rest.
     """
@@ -60,7 +60,7 @@ class Takers:
     def look(
         self, own: Collection[int], listening: Collection[Listening], peers: dict[str, frozenset[Address]]
     ) -> dict[str, Any]:
-        """Return what `inspect` tells of CPUs; `own` are the broker's pids, `peers` where its peers listen."""
+        """Return the answer of `inspect` on CPUs. `own` are the broker's pids, `peers` the addresses of its peers."""
         now, host = time.monotonic(), HostCpu.read()
         told: dict[str, Any] = {
             "host_cpus": os.cpu_count(),
@@ -86,7 +86,7 @@ class Takers:
         return told
 
     def _find(self, listening: Collection[Listening], peers: dict[str, frozenset[Address]]) -> None:
-        """Learn which processes the peers on this host are, by the sockets that listen at their addresses."""
+        """Find the processes of peers on this host by the sockets that listen at their addresses."""
         ports = {port: role for role, addresses in peers.items() for _, port in addresses}
         inodes = {one.inode: ports[one.port] for one in listening if one.port in ports}
         if inodes != self.inodes:
@@ -98,7 +98,7 @@ class Takers:
             self.names.clear()
 
     def _spent(self, own: Collection[int]) -> Counter[str]:
-        """Return the ticks that processes have spent since the last look, by who they are, without the broker's."""
+        """Return the ticks of all processes but the broker's since the last look, by role."""
         spent: Counter[str] = Counter()
         ticks: dict[int, int] = {}
         names: dict[tuple[int, bytes, bytes], str] = {}

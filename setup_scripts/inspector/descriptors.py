@@ -21,7 +21,7 @@ MAX_FDS, AROUND = 60, 8  # lines of the descriptor table: from the first one on,
 
 
 def descriptor_table(broker: Broker) -> str:
-    """Return the process's descriptors in the manner of lsof -p: how many of which kind, and some dozens of lines."""
+    """Return the process's descriptors like lsof -p: their number by kind, and some dozens of lines."""
     process = broker.process
     broker.cgroup.find()
     threads = process.num_threads()
@@ -56,7 +56,7 @@ def descriptor_table(broker: Broker) -> str:
 
 
 def _lsof(link: str, connection: Connection | None) -> tuple[str, str]:
-    """Return what lsof(8) would show of a descriptor, and its kind."""
+    """Return a descriptor as lsof(8) shows it, and its kind."""
     if not connection:
         return link, "file" if link.startswith("/") else link.partition(":")[0]
     ends = [f"{ip}:{port}" for ip, port in (connection.laddr, connection.raddr) if port]

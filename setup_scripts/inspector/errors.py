@@ -1,4 +1,4 @@
-"""What keeps the inspector from counting."""
+"""Errors of the inspector."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ KILLED_FOR_MEMORY, KILLED_ON_HOST = "killed for memory", "killed on host"
 
 
 class InspectionFailed(Exception):
-    """Why there are no counts, as one sentence and, where there is one, as a kind."""
+    """Why there are no counts: one sentence, and a kind or ""."""
 
     def __init__(self, reason: str, kind: str = "") -> None:
         super().__init__(reason)

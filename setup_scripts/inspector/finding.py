@@ -26,7 +26,7 @@ def find_broker(process_name: str, port: int) -> Broker:
     everybody = psutil.process_iter(["name", "status", "ppid", "create_time"])
     named = [process for process in everybody if (process.info["name"] or "").startswith(process_name)]
     named = [process for process in named if process.info["status"] != psutil.STATUS_ZOMBIE]
-    named.sort(key=lambda process: process.info["create_time"])  # a parent is older
+    named.sort(key=lambda process: process.info["create_time"])  # parents are older
     if not named:
         reason = f"no process on {socket.gethostname()} has a name that starts with {process_name}"
         raise InspectionFailed(reason, NO_PROCESS)
@@ -40,12 +40,14 @@ def find_broker(process_name: str, port: int) -> Broker:
             denied = error
         except (FileNotFoundError, ProcessLookupError):
             continue
-    if denied:  # it may well be the one
+    if denied:  # it may be the broker
         raise denied
     pids = [process.pid for process in named]
     if all(process.info["ppid"] in pids for process in named[1:]):
         return Broker(named[0], port)
-    raise InspectionFailed(f"{len(named)} processes are named {process_name}, none that I may see listens on {port}")
+    raise InspectionFailed(
+        f"{len(named)} processes are named {process_name}, but none that I may see listens on {port}"
+    )
 
 
 def _ports(pid: int) -> set[int]:

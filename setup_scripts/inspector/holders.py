@@ -1,4 +1,4 @@
-"""Which processes hold a socket."""
+"""Finds the processes that hold a socket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIRST = 1024  # descriptors of each process: one that listens opened its socket 
 
 
 def holders_of(inodes: Iterable[int]) -> dict[int, list[int]]:
-    """Return by inode the pids, in ascending order, that hold a socket; none of a process that may not be looked into.
+    """Return by inode the sorted pids that hold a socket, without processes that may not be read.
 
     It reads descriptors of all processes, so it is for sockets that are new.
     """

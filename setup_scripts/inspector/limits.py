@@ -1,4 +1,4 @@
-"""A limit, and what is used of it; those of the host."""
+"""Limits and what is used of them, and the limits of the host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Limit(NamedTuple):
-    """A limit, what is used of it, and where it is set."""
+    """A limit, the used amount, and where it is set."""
 
     where: str
     limit: int
@@ -19,12 +19,12 @@ class Limit(NamedTuple):
 
 
 def tightest_first(limits: list[Limit]) -> list[dict[str, Any]]:
-    """Return limits as the answer has them, that with the least left first."""
+    """Return limits for the answer, the one with the least left first."""
     return [limit._asdict() for limit in sorted(limits, key=lambda limit: limit.limit - limit.used)]
 
 
 def limit_in(limit: str, used: str) -> Iterator[Limit]:
-    """Yield the limit that two files tell, its own and what is used of it; nothing where there is none."""
+    """Yield the limit in two files: the limit itself and the used amount. Nothing if there is none."""
     most, now = number_in(limit), number_in(used)
     if most is not None and now is not None:
         yield Limit(limit, most, now)
@@ -40,7 +40,7 @@ def threads_of_host() -> Iterator[Limit]:
 
 
 def memory_of_host() -> Iterator[Limit]:
-    """Yield the memory of the host, in bytes; nothing where the kernel does not tell what is available."""
+    """Yield the memory of the host in bytes; nothing if the kernel does not report the available amount."""
     table = table_of("/proc/meminfo")
     if "MemAvailable" in table:
         total = int(table["MemTotal"][0])

@@ -1,4 +1,4 @@
-"""The listeners' names: the addresses that they have on this host, and whether a name server tells them."""
+"""The listeners' names: their addresses on this host, and whether a name server resolves them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from inspector.addresses import Address
 
 LOOPBACK = "127.0.0.1", "::1"
-MOST_PORTS = 1000  # of a listener: a range may be any that a client asks for
+MOST_PORTS = 1000  # ports of a listener, because a client may ask for any range
 MOST, MOST_KNOWN = 64, 256  # names that are looked up at one time, and that are remembered: clients may ask for any
-PATIENCE = 0.2  # s for names: a name server may hang, and what is counted must not wait for it
+PATIENCE = 0.2  # s for look-ups: a name server may hang, and the counts must not wait for it
 
 
 class Name(NamedTuple):
@@ -36,12 +36,12 @@ class Name(NamedTuple):
 
     @property
     def loopback(self) -> bool:
-        """Whether it is this host, whatever a name server says: libcurl asks none for localhost (RFC 6761)."""
+        """Whether it is this host. libcurl asks no name server for localhost (RFC 6761)."""
         return self.host == "localhost" or self.host.endswith(".localhost")
 
 
 def is_address(host: str) -> bool:
-    """Whether it is an IP address, which needs no name server."""
+    """Whether it is an IP address."""
     try:
         return bool(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST))
     except (OSError, ValueError):
@@ -49,7 +49,7 @@ def is_address(host: str) -> bool:
 
 
 class Names:
-    """Looks names up at each sample, each in a thread of its own, and remembers every address that they had."""
+    """Looks up names at each sample, each in its own thread, and remembers every address they had."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -59,7 +59,7 @@ class Names:
         self.took: dict[str, float] = {}  # s of the last lookup, by host
 
     def look(self, listeners: tuple[str, ...]) -> tuple[frozenset[Address], dict[str, Any]]:
-        """Return the addresses of the listeners, and what `inspect` tells of their names."""
+        """Return the addresses of the listeners, and the answer of `inspect` on their names."""
         names = [Name.of(text) for text in listeners]
         end = time.monotonic() + PATIENCE
         for thread in [self._start(host) for host in {name.host for name in names}]:
@@ -85,7 +85,7 @@ class Names:
         return found.union(LOOPBACK) if name.loopback else found
 
     def _start(self, host: str) -> threading.Thread | None:
-        """Look a name up, if that is not under way yet; None also when this host has no thread left."""
+        """Look up a name unless that is under way. None also if this host has no thread left."""
         with self.lock:
             if host in self.under_way or len(self.under_way) >= MOST:
                 return None

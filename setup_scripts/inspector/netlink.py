@@ -24,7 +24,7 @@ HELD_STATES = sum(1 << number for number, state in enumerate(STATES) if state no
 
 
 class Listening(NamedTuple):
-    """A listening socket: connections that wait to be accepted, how many may wait (None: not told)."""
+    """A listening socket: connections waiting to be accepted, and the most that may wait (None: unknown)."""
 
     ip: str
     port: int
@@ -34,7 +34,7 @@ class Listening(NamedTuple):
 
 
 class Sockets:
-    """Some hundred sockets as the kernel gave them, `step` bytes each, read by column; ports in network order."""
+    """Some hundred sockets as the kernel returned them, `step` bytes each, read by column; ports in network order."""
 
     def __init__(self, messages: bytes, step: int) -> None:
         self.messages, self.step = messages, step

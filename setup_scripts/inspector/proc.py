@@ -1,4 +1,4 @@
-"""What the kernel tells of a process and of its host: proc(5)."""
+"""What the kernel reports on a process and its host: proc(5)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NETWORK_COUNTERS = {
 
 
 class Stat(NamedTuple):
-    """What proc_pid_stat(5) tells of a process: its state as in ps(1), CPU in s (with ended children), RSS in bytes."""
+    """Fields of proc_pid_stat(5): state as in ps(1), CPU in s (with ended children), RSS in bytes."""
 
     state: str
     cpu_seconds: float
@@ -31,7 +31,7 @@ class Stat(NamedTuple):
 
     @classmethod
     def of(cls, pid: int) -> Stat:
-        """Read it; OSError when there is no such process."""
+        """Read the file. Raises OSError if there is no such process."""
         with open(f"/proc/{pid}/stat", "rb") as file:
             words = file.read().rpartition(b")")[2].split()
         return cls(words[0].decode(), sum(map(int, words[11:15])) / TICKS, int(words[17]), int(words[21]) * PAGE)
@@ -45,12 +45,12 @@ def rlimits(pid: int, what: str) -> list[int | None]:
 
 
 def number_of_fds(folder: str) -> int:
-    """Return how many descriptors there are in a folder such as /proc/1/fd."""
+    """Return the number of descriptors in a folder such as /proc/1/fd."""
     return os.stat(folder).st_size or len(os.listdir(folder))  # a size since Linux 6.2, proc_pid_fd(5)
 
 
 def link_of(path: str) -> str:
-    """Return where a link leads to, "" when it is gone."""
+    """Return the target of a link, "" if it is gone."""
     try:
         return os.readlink(path)
     except FileNotFoundError:  # closed meanwhile
@@ -58,7 +58,7 @@ def link_of(path: str) -> str:
 
 
 def network_counters(pid: int) -> dict[str, int | None]:
-    """Return what the process's network namespace has counted: nstat(8)."""
+    """Return the counters of the process's network namespace: nstat(8)."""
     found: dict[str, str] = {}
     for name, protocol in (("netstat", "TcpExt:"), ("snmp", "Tcp:")):
         with suppress(OSError), open(f"/proc/{pid}/net/{name}", encoding="ascii") as file:
@@ -76,7 +76,7 @@ def ephemeral_ports() -> list[int] | None:
 
 
 def oom_kills_of_host() -> int | None:
-    """Return how many processes the kernel has killed for lack of memory, on this host."""
+    """Return how many processes the kernel has killed on this host because memory ran out."""
     return highest([table_of("/proc/vmstat").get("oom_kill")])
 
 
@@ -92,7 +92,7 @@ def highest(values: Iterable[list[str] | None]) -> int | None:
 
 
 def table_of(path: str) -> dict[str, list[str]]:
-    """Return the words of each line by its first word; nothing when there is no such file."""
+    """Return the words of each line by its first word; empty if there is no such file."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             lines = [line.split() for line in file]

@@ -1,4 +1,4 @@
-"""Lets clients in, each in a thread of its own."""
+"""Serves clients, each in its own thread."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ import rpyc
 from inspector.service import CALL_SECONDS, CLOSED, InspectorService, LimitedChannel, WholeStream
 
 IDLE_SECONDS = 3600  # longest silence of a client; between the steps of a ramp there are no requests
-MAX_ENTERING, MAX_CLIENTS, BACKLOG = 32, 16, 128  # clients that have not logged in, that have, that wait for both
-PAUSE = 0.2  # s, when there are no descriptors left
+MAX_ENTERING, MAX_CLIENTS, BACKLOG = 32, 16, 128  # clients without login, with login, waiting for either
+PAUSE = 0.2  # s, if no descriptors are left
 CHALLENGE = b"#CHALLENGE#"
 
 
 class Clients:
-    """Some of the clients; of more than `most` the one that was silent for longest has to go."""
+    """A set of at most `most` clients. The longest silent one is dropped for a new one."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -31,7 +31,7 @@ class Clients:
         self.lock = threading.Lock()
 
     def heard(self, client: socket.socket) -> None:
-        """Note that a client is there, or has just asked."""
+        """Record that a client came, or sent a request."""
         with self.lock:
             self.silent_longest_first[client] = None
             self.silent_longest_first.move_to_end(client)
@@ -41,13 +41,13 @@ class Clients:
                     gone.shutdown(socket.SHUT_RDWR)  # its thread sees the end, and closes it
 
     def forget(self, client: socket.socket) -> None:
-        """Note that a client has gone."""
+        """Record that a client left."""
         with self.lock:
             self.silent_longest_first.pop(client, None)
 
 
 class Server:
-    """Serves each client in a thread, for ever."""
+    """Serves each client in a thread."""
 
     def __init__(self, listener: socket.socket, service: InspectorService, token: str) -> None:
         self.listener, self.service, self.token = listener, service, token.encode()
@@ -55,7 +55,7 @@ class Server:
         self.quiet_until = 0.0
 
     def serve(self) -> None:
-        """Accept clients; without descriptors or threads left, wait for some."""
+        """Accept clients. Wait while no descriptors or threads are left."""
         while True:
             try:
                 client, _ = self.listener.accept()
@@ -71,7 +71,7 @@ class Server:
                 self._pause(f"cannot serve a connection: {error}")
 
     def _pause(self, why: str) -> None:
-        """Wait a moment; say why, once per minute, to whoever listens."""
+        """Wait a moment. Print the reason once per minute."""
         if time.monotonic() > self.quiet_until:
             self.quiet_until = time.monotonic() + 60
             with suppress(OSError):
@@ -98,7 +98,7 @@ class Server:
             client.close()
 
     def _knows_token(self, client: socket.socket) -> bool:
-        """Challenge it, as multiprocessing.connection does: what goes over the wire is of no use a second time."""
+        """Challenge the client, like multiprocessing.connection: the answer cannot be reused."""
         challenge = CHALLENGE + os.urandom(32)
         client.sendall(challenge)
         right = hmac.new(self.token, challenge, "sha256").digest()

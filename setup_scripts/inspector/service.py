@@ -1,4 +1,4 @@
-"""What a client can reach over RPyC: `inspect`, and nothing else."""
+"""The service for clients over RPyC: only `inspect`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rpyc.core.channel import Channel
 
 from inspector.answer import inspect
 
-CALL_SECONDS = 2  # for what a client has to send, or to take
+CALL_SECONDS = 2  # s for a client to send or receive a message
 MAX_REQUEST = 24_000  # bytes of a call: MAX_LISTENERS texts of MAX_TEXT characters, and some more
 CLOSED = {
     **dict.fromkeys(
@@ -23,7 +23,7 @@ CLOSED = {
 
 
 class InspectorService(rpyc.Service):  # type: ignore[misc]
-    """Lets a client call `inspect`, and reach nothing else."""
+    """Lets a client call `inspect`, and nothing else."""
 
     def __init__(self, process_name: str) -> None:
         self.process_name = process_name
@@ -38,10 +38,10 @@ class InspectorService(rpyc.Service):  # type: ignore[misc]
 
 
 class WholeStream(rpyc.SocketStream):  # type: ignore[misc]
-    """Reads all or nothing: the socket has a time limit, where RPyC's own would try again for ever."""
+    """Reads everything or nothing, because the socket has a time limit. RPyC alone would retry for ever."""
 
     def read(self, count: int) -> bytes:
-        """Return so many bytes; EOFError when fewer come."""
+        """Return so many bytes. Raises EOFError if fewer arrive."""
         data: bytes = self.sock.recv(count, socket.MSG_WAITALL)
         if len(data) < count:
             raise EOFError
@@ -49,10 +49,10 @@ class WholeStream(rpyc.SocketStream):  # type: ignore[misc]
 
 
 class LimitedChannel(Channel):  # type: ignore[misc]
-    """Takes messages of MAX_REQUEST bytes at most, compressed or not."""
+    """Accepts messages of at most MAX_REQUEST bytes, compressed or not."""
 
     def recv(self) -> bytes:
-        """Return the next message; EOFError when it is too long."""
+        """Return the next message. Raises EOFError if it is too long."""
         length, compressed = self.FRAME_HEADER.unpack(self.stream.read(self.FRAME_HEADER.size))
         if length > MAX_REQUEST:
             raise EOFError
