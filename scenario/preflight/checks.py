@@ -79,7 +79,8 @@ def _process(found: Found) -> Iterator[Check]:
             f"run python3 setup_scripts/inspector{_process_name(found)} on the broker's host, as the broker's user; "
             "set its address with --inspector, or skip it with --no-connection-info"
         )
-        yield Check("inspector", ERROR, found.problems["process"], "the inspector sees the broker's process", remedy)
+        problem = found.problems.get("process", "not asked")
+        yield Check("inspector", ERROR, problem, "the inspector sees the broker's process", remedy)
         return
     yield Check("inspector", OK, f"process {found.process.pid} ({found.process.name})")
     if found.process.also_listening:
