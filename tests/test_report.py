@@ -67,7 +67,7 @@ def test_failing_broker_on_a_terminal(stack: Stack) -> None:
     text = text_of(report)
     for wanted in (
         f"FAIL http://127.0.0.1:{stack.broker_port}",
-        r"version: \d+ of 10 rows NOK \(\d+ x connection refused\), the first at second \d",
+        r"version: \d+ of 10 rows NOK \(.*\d+ x connection refused.*\), the first at second \d",  # one may be reset
         r"established \(connections\) \S+ \d+ \d+",
         r"observe OK .* observe NOK .* connection refused",
         "version, update, query 1000 ms; of each at most 0 rows NOK or slower",
