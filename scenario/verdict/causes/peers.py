@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scenario.peers.failures import Kind
 from scenario.settings.needs import SPARE
-from scenario.verdict.causes.cause import ALL, CLIENT, CPU, ENDED, HELD, LOAD, MEASURED, REACHED, SLOW, Cause
+from scenario.verdict.causes.cause import ALL, CLIENT, ENDED, HELD, LOAD, MEASURED, REACHED, SLOW, Cause
 from scenario.verdict.evidence import Evidence
 from scenario.verdict.of_broker import (
     cache_refresh,
@@ -68,7 +68,7 @@ PEERS = (
         says="clients wait while the broker refreshes its subscription cache (-subCacheIval)",
         needs=[cache_refresh],
         unless=[lambda e: bool(e.database.trouble), lambda e: e.database.slow_ping or False],
-        supposes=CPU | REACHED,
+        supposes=REACHED,
         explains=CLIENT | SLOW,
         evidence=_refresh,
         remedy="start the broker with -subCacheIval 0, and it has no refreshes; a faster database makes them shorter",
