@@ -84,7 +84,7 @@ def test_who_may_do_what(users: Stack) -> None:
         assert password not in str(failed.value)
     run = users.locust("--preflight-only", "--mongo", _as(users, "readWrite"))
     assert run.wait() == 3
-    run.wait_for(r"error +database +the user of .* may not drop orion-test_\w+; needed: it may; give")
+    run.wait_for(r"error +database +the user of .* may not drop orion-test_\w+; needed: the right to drop it; give")
     assert "s3cret" not in run.output
 
 
