@@ -54,6 +54,7 @@ def test_schema_is_that_of_the_code() -> None:
     assert SCHEMA.read_text(encoding="utf-8") == schema() + "\n"
 
 
+@pytest.mark.timeout(300)  # some forty commands, each a process of its own
 def test_every_recording_by_the_replay(tmp_path: Path) -> None:
     for recording in RECORDINGS:
         command = [sys.executable, "-m", "scenario.replay", recording, "--json", tmp_path / f"{recording.stem}.json"]

@@ -69,7 +69,8 @@ def test_report_escapes_and_keeps_secrets(fed: Callable[..., str]) -> None:
     url = fed()
     page = requests.get(f"{url}/connections/report", timeout=5).text
     assert EVIL not in page
-    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 42, "reason, version, 40 of the 200 rows around NOKs"
+    quoted = page.count("&lt;script&gt;alert(1)&lt;/script&gt;")
+    assert 42 <= quoted < 50, "reasons, version, 40 of the 200 rows around NOKs"
     assert '"\\u003cscript>alert(1)\\u003c/script>"' in page
     assert not re.search("hunter2|t0ken", page)
     assert len(page) < 6e6
