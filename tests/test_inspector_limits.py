@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT / "setup_scripts"))  # from where it is copied
 from inspector.answer import inspect
 from inspector.broker import Broker
 from inspector.cgroups import Cgroup, cgroup_folders
+from inspector.descriptors import descriptor_table
 
 # Listens with a backlog of 3 under a name of its own, and does what signals tell it: USR1 spins, USR2 takes memory
 BUSY = """
@@ -130,6 +131,8 @@ def test_ulimit_counts_where_it_holds(processes: Processes, busy: Busy) -> None:
         process.wait_for("ready")
     tightest = Broker(psutil.Process(started[0].pid), 1).sample(frozenset())["threads_limits"][0]
     assert tightest == {"where": f"ulimit -u of process {started[0].pid}", "limit": 70, "used": 3}
+    table = descriptor_table(Broker(psutil.Process(started[0].pid), 1))
+    assert f"3 of 70 (ulimit -u of process {started[0].pid})" in table
 
 
 def test_cpu_is_told(busy: Busy) -> None:

@@ -59,15 +59,17 @@ class Broker:
         self.oom_kills: tuple[int | None, int | None] = None, None  # of its cgroup, of the host
         self.of_same_user = 0  # threads of others
         self.family: list[psutil.Process] = []  # learned by each sample
+        self.listed: list[psutil.Process] = []  # its descendants, at every READ_AGAIN-th
         self.full: int | None = None  # all descriptors when the first process had no more left
         self.beside = Path("/proc/self/ns/net").samefile(f"/proc/{process.pid}/ns/net")  # not in a container
         self.by_kernel = False
         if self.beside:
             with suppress(OSError):
                 self.by_kernel = bool(list(kernel_sockets()))
-        self.kernel, self.at_port = KernelCounts(port), AtPort(port)
+        self.at_port = AtPort(port)
         self.takers = Takers()
         self.database: frozenset[Address] = frozenset()  # where it was connected to
+        self.database_ports = database_ports(self.identity["command_line"])
         self.samples = 0
         self.cgroup = Cgroup(process.pid)
 
@@ -113,15 +115,15 @@ class Broker:
         return count_by_proc(self.family, self.port, listeners)
 
     def _cpu_of_host(self, counted: Counted, listeners: frozenset[Address]) -> dict[str, Any]:
-        ports = database_ports(self.identity["command_line"])
-        self.database |= {(one["ip"], one["port"]) for one in counted.told["others"] if one["port"] in ports}
+        others = counted.told["others"]
+        self.database |= {(one["ip"], one["port"]) for one in others if one["port"] in self.database_ports}
         own = [process.pid for process in self.family]
         return self.takers.look(own, counted.listening, {DATABASE: self.database, LISTENER: listeners})
 
     def _find_family(self) -> None:
         """Learn the descendants; zombies, and those that may not be looked into, have no `exe` and are left out."""
         if self.samples % self.READ_AGAIN == 0:
-            self.listed: list[psutil.Process] = self.process.children(recursive=True)
+            self.listed = self.process.children(recursive=True)
         found = [self.process.pid]
         for pid in found:  # which grows
             with suppress(OSError), open(f"/proc/{pid}/task/{pid}/children", "rb") as children:
@@ -134,8 +136,7 @@ class Broker:
             networks = {os.stat(f"/proc/{pid}/ns/net").st_ino for pid in ("self", *found)}  # a container has its own
             self.by_kernel = self.by_kernel and len(networks) == 1
             self.full = None
-            self.kernel.forget()
-            self.kernel.folders = self.folders
+            self.kernel = KernelCounts(self.port, self.folders)
 
     def _descriptors(self) -> dict[str, Any]:
         """Return `fds` and `nofile` of the whole."""

@@ -44,13 +44,9 @@ class KernelCounts:
     because a socket that was inherited or handed on is not noticed.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, folders: list[str]) -> None:
         self.port = port
-        self.folders: list[str] = []  # with the descriptors of each process
-        self.forget()
-
-    def forget(self) -> None:
-        """Forget all groups: the processes are others."""
+        self.folders = folders  # with the descriptors of each process
         self.groups: dict[int, int] = {}  # by inode
         self.remotes: dict[int, Address] = {}  # by group
         self.elsewhere: dict[str, str] = {}  # descriptors that lead to none of the listed sockets, and where to

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +13,7 @@ import psutil
 from inspector.addresses import address_of
 from inspector.counts import Counted, by_remote, extent
 from inspector.netlink import LISTEN, STATES, Listening
+from inspector.proc import link_of
 
 if TYPE_CHECKING:
     from inspector.addresses import Address
@@ -57,8 +57,7 @@ def connections(process: psutil.Process) -> list[Connection]:
     """
     fds, found = {}, []  # type: dict[str, int], list[Connection]
     for fd in os.listdir(f"/proc/{process.pid}/fd"):
-        with suppress(FileNotFoundError):  # closed meanwhile
-            fds.setdefault(os.readlink(f"/proc/{process.pid}/fd/{fd}"), int(fd))
+        fds.setdefault(link_of(f"/proc/{process.pid}/fd/{fd}"), int(fd))
     for name, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
         table = Path(f"/proc/{process.pid}/net/{name}")
         lines = table.read_text(encoding="ascii").splitlines()[1:] if table.exists() else []  # no tcp6 without IPv6

@@ -36,4 +36,4 @@ def _servers(uri: re.Match[str]) -> str:
 def database_ports(words: list[str]) -> set[int]:
     """Return the ports of the servers that -dbhost or -dbURI names, or MongoDB's own."""
     named = [value for word, value in zip(["", *words], words) if word in ("-dbhost", "-dbURI")]
-    return set(map(int, re.findall(r":(\d+)(?=[,/?]|$)", ",".join(named)))) or {MONGO_PORT}
+    return set(map(int, re.findall(r":([0-9]{1,5})(?=[,/?]|$)", ",".join(named)))) or {MONGO_PORT}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psutil
 
 from inspector.holders import holders_of
+from inspector.names import LOOPBACK
 from inspector.proc import TICKS
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from inspector.addresses import Address
     from inspector.netlink import Listening
 
-DATABASE, LISTENER, TESTER = "database", "listener", "tester"
+ROLES = DATABASE, LISTENER, TESTER = "database", "listener", "tester"
 BUSY, EVERY = 0.5, 10  # share of the CPUs in use: above it each sample looks at all processes, otherwise each tenth
 APART = 0.9  # s at least between two looks
 MOST, LEAST = 5, 0.01  # most names of others; least CPUs for a name
@@ -35,10 +36,9 @@ class HostCpu(NamedTuple):
 
     @classmethod
     def read(cls) -> HostCpu:
-        with open("/proc/stat", "rb") as file:
-            words = [int(word) / TICKS for word in file.readline().split()[1:9]]
-        user, nice, system, idle, _, irq, softirq, steal = words + [0.0] * (8 - len(words))
-        return cls(user + nice + system + irq + softirq, idle, steal)
+        spent = psutil.cpu_times()
+        busy = spent.user + spent.nice + spent.system + spent.irq + spent.softirq
+        return cls(busy, spent.idle, getattr(spent, "steal", 0.0))
 
 
 class Takers:
@@ -74,11 +74,10 @@ class Takers:
             spent = self._spent(own)
             if self.looked:
                 self.spent.update(spent)
-                others = {n: t / TICKS / (now - self.looked) for n, t in spent.most_common() if n not in peers}
-                others.pop(TESTER, None)
+                others = {n: t / TICKS / (now - self.looked) for n, t in spent.most_common() if n not in ROLES}
                 told["cpu_of_others"] = {n: round(cpus, 2) for n, cpus in [*others.items()][:MOST] if cpus >= LEAST}
             there = {*self.roles.values(), *self.names.values()}
-            for role in (DATABASE, LISTENER, TESTER):
+            for role in ROLES:
                 told[f"{role}_cpu_seconds"] = self.spent[role] / TICKS if role in there else None
             self.looked = now
         self.before = host
@@ -141,7 +140,7 @@ def _read(path: str) -> bytes:
 
 
 def _addresses_here() -> set[str]:
-    try:
-        return {address.address for each in psutil.net_if_addrs().values() for address in each} | {"127.0.0.1", "::1"}
-    except OSError:
-        return {"127.0.0.1", "::1"}
+    found = set(LOOPBACK)
+    with suppress(OSError):
+        found.update(address.address for each in psutil.net_if_addrs().values() for address in each)
+    return found

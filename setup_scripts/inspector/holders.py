@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from inspector.proc import link_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -25,8 +27,7 @@ def holders_of(inodes: Iterable[int]) -> dict[int, list[int]]:
     for pid in psutil.pids() if wanted else ():
         with suppress(OSError), os.scandir(f"/proc/{pid}/fd") as descriptors:
             for fd in islice(descriptors, FIRST):
-                with suppress(FileNotFoundError):  # closed meanwhile
-                    inode = wanted.get(os.readlink(fd.path))
-                    if inode is not None and pid not in found[inode]:
-                        found[inode].append(pid)
+                inode = wanted.get(link_of(fd.path))
+                if inode is not None and pid not in found[inode]:
+                    found[inode].append(pid)
     return found

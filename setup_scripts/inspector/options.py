@@ -1,4 +1,4 @@
-"""The inspector's command line."""
+"""Counts the TCP connections of the context broker's process for the connections stress test, over RPyC."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from inspector.answer import DEFAULT_NAME
 if TYPE_CHECKING:
     from typing import NoReturn
 
-_DESCRIPTION = "Counts the TCP connections of the context broker's process for the connections stress test, over RPyC."
 DEFAULT_PORT = 18812  # rpyc_classic's, as in the original manual
 MIN_TOKEN, MAX_TOKEN = 16, 4096  # characters
 MIN_DIFFERENT = 8  # different characters; a token that protects a port on a network must be hard to guess
@@ -21,7 +20,7 @@ MIN_DIFFERENT = 8  # different characters; a token that protects a port on a net
 
 def parse_options() -> argparse.Namespace:
     """Return the options. Exits with code 2 and one sentence if one is wrong."""
-    parser = _Parser(prog="inspector", description=_DESCRIPTION, allow_abbrev=False)
+    parser = _Parser(prog="inspector", description=__doc__, allow_abbrev=False)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
         "--port", type=_port, default=DEFAULT_PORT, help="port to listen on; 0 picks a free port (default: %(default)s)"
