@@ -80,18 +80,20 @@ threads:transient      notification mode transient, with six threads for seven n
 END
 }
 
+another_user() { # CAUSE USER GROUP: print the words before a command that run it as another user
+    [ "$(id -u)" = 0 ] || die 3 "--cause $1 runs a part as another user, so it needs root"
+    echo "setpriv --reuid $2 --regid $3 --clear-groups --pdeathsig TERM"
+}
+
 # shellcheck disable=SC2034,SC2154 # they are rehearse.sh's
 produce() { # CAUSE: set what differs
-    early=$((seconds / 12)) # s after the first notification
+    early=$((seconds / 12)) late=$((early + seconds / 3)) # s after the first notification: begin and end of a fault
     case $1 in
         broker-restarts) broker_options="--crash-after $((seconds / 4)) --restart" ;;
         broker-dies) broker_options="--crash-after $((seconds / 4))" ;;
         database-down) ends_before=database force=--force ;;
         multiservice) multiservice='' leftovers=$subscriptions force=--force ;;
-        privilege)
-            [ "$(id -u)" = 0 ] || die 3 "--cause privilege runs the inspector as another user, so it needs root"
-            as_user="setpriv --reuid nobody --regid nogroup --clear-groups --pdeathsig TERM" force=--force
-            ;;
+        privilege) as_user=$(another_user "$1" nobody nogroup) force=--force ;;
         listener-down) ends_before=listener force=--force ;;
         listener-nofile) listener_nofile=$((subscriptions / 2)) force=--force ;;
         select) broker_options='--legacy-select -reqPoolSize 20' ;;
@@ -109,17 +111,16 @@ produce() { # CAUSE: set what differs
         max-connections) broker_options='-maxConnections 30' locust_options='--idle-connections 60' force=--force ;;
         threads) limit='threads 25' locust_options='--idle-connections 40' ;;
         threads:nproc)
-            [ "$(id -u)" = 0 ] || die 3 "--cause $1 runs the broker as another user, so it needs root"
             number=$((60000 + $$ % 5000)) # a user whose only processes these are
-            as_broker="setpriv --reuid $number --regid $number --clear-groups --pdeathsig TERM"
+            as_broker=$(another_user "$1" "$number" "$number")
             limit='nproc 25' locust_options='--idle-connections 40'
             ;;
         threads:transient) limit="threads $((subscriptions * 6 / 7))" mode=transient force=--force ;;
-        frozen) signals="$early:STOP:broker $((early + seconds / 3)):CONT:broker" ;;
+        frozen) signals="$early:STOP:broker $late:CONT:broker" ;;
         overloaded) broker_options=--burn as_broker='taskset -c 0' ;;
         overloaded:throttled) broker_options=--burn limit='percent 50' ;;
         out-of-memory) limit="bytes $((subscriptions * 49152))" broker_options='--leak memory' ;; # 65536 each
-        database-hangs) signals="$early:STOP:database $((early + seconds / 3)):CONT:database" ;;
+        database-hangs) signals="$early:STOP:database $late:CONT:database" ;;
         database-down:mid-run) signals="$early:KILL:database" ;;
         database-down:null) broker_options=--null-connection force=--force ;;
         listen-queue) broker_options='--deaf --backlog 5' ;;
@@ -129,7 +130,7 @@ produce() { # CAUSE: set what differs
         rate-limit) gateway='--limit 50' ;;
         denied) gateway='--refuses 401' signals=2.5:USR1:gateway ;;
         redirected) gateway='--refuses 307' signals=2.5:USR1:gateway ;;
-        not-reached) way_in=deaf signals="$early:USR1:way_in $((early + seconds / 3)):USR2:way_in" ;;
+        not-reached) way_in=deaf signals="$early:USR1:way_in $late:USR2:way_in" ;;
         dead-address)
             getent ahosts localhost | head -n 1 | grep -q '^::1' ||
                 die 3 "--cause dead-address needs a localhost whose first address is ::1 (/etc/hosts)"
@@ -150,7 +151,7 @@ produce() { # CAUSE: set what differs
         listeners-not-reached:name) listener_host=localhost broker_options='--resolve localhost=' ;;
         listeners-not-reached:other) listener_host=localhost broker_options='--resolve localhost=127.0.0.2' ;;
         several-listeners) replicas=2 way_out=none force=--force ;;
-        listener-hangs) signals="$early:STOP:listener $((early + seconds / 3)):CONT:listener" ;;
+        listener-hangs) signals="$early:STOP:listener $late:CONT:listener" ;;
         name-server) listener_host=localhost slow_names='-m rehearsal.slow_names 7' broker_options='--slow-names 7' ;;
         one-update-at-a-time) delay=4 ;;
         one-notification-at-a-time) delay=4 broker_options=--one-at-a-time ;;
@@ -158,11 +159,11 @@ produce() { # CAUSE: set what differs
         database-away) way_to_database=outage signals='2.5:USR1:way_to_database 10.5:USR2:way_to_database' ;;
         busy-host)
             as_broker='chrt --idle 0' burners=$(nproc)
-            signals="$early:USR1:burners $((early + seconds / 3)):USR2:burners"
+            signals="$early:USR1:burners $late:USR2:burners"
             ;;
         busy-tester)
             as_tester='taskset -c 0 chrt --idle 0' as_burners='taskset -c 0' burners=1
-            signals="$early:USR1:burners $((early + seconds / 3)):USR2:burners"
+            signals="$early:USR1:burners $late:USR2:burners"
             ;;
         starved) mode=threadpool:60000:$subscriptions locust_options='--healthy-slo 1000' ;;
         *) die 2 "--cause takes one of these, not '$1':

@@ -25,8 +25,8 @@ def leave(kind: str) -> None:
 
 
 def is_kind(text: str) -> bool:
-    """Whether `text` is one of KINDS, or memory:BYTES."""
-    return text in KINDS or re.fullmatch(r"memory:[1-9][0-9]{1,8}", text, re.ASCII) is not None
+    """Whether `text` is one of KINDS, or memory:BYTES with 10 to 999999 bytes, as rehearse.sh says."""
+    return text in KINDS or re.fullmatch(r"memory:[1-9][0-9]{1,5}", text, re.ASCII) is not None
 
 
 def _memory(size: int) -> bytes:

@@ -1,4 +1,5 @@
-# Sourced by rehearse.sh and run_tests.sh, with $root set: creates $root/.venv and sets $bin to its programs.
+# Sourced by run_tests.sh and limits.sh: messages, root's commands, and make_environment, which wants $root set. That one
+# creates $root/.venv and sets $bin to the folder of its programs.
 
 say() { # without control characters but line feeds and tabs; the terminal may be gone
     printf '%s\n' "$*" | LC_ALL=C tr -d '\000-\010\013-\037\177' >&2 || true

@@ -1,15 +1,15 @@
-# Sourced by start_broker.sh and raise_limits.sh, with $here set: the limits that $subscriptions need, and those of this host.
+# Sourced by start_broker.sh, raise_limits.sh and rehearse.sh, with $here set to its folder: the limits that $subscriptions
+# notifications need, and the limits of this host.
 . "${here:?}/environment.sh" # say, die
-
 . "$here/needs.sh"
 
 subscriptions=5000
 idle_clients=10 # of the test
+seeders=8       # of the test: SEEDERS in scenario/settings/options.py
 
-check_subscriptions() {
-    case $subscriptions in
-        '' | *[!0-9]* | 0* | ???????*) die 2 "--subscriptions takes a whole number from 1 to 999999, not '$subscriptions'" ;;
-    esac
+positive() { # OPTION VALUE LEAST
+    case $2 in '' | *[!0-9]* | 0* | ???????*) false ;; *) [ "$2" -ge "$3" ] ;; esac ||
+        die 2 "$1 takes a whole number from $3 to 999999, not '$2'"
 }
 
 # The same figures as the preflight's; scenario/preflight/limits.py says why.
@@ -20,7 +20,7 @@ needed() { # HOST LIMIT
         broker-ports) echo "$subscriptions" ;;
         # Of 5000 at once, with one processor for both sides, 4096 (Linux's default) lost no connection request, 128 did.
         listener-somaxconn) echo $((subscriptions < 4096 ? subscriptions : 4096)) ;;
-        locust-nofile) echo $((18 + spare)) ;;
+        locust-nofile) echo $((idle_clients + seeders + spare)) ;;
     esac
 }
 

@@ -54,7 +54,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-check_subscriptions
+positive --subscriptions "$subscriptions" 1
 case $user in '' | *[[:space:]]*) die 2 "--user takes a user's name, not '$user'" ;; esac
 hosts=${hosts:-broker listener locust}
 status=0 remedies=''

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Rehearses the whole test on this machine, on loopback only: database, broker, inspector, slow listener, Locust.
+# Runs the whole test on this machine: a stand-in broker, its database (MongoDB's stand-in; none with --broker ngsi-ld), the
+# inspector, a slow listener and Locust. They use loopback addresses only.
 set -eu
 trap '' PIPE # whoever reads may be gone
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -21,7 +22,7 @@ Runs the whole connections stress test on this machine, with a stand-in for Orio
   --mesh               put a sidecar between the broker and its receivers, like a service mesh
   --web                start the web UI instead of a headless run, and print its address
   --ramp START:STOP:STEP  find the broker's breaking point; the broker is restarted before each step
-  --cycles N           hold the notifications and let them go N times, and look for leaks
+  --cycles N           hold and release the notifications N times, and look for leaks
   --nofile N           limit of the broker's file descriptors (default: as many as it needs)
   --leak KIND          make the broker leak fds, threads, memory, memory:BYTES or connections
   --subscriptions N    number of subscriptions, each held as one connection (default 5000)
@@ -33,8 +34,7 @@ Exit code: the verdict's. 0 PASS, 1 FAIL, 2 wrong usage, 3 preflight failed, 4 I
 END
 }
 
-kind=orion subscriptions=5000 duration=20s cause='' ui=headless out=$root/rehearsal-output ramp='' cycles='' nofile='' leak=''
-gateway='' mesh=''
+kind=orion duration=20s cause='' ui=headless out=$root/rehearsal-output ramp='' cycles='' nofile='' leak='' gateway='' mesh=''
 while [ $# -gt 0 ]; do
     case $1 in
         --failing) cause="$cause select" ;;
@@ -72,14 +72,10 @@ if [ -n "$ramp" ]; then # enough workers and listener descriptors for its last s
         esac
     done
 fi
-positive() { # OPTION VALUE LEAST
-    case $2 in '' | *[!0-9]* | 0* | ???????*) false ;; *) [ "$2" -ge "$3" ] ;; esac ||
-        die 2 "$1 takes a whole number from $3 to 999999, not '$2'"
-}
 [ -n "$ramp" ] || positive --subscriptions "$subscriptions" 1
 [ -z "$cycles" ] || positive --cycles "$cycles" 1
 [ -z "$nofile" ] || positive --nofile "$nofile" 100 # with fewer the broker does not start
-case $leak in '' | fds | threads | memory | connections) ;; memory:*) positive --leak "${leak#memory:}" 1 ;; *)
+case $leak in '' | fds | threads | memory | connections) ;; memory:*) positive --leak "${leak#memory:}" 10 ;; *)
     die 2 "--leak takes fds, threads, memory, memory:BYTES or connections, not '$leak'" ;;
 esac
 
@@ -132,8 +128,7 @@ slow_path='' listener_nofile='' as_user='' ends_before='' force='' locust_option
 # shellcheck disable=SC2034 # by their names, in through()
 way_in='' way_out='' way_to_database=''
 listener_host=127.0.0.1 replicas=1 broker_host=127.0.0.1 scheme=http slow_names='' burners=0
-as_tester='' as_burners='' locust_nofile=''
-deaf=''
+as_tester='' as_burners='' locust_nofile='' deaf=''
 [ "$kind" = orion ] || delay=0 replicas=2 # healthy receivers; the healthy subscribers are at an address of their own
 # shellcheck disable=SC2086 # words, or none
 produce_all $cause
@@ -141,20 +136,17 @@ produce_all $cause
 [ -z "$leak" ] || broker_options="$broker_options --leak $leak"
 [ -z "$nofile" ] || broker_options="$broker_options --nofile $nofile"
 [ -z "$ramp" ] || broker_options="$broker_options --restart"
-[ -z "$ramp$cycles" ] || delay=3600 timeout=7200000 # they let go when told to
+[ -z "$ramp$cycles" ] || delay=3600 timeout=7200000 # they answer when told to
 [ -z "$ramp" ] || locust_options="$locust_options --ramp $ramp"
 [ -z "$cycles" ] || locust_options="$locust_options --cycles $cycles"
 
 # needs.sh tells why
 needed=${nofile:-$(needed broker nofile)}
+hard=$(limit hard nofile)
 # shellcheck disable=SC3045 # dash, bash and busybox know -H
-hard=$(ulimit -Hn)
-if [ "$hard" != unlimited ] && [ "$hard" -lt "$needed" ]; then
-    # shellcheck disable=SC3045
-    ulimit -Hn "$needed" 2>/dev/null ||
-        die 3 "$subscriptions subscriptions need $needed file descriptors, but the limit of this shell is $hard:" \
-            "raise the limit, or use --subscriptions $(((hard - spare - idle_clients) / fds_per_notification - spare_workers))"
-fi
+enough "$hard" "$needed" || ulimit -Hn "$needed" 2>/dev/null ||
+    die 3 "$subscriptions subscriptions need $needed file descriptors, but the limit of this shell is $hard:" \
+        "raise the limit, or use --subscriptions $(((hard - spare - idle_clients) / fds_per_notification - spare_workers))"
 
 if ! mkdir -p -- "$out" 2>/dev/null || ! [ -w "$out" ]; then
     die 2 "--output takes a folder that can be created and written to, not '$out'"
@@ -237,11 +229,11 @@ fi
 # shellcheck disable=SC2086
 start inspector $as_user "$bin/python" $slow_names setup_scripts/inspector --port 0 --process-name "$broker_name"
 inspector=$(port inspector)
+# shellcheck disable=SC2016 # the inner shell's arguments: the limit, if any, and the command
+with_nofile='[ -z "$1" ] || ulimit -n "$1"; shift; exec "$@"'
 start_listener() { # NAME
-    # shellcheck disable=SC2016 # the inner shell's arguments
-    start "$1" sh -c '[ -z "$1" ] || ulimit -n "$1"; shift; exec "$@"' sh "$listener_nofile" \
-        "$bin/python" -m listener -host 127.0.0.1 -port 0 -delay "${delay}s" -timeout "${idle}s" \
-        ${deaf:+-deaf 0}
+    start "$1" sh -c "$with_nofile" sh "$listener_nofile" "$bin/python" -m listener \
+        -host 127.0.0.1 -port 0 -delay "${delay}s" -timeout "${idle}s" ${deaf:+-deaf 0}
 }
 start_listener listener
 listener=$(port listener) listener_pid=$pid
@@ -290,8 +282,8 @@ for port in (8089, 0): # the port of Locust, unless somebody has it
 else
     set -- --headless --only-summary --loglevel WARNING "$@"
 fi
-# shellcheck disable=SC2016,SC2086 # the inner shell's arguments; words
-$deathsig $as_tester sh -c '[ -z "$1" ] || ulimit -n "$1"; shift; exec "$@"' sh "$locust_nofile" \
+# shellcheck disable=SC2086 # words
+$deathsig $as_tester sh -c "$with_nofile" sh "$locust_nofile" \
     "$bin/locust" --locustfile locustfile.py "$@" </dev/null &
 locust=$!
 trap 'kill "$locust" 2>/dev/null || true' INT TERM HUP

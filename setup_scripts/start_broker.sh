@@ -39,7 +39,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-check_subscriptions
+positive --subscriptions "$subscriptions" 1
 options="-multiservice -notificationMode threadpool:60000:$((subscriptions + spare_workers)) -httpTimeout 600000 \
 -statNotifQueue -statTiming -statSemWait -statCounters -subCacheIval 0 -reqMutexPolicy none -writeConcern 0"
 

@@ -157,6 +157,7 @@ def test_web(processes: Processes, tmp_path: Path) -> None:
         (["--duration", "9" * 400], 2, "--duration takes a duration of at most 1000h"),
         *(([option, "9" * 20], 2, f"{option} takes a whole number from ") for option in NUMBERS),
         (["--nofile", "1"], 2, "--nofile takes a whole number from 100 to 999999, not '1'"),
+        (["--leak", "memory:9"], 2, "--leak takes a whole number from 10 to 999999, not '9'"),
         (["--ramp", "5:1:1"], 2, "--ramp takes START:STOP:STEP"),
         (["--output", "/etc/passwd"], 2, "--output takes a folder"),
         (["--\x1b[31m"], 2, "unknown option --[31m"),
