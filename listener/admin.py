@@ -1,33 +1,33 @@
 """Requests below /-/, for loopback only unless -admin any. Each answer is JSON over all processes.
 
     GET  /-/stats             the counts since the start; `held` and `open` (connections) are those of now
-    GET  /-/notified          [UPDATE, ...], the newest 8 of them, the oldest first
+    GET  /-/notified          [UPDATE, ...], the newest 8, the oldest of these first
     GET  /-/healthy           {"arrivals": [], "next": POSITION, "left": 0, "forgotten": 0, "clock": SECONDS}
-    GET  /-/healthy?after=POSITION   the same with what arrived after a position that an answer told as `next`
-    GET  /-/release           {"token": TEXT}, another one with each start of the listener
+    GET  /-/healthy?after=POSITION   the same, with the arrivals after POSITION, the `next` of an earlier answer
+    GET  /-/release           {"token": TEXT}, a new one with each start of the listener
     POST /-/release           with the header `Release-Token: TEXT`: end all that is held; {"released": NUMBER}
-    POST /-/release?close     the same, and close what is answered
+    POST /-/release?close     the same, and close the connections that are answered
 
-In /-/stats `paths` has {"held": NUMBER, "received": NUMBER} of each behaviour (see listener.behaviours) that had a
-notification; `received` are those that are done with, `abandoned` those whose sender left before. The sums `held` and
-`received` leave /healthy out. `notified` is the newest UPDATE, null before the first; `unnumbered` counts notifications
-that told no update or no subscription; `rate` is that of the last line on stdout, per second; `clock` is what the
-listener's clock says, in seconds since the epoch; `id` changes with each start of the listener.
+/-/stats: `paths` has {"held": NUMBER, "received": NUMBER} for each behaviour (see listener.behaviours) that had a
+notification. `received` counts finished notifications, `abandoned` those whose sender left before. The sums `held` and
+`received` do not include /healthy. `notified` is the newest UPDATE, null before the first. `unnumbered` counts
+notifications without an update or a subscription. `rate` is the rate of the last line on stdout, in answers per second.
+`clock` is the listener's clock, in seconds since the epoch. `id` changes with each start of the listener.
 
-UPDATE is {"update": its number, "notifications": those that came, "subscriptions": different ones among them,
-"doubled": of these the ones that came more than once, "forgotten": notifications beyond 262,144, 0 else}. Those of
-/healthy are not among them.
+UPDATE is {"update": its number, "notifications": how many came, "subscriptions": how many different ones they had,
+"doubled": how many of these came more than once, "forgotten": notifications beyond 262,144, otherwise 0}. It does not
+include /healthy.
 
-Each of `arrivals` is [update, subscription, sent, latency]: the update's number, a number that stands for the
-subscription as long as the listener lives, when it was sent (us since the epoch, as the notification tells), and the us
-from then until it arrived by the listener's clock: negative when the sender's is ahead. An answer has at most 256 of
-them, and tells how many more are `left`; `forgotten` are those that nobody asked for among 131,072 later ones. Whoever
-did not get an answer asks again with the same position.
+Each of `arrivals` is [update, subscription, sent, latency]. `subscription` is a number that stands for the subscription
+as long as the listener runs. `sent` is the time in the notification, in us since the epoch. `latency` is in us, from
+the sender's clock to the listener's: negative if the sender's clock is ahead. An answer has at most 256 arrivals, and
+`left` counts those that follow. `forgotten` counts those that nobody asked for before 131,072 others came. A client
+that got no answer asks again with the same position.
 
-A request names an address of this host in `Host`, or its own name, localhost or that of -host; and a website of another
-origin is refused. So no page in a browser reads what is here, whose name was made to lead to this host (DNS rebinding).
-The token keeps strangers out who can make others send a request, but not read its answer: a form or a script of
-another site, and whoever subscribes this listener to a broker, which adds the headers that he asks for (httpCustom).
+`Host` must be an address, the host's own name, localhost or the name of -host, and `Origin` no other website. This
+stops DNS rebinding: a web page whose name was made to lead to this host cannot read anything here. The token stops
+those who can make others send a request but cannot read the answer: a form or a script of another site, and a
+subscription of this listener at a broker that adds headers of the subscriber's choice (httpCustom).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _is_own(request: Request, options: Options) -> bool:
     if not parts:
         return False
     names = ("localhost", socket.gethostname().lower(), options.host.lower())
-    return bool(parts["name"]) and (parts["name"] in names or _is_address(parts["name"].strip("[]")))
+    return parts["name"] in names or _is_address(parts["name"].strip("[]"))
 
 
 def _is_address(name: str) -> bool:

@@ -1,8 +1,8 @@
 """Arrival times of healthy subscribers' notifications, over all processes of a listener.
 
-Besides what listener.notified reads, the body tells in the attribute `sent` when its update was sent: microseconds
-since the epoch on the sender's clock, in decimal digits, best as Text. Single arrivals are noted, no histogram: only
-who asks knows how the two clocks differ, and to which second of his an update belongs.
+Besides what listener.notified reads, the body has the attribute `sent`, when its update was sent: microseconds since
+the epoch on the sender's clock, in decimal digits, best as Text. Each arrival is recorded, not a histogram: only the
+client that asks knows the difference between the two clocks, and to which of its seconds an update belongs.
 """
 
 from __future__ import annotations

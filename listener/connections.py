@@ -21,7 +21,7 @@ class Queue(OrderedDict[int, "Connection"]):
         self.released = -inf  # connections from before this time (time.monotonic()) are due at once
 
     def first(self) -> tuple[float, Connection | None]:
-        """Return when the next one is due, in seconds of time.monotonic(), and that one; inf when there is none."""
+        """Return when the next connection is due (s of time.monotonic()) and that connection; inf and None if empty."""
         if not self:
             return inf, None
         connection = next(iter(self.values()))
@@ -55,7 +55,7 @@ class Connection:
     __slots__ = ("answered", "fd", "muted", "parser", "queue", "reply", "rest", "since")
 
     reply: Reply
-    """The behaviour that answers the held request."""
+    """The answer to the held request, or the part of it that is still to be sent."""
 
     def __init__(self, fd: int, queue: Queue) -> None:
         self.fd = fd

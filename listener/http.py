@@ -43,9 +43,9 @@ class Request(NamedTuple):
     minor: int
     query: bytes
     host: bytes
-    """The value of Host, in lower case; empty without one, or with several."""
+    """The value of Host, in lower case. Several values, which HTTP/1.0 may have, are joined with commas."""
     origin: bytes
-    """The value of Origin, in lower case: of the website that made this request, as a browser tells it."""
+    """The value of Origin, in lower case: the website that made this request. Browsers send it."""
     token: bytes
     """The value of Release-Token."""
     body: bytes
@@ -75,9 +75,9 @@ Parser = Generator[Halfway, bytes | None, Request]
 
 
 def parse(data: bytes) -> Parser:
-    """Read one request: start with the first bytes, send the next ones, as they come. Of the body the begin is kept.
+    """Read one request, and keep the beginning of its body. Returns the Request; raises Rejected.
 
-    Its time is linear in the bytes, however they are split. Returns the Request; raises Rejected.
+    `data` is the first bytes; send() takes the next ones. The time is linear in the bytes, however they are split.
     """
     while not (data := data.lstrip(b"\r\n")):
         data = (yield Halfway()) or b""
@@ -97,7 +97,7 @@ def parse(data: bytes) -> Parser:
 
 
 def _until(end: bytes, kept: bytearray, too_long: int) -> Part:
-    """Return what comes before `end` and what follows it; raise Rejected when that takes more than MAX_HEAD bytes."""
+    """Return what comes before `end`, and what follows it. Raise Rejected if `end` is not within MAX_HEAD bytes."""
     seen = 0
     while (at := kept.find(end, max(0, seen - len(end)), MAX_HEAD)) < 0:
         if len(kept) >= MAX_HEAD:
@@ -110,7 +110,7 @@ def _until(end: bytes, kept: bytearray, too_long: int) -> Part:
 
 
 def _head(head: bytes) -> tuple[tuple[bytes, bytes, bool, int, bytes, bytes, bytes, bytes], int, bool, bool]:
-    """Return the request's first fields, the length of its body, whether that is chunked, and whether it waits."""
+    """Return the request's first fields, its body's length, whether that is chunked, and whether 100 is expected."""
     found = HEAD.fullmatch(head)
     if not found:
         raise Rejected(HTTPStatus.BAD_REQUEST)
@@ -127,9 +127,7 @@ def _head(head: bytes) -> tuple[tuple[bytes, bytes, bool, int, bytes, bytes, byt
     keep_alive = b"close" not in connection and (minor > 0 or b"keep-alive" in connection)
     length, chunked = _body(fields.get(b"content-length", set()), fields.get(b"transfer-encoding", set()))
     path, _, query = found["target"].partition(b"?")
-    hosts = fields.get(b"host", {b""})
-    host = next(iter(hosts)) if len(hosts) == 1 else b""
-    origin, token = (b",".join(fields.get(name, ())) for name in (b"origin", b"release-token"))
+    host, origin, token = (b",".join(fields.get(name, ())) for name in (b"host", b"origin", b"release-token"))
     read = (found["method"], path, keep_alive, minor, query, host, origin, token)
     return read, length, chunked, bool(expects and minor)
 
@@ -146,7 +144,7 @@ def _body(lengths: set[bytes], encodings: set[bytes]) -> tuple[int, bool]:
 
 
 def _skip(data: bytes, length: int, body: bytearray) -> Generator[Halfway, bytes | None, bytes]:
-    """Add `length` bytes to the begin of the body; return what follows them."""
+    """Read `length` bytes, add them to `body` up to BEGIN, and return what follows them."""
     while len(data) < length:
         body += data[: BEGIN - len(body)]
         length -= len(data)
@@ -165,7 +163,7 @@ def _line(data: bytes) -> Part:
 
 
 def _skip_chunks(data: bytes, body: bytearray) -> Generator[Halfway, bytes | None, bytes]:
-    """Take a chunked body and its trailers; return what follows them."""
+    """Read a chunked body and its trailers, and return what follows them."""
     total = 0
     while True:
         line, data = yield from _line(data)
@@ -211,7 +209,7 @@ def json_reply(request: Request, value: object) -> Reply:
 
 
 def failure(status: int, *fields: str, text: str = "") -> Reply:
-    """Return an error, which closes the connection; `fields` are further header lines, `text` says more."""
+    """Return an error that closes the connection. `fields` are more header lines; `text` replaces the usual body."""
     return _reply(
         status, f"{text or HTTPStatus(status).phrase}\n".encode(), "text/plain; charset=utf-8", "close", *fields
     )

@@ -1,7 +1,7 @@
 """Which subscriptions were notified of which update, once or twice, over all processes of a listener.
 
-A notification tells its subscription in `subscriptionId`, and its update in the entity's attribute `number`: decimal
-digits, best as Text, because a broker may change a float. The number grows with each update, beyond the end of a run.
+A notification has its subscription in `subscriptionId`, and its update in the entity's attribute `number`: decimal
+digits, best as Text, because a broker may change a float. The number grows with each update, from run to run too.
 Only the first bytes of the body are searched. Parsing it would cost more than holding the notification.
 """
 
@@ -21,25 +21,25 @@ _NUMBER, _COUNT, _FIRST = 0, 1, 2  # cells of one update in one process; from th
 
 @cache
 def attribute(name: str) -> re.Pattern[bytes]:
-    """Return what finds the number in an attribute's value: as NGSIv2, NGSI-LD or keyValues show it."""
+    """Return a pattern for the number in an attribute's value, as in NGSIv2, NGSI-LD or keyValues."""
     value = rb'(?:\{[^{}]{0,99}?"value"\s{0,9}:\s{0,9})?"?(\d{1,18})(?![\w.])'
     return re.compile(rb'"%b"\s{0,9}:\s{0,9}%b' % (name.encode(), value))
 
 
 def subscription_of(body: bytes) -> int | None:
-    """Return a number that stands for the notification's subscription, the same one in all processes of a listener."""
+    """Return a number that stands for the subscription, the same in all processes of a listener; None without one."""
     found = SUBSCRIPTION.search(body)
     return hash(found[1]) if found else None
 
 
 def number_of(body: bytes, name: str = "number") -> int | None:
-    """Return the number in the value of an attribute, None when there is none."""
+    """Return the number in the value of an attribute, or None if there is none."""
     found = attribute(name).search(body)
     return int(found[1]) if found else None
 
 
 class Notified:
-    """What all processes noted, in shared memory, 8 bytes for a notification; made before they are forked."""
+    """What all processes recorded, in shared memory, 8 bytes per notification. Create it before they are forked."""
 
     def __init__(self, processes: int) -> None:
         self._ids = IDS // processes
@@ -49,7 +49,7 @@ class Notified:
         self._told: dict[int, dict[str, int]] = {}
 
     def note(self, process: int, body: bytes) -> bool:
-        """Note what process number `process` received; tell whether that told its update and its subscription."""
+        """Record what process number `process` received. Return whether it had update and subscription."""
         number, subscription = number_of(body), subscription_of(body)
         if number is None or subscription is None:
             return False
@@ -66,15 +66,16 @@ class Notified:
         return True
 
     def newest(self) -> dict[str, int] | None:
-        """Return what `all` tells of the newest update; None before the first one."""
+        """Return the entry of `all` for the newest update, or None before the first."""
         number = max(self._cells[:: self._size])
         return self._tell(number) if number else None
 
     def all(self) -> list[dict[str, int]]:
-        """Return what is known of each update that is remembered, the oldest first.
+        """Return the counts of each remembered update, the oldest first.
 
-        `notifications` of the `update`, `subscriptions` that had one or more, those of them that had more (`doubled`),
-        and notifications whose subscription was `forgotten`, because there were too many: 0 if the others are exact.
+        `notifications` of the `update`; `subscriptions` that had one or more; `doubled`, those that had more than one;
+        `forgotten`, notifications whose subscription was not recorded, because there were too many. If `forgotten` is
+        0, the others are exact.
         """
         return [self._tell(number) for number in sorted(set(self._cells[:: self._size])) if number]
 

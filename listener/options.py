@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from listener.output import printable
+
 SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 LONGEST = 2**63 / 1e9  # seconds: Go counts nanoseconds in an int64
@@ -32,7 +34,7 @@ class Options:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit with code 2 and one line, without control characters."""
-        self.exit(2, "".join(one if one.isprintable() else "?" for one in f"{self.prog}: {message}") + "\n")
+        self.exit(2, printable(f"{self.prog}: {message}") + "\n")
 
 
 def duration(text: str) -> float:
@@ -73,7 +75,7 @@ def _processes(text: str) -> int:
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
-    """Return the options (default: of this process). Exits with code 2 and one sentence if one is wrong."""
+    """Return the options in `arguments`; None: this process's own. Exits with code 2 and one line if one is wrong."""
     parser = _Parser("listener", description=__doc__, allow_abbrev=False, add_help=False)
 
     def flag(name: str, text: str, **settings: object) -> None:

@@ -1,4 +1,4 @@
-"""Output lines. They are dropped instead of waited for if nobody reads them."""
+"""Output lines. A line that nobody reads is dropped: the listener never waits for a reader."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ import select
 import sys
 
 OUT, ERR = 1, 2
+
+
+def printable(text: str) -> str:
+    """Return a text with ? for each control character."""
+    return "".join(one if one.isprintable() else "?" for one in text)
 
 
 def say(line: str, fd: int = OUT) -> None:

@@ -1,8 +1,8 @@
 """The event loop of one process: accepts, reads, holds and answers, all on one epoll that gevent's loop waits for.
 
 Each connection is in one of several queues, by what it waits for: `reading` (the rest of its request), one of the
-behaviours (the moment of its answer), `idle` (another request), `closing` (the peer to take the last answer). What is
-due comes first in its queue, and nothing but that is ever looked at.
+behaviours (the moment of its answer), `idle` (another request), `closing` (the peer to read the last answer). The first
+in a queue is due first, and no other is ever looked at.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ import socket
 import sys
 from typing import Any, NoReturn
 
+from listener.output import printable
+
 ALL_THE_SYSTEM_ALLOWS = 2**31 - 1  # listen(2) cuts it to net.core.somaxconn
 
 
@@ -21,8 +23,8 @@ def raise_descriptor_limit() -> tuple[int, int]:
 def listen(host: str, ports: range, processes: int) -> list[list[socket.socket]]:
     """Return, per process, one listening socket per port. Exit with one sentence if that fails.
 
-    The exit code is 1 where a port is taken, otherwise 2. An empty host is all addresses, IPv6 and IPv4 at once where
-    the system has IPv6. Port 0 is a free one.
+    The exit code is 1 if a port is taken, otherwise 2. An empty host stands for all addresses: IPv4, and IPv6 if the
+    system has it. Port 0 stands for a free one.
     """
     rows: list[list[socket.socket]] = [[] for _ in range(processes)]
     for port in ports:
@@ -60,7 +62,7 @@ def name(listening: socket.socket) -> str:
 
 
 def _resolve(host: str, port: int) -> tuple[int, tuple[Any, ...]]:
-    """Return the family and the address to bind; of a name with several addresses the IPv4 one, as Go does."""
+    """Return the family and the address to bind. If a name has several addresses, prefer IPv4, as Go does."""
     if not host:
         return (socket.AF_INET6, ("::", port)) if socket.has_dualstack_ipv6() else (socket.AF_INET, ("0.0.0.0", port))
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -71,7 +73,7 @@ def _resolve(host: str, port: int) -> tuple[int, tuple[Any, ...]]:
 def _exit(host: str, port: int, option: str, error: OSError | UnicodeError) -> NoReturn:
     told = error.strerror if isinstance(error, OSError) else "no name of a host"
     reason = (told or str(error)).partition(" (while")[0].lower()
-    where = "".join(one if one.isprintable() else "?" for one in host) or "*"
+    where = printable(host) or "*"
     print(f"listener: cannot listen on {where}:{port} (-host, {option}): {reason}", file=sys.stderr)
     sys.exit(1 if getattr(error, "errno", 0) == errno.EADDRINUSE else 2)
 

@@ -34,7 +34,7 @@ RATE, RELEASED, CLOSES, ROWS = 0, 1, 2, 3  # cells: three of the whole listener,
 
 
 class Stats:
-    """Counts of every process in shared memory; made before the processes are forked."""
+    """The counts of every process, in shared memory. Create it before the processes are forked."""
 
     def __init__(self, processes: int, interval: float) -> None:
         self._interval = interval
@@ -44,9 +44,8 @@ class Stats:
         self._cells[RELEASED] = -inf
         self.notified, self.arrivals = Notified(processes), Arrivals(processes)
         self.id = os.urandom(6).hex()  # identifies this listener and this start of it
-        self.token = os.urandom(
-            16
-        ).hex()  # required for a release; not from the module secrets, which loads 4 MB of OpenSSL
+        # Required for a release. Not from the module secrets, because that loads 4 MB of OpenSSL
+        self.token = os.urandom(16).hex()
 
     def publish(self, process: int, counts: Counts, behaviours: list[Behaviour]) -> None:
         """Publish the counts of process number `process`, and what its behaviours hold, to all processes."""
@@ -57,7 +56,7 @@ class Stats:
         self._cells[start : start + CELLS] = row
 
     def paths(self) -> dict[str, dict[str, int]]:
-        """Return by path how many notifications are `held`, and how many were `received` and are done with."""
+        """Return, by path, how many notifications are `held` and how many were `received` and are finished."""
         sums = self._sums()[len(NAMES) :]
         pairs = zip(sums[::2], sums[1::2], strict=True)
         return {path: {"held": held, "received": done} for path, (held, done) in zip(PATHS, pairs, strict=True)}
@@ -72,7 +71,7 @@ class Stats:
         return [int(sum(self._cells[ROWS + column :: CELLS])) for column in range(CELLS)]
 
     def snapshot(self) -> dict[str, object]:
-        """Return the answer to /-/stats: the sums, the rate of the last line (answers per second), the limits."""
+        """Return the answer to /-/stats (see listener.admin), without the options."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         limits = {"nofile_soft": soft, "nofile_hard": hard}
         seen = {path: counts for path, counts in self.paths().items() if any(counts.values())}
@@ -97,7 +96,7 @@ class Stats:
         return bool(self._cells[CLOSES])
 
     def release(self, now: float, close: bool) -> None:
-        """Make all that was parked up to `now` due, in all processes, and wake them; `close`: and closed."""
+        """Make due what is held at `now` (s of time.monotonic()), in all processes; `close`: close the connections."""
         self._cells[CLOSES] = close
         self._cells[RELEASED] = now
         os.eventfd_write(self.wakes, 1)

@@ -10,8 +10,8 @@
     /notify/500      answered at once, `500`                     error
     /healthy         answered at once, its arrival noted         healthy
 
-A listener that does not even accept is a port of its own: -deaf. A release ends what is held: those that are due to be
-answered are answered, the others closed.
+A receiver that does not accept connections has a port of its own: -deaf. A release ends what is held: it answers the
+notifications that were to be answered, and closes the connections of the others.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PATHS = [behaviour.path for behaviour in _CLASSES]
 
 
 class Behaviours:
-    """The behaviours of one process; `delay` in s. `note` is given each body, `note_healthy` those of /healthy."""
+    """The behaviours of one process; `delay` in s. `note` records each body, `note_healthy` those of /healthy."""
 
     def __init__(self, delay: float, note: Callable[[bytes], bool], note_healthy: Callable[[bytes], bool]) -> None:
         self.all: list[Behaviour] = [kind(delay, note_healthy if kind is Healthy else note) for kind in _CLASSES]

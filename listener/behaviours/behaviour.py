@@ -16,24 +16,24 @@ class Answering(Protocol):
         """Send the whole answer, or the rest of one."""
 
     def write(self, connection: Connection, data: bytes) -> bool:
-        """Send some bytes of an answer; tell whether the connection is still there."""
+        """Send some bytes of an answer. Return whether the connection is still open."""
 
     def close(self, connection: Connection) -> None:
         """Close the connection."""
 
 
 class Behaviour(Queue):
-    """Holds the notifications of one path, and knows what becomes of each when its time has come."""
+    """The held notifications of one path, and what is done with each when it is due."""
 
     path: ClassVar[str]
 
     def __init__(self, limit: float, note: Callable[[bytes], bool]) -> None:
         super().__init__(limit)
         self.note = note
-        self.received = 0  # notifications that are done with
+        self.received = 0  # finished notifications
 
     def finish(self, connection: Connection, server: Answering) -> None:
-        """Do what is to be done when a notification is due, or released."""
+        """Answer a notification that is due or released, or do what the behaviour does instead."""
         self.received += 1
         connection.answered = True
         server.answer(connection, connection.reply)

@@ -20,7 +20,7 @@ class Dribble(Behaviour):
         super().__init__(PAUSE, note)
 
     def finish(self, connection: Connection, server: Answering) -> None:
-        """Send the next byte; all that is left when it is the last one, or released."""
+        """Send the next byte, or the whole rest if only one byte is left or the notification is released."""
         data, close = connection.reply
         if len(data) == 1 or connection.since <= self.released:
             super().finish(connection, server)

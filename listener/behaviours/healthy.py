@@ -10,7 +10,7 @@ from listener.http import closing
 
 
 class Healthy(Behaviour):
-    """A healthy receiver; when each of its notifications arrived is noted (see listener.arrivals).
+    """A healthy receiver. It records when each of its notifications arrived (see listener.arrivals).
 
     It leaves a connection as it found it. A new one is closed, else it would count among those that are held.
     One over which a slow receiver has answered is kept, because its sender keeps it until its next use.

@@ -29,7 +29,7 @@ class RandomDelay(Behaviour):
         heapq.heappush(self._order, (due_at, connection.since, fd))
 
     def first(self) -> tuple[float, Connection | None]:
-        """Return when the next one is due, and that one."""
+        """Return when the next connection is due (s of time.monotonic()) and that connection; inf and None if empty."""
         due_at, connection = super().first()
         if connection and connection.since <= self.released:
             return due_at, connection
