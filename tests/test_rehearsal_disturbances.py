@@ -154,3 +154,15 @@ def test_a_network_that_is_well_until_then(processes: Processes) -> None:
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(b"GET /-/stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert b'"received"' in connection.makefile("rb").read()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_burners_end_with_their_parent(processes: Processes, number: signal.Signals) -> None:
+    burners = processes.start("python", "-m", "rehearsal.burners", "2")
+    parent = psutil.Process(burners.pid)
+    burners.wait_for("burners ready")
+    os.kill(burners.pid, signal.SIGUSR1)
+    eventually(lambda: len(parent.children()) == 2)
+    burning = parent.children()
+    os.kill(burners.pid, number)
+    eventually(lambda: not any(map(psutil.Process.is_running, burning)))
