@@ -1,9 +1,9 @@
-"""A stand-in for Orion, for rehearsals and tests without one; its figures are Orion's own.
+"""A stand-in for Orion, or for an NGSI-LD broker (--broker ngsi-ld), for rehearsals and tests without one.
 
     python -m rehearsal -multiservice -notificationMode threadpool:60000:5000 \\
         -httpTimeout 600000 -statNotifQueue -subCacheIval 5 -dbhost localhost
 
-prints one line when it is ready, `contextBroker (rehearsal) listening on 127.0.0.1:PORT`; SIGTERM and SIGINT end it.
+Prints one line when it is ready, `contextBroker (rehearsal) listening on 127.0.0.1:PORT`. SIGTERM and SIGINT end it.
 Exit codes: 0 ended by a signal, 1 no MongoDB for 100 s or no port, 2 wrong options.
 """
 
@@ -22,7 +22,6 @@ import socket  # noqa: E402
 import sys  # noqa: E402
 from functools import partial  # noqa: E402
 from pathlib import Path  # noqa: E402
-from typing import NoReturn  # noqa: E402
 
 import gevent  # noqa: E402
 from pymongo.errors import PyMongoError  # noqa: E402
@@ -41,59 +40,45 @@ from rehearsal.supervisor import keep_alive  # noqa: E402
 
 
 def main() -> None:
-    """Serve until a signal comes."""
+    """Serve until SIGTERM or SIGINT."""
     options = parse()
     if options.restart:
         keep_alive(["-m", "rehearsal", *(word for word in sys.argv[1:] if word != "--restart")], options.port)
     _become_a_broker(options)
     _try_ports(options)
     gc.set_threshold(100_000, 50, 100)  # walking thousands of held notifications stops everything for 0.1 s
-    if options.ngsild:
-        _serve_ngsild(options)
-    try:
-        senders = _senders(options)
-    except RuntimeError as error:
-        sys.exit(f"rehearsal: {error} (Runtime Error starting notification queue workers)")
+    senders = None if options.ngsild else _senders(options)
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, os._exit, 0)
-    broker = Broker(options, senders)
+    broker = Broker(options, senders) if senders else NgsiLd(options.one_at_a_time)
     server = Server(options, broker)
-    broker.entities.at_trigger = partial(faults.begin, options, server)
     try:
-        broker.open()
+        if isinstance(broker, Broker):
+            broker.entities.at_trigger = partial(faults.begin, options, server)
+            broker.open()
         server.start()
     except (PyMongoError, OSError) as error:
         sys.exit(f"rehearsal: {error}")
     gc.freeze()
-    print(f"contextBroker (rehearsal) listening on {options.address}:{server.server_port}", flush=True)
+    name = "NGSI-LD broker" if options.ngsild else "contextBroker"
+    print(f"{name} (rehearsal) listening on {options.address}:{server.server_port}", flush=True)
     server.serve_forever()
-
-
-def _serve_ngsild(options: Options) -> NoReturn:
-    """Serve the NGSI-LD face, until a signal comes."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, os._exit, 0)
-    server = Server(options, NgsiLd(options.one_at_a_time))
-    try:
-        server.start()
-    except OSError as error:
-        sys.exit(f"rehearsal: {error}")
-    print(f"NGSI-LD broker (rehearsal) listening on {options.address}:{server.server_port}", flush=True)
-    server.serve_forever()
-    sys.exit()
 
 
 def _senders(options: Options) -> Senders:
-    """Make the senders; where there are to be several processes, fork them."""
+    """Start the senders, in processes of their own if there are to be several. Exit if no limit allows them."""
     network = Network(options.names, options.ports, options.source)
     new_worker = partial(Worker, options.notify_timeout, options.wakeup_pairs, network, options.leak)
-    if options.sender_processes == 1:
-        return make_senders(options.mode, new_worker)
-    return ThreadPools.make(options.mode, fork(options.sender_processes, new_worker))
+    try:
+        if options.sender_processes == 1:
+            return make_senders(options.mode, new_worker)
+        return ThreadPools.make(options.mode, fork(options.sender_processes, new_worker))
+    except RuntimeError as error:
+        sys.exit(f"rehearsal: {error} (Runtime Error starting notification queue workers)")
 
 
 def _try_ports(options: Options) -> None:
-    """Exit with one sentence where the system cannot limit a socket's local ports."""
+    """Exit with one sentence if the system cannot limit a socket's local ports."""
     if options.ports:
         with socket.socket() as trial:
             try:
@@ -103,7 +88,7 @@ def _try_ports(options: Options) -> None:
 
 
 def _become_a_broker(options: Options) -> None:
-    """Take the process name, and as many descriptors as allowed or asked for."""
+    """Set the process name, and the limit of descriptors: --nofile, or the highest allowed."""
     Path("/proc/self/comm").write_text(options.name, encoding="ascii")
     hard = options.nofile or resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

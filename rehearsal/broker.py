@@ -1,4 +1,4 @@
-"""The requests that the test makes, answered as Orion answers them."""
+"""The requests of the test, answered as Orion answers them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import parse_qs
 
 import gevent
@@ -25,6 +24,7 @@ from rehearsal.notifications import LIBCURL, VERSION
 from rehearsal.options import Options
 from rehearsal.pools import Senders, ThreadPools
 from rehearsal.subscriptions import Cache, Document, History, Subscription
+from rehearsal.wsgi import Environ, StartResponse, respond
 
 Handlers = dict[str, Callable[[Request], Answer]]
 SEMAPHORES = ("request", "dbConnectionPool", "transaction", "subCache", "connectionContext", "timeStat", "metrics")
@@ -54,14 +54,14 @@ class Broker:
         }
 
     def open(self) -> None:
-        """Connect to MongoDB and read the cache, then refresh it for ever; raises PyMongoError."""
+        """Connect to MongoDB, fill the cache, and keep refreshing it. Raises PyMongoError."""
         self._database.open()
         if not self._options.null_connection:
             self._refresh()
         gevent.spawn(self._refresh_for_ever)
 
     def _refresh(self) -> None:
-        """Take over what is stored. After many notifications Orion writes as many counters, which takes longer."""
+        """Read the stored subscriptions. After many notifications Orion writes as many counters, which takes longer."""
         with self._writing:
             if self._cache.forget_changes():
                 gevent.sleep(self._options.refresh_hold)
@@ -69,7 +69,7 @@ class Broker:
             self._cache.refresh(self._database.all_subscriptions(self._options.multiservice))
 
     def _wait_for_cache(self) -> None:
-        """Wait until no refresh writes counters."""
+        """Wait while a refresh writes counters."""
         began = time.monotonic()
         with self._writing:
             self._waited_for_cache += time.monotonic() - began
@@ -82,7 +82,7 @@ class Broker:
             except PyMongoError as error:
                 print(f"cache not refreshed: {error}", file=sys.stderr, flush=True)
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         correlator = environ.get("HTTP_FIWARE_CORRELATOR") or str(uuid.uuid1())
         try:
             answer = self._answer(environ, correlator)
@@ -94,13 +94,10 @@ class Broker:
         headers = [*answer.headers, ("Fiware-Correlator", correlator)]
         if body:
             headers.append(("Content-Type", "application/json"))
-        if answer.status != 204:
-            headers.append(("Content-Length", str(len(body))))
-        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", headers)
-        return [body]
+        return respond(start_response, answer.status, headers, body)
 
-    def _trouble(self, environ: dict[str, Any]) -> str:
-        """Say that the database is gone, as Orion 4.7.0 does."""
+    def _trouble(self, environ: Environ) -> str:
+        """Return Orion 4.7.0's description of a database that is gone."""
         if self._options.null_connection:
             return "null DB connection"
         service = environ.get("HTTP_FIWARE_SERVICE", "").lower() if self._options.multiservice else ""
@@ -109,7 +106,7 @@ class Broker:
         place = f"collection: {database_name(service)}.{name} - {operation}&#40;&#41;"
         return f"Database Error &#40;{place} - {GONE}&#41;"
 
-    def _answer(self, environ: dict[str, Any], correlator: str) -> Answer:
+    def _answer(self, environ: Environ, correlator: str) -> Answer:
         above, slash, last = environ["PATH_INFO"].rpartition("/")
         handlers = self._routes.get(environ["PATH_INFO"]) or (self._routes.get(above + slash) if last else None)
         if not handlers:

@@ -1,30 +1,25 @@
-"""How a gateway or a sidecar sends a request on: over a connection of its own for each, with a limit on its time."""
+"""How a gateway or a sidecar forwards a request: each over a new connection, with a time limit."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
-from typing import Any
 
 import gevent
 
-Environ = dict[str, Any]  # of WSGI
+from rehearsal.wsgi import Environ, Headers
+
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date"}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer, on its way back."""
+    """An answer to the client."""
 
     status: int
-    headers: list[tuple[str, str]] = field(default_factory=list)
+    headers: Headers = field(default_factory=list)
     body: bytes = b""
-
-    @property
-    def line(self) -> str:
-        """The status as WSGI wants it."""
-        return f"{self.status} {HTTPStatus(self.status).phrase}"
 
 
 @dataclass(frozen=True)
@@ -38,7 +33,7 @@ class Request:
 
     @classmethod
     def read(cls, environ: Environ) -> Request:
-        """Read what WSGI hands over."""
+        """Read a WSGI request, without the headers that concern one connection only."""
         names = {key[5:].replace("_", "-").title(): value for key, value in environ.items() if key.startswith("HTTP_")}
         headers = {name: value for name, value in names.items() if name.lower() not in _HOP_BY_HOP}
         if environ.get("CONTENT_TYPE"):
@@ -49,9 +44,9 @@ class Request:
 
 
 def forward(request: Request, port: int, patience: float | None) -> Answer:
-    """Return what the port of this host answers; 502 when it takes no connection or closes it, 504 after `patience` s.
+    """Return the answer of a port of this host: 502 if there is none, 504 after `patience` s (None: no limit).
 
-    What was asked and is not answered in its time is given up, its connection closed.
+    After that time the connection is closed.
     """
     connection = HTTPConnection("127.0.0.1", port)
     try:
@@ -70,6 +65,6 @@ def forward(request: Request, port: int, patience: float | None) -> Answer:
 
 
 def told(status: int, text: str, *headers: tuple[str, str]) -> Answer:
-    """Return an answer of one's own."""
+    """Return an answer of the gateway's or sidecar's own."""
     body = f"<html><body>{status} {HTTPStatus(status).phrase}: {text}</body></html>\n".encode()
     return Answer(status, [("Content-Type", "text/html"), *headers], body)

@@ -1,8 +1,8 @@
 """python -m rehearsal.gateway BROKER_PORT [options]: a gateway in front of the broker, as an ingress or a PEP proxy is.
 
-It takes any number of clients and sends each request on over a connection of its own; when the broker cannot be reached
-it answers 502, and 504 when it does not answer in time. Several ports, with commas, are brokers that take turns.
-Prints one line when it is ready, `gateway listening on 127.0.0.1:PORT`.
+It takes any number of clients, and forwards each request over a new connection. It answers 502 if the broker cannot be
+reached, and 504 if the broker does not answer in time. Prints one line when it is ready, `gateway listening on
+127.0.0.1:PORT`.
 """
 
 from __future__ import annotations
@@ -12,17 +12,14 @@ from gevent import monkey
 monkey.patch_all()
 
 import argparse  # noqa: E402
-import itertools  # noqa: E402
 import signal  # noqa: E402
-import socket  # noqa: E402
-import sys  # noqa: E402
 import time  # noqa: E402
-from collections.abc import Callable, Iterable, Sequence  # noqa: E402
+from collections.abc import Iterable  # noqa: E402
 
 import gevent  # noqa: E402
-from gevent.pywsgi import WSGIServer  # noqa: E402
 
-from rehearsal.forwarding import Answer, Environ, Request, forward, told  # noqa: E402
+from rehearsal.forwarding import Answer, Request, forward, told  # noqa: E402
+from rehearsal.wsgi import Environ, StartResponse, respond, serve  # noqa: E402
 
 NAME = "rehearsal-gateway"
 REFUSALS = {
@@ -32,27 +29,24 @@ REFUSALS = {
 
 
 class Gateway:
-    """A WSGI application that passes on."""
+    """A WSGI application that forwards to a port; `patience` in s, `limit` in requests per second, None: no limit."""
 
-    def __init__(self, ports: Sequence[int], patience: float, limit: int | None) -> None:
-        self._ports, self._patience, self._limit = itertools.cycle(ports), patience, limit
+    def __init__(self, port: int, patience: float, limit: int | None) -> None:
+        self._port, self._patience, self._limit = port, patience, limit
         self._second, self._taken = 0, 0
         self._refuses: Answer | None = None
 
     def refuse(self, status: int) -> None:
-        """Answer all with this status from now on."""
+        """Answer all requests with this status from now on."""
         print(f"{status} from now on", flush=True)
         self._refuses = told(status, *REFUSALS[status])
 
-    def __call__(self, environ: Environ, start_response: Callable[..., object]) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         request = Request.read(environ)
-        answer = self._refusal() or forward(request, next(self._ports), self._patience)
+        answer = self._refusal() or forward(request, self._port, self._patience)
         headers = [header for header in answer.headers if header[0].lower() not in {"server", "via"}]
         headers += [("Server", NAME), ("Via", f"1.1 {NAME}")]
-        if answer.status != 204:
-            headers.append(("Content-Length", str(len(answer.body))))
-        start_response(answer.line, headers)
-        return [answer.body]
+        return respond(start_response, answer.status, headers, answer.body)
 
     def _refusal(self) -> Answer | None:
         if self._refuses or self._limit is None:
@@ -66,21 +60,16 @@ class Gateway:
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="python -m rehearsal.gateway", allow_abbrev=False)
-    parser.add_argument("ports", metavar="PORT[,PORT...]", help="where the broker listens on this host")
+    parser.add_argument("port", type=int, help="where the broker listens on this host")
     parser.add_argument("--patience", type=float, default=60, help="s that the broker has for an answer (default: 60)")
     parser.add_argument("--limit", type=int, metavar="N", help="answer 429 to more than N requests in a second")
     help_of_refuses = "answer all requests with this status, from SIGUSR1 on"
     parser.add_argument("--refuses", type=int, choices=REFUSALS, metavar="STATUS", help=help_of_refuses)
     given = parser.parse_args()
-    gateway = Gateway([int(port) for port in given.ports.split(",")], given.patience, given.limit)
-    server = WSGIServer(("127.0.0.1", 0), gateway, backlog=socket.SOMAXCONN, log=None, error_log=None)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, sys.exit, 0)
+    gateway = Gateway(given.port, given.patience, given.limit)
     if given.refuses:
         gevent.signal_handler(signal.SIGUSR1, gateway.refuse, given.refuses)
-    server.start()
-    print(f"gateway listening on 127.0.0.1:{server.server_port}", flush=True)
-    server.serve_forever()
+    serve("gateway", gateway)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import errno
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import gevent
@@ -14,17 +13,18 @@ from gevent.pywsgi import WSGIServer
 
 from rehearsal.options import Options
 from rehearsal.threads import Thread
+from rehearsal.wsgi import Application
 
 FD_SETSIZE = 1024  # sys/select.h: what select() can watch
 RETRY = 0.1  # s between two tries to accept while no descriptor is free
-Application = Callable[[dict[str, Any], Callable[..., object]], Iterable[bytes]]
 
 
 class Server(WSGIServer):
-    """Serves connections for as long as their clients like, quietly.
+    """A server that never closes a client's idle connection, and logs nothing.
 
-    Without `-reqPoolSize` each has a thread, and what is above `-maxConnections` is closed at once; with it there are
-    so many threads for all, and what is above waits in the kernel's queue. So it is with libmicrohttpd in Orion 4.7.0.
+    Without `-reqPoolSize` each connection has a thread, and connections above `-maxConnections` are closed at once.
+    With it there are so many threads for all connections, and those above `-maxConnections` wait in the kernel's queue.
+    libmicrohttpd in Orion 4.7.0 does the same.
     """
 
     def __init__(self, options: Options, application: Application) -> None:
@@ -38,7 +38,7 @@ class Server(WSGIServer):
         super().__init__(address, application, log=None, error_log=None, spawn=spawn)
 
     def do_read(self) -> tuple[Any, Any] | None:  # type: ignore[override]  # gevent's may return None too
-        """Accept a connection; None when there is none to serve."""
+        """Accept a connection, or return None if there is none to serve."""
         try:
             accepted = super().do_read()
         except OSError as error:
@@ -52,7 +52,7 @@ class Server(WSGIServer):
         return accepted
 
     def _admits(self, connection: socket.socket) -> bool:
-        """Whether a new connection can be served; if so it has its thread."""
+        """Whether a new connection can be served. If so, it gets its thread."""
         if self._legacy_select and connection.fileno() >= FD_SETSIZE:
             return False
         if self._pool:
@@ -73,7 +73,7 @@ class Server(WSGIServer):
                 thread.end()
 
     def _pause(self, error: OSError) -> None:
-        """Leave the waiting connections to the kernel for a while: to be told of them at once would be to spin."""
+        """Accept nothing for a while, because retrying at once would only use CPU."""
         self.stop_accepting()
         gevent.spawn_later(RETRY, self.start_accepting)
         if time.monotonic() - self._said >= 1:
