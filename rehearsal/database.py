@@ -1,7 +1,7 @@
 """MongoDB: a pool of connections that are open from the start.
 
-What is asked of a database that stands still waits for as long as it does, as in Orion; of one that is gone it is an
-error at once.
+As in Orion, a request to a database that is stopped waits until it continues. A request to one that is gone fails at
+once.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Group:
 
 
 class _Opened(ConnectionPoolListener):
-    """Counts the pool's connections as they get ready."""
+    """Counts the pool's connections that became ready."""
 
     count = 0
 
@@ -54,12 +54,12 @@ class _Opened(ConnectionPoolListener):
 
 
 def database_name(service: str) -> str:
-    """Return the name of a service's database; without a service, or without `-multiservice`, there is one for all."""
+    """Return the name of a service's database; an empty service has the common one."""
     return f"orion-{service}" if service else "orion"
 
 
 class Database:
-    """Orion's collections: `csubs` and `entities` of `orion-<service>`, or of `orion`. All raise PyMongoError."""
+    """Orion's collections `csubs` and `entities`, of `orion-<service>` or `orion`. All methods raise PyMongoError."""
 
     def __init__(self, host: str, pool_size: int, is_null: bool) -> None:
         self._is_null = is_null
@@ -81,7 +81,7 @@ class Database:
         self._writing = Semaphore()
 
     def open(self) -> None:
-        """Open all connections, by as many commands at a time as the pool has places; or none at all."""
+        """Open all connections, by as many commands at once as the pool has places."""
         if self._is_null:
             self._client.close()
             return
@@ -92,7 +92,7 @@ class Database:
                 command.get()
 
     def _wait(self) -> None:
-        """Wait until it answers, as Orion does before it listens."""
+        """Wait until the database answers, as Orion does before it listens."""
         for tries in reversed(range(TRIES)):
             try:
                 self._client.admin.command("ping")
@@ -108,7 +108,7 @@ class Database:
         return self._client[database_name(service)][name]
 
     def insert(self, service: str, document: Document) -> None:
-        """Store a subscription; those that come while a write is under way share the next insert_many."""
+        """Store a subscription. Those that come during a write share the next insert_many."""
         group = self._groups.setdefault(service, _Group())
         group.documents.append(document)
         with self._writing:
@@ -153,7 +153,7 @@ class Database:
         self._collection(service, "csubs").update_one(key, {"$set": {"status": status, "statusLastChange": now}})
 
     def delete_subscription(self, service: str, subscription_id: str) -> bool:
-        """Delete a subscription; tell whether it was there."""
+        """Delete a subscription. Return whether it existed."""
         key = {"_id": ObjectId(subscription_id)}
         return bool(self._collection(service, "csubs").delete_one(key).deleted_count)
 
@@ -165,12 +165,12 @@ class Database:
         return self._collection(service, "entities").count_documents(query)
 
     def entity(self, service: str, key: Document) -> Document | None:
-        """Return an entity's document; None when it is not there."""
+        """Return an entity's document, or None if it does not exist."""
         return self._collection(service, "entities").find_one({f"_id.{name}": value for name, value in key.items()})
 
     def store_entity(self, service: str, document: Document) -> None:
         self._collection(service, "entities").replace_one({"_id": document["_id"]}, document, upsert=True)
 
     def delete_entity(self, service: str, query: Document) -> bool:
-        """Delete an entity; tell whether it was there."""
+        """Delete an entity. Return whether it existed."""
         return bool(self._collection(service, "entities").delete_one(query).deleted_count)

@@ -1,4 +1,4 @@
-"""How MongoDB keeps subscriptions and entities, and how GET shows them."""
+"""Subscriptions and entities as MongoDB stores them, and as GET shows them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rehearsal.subscriptions import Document
 
 
 def subscription_shown(document: Document, status: str, history: Document) -> Document:
-    """Return a stored subscription as GET /v2/subscriptions shows it, with what the cache knows of it."""
+    """Return a stored subscription as GET /v2/subscriptions shows it, with status and history from the cache."""
     entities = [
         {("idPattern" if entity["isPattern"] in (True, "true") else "id"): entity["id"]}
         | ({("typePattern" if entity.get("isTypePattern") else "type"): entity["type"]} if entity.get("type") else {})
@@ -31,7 +31,7 @@ def subscription_shown(document: Document, status: str, history: Document) -> Do
 
 
 def stored_attributes(document: Document | None) -> dict[str, Document]:
-    """Return the attributes of a stored entity by name, as entities() does; none of one that is not there."""
+    """Return the attributes of a stored entity by name, as ngsi.entities() does; none if the entity is None."""
     return {
         name.replace("=", "."): {"type": stored["type"], "value": stored["value"], "metadata": stored.get("md", {})}
         for name, stored in (document["attrs"] if document else {}).items()
@@ -41,7 +41,7 @@ def stored_attributes(document: Document | None) -> dict[str, Document]:
 def entity_document(
     key: Document, attributes: dict[str, Document], before: Document | None, correlator: str
 ) -> Document:
-    """Return an entity as the collection `entities` of Orion 4.7.0 has it; `before` is what it had."""
+    """Return an entity as Orion 4.7.0 stores it in `entities`. `before` is the stored one; None: it is new."""
     now = time.time()
     stored = {}
     for name, attribute in attributes.items():
@@ -64,7 +64,7 @@ def entity_document(
 
 
 def entity_shown(document: Document, values_only: bool) -> Document:
-    """Return a stored entity as GET /v2/entities shows it, or as it does with ?options=keyValues."""
+    """Return a stored entity as GET /v2/entities shows it; `values_only`: with ?options=keyValues."""
     attributes = stored_attributes(document)
     shown_attributes = {name: part["value"] if values_only else part for name, part in attributes.items()}
     return {"id": document["_id"]["id"], "type": document["_id"]["type"]} | shown_attributes

@@ -24,17 +24,16 @@ TURN = 0.001  # s: a whole turn of the event loop; sleep(0) may let 1,000 callba
 
 
 class Entities:
-    """The entities of all services. Where it can, each request raises PyMongoError when the database is gone."""
+    """The entities of all services. If the database is gone, requests raise PyMongoError unless they say otherwise."""
 
     def __init__(self, options: Options, senders: Senders, cache: Cache, database: Database) -> None:
         self._options, self._senders, self._cache, self._database = options, senders, cache, database
         self.is_triggered = False
-        self.at_trigger: Callable[[], None] = lambda: (
-            None
-        )  # the first update that notifies half of its service, or more
+        self.at_trigger: Callable[[], None] = lambda: None
+        """Called once, by the first update that notifies at least half of its service's subscriptions."""
 
     def list(self, request: Request) -> Answer:
-        """GET /v2/entities. With its database gone Orion 4.7.0 says that there are none."""
+        """GET /v2/entities. If the database is gone, Orion 4.7.0 answers with an empty list."""
         limit, offset = ngsi.page(request.query)
         query = ngsi.entity_query(request.query, request.service_path)
         try:
@@ -47,7 +46,7 @@ class Entities:
         )
 
     def get(self, request: Request) -> Answer:
-        """GET /v2/entities/ID. With its database gone Orion 4.7.0 dies of it."""
+        """GET /v2/entities/ID. If the database is gone, Orion 4.7.0 crashes."""
         query = ngsi.entity_query({**request.query, "id": [request.id]}, request.service_path)
         try:
             found = self._database.entities(request.service, query, 2, 0)
@@ -84,7 +83,7 @@ class Entities:
         return Answer(204)
 
     def _store(self, request: Request, key: dict[str, str], given: dict[str, Document]) -> int:
-        """Store an entity's attributes; where one is new or has another value notify, and tell how many."""
+        """Store attributes of an entity. If one is new or changed, notify, and return the number of notifications."""
         stored = self._database.entity(request.service, key)
         attributes = documents.stored_attributes(stored)
         changed = {name for name, attribute in given.items() if attributes.get(name) != attribute}

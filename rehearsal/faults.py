@@ -1,4 +1,4 @@
-"""What goes wrong with the broker itself from the trigger on, when it was asked to."""
+"""Faults of the broker itself that begin with the trigger: a crash, no accepting, busy work."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ SPELL = 1.5  # s of work between two turns of the event loop: more than the scen
 
 
 def begin(options: Options, server: Server) -> None:
+    """Begin the faults that the options name."""
     if options.crash_after is not None:
         gevent.spawn_later(options.crash_after, os.kill, os.getpid(), signal.SIGKILL)
     if options.deaf:

@@ -1,4 +1,4 @@
-"""What a broker with a leak leaves behind of each notification that has ended: what a soak test has to find."""
+"""Leaks: what the broker leaves behind after each notification, for a soak test to find."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEFT: list[object] = []  # never closed or freed
 
 
 def leave(kind: str) -> None:
-    """Leave one behind of any kind but CONNECTIONS, or none when a limit of the process is reached."""
+    """Leak one of a kind other than CONNECTIONS. Leak nothing if a limit of the process is reached."""
     name, _, size = kind.partition(":")
     with contextlib.suppress(OSError, RuntimeError):
         LEFT.append(_memory(int(size)) if size else _MAKE[name]())

@@ -1,7 +1,7 @@
 """python -m rehearsal.leftovers BROKER_URL NOTIFY_URL N [MONGODB]
 
-Leaves N subscriptions in the test's service, as an earlier run does. With MONGODB (host:port) the service's database is
-dropped behind the broker's back, so that they are left in its subscription cache alone.
+Leaves N subscriptions in the test's service, as an earlier run does. With MONGODB (host:port) it also drops the
+service's database, so that only the broker's subscription cache still has them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SCOPE = {"Fiware-Service": "stablished_connections", "Fiware-ServicePath": "/tes
 
 
 def main() -> None:
-    """Create them over one connection."""
+    """Create the subscriptions over one connection."""
     broker, notify_url, count, *mongo = sys.argv[1:]
     body = {
         "description": "connections stress test",  # or the test would not drop them: they would be somebody else's

@@ -1,4 +1,4 @@
-"""A request that the broker understands, and its answer."""
+"""The broker's requests and answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rehearsal.subscriptions import Document
 
 @dataclass(frozen=True)
 class Request:
-    """A request whose headers are valid; `id` is what its path ends in, where a path takes one."""
+    """A request with valid headers. `id` is the last part of its path, empty without one."""
 
     service: str
     service_path: str
@@ -23,7 +23,7 @@ class Request:
     body: bytes
 
     def json(self) -> Document:
-        """Return the body; BrokerError when it is not a JSON object, or not said to be one."""
+        """Return the body. Raises BrokerError if it is not a JSON object or has another Content-Type."""
         if not self.body:
             raise BrokerError(411, "ContentLengthRequired", "Zero/No Content-Length in PUT/POST/PATCH request")
         if self.content_type.partition(";")[0].strip() != "application/json":
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back; a `body` of None is an empty one."""
+    """The broker's answer; `body` is sent as JSON, None: no body."""
 
     status: int = 200
     body: object = None
@@ -51,5 +51,5 @@ class Answer:
 
 
 def counted(number: int) -> list[tuple[str, str]]:
-    """Return the header that ?options=count asks for."""
+    """Return the header of ?options=count."""
     return [("Fiware-Total-Count", str(number))]

@@ -1,4 +1,4 @@
-"""How the broker reaches its receivers: whom it finds for a name, and from which addresses and ports it connects."""
+"""How the broker reaches its receivers: how it resolves names, and from which addresses and ports it connects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Addresses = list[tuple[int, Any]]
 
 
 class Network:
-    """The broker's side of it. `source`: the address to connect from; `ports`: so many local ones at most."""
+    """The way to the receivers. `source`: the address to connect from; `ports`: most local ports; None: no limit."""
 
     def __init__(self, names: Names, ports: int | None, source: str | None) -> None:
         self._names, self._ports, self._source = names, ports, source
@@ -29,7 +29,7 @@ class Network:
         self._lookups = itertools.count(1)
 
     def look_up(self, url: str) -> Addresses:
-        """Return the addresses of a URL's host, the same each time; OSError when there is none."""
+        """Return the addresses of a URL's host, the same each time. Raises OSError if there is none."""
         names = self._names
         if names.slow_each and next(self._lookups) % names.slow_each == 0:
             gevent.sleep(SLOW)
@@ -37,14 +37,15 @@ class Network:
         host, port = parts.hostname or "", parts.port or 80
         with self._asking:  # once, not thousands of times
             if parts.netloc not in self._known:
-                if host in names.instead and not names.instead[host]:
+                name = names.instead.get(host, host)
+                if not name:
                     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-                found = socket.getaddrinfo(names.instead.get(host, host), port, type=socket.SOCK_STREAM)
+                found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
                 self._known[parts.netloc] = [(family, address) for family, _, _, _, address in found]
         return self._known[parts.netloc]
 
     def connect(self, addresses: Addresses) -> socket.socket:
-        """Connect to the first address that takes it; OSError: none does, or no descriptor or port is free."""
+        """Connect to the first address that accepts. Raises OSError if none does, or no descriptor or port is free."""
         failure = OSError("no address")
         for family, address in addresses:
             connection = socket.socket(family, socket.SOCK_STREAM)
@@ -70,6 +71,6 @@ class Network:
 
 
 def limit_ports(connection: socket.socket, ports: int) -> None:
-    """Leave a socket `ports` local ports; OSError where the system cannot."""
+    """Restrict a socket to `ports` local ports. Raises OSError if the system cannot do that."""
     span = struct.pack("=I", (FIRST_PORT + ports - 1) << 16 | FIRST_PORT)
     connection.setsockopt(socket.IPPROTO_IP, IP_LOCAL_PORT_RANGE, span)

@@ -1,6 +1,6 @@
-"""What NGSIv2's JSON and headers mean, what is wrong with them, and how MongoDB keeps them.
+"""NGSIv2's JSON and headers: how they are checked, and how MongoDB stores them.
 
-The messages are Orion 3.10.1's where its answers were recorded (tests/test_rehearsal_broker.py), else in their manner.
+The error messages are Orion 3.10.1's if its answers were recorded (tests/test_rehearsal_broker.py), otherwise similar.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _Kind = TypeVar("_Kind", dict[str, object], list[object], str, int)
 
 
 class BrokerError(Exception):
-    """An answer that is an error; its text is the description."""
+    """An error that the broker answers; its text is the description."""
 
     def __init__(self, status: int, error: str, description: str) -> None:
         super().__init__(description)
@@ -31,7 +31,7 @@ class BrokerError(Exception):
 
 
 def checked_service(service: str) -> str:
-    """Return a service in lower case; BrokerError when Orion would refuse it."""
+    """Return a service in lower case. Raises BrokerError if Orion would refuse it."""
     if not re.fullmatch(r"\w*", service, re.ASCII):
         raise _bad("bad character in tenant name - only underscore and alphanumeric characters are allowed")
     if len(service) > 50:
@@ -40,14 +40,14 @@ def checked_service(service: str) -> str:
 
 
 def checked_path(path: str) -> str:
-    """Return a service path; BrokerError when it is not absolute."""
+    """Return a service path. Raises BrokerError if it is not absolute."""
     if path and not path.startswith("/"):
         raise _bad("Only /absolute/ Service Paths allowed [a service path must begin with /]")
     return path
 
 
 def path_query(path: str, field: str = "servicePath") -> Document:
-    """Return MongoDB's query for what is in a service path, /# at its end for all below it."""
+    """Return MongoDB's query for a service path, which may end in /# for all paths below."""
     if path in ("", "/#"):
         return {}
     if path.endswith("/#"):
@@ -67,7 +67,7 @@ def entity_query(query: Mapping[str, list[str]], path: str) -> Document:
 
 
 def page(query: Mapping[str, list[str]]) -> tuple[int, int]:
-    """Return limit and offset; BrokerError when they are no numbers or out of Orion's range."""
+    """Return limit and offset. Raises BrokerError if they are not numbers in Orion's range."""
     limit, offset = query.get("limit", ["20"])[0], query.get("offset", ["0"])[0]
     for name, text in (("limit", limit), ("offset", offset)):
         if not text.isdecimal():
@@ -116,18 +116,18 @@ def update_action(body: Document) -> str:
 
 
 def entities(body: Document) -> list[tuple[str, str, dict[str, Document]]]:
-    """Return id, type and attributes, all parts filled in, of each entity of POST /v2/op/update."""
+    """Return id, type and attributes, with all defaults, of each entity of POST /v2/op/update."""
     return [_entity(entity) for entity in _part(body, "entities", [])]
 
 
 def entity_json(entity_id: str, entity_type: str, attributes: dict[str, Document], wanted: tuple[str, ...]) -> str:
-    """Return an entity as notified, with the `wanted` attributes (none: all)."""
+    """Return an entity as in a notification, with the `wanted` attributes (empty: all)."""
     chosen = {name: attributes[name] for name in wanted or attributes if name in attributes}
     return json.dumps({"id": entity_id, "type": entity_type} | chosen, separators=(",", ":"))
 
 
 def not_found(what: str, check: str) -> BrokerError:
-    """Return the answer to a request for what is not there."""
+    """Return the error for something that does not exist."""
     return BrokerError(404, "NotFound", f"The requested {what} has not been found. Check {check}")
 
 
@@ -136,7 +136,7 @@ def _bad(description: str) -> BrokerError:
 
 
 def _part(whole: object, name: str, usual: _Kind) -> _Kind:
-    """Return a member of an object, `usual` when it is absent; BrokerError when it is of another kind."""
+    """Return a member of an object, or `usual` if it is absent. Raises BrokerError if its type is another."""
     value = whole.get(name, usual) if isinstance(whole, dict) else None
     if not isinstance(value, type(usual)):
         raise _bad(f"{name} is not of the right JSON type")

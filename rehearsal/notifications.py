@@ -1,4 +1,4 @@
-"""Notifications and their senders, each with the connection and the descriptors that libcurl gives it on Orion."""
+"""Notifications and their senders. Each sender has the connection and descriptors that libcurl gives it in Orion."""
 
 from __future__ import annotations
 
@@ -51,17 +51,17 @@ class Notification:
 
 
 class Sender(Protocol):
-    """Who sends one notification at a time."""
+    """Sends one notification at a time."""
 
     def send(self, notification: Notification) -> bool:
-        """Send and wait for the answer; tell whether there was one, whatever its status."""
+        """Send and wait. Return whether there was an answer, whatever its status."""
         ...
 
 
 class Worker:
-    """One sender: a thread, a connection that stays open after the answer until the next use, and libcurl's own pair.
+    """One sender: a thread, a connection that stays open until its next use, and libcurl's own pair of sockets.
 
-    RuntimeError: no thread can be had.
+    Raises RuntimeError if no thread can be created.
     """
 
     def __init__(self, timeout: float, wakeup_pair: bool, network: Network, leak: str | None) -> None:
@@ -70,11 +70,10 @@ class Worker:
         self._connection: socket.socket | None = None
         self._addresses: Addresses = []
         self._known: dict[str, tuple[Addresses, float]] = {}
-
         self._thread = Thread()
 
     def send(self, notification: Notification) -> bool:
-        """Send and wait for the answer, at most the timeout; tell whether there was one, whatever its status."""
+        """Send and wait, at most for the timeout. Return whether there was an answer, whatever its status."""
         try:
             with gevent.Timeout(self._timeout):
                 self._exchange(notification)
@@ -90,7 +89,7 @@ class Worker:
                 leaks.leave(self._leak)
 
     def close(self) -> None:
-        """Give back all descriptors, and the thread."""
+        """Close all descriptors, and end the thread."""
         self._disconnect()
         for end in self._pair or ():
             end.close()
@@ -115,7 +114,7 @@ class Worker:
             self._disconnect()
 
     def _look_up(self, url: str) -> Addresses:
-        """Return what this worker found out a minute ago or less, or what the network says."""
+        """Return the addresses of a URL's host. What this worker looked up is valid for a minute."""
         now, netloc = time.monotonic(), urlsplit(url).netloc
         found, since = self._known.get(netloc, ([], -math.inf))
         if now - since > REMEMBERED:
@@ -133,7 +132,7 @@ class Worker:
 
 
 def _is_answered(connection: socket.socket, notification: Notification) -> bool:
-    """Send; tell whether an answer begins, False when the connection ends instead."""
+    """Send. Return whether an answer begins; False if the connection ends instead."""
     try:
         connection.sendall(notification.request())
         return bool(connection.recv(1, socket.MSG_PEEK))  # thousands wait here, still without buffers

@@ -1,4 +1,4 @@
-"""What the rehearsal broker can be asked for."""
+"""The options of the rehearsal's broker."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class PoolSize:
-    """The most that wait (None: any number) and the workers of a pool."""
+    """The size of a pool: the most notifications in its queue (None: no limit), and its workers."""
 
     queue: int | None
     workers: int
@@ -15,7 +15,7 @@ class PoolSize:
 
 @dataclass(frozen=True)
 class NotificationMode:
-    """How notifications leave; the pools are those of `threadpool`, and the one connection of `persistent`."""
+    """How notifications are sent. The pools are those of `threadpool`, or the one connection of `persistent`."""
 
     name: str
     usual: PoolSize = PoolSize(None, 1)
@@ -24,7 +24,7 @@ class NotificationMode:
 
 @dataclass(frozen=True)
 class FailEvery:
-    """Every `nth` creation of a subscription is answered with `status`, and stores nothing."""
+    """Every `nth` creation of a subscription fails with `status`."""
 
     nth: int
     status: int
@@ -32,15 +32,18 @@ class FailEvery:
 
 @dataclass(frozen=True)
 class Names:
-    """What the broker's name server says: of some hosts another address, or none; each so-many-th answer comes late."""
+    """How names are resolved: `instead` has another address for some hosts, empty: none.
 
-    instead: dict[str, str] = field(default_factory=dict)
-    slow_each: int | None = None
+    Every `slow_each`-th look-up takes 5 s; None: no look-up does.
+    """
+
+    instead: dict[str, str]
+    slow_each: int | None
 
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for. Times in seconds."""
+    """The options. Times in seconds; None: not wanted, or no limit."""
 
     address: str
     port: int

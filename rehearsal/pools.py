@@ -1,4 +1,4 @@
-"""What Orion has between an update and its notifications' workers: queues, pools of workers, counters."""
+"""The notification queues, their pools of workers, and their counters."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Told = Callable[[bool], None]  # whether a notification was answered
 
 
 class Senders(Protocol):
-    """Who takes the notifications."""
+    """Takes the notifications that are to be sent."""
 
     def push(self, notification: Notification, told: Told) -> None:
-        """Send it some time, and tell whether there was an answer."""
+        """Send a notification later, and then call `told`."""
         ...
 
 
 class Transient:
-    """A worker made on the spot for each notification, ended with it; where no thread can be had it is lost."""
+    """A new worker for each notification. Without a thread for it, the notification is lost."""
 
     def __init__(self, new_worker: Callable[[], Worker]) -> None:
         self._new_worker = new_worker
@@ -44,7 +44,7 @@ class Transient:
 
 @dataclass
 class Counters:
-    """The block notifQueue of /statistics, over all pools. Times in s."""
+    """The counters of notifQueue in /statistics, over all pools. Times in s."""
 
     accepted: int = 0
     taken: int = 0
@@ -68,7 +68,7 @@ class Counters:
 
 
 class ThreadPool:
-    """Workers that take from one queue of at most `queue` notifications (None: no limit)."""
+    """A queue of notifications, and the workers that send them."""
 
     def __init__(self, size: PoolSize, new_worker: Callable[[], Sender], counters: Counters) -> None:
         self._queue: Queue[tuple[float, Notification, Told]] = Queue(size.queue)
@@ -80,7 +80,7 @@ class ThreadPool:
         return self._queue.qsize()
 
     def push(self, notification: Notification, told: Told) -> None:
-        """Queue a notification, or count it as rejected when the queue is full."""
+        """Queue a notification, or count it as rejected if the queue is full."""
         if self._queue.full():
             gevent.sleep(0)  # idle workers take first, as threads do
         try:
@@ -113,13 +113,13 @@ class ThreadPools:
 
     @classmethod
     def make(cls, mode: NotificationMode, new_worker: Callable[[], Sender]) -> ThreadPools:
-        """Start all workers. RuntimeError: not so many threads can be had."""
+        """Start all workers. Raises RuntimeError if a limit does not allow so many threads."""
         counters = Counters()
         own = {service: ThreadPool(size, new_worker, counters) for service, size in mode.services.items()}
         return cls(ThreadPool(mode.usual, new_worker, counters), own, counters)
 
     def push(self, notification: Notification, told: Told) -> None:
-        """Queue a notification where its service has its workers."""
+        """Queue a notification in its service's pool."""
         self._of(notification.service).push(notification, told)
 
     def _of(self, service: str) -> ThreadPool:
@@ -127,5 +127,5 @@ class ThreadPools:
 
 
 def make_senders(mode: NotificationMode, new_worker: Callable[[], Worker]) -> Senders:
-    """Make the senders of a notification mode."""
+    """Return the senders of a notification mode."""
     return Transient(new_worker) if mode.name == "transient" else ThreadPools.make(mode, new_worker)

@@ -1,13 +1,13 @@
 """python -m rehearsal.relay PORT[,PORT...] [FAULT] [options]: the network before a part of the test, and its faults.
 
-Takes connections on a port of its own, or --at ADDRESS:PORT, and passes on what comes to PORT of this host, both ways;
-with several ports to each in turn, as a service with replicas does. Its fault begins with SIGUSR1, ends with SIGUSR2:
+Accepts connections on a free port, or at --at ADDRESS:PORT, and forwards them to PORT of this host, both ways. With
+several ports they take turns, like the replicas of a service. SIGUSR1 begins its fault, SIGUSR2 ends it:
 
-    reset   resets all connections there are, as a failing firewall does; those that come later are passed on
+    reset   resets all open connections, as a failing firewall does; forwards later ones
     drop    silently drops what is sent over open connections
-    outage  resets all connections there are, and all that come
-    deaf    drops whoever wants to connect, without an answer; with --from ADDRESS those from there, from the start
-    dead    the same, whoever comes, from the start
+    outage  resets all open connections and all new ones
+    deaf    drops requests to connect, without an answer; with --from ADDRESS those from there, from the start
+    dead    drops all requests to connect, from the start
 
 Prints one line when it is ready, `relay listening on 127.0.0.1:PORT`.
 """
@@ -38,7 +38,7 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close at once, with RST
 
 
 class Relay(StreamServer):
-    """Passes connections on to its ports."""
+    """Forwards connections to its ports."""
 
     def __init__(self, at: tuple[str, int], ports: Sequence[int], fault: str, deaf_to: str | None) -> None:
         super().__init__(at, backlog=socket.SOMAXCONN)
@@ -48,7 +48,7 @@ class Relay(StreamServer):
         self._is_out = False
 
     def handle(self, near: socket.socket, _address: Any) -> None:
-        """Pass a connection on to its end."""
+        """Forward a connection until it ends."""
         if self._is_out:
             _reset(near)
             return

@@ -1,6 +1,6 @@
-"""A socket that listens can drop who wants to connect, as a firewall's rule does: the kernel asks its filter.
+"""Makes a listening socket drop requests to connect, as a firewall's rule does, by a filter in the kernel.
 
-See "Linux Socket Filtering" of the kernel's documentation; it needs no privilege.
+See "Linux Socket Filtering" in the kernel's documentation. It needs no privilege.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ALL = 0xFFFFFFFF
 
 
 def drop_requests_to_connect(listening: socket.socket, source: str | None = None) -> None:
-    """Drop each SYN from now on, or those from an IPv4 address; connections that are open go on."""
+    """Drop each SYN from now on, or those from an IPv4 address (None: from all). Open connections continue."""
     steps = [(_BYTE, 0, 0, _FLAGS), (_AND, 0, 0, _SYN_AND_ACK)]
     if source:
         (number,) = struct.unpack("!I", socket.inet_aton(source))

@@ -1,7 +1,7 @@
-"""Sender processes: forked children that hold the notifications' connections, when one process may not hold them all.
+"""Sender processes: forked children that hold the notifications' connections, if one process may not hold them all.
 
-The queue, the workers and their counters stay in the parent; each worker has its double in one of the children, which
-does what it is sent. Between parent and child: a socket pair with a JSON array per line.
+The queue, the workers and their counters stay in the parent. Each worker has a counterpart in one of the children,
+which sends its notifications. Parent and child exchange JSON arrays, one per line, over a socket pair.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TURN = 100  # lines read before other greenlets run
 
 
 class _Channel:
-    """One end of the socket pair. What many greenlets put at a time leaves as one."""
+    """One end of the socket pair. Messages that greenlets put at the same time are sent as one."""
 
     def __init__(self, end: socket.socket) -> None:
         self._end, self._outbox = end, Queue[bytes]()
@@ -46,7 +46,7 @@ class _Channel:
                 self._end.sendall(b"".join(lines))
 
     def __iter__(self) -> Iterator[list[Any]]:
-        """Yield what comes until the other process ends."""
+        """Yield messages until the other process ends."""
         with contextlib.suppress(OSError), self._end.makefile("rb") as lines:
             for number, line in enumerate(lines):
                 if number % TURN == 0:
@@ -63,7 +63,7 @@ class SenderProcess:
         gevent.spawn(self._read)
 
     def send(self, worker: int, notification: Notification) -> bool:
-        """Have the child's worker of that number send; wait, and tell whether there was an answer."""
+        """Have the child's worker of that number send, and wait. Return whether there was an answer."""
         waiting = self._waiting[worker] = AsyncResult()
         self._channel.put(worker, *(getattr(notification, name) for name in Notification.__slots__))
         return bool(waiting.get())
@@ -82,12 +82,12 @@ class RemoteWorker:
         self._number, self._process = number, process
 
     def send(self, notification: Notification) -> bool:
-        """Send and wait for the answer, as Worker does."""
+        """Send and wait, as Worker does."""
         return self._process.send(self._number, notification)
 
 
 def fork(processes: int, new_worker: Callable[[], Worker]) -> Callable[[], RemoteWorker]:
-    """Start the children, before there are greenlets or files that they would inherit; return who makes workers."""
+    """Start the children, and return what makes workers. Call it before there are greenlets or files to inherit."""
     ends: list[socket.socket] = []
     for _ in range(processes):
         ours, theirs = socket.socketpair()
@@ -107,7 +107,7 @@ def fork(processes: int, new_worker: Callable[[], Worker]) -> Callable[[], Remot
 
 
 def _serve(end: socket.socket, new_worker: Callable[[], Worker]) -> NoReturn:
-    """Send what the parent says, until it ends."""
+    """Send the parent's notifications until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent
     die_with_parent()
     gc.freeze()

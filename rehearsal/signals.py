@@ -1,8 +1,7 @@
 """python -m rehearsal.signals LISTENER_URL SECONDS:SIGNAL:PID...
 
-Waits until the listener holds a notification, longer than it does a healthy subscriber's, and sends each signal (STOP,
-CONT, KILL, ...) so many seconds later.
-What it has stopped goes on when this ends before its time.
+Waits until the listener holds a notification, longer than a healthy subscriber's. Sends each signal (STOP, CONT, KILL,
+...) so many seconds after that. If it is ended early, it continues the processes that it has stopped.
 """
 
 from __future__ import annotations

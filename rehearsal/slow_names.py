@@ -1,6 +1,6 @@
-"""python -m rehearsal.slow_names N PROGRAM [options]: runs a Python program whose name server is slow now and then.
+"""python -m rehearsal.slow_names N PROGRAM [options]: runs a Python program with a slow name server.
 
-Each N-th look-up of a name, which is no address, takes 5 s.
+Every N-th look-up of a name takes 5 s. Addresses are not looked up.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rehearsal.network import SLOW
 
 
 def main() -> None:
-    """Run it in this process."""
+    """Run the program in this process."""
     each, lookups, look_up = int(sys.argv[1]), itertools.count(1), socket.getaddrinfo
 
     def slow(host: Any, *rest: Any, **named: Any) -> Any:

@@ -34,7 +34,7 @@ def _fits(wanted: str, is_pattern: bool, actual: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One subscription of the cache; `watched` and `notified` are attribute names, empty: all of them."""
+    """One subscription of the cache. `watched` and `notified` are attribute names; empty: all attributes."""
 
     id: str
     service: str
@@ -65,7 +65,7 @@ class Subscription:
         )
 
     def matches(self, service: str, service_path: str, entity_id: str, entity_type: str, changed: set[str]) -> bool:
-        """Whether a change of the attributes `changed` of an entity is to be notified."""
+        """Whether a change of an entity's attributes `changed` triggers a notification."""
         return (
             self.service == service
             and self.status == "active"
@@ -84,7 +84,7 @@ def _is_true(value: bool | str) -> bool:
 
 @dataclass
 class History:
-    """What the cache knows of a subscription's notifications. Times in s since the epoch."""
+    """The cache's figures of a subscription's notifications. Times in s since the epoch, 0: never."""
 
     sent: int = 0
     last_sent: float = 0.0
@@ -92,8 +92,13 @@ class History:
     last_failure: float = 0.0
     fails: int = 0  # in a row
 
+    @property
+    def last_change(self) -> float:
+        """When a notification was last sent or ended."""
+        return max(self.last_sent, self.last_success, self.last_failure)
+
     def shown(self) -> Document:
-        """Return it as GET /v2/subscriptions has it."""
+        """Return the figures as GET /v2/subscriptions shows them."""
         moments = {
             "lastNotification": self.last_sent,
             "lastFailure": self.last_failure,
@@ -108,7 +113,7 @@ class History:
 
 
 def path_matches(wanted: str, actual: str) -> bool:
-    """Whether a service path is `wanted`, or below it when it ends in /# ."""
+    """Whether a service path matches `wanted`, which may end in /# for all paths below."""
     if wanted.endswith("/#"):
         above = wanted[:-2]
         return actual == above or actual.startswith(above + "/")
@@ -116,13 +121,13 @@ def path_matches(wanted: str, actual: str) -> bool:
 
 
 class Cache:
-    """Every subscription of every service, as of the last refresh and what was created since."""
+    """Every subscription of every service, as of the last refresh, and those created since."""
 
     def __init__(self) -> None:
         self._items: dict[str, Subscription] = {}
         self.histories: defaultdict[str, History] = defaultdict(History)
         self._refreshes = self._inserts = self._removes = self._updates = 0
-        self._changed: set[str] = set()  # ids of those with another history than at the last refresh
+        self._asked = 0.0  # when forget_changes() was last called, in s since the epoch
 
     def matching(
         self, service: str, service_path: str, entity_id: str, entity_type: str, changed: set[str]
@@ -135,7 +140,7 @@ class Cache:
         ]
 
     def get(self, subscription_id: str) -> Subscription | None:
-        """Return a subscription; None when it is not cached."""
+        """Return a subscription, or None if it is not cached."""
         return self._items.get(subscription_id)
 
     def count(self, service: str) -> int:
@@ -152,25 +157,23 @@ class Cache:
         self._items[item.id] = item
 
     def remove(self, subscription_id: str) -> None:
-        """Forget a subscription."""
+        """Remove a subscription."""
         self.histories.pop(subscription_id, None)
         if self._items.pop(subscription_id, None):
             self._removes += 1
 
     def sent(self, item: Subscription) -> int:
-        """Note that a notification was sent; return how many before it failed in a row."""
+        """Record that a notification was sent. Return how many before it failed in a row."""
         history = self.histories[item.id]
         history.sent, history.last_sent = history.sent + 1, time.time()
-        self._changed.add(item.id)
         return history.fails
 
     def told(self, item: Subscription, is_answered: bool, fails_before: int) -> bool:
-        """Note how a notification ended; tell whether the subscription is inactive from now on.
+        """Record how a notification ended. Return whether the subscription is inactive from now on.
 
-        So it is when it failed that had failed maxFailsLimit times before (subNotificationErrorStatus in Orion 4.7.0).
+        It is if it failed once more after maxFailsLimit times in a row (subNotificationErrorStatus in Orion 4.7.0).
         """
         history = self.histories[item.id]
-        self._changed.add(item.id)
         if is_answered:
             history.fails, history.last_success = 0, time.time()
             return False
@@ -181,13 +184,13 @@ class Cache:
         return True
 
     def forget_changes(self) -> bool:
-        """Whether half of the subscriptions, or more, were notified or answered since this was last asked."""
-        many = len(self._changed) >= max(1, len(self._items) // 2)
-        self._changed.clear()
-        return many
+        """Whether half of the subscriptions or more were notified or answered since the last call."""
+        since, self._asked = self._asked, time.time()
+        changed = sum(history.last_change > since for history in self.histories.values())
+        return changed >= max(1, len(self._items) // 2)
 
     def refresh(self, stored: Iterable[Subscription]) -> None:
-        """Take over what is stored. `stored` may yield to other greenlets: what they put meanwhile is kept."""
+        """Replace the cache by what is stored. While `stored` yields, other greenlets may put more; that is kept."""
         gone = set(self._items)
         for item in stored:
             self.put(item)
@@ -199,7 +202,7 @@ class Cache:
         self._refreshes += 1
 
     def statistics(self) -> Document:
-        """Return the body of GET /cache/statistics; Orion lists the ids in a buffer of 1,024 bytes or not at all."""
+        """Return the body of GET /cache/statistics. Orion lists the ids only if they fit in a buffer of 1,024 bytes."""
         ids = ", ".join(self._items) if len(self._items) < 1024 // 26 else "too many subscriptions"
         return {
             "ids": ids,

@@ -1,4 +1,4 @@
-"""Starts the broker again, as systemd does: after a crash (Restart=on-failure), and on SIGHUP (systemctl restart)."""
+"""Restarts the broker, as systemd does: after a crash (Restart=on-failure), and on SIGHUP (systemctl restart)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def keep_alive(command: Sequence[str], port: int) -> NoReturn:
-    """Run the broker on `port` (0: a free one, each time the same) until it ends by itself."""
+    """Run the broker on `port` (0: a free one, which it keeps) until it ends by itself."""
     arguments = [sys.executable, *command, "-port", str(port or _free_port())]
     child, again = _start(arguments), False
 

@@ -1,7 +1,7 @@
-"""Threads that Orion has where this process has greenlets: the kernel's own, parked, so that every limit counts them.
+"""Threads for what are threads in Orion and greenlets here: the kernel's own, idle, so that every limit counts them.
 
-Orion 4.7.0 with `threadpool:60000:400` has 403: the workers, one that accepts, one of the cache, and the first; one
-more for each connection that it serves, unless it has `-reqPoolSize`.
+Orion 4.7.0 with `threadpool:60000:400` has 403: the workers, one that accepts, one for the cache, and the first. It has
+one more for each connection that it serves, unless it has `-reqPoolSize`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _thread.stack_size(1 << 16)  # B: the least that holds the interpreter; they onl
 
 
 class Thread:
-    """One thread, from its making to `end`. RuntimeError: no limit leaves room for it."""
+    """One thread, until `end`. Raises RuntimeError if a limit does not allow another one."""
 
     def __init__(self) -> None:
         self._ended = _lock()
