@@ -1,1 +1,1 @@
-"""What the tests start and look at things with."""
+"""Helpers of the tests: they start the parts, and read what the parts say."""

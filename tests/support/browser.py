@@ -34,7 +34,7 @@ class Page:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
     def press(self, text: str) -> None:
-        """Click what carries this text (tabs and buttons are shown in capitals, and are not)."""
+        """Click the button, tab or link with this text, in its own case: the page shows it in capitals."""
         carrier = f"//*[self::button or self::a or self::p][.='{text}']"
 
         def click() -> bool:
@@ -56,7 +56,7 @@ class Page:
         self.wait(lambda: self.find("[name=subscriptions]").is_displayed())
 
     def refusal(self) -> str:
-        """Press START; return the form's red message."""
+        """Press START, and return the form's error message."""
         self.press("Start")
         return str(self.wait(lambda: self.find(".MuiAlert-colorError").text))
 
@@ -78,7 +78,7 @@ class Page:
         return self.find("#connections .state").text
 
     def points(self, name: str) -> int:
-        """Count the points of a series that are drawn: the markers in the SVG (below 300 rows each point has one)."""
+        """Count the drawn points of a series: its markers in the SVG. Below 300 rows each point has one."""
         return int(
             self.driver.execute_script(
                 "const traces = [...document.querySelectorAll('#connections .scatterlayer .trace')];"
@@ -93,7 +93,7 @@ class Page:
         return str(self.driver.execute_script("return document.querySelector('.chart')._fullLayout.font.color"))
 
     def download(self, title: str, name: str) -> str:
-        """Fetch a file from "Download Data"; return its text."""
+        """Download a file from "Download Data", and return its text."""
         self.press("Download Data")
 
         def fetched() -> str:
@@ -106,7 +106,7 @@ class Page:
 
 @pytest.fixture
 def page(processes: Processes, tmp_path: Path) -> Iterator[Page]:
-    """A browser of its own; it is closed before the `processes`, and nothing it complained of is overlooked."""
+    """A browser of its own. It is closed before the `processes`, and the test fails if it logged an error."""
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     assert chromium, "this test drives Debian's Chromium: apt-get install chromium chromium-driver"
     assert chromedriver, "this test drives Debian's Chromium: apt-get install chromium chromium-driver"

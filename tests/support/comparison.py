@@ -1,4 +1,4 @@
-"""Runs to be compared: recorded ones made of rows, and the command."""
+"""Recorded runs to be compared, made of rows, and the command that compares them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Told = dict[str, Any]
 
 
 def row(second: int, **changed: object) -> Told:
-    """Return a row of a run that holds 1000 connections from second 1 on, at 5 ms; `changed` is what differs."""
+    """Return a row of a run that holds 1000 connections from second 1 on, at 5 ms, with `changed` values."""
     held = 1000 if second >= 1 else 0
     return {
         **{"second": second, "version": 5.0, "version_error": "", "update": 5.0, "update_error": "", "query": 5.0},
@@ -39,7 +39,7 @@ def row(second: int, **changed: object) -> Told:
 
 
 def rows(**changed: object) -> list[Told]:
-    """Return 20 seconds since the update and 2 before it; from second 1 on with what differs."""
+    """Return the rows of 2 s before and 20 s after the update. From second 1 on they have `changed` values."""
     return [row(second, **(changed if second >= 1 else {})) for second in range(-2, 20)]
 
 

@@ -1,4 +1,4 @@
-"""Containers' commands as processes of this host: with its paths, addresses and ports, and the rehearsal's broker."""
+"""Runs containers' commands as processes of this host, with its paths, addresses and ports, and a stand-in broker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DOCKERFILE = ROOT / "setup_scripts" / "Dockerfile"
 
 
 def image_says(instruction: str) -> list[str]:
-    """Return the words of ENTRYPOINT or another instruction of the Dockerfile that has them in brackets."""
+    """Return the words of a Dockerfile instruction that has them in brackets, such as ENTRYPOINT."""
     found = re.search(rf"^{instruction}[^\[]*(\[.*\])$", DOCKERFILE.read_text("utf-8"), re.MULTILINE)
     assert found
     words: list[str] = json.loads(found[1])
@@ -24,7 +24,7 @@ def image_says(instruction: str) -> list[str]:
 
 
 class Host:
-    """Runs commands here. Ports are told apart by their number, so no two containers may have the same one."""
+    """Runs containers' commands here. No two containers may have the same port, because only its number is known."""
 
     def __init__(self, processes: Processes, folder: Path) -> None:
         self.processes, self.folder = processes, folder
@@ -50,7 +50,7 @@ class Host:
         return word
 
     def start(self, name: str, words: Iterable[str], env: Mapping[str, str], *more: str) -> Process:
-        """Start a container's command with more options; remember the port that it says it listens on."""
+        """Start a container's command with `more` options, and remember the port that it prints."""
         command = [*map(self.here, words), *more]
         own = {**self.env, **{key: self.here(value) for key, value in env.items()}}
         process = self.processes.start(*command, env=own, cwd=self.folder / "results", name=name)

@@ -1,6 +1,6 @@
-"""A Docker engine of the tests' own, its images made from what this machine has: nothing is pulled, nothing leaves it.
+"""A Docker engine for the tests. Its images are made from files of this machine; nothing is pulled or pushed.
 
-Its containers have no network but a loopback interface; it stands on a socket and in folders of its own.
+Its containers have a loopback interface only. It uses its own socket and folders.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Engine:
         env: dict[str, str] | None = None,
         cwd: Path | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a client of the engine; return what it printed and its exit code."""
+        """Run a client of the engine. Return its output and exit code."""
         done = subprocess.run(
             list(map(str, command)),
             env={**self.env, **(env or {})},
@@ -61,7 +61,7 @@ class Engine:
         return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(errors="replace"))
 
     def docker(self, *words: str | Path, timeout: float = 60, stdin: bytes | None = None) -> str:
-        """Run `docker`; return what it printed, without the line's end. AssertionError: it failed."""
+        """Run `docker`, and return its output without the last line feed. Raises AssertionError if it fails."""
         done = self.run("docker", *words, timeout=timeout, stdin=stdin)
         assert done.returncode == 0, f"docker {' '.join(map(str, words))}:\n{done.stdout}"
         return done.stdout.strip()

@@ -1,4 +1,4 @@
-"""Connections held once, for the tests: the rows of a healthy broker, and what may be different about them."""
+"""Holds for the tests: the rows of a healthy broker, and changes to them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ START, TRIGGER, END = 1000, 1003, 1020
 
 
 def options(**changed: object) -> Options:
-    """Return the default options, for 100 subscriptions, with what is different."""
+    """Return the default options for 100 subscriptions, with changes."""
     parser = LocustArgumentParser()
     add_arguments(parser)
     parsed = Namespace(**vars(parser.parse_args([])), run_time=None)
@@ -64,7 +64,7 @@ def counted_by_then(second: int) -> tuple[int, int]:
 
 
 def listened(second: int, held: int) -> ListenerSample:
-    """Return what the listeners tell: after the update it was all of it."""
+    """Return the listeners' figures. After the update, all notifications have arrived."""
     all_of_it = 100 if second > TRIGGER else 0
     number = TRIGGER * 1000 if second > TRIGGER else 0
     told = (number, all_of_it, all_of_it, 0)
@@ -79,5 +79,5 @@ def healthy() -> Hold:
 
 
 def changed(hold: Hold, change: Callable[[Row], Row | None]) -> Hold:
-    """Return a hold with other rows; None: without this one."""
+    """Return a hold with changed rows; a row that becomes None is left out."""
     return replace(hold, rows=[new for old in hold.rows if (new := change(old)) is not None])

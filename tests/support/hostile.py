@@ -86,7 +86,7 @@ def peer(first: bytes, more: bytes = b"", pause: float = 0.0) -> Iterator[str]:
 
 
 def ask(case: str, name: str, first: bytes, more: bytes = b"", pause: float = 0.0) -> None:
-    """Ask one peer in one way, and print what came of it."""
+    """Send one request to one peer, and print the result."""
     began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with peer(first, more, pause) as address:
         try:
@@ -102,7 +102,7 @@ def ask(case: str, name: str, first: bytes, more: bytes = b"", pause: float = 0.
 
 
 def main() -> None:
-    """Ask all of them."""
+    """Ask all hostile peers."""
     for case, (first, more, _) in ENDLESS.items():
         for call in ("version", "removal"):
             ask(case, call, first, more)

@@ -54,7 +54,7 @@ class Hosts(ExitStack):
         ]
 
     def unplug(self, name: str) -> None:
-        """Take the host's link down: nobody is told, what is sent to it or from it is lost."""
+        """Take the host's link down. What is sent to it or from it is lost without an error."""
         _ip("-n", f"{self.id}-{name}", "link", "set", "eth0", "down")
 
     def _make_namespaces(self) -> None:

@@ -1,4 +1,4 @@
-"""The inspector for the tests: started, something for it to look at, and an answer of its kind."""
+"""The inspector for the tests: a running one, a process for it to inspect, and an example of its answers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def start(processes: Processes, *options: str | Path, name: str = "contextBroker
 
 
 def inspection(**told: Any) -> Inspection:
-    """Return what an inspector tells of a healthy broker at rest, with some of it changed."""
+    """Return an inspector's answer about a healthy broker at rest, with changes."""
     healthy = Inspection(
         states={"LISTEN": 1, "ESTABLISHED": 12},
         to_listeners={},

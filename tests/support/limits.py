@@ -1,4 +1,4 @@
-"""Limits for the tests of the setup scripts: what a broker for N subscriptions needs, how to start with less."""
+"""Limits for the tests of the setup scripts: what a broker for N subscriptions needs, and how to start with less."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ under_each_shell = pytest.mark.parametrize("shell", SHELLS)
 
 
 def limited(nofile: str = "1024:6000", nproc: str = "1600:5000") -> list[str]:
-    """Return what starts a command with these limits, soft:hard, and without the right to go beyond."""
+    """Return the words that start a command with these limits (soft:hard) and without the right to raise them."""
     command = ["prlimit", f"--nofile={nofile}", f"--nproc={nproc}"]
     return [*command, *["setpriv", "--bounding-set", "-sys_resource"] * (os.getuid() == 0)]
 
 
 def limits(output: str) -> dict[str, tuple[str, str]]:
-    """Return soft and hard limit by name, out of what /proc/self/limits showed."""
+    """Return (soft, hard) limits by name, from the text of /proc/self/limits."""
     found = re.findall(r"^Max (open files|processes) +(\S+) +(\S+)", output, re.MULTILINE)
     return {name: (soft, hard) for name, soft, hard in found}
 
 
 @contextmanager
 def control_group(threads: str) -> Iterator[list[str]]:
-    """Make a control group for at most `threads` ("max": any number); yield what starts a command in it."""
+    """Create a control group for at most `threads` ("max": no limit). Yield the words that start a command in it."""
     base = Path("/sys/fs/cgroup/pids")
     group = (base if base.exists() else base.parent) / f"test-{uuid.uuid4().hex[:8]}"
     try:

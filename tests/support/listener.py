@@ -69,24 +69,24 @@ class Client:
         return int(head.split()[1]), body
 
     def stats(self) -> dict[str, Any]:
-        """Return what /-/stats tells."""
+        """Return the answer of /-/stats."""
         status, body = self.get("/-/stats")
         assert status == 200
         stats: dict[str, Any] = json.loads(body)
         return stats
 
     def token(self) -> str:
-        """Return the header that a release has to bring."""
+        """Return the header that a release needs."""
         return f"Release-Token: {json.loads(self.get('/-/release')[1])['token']}"
 
     def release(self, query: str = "") -> int:
-        """Have everything answered; return how many that were."""
+        """Have everything answered. Return the number of notifications."""
         status, body = self.get(f"/-/release{query}", "POST", header=self.token())
         assert status == 200
         return int(json.loads(body)["released"])
 
     def wait_until(self, timeout: float = 10.0, **wanted: object) -> dict[str, Any]:
-        """Return the stats as soon as they show what is `wanted`; fail after `timeout` s."""
+        """Return the stats as soon as they have the `wanted` values. Fail after `timeout` s."""
         end = time.monotonic() + timeout
         while not wanted.items() <= (stats := self.stats()).items():
             assert time.monotonic() < end, f"wanted {wanted}, have {stats}"

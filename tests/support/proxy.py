@@ -1,4 +1,4 @@
-"""A proxy before the broker, as a PEP or an ingress is: ends TLS, wants a token, or sends some requests elsewhere."""
+"""A proxy before the broker, like a PEP or an ingress: it ends TLS, checks a token, or redirects requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HOP_BY_HOP = {"connection", "host", "keep-alive", "transfer-encoding", "content
 
 @dataclass
 class Asked:
-    """A request that came: method and path, token, whether the client showed a certificate."""
+    """A received request: method and path, token, whether the client showed a certificate."""
 
     what: str
     token: str | None

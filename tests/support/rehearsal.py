@@ -1,4 +1,4 @@
-"""The rehearsal broker for its tests, and a listener that holds what it sends until it is told to let go."""
+"""The rehearsal broker for its tests, and a listener that holds notifications until it is told to answer."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Broker:
             connection.close()
 
     def subscribe(self, url: str, times: int = 1, **subject: object) -> None:
-        """Create subscriptions, to everything unless told otherwise, over one connection."""
+        """Create subscriptions over one connection, by default to all entities."""
         body = json.dumps(subscription(url, **subject))
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         for _ in range(times):
@@ -100,7 +100,7 @@ def subscription(url: str, **subject: object) -> Json:
 
 
 def eventually(holds: Callable[[], bool], timeout: float = 10) -> None:
-    """Wait until something holds; fail after `timeout` s."""
+    """Wait until `holds` returns true. Fail after `timeout` s."""
     end = time.monotonic() + timeout
     while not holds():
         assert time.monotonic() < end, "did not come to hold"
@@ -119,7 +119,7 @@ def of_queue(broker: Broker, *names: str) -> tuple[float, ...]:
 
 
 class Listener:
-    """Holds each notification until `release`, then answers (`answer` empty: not at all) and closes if told to."""
+    """Holds each notification until `release`, then sends `answer` (empty: none), and closes if asked to."""
 
     def __init__(self, answer: bytes = OK, close: bool = True) -> None:
         self.answer, self.close = answer, close

@@ -127,7 +127,7 @@ class Stack:
         run.wait_for(rf"-------- {number} -------- (OK|NOK) --------", 40)
 
     def ended(self, run: Process, exit_code: int, within: float = 40.0) -> list[dict[str, str]]:
-        """Wait for a run's end; check its exit code, that nothing is left of it, and its files; return its rows."""
+        """Wait for a run's end, check its exit code, its files and that no process is left, and return its rows."""
         assert run.wait(within) == exit_code, run.output
         # Locust 2.47 itself prints one at times: a worker that the master has told to quit hears SIGTERM, too
         traces = run.output.split("Traceback")[1:]
@@ -142,7 +142,7 @@ class Stack:
         return [process for process in everybody if str(self.report_log) in (process.info["cmdline"] or ())]
 
     def complete_rows(self) -> list[dict[str, str]]:
-        """Return the rows; fail unless every second is there once, in order, on time, and the same in the log."""
+        """Return the rows. Fail unless every second is there once, in order, on time, and the same in the log."""
         rows = self.rows()
         seconds = [int(row["second"]) for row in rows]
         assert seconds == list(range(seconds[0], seconds[0] + len(seconds))) if seconds else not self.log_rows()
@@ -201,7 +201,7 @@ def free_port() -> int:
 
 
 def verdict(process: Process) -> tuple[str, str]:
-    """Return outcome and reasons as the console told them."""
+    """Return outcome and reasons from the console's output."""
     found = re.search(r"Verdict: ([A-Z ]+)\n((?:.*\n?)*)", process.output[process.output.rfind("| Verdict:") :])
     assert found, process.output
     return found[1], found[2]

@@ -1,4 +1,4 @@
-"""What the preflight finds, for the tests: all as it should be for 100 subscriptions, and what may be different."""
+"""What the preflight finds, for the tests: all is right for 100 subscriptions, with changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VERSION = '{"orion": {"version": "4.7.0"}}'
 
 
 def process(command_line: str = COMMAND_LINE, **changed: object) -> Inspection:
-    """Return the broker's process as the inspector tells of it."""
+    """Return the inspector's answer about the broker's process."""
     return inspection(command_line=tuple(command_line.split()), **changed)
 
 

@@ -1,4 +1,4 @@
-"""The web UI for the tests: of a stack that runs, or of a run of an hour that is over."""
+"""The web UI for the tests: of a running stack, or of a finished run of an hour."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def wait_for_web(process: Process, url: str) -> None:
 
 
 def data(url: str, since: object = 0) -> dict[str, Any]:
-    """Return what the tab fetches."""
+    """Return the data that the tab fetches."""
     return dict(requests.get(f"{url}/connections/data", {"since": str(since)}, timeout=5).json())
 
 
