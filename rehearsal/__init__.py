@@ -5,7 +5,7 @@
                                |          +----> entities -> pools -> notifications -> network -> listener
                                |                                |
                                |                                +----> senders (other processes) -> listener
-                               +-----> ngsild (a stand-in for NGSI-LD brokers) -> listener
+                               +-----> ngsild (for NGSI-LD brokers) -> ngsild_senders -> listener
 
 Its answers and figures were measured on Orion 3.10.1 and 4.7.0 (libcurl 7.88.1, libmicrohttpd 0.9.75). wsgi.py is what
 all the HTTP servers here have in common.

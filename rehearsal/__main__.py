@@ -31,6 +31,7 @@ from rehearsal.broker import Broker  # noqa: E402
 from rehearsal.command_line import parse  # noqa: E402
 from rehearsal.network import Network, limit_ports  # noqa: E402
 from rehearsal.ngsild import NgsiLd  # noqa: E402
+from rehearsal.ngsild_senders import Antares, Coraine, Scorpio  # noqa: E402
 from rehearsal.notifications import Worker  # noqa: E402
 from rehearsal.options import Options  # noqa: E402
 from rehearsal.pools import Senders, ThreadPools, make_senders  # noqa: E402
@@ -50,7 +51,7 @@ def main() -> None:
     senders = None if options.ngsild else _senders(options)
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, os._exit, 0)
-    broker = Broker(options, senders) if senders else NgsiLd(options.one_at_a_time)
+    broker = Broker(options, senders) if senders else NgsiLd(_ngsild_senders(options))
     server = Server(options, broker)
     try:
         if isinstance(broker, Broker):
@@ -75,6 +76,15 @@ def _senders(options: Options) -> Senders:
         return ThreadPools.make(options.mode, fork(options.sender_processes, new_worker))
     except RuntimeError as error:
         sys.exit(f"rehearsal: {error} (Runtime Error starting notification queue workers)")
+
+
+def _ngsild_senders(options: Options) -> Scorpio | Antares | Coraine:
+    match options.like:
+        case "antares":
+            return Antares()
+        case "coraine":
+            return Coraine()
+    return Scorpio(options.one_at_a_time)
 
 
 def _try_ports(options: Options) -> None:

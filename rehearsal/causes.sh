@@ -62,6 +62,11 @@ With --broker ngsi-ld:
 one-update-at-a-time        slow receivers
 one-notification-at-a-time  slow receivers, and the broker sends one notification at a time, as Antares
 deaf-receivers              receivers that take no connection
+client-of-few               slow receivers, and the healthy subscribers are at their address
+breaker                     receivers that never answer, and the broker drops notifications, as Antares (--duration 35s)
+changes-lost                1500 updates at once for a queue of 1024, as Antares (--subscriptions 1 --duration 60s)
+server-threads              32 updates at once in 32 threads, as coraine (--subscriptions 10)
+deleted-subscriptions       receivers so slow that notifications wait when their subscriptions are removed
 
 The same in another way:
 database-down:mid-run  the database is killed during the run
@@ -79,6 +84,10 @@ threads:nproc          ulimit -u allows the broker 25 more threads, for 40 idle 
 threads:transient      notification mode transient, with six threads for seven notifications (needs root)
 END
 }
+
+# shellcheck disable=SC2034 # rehearse.sh's
+ngsild_causes="one-update-at-a-time one-notification-at-a-time deaf-receivers client-of-few breaker changes-lost \
+server-threads deleted-subscriptions"
 
 another_user() { # CAUSE USER GROUP: print the words before a command that run it as another user
     [ "$(id -u)" = 0 ] || die 3 "--cause $1 runs a part as another user, so it needs root"
@@ -156,6 +165,14 @@ produce() { # CAUSE: set what differs
         one-update-at-a-time) delay=4 ;;
         one-notification-at-a-time) delay=4 broker_options=--one-at-a-time ;;
         deaf-receivers) deaf=yes force=--force ;;
+        client-of-few) delay=4 replicas=1 ;;
+        breaker)
+            [ "$seconds" -ge 32 ] || die 2 "--cause breaker needs --duration 32s or more: five receivers take 5 s each"
+            delay=3600 broker_options='--like antares'
+            ;;
+        changes-lost) broker_options='--like antares' locust_options='--updates 1500' ;;
+        server-threads) delay=1 broker_options='--like coraine' locust_options='--updates 32' ;;
+        deleted-subscriptions) delay=$seconds ;;
         database-away) way_to_database=outage signals='2.5:USR1:way_to_database 10.5:USR2:way_to_database' ;;
         busy-host)
             as_broker='chrt --idle 0' burners=$(nproc)

@@ -64,6 +64,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         show_sem_wait=given.statSemWait,
         refresh_hold=given.refresh_hold / 1000,
         ngsild=given.broker == "ngsi-ld",
+        like=given.like,
         one_at_a_time=given.one_at_a_time,
     )
 
@@ -157,9 +158,9 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
 
 def _add_ngsild(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add(
-        "--broker", choices=("orion", "ngsi-ld"), default="orion", help="ngsi-ld imitates Scorpio, and needs no MongoDB"
-    )
+    add("--broker", choices=("orion", "ngsi-ld"), default="orion", help="ngsi-ld needs no MongoDB")
+    products = "with --broker ngsi-ld: the product to imitate (default: scorpio)"
+    add("--like", choices=("scorpio", "antares", "coraine"), default="scorpio", help=products)
     add("--one-at-a-time", action="store_true", help="with --broker ngsi-ld: one notification at a time, as Antares")
 
 

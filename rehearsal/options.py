@@ -77,4 +77,5 @@ class Options:
     show_sem_wait: bool
     refresh_hold: float
     ngsild: bool
+    like: str
     one_at_a_time: bool

@@ -17,7 +17,7 @@ Runs the whole connections stress test on this machine, with a stand-in for Orio
 
   --failing            give the broker the fault of Orion <= 1.4.3: select() cannot use descriptors from 1024 on
   --cause NAME         simulate another fault; "list" lists the faults; repeat it for several at once
-  --broker KIND        orion (default), or ngsi-ld: a stand-in for Scorpio
+  --broker KIND        orion (default), or ngsi-ld: a stand-in for Scorpio, or for what the cause names
   --gateway            put a gateway in front of the broker, like an ingress or a PEP proxy
   --mesh               put a sidecar between the broker and its receivers, like a service mesh
   --web                start the web UI instead of a headless run, and print its address
@@ -79,12 +79,14 @@ case $leak in '' | fds | threads | memory | connections) ;; memory:*) positive -
     die 2 "--leak takes fds, threads, memory, memory:BYTES or connections, not '$leak'" ;;
 esac
 
+for one in $cause; do
+    case $kind/" $ngsild_causes " in
+        ngsi-ld/*" $one "*) ;;
+        ngsi-ld/*) die 2 "--broker ngsi-ld takes one of these as --cause, not '$one': $ngsild_causes" ;;
+        */*" $one "*) die 2 "--cause $one needs --broker ngsi-ld" ;;
+    esac
+done
 case $kind in orion) ;; ngsi-ld)
-    for one in $cause; do
-        case $one in one-update-at-a-time | one-notification-at-a-time | deaf-receivers) ;; *)
-            die 2 "--broker ngsi-ld takes --cause one-update-at-a-time, one-notification-at-a-time or deaf-receivers, not '$one'" ;;
-        esac
-    done
     [ -z "$ramp$cycles$gateway$mesh" ] || die 2 "--broker ngsi-ld takes no --ramp, --cycles, --gateway or --mesh" ;;
 *) die 2 "--broker takes orion or ngsi-ld, not '$kind'" ;;
 esac
@@ -251,7 +253,7 @@ through way_out "$listener" && listener=$there
 listener_url=http://$listener_host:$listener notify_url=$listener_url/notify$slow_path mongo=''
 if [ "$kind" = ngsi-ld ]; then
     [ -z "$deaf" ] || notify_url=http://127.0.0.1:$(sed -n 's/^deaf on .*://p' "$out/listener.log")/notify
-    notify_url=$notify_url,http://127.0.0.1:$replica/notify
+    [ "$replicas" = 1 ] || notify_url=$notify_url,http://127.0.0.1:$replica/notify
 else
     mongo="--mongo 127.0.0.1:$database"
 fi

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from scenario.peers.failures import Kind
 from scenario.peers.ngsild import SLOW, NgsiLd
 from scenario.run.results import Row
 from scenario.settings.access import OPEN
+from scenario.verdict.causes.ngsild import NGSILD
 from scenario.verdict.criteria import judge_hold
 from scenario.verdict.hold import Hold
 from tests.support.holds import TRIGGER, healthy
@@ -175,3 +177,31 @@ def test_rehearsed(processes: Processes, tmp_path: Path, more: tuple[str, ...], 
     assert ("cause: the broker works off one update at a time" in run.output) is bool(code)
     header = (tmp_path / "rehearsal_connections.csv").read_text("utf-8").partition("\n")[0].split(",")
     assert not {"queue_size", "cache_items", "database", "to_database"} & {*header}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("cause", "sizes", "first"),
+    [
+        ("one-update-at-a-time", "30 10s", "one-update-at-a-time"),
+        ("one-notification-at-a-time", "30 10s", "one-notification-at-a-time"),
+        ("deaf-receivers", "30 10s", "deaf-receivers"),
+        ("client-of-few", "30 10s", "client-of-few"),
+        ("breaker", "40 35s", "one-notification-at-a-time"),  # Antares has both
+        pytest.param(
+            *("changes-lost", "1 60s", "changes-lost"),
+            marks=pytest.mark.alone("11,000 notifications have to be sent before the end"),
+        ),
+        ("server-threads", "10 16s", ""),
+        ("deleted-subscriptions", "30 10s", "one-update-at-a-time"),  # Scorpio has both
+    ],
+)
+def test_each_cause_rehearsed(processes: Processes, tmp_path: Path, cause: str, sizes: str, first: str) -> None:
+    subscriptions, duration = sizes.split()
+    asked = ("--subscriptions", subscriptions, "--duration", duration, "--output", tmp_path)
+    run = processes.start("sh", "setup_scripts/rehearse.sh", "--broker", "ngsi-ld", "--cause", cause, *asked)
+    assert run.wait(120) == 1, run.output
+    says = re.findall(r"  cause: (.*)", run.output)
+    named = [next((known.name for known in NGSILD if known.says == each), each) for each in says]
+    assert cause in named, run.output
+    assert first in ("", named[0]), run.output

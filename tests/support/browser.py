@@ -106,7 +106,7 @@ class Page:
 
 @pytest.fixture
 def page(processes: Processes, tmp_path: Path) -> Iterator[Page]:
-    """A browser of its own. It is closed before the `processes`, and the test fails if it logged an error."""
+    """A browser of its own. It is closed before the `processes`, and the test fails if it logged a warning."""
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     assert chromium, "this test drives Debian's Chromium: apt-get install chromium chromium-driver"
     assert chromedriver, "this test drives Debian's Chromium: apt-get install chromium chromium-driver"
