@@ -17,7 +17,7 @@ import pytest
 from scenario.peers import recognise
 from scenario.peers.answers import Answer
 from scenario.peers.failures import Kind
-from scenario.peers.ngsild import SLOW, NgsiLd
+from scenario.peers.ngsild import CLIENT, SLOW, NgsiLd
 from scenario.run.results import Row
 from scenario.settings.access import OPEN
 from scenario.verdict.causes.ngsild import NGSILD
@@ -43,7 +43,9 @@ ANSWERS: list[tuple[str, str, dict[str, str]]] = [  # kind, --broker, what is an
 
 
 @contextmanager
-def answering(told: dict[str, str]) -> Iterator[str]:
+def answering(told: dict[str, str], written: list[tuple[str, str, str]]) -> Iterator[str]:
+    """Answer GET as told, and what writes with 204."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = told.get(self.path, "{}").encode()
@@ -51,6 +53,14 @@ def answering(told: dict[str, str]) -> Iterator[str]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            written.append((self.command, self.path, body))
+            self.send_response(204)
+            self.end_headers()
+
+        do_DELETE = do_POST
 
         def log_message(self, *_: object) -> None:
             pass
@@ -63,8 +73,18 @@ def answering(told: dict[str, str]) -> Iterator[str]:
 
 @pytest.mark.parametrize(("kind", "asked", "told"), ANSWERS)
 def test_which_kind_answers(kind: str, asked: str, told: dict[str, str]) -> None:
-    with answering(told) as url:
+    with answering(told, []) as url:
         assert recognise(asked, url, "service", OPEN).kind == kind
+
+
+def test_the_first_write_notifies_no_slow_receiver_and_leaves_nothing() -> None:
+    written: list[tuple[str, str, str]] = []
+    with answering({}, written) as url:
+        NgsiLd(url, "service", SLOW, RUN).prepare(1.0)
+    (_, _, body), (method, path, _) = written
+    (entity,) = json.loads(body)
+    assert entity["type"] == CLIENT
+    assert (method, path) == ("DELETE", f"/ngsi-ld/v1/entities/{entity['id']}")
 
 
 def test_every_request_says_what_it_accepts_and_whose_it_is() -> None:

@@ -9,6 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPException
 from typing import Any, ClassVar
 
@@ -174,11 +175,10 @@ class Broker(ABC):
             raise BrokerError(f"the broker at {self.host} answered GET {asked.path} with {error}", error.kind)
         return answered(answer.body, MOST_TEXT)
 
-    def ask_ready(self) -> bool:
-        """Check that it reaches its database. Return False if it has no such request."""
+    def ask_ready(self) -> None:
+        """Check that it reaches its database, if it has such a request."""
         if asked := self.readiness():
             self._ask_rightly(asked, lambda answer: None if answer.status == 200 else self.failure_of(answer))
-        return asked is not None
 
     def ask_libraries(self) -> dict[str, str]:
         """Return the versions of its libraries by name; empty if it does not report them."""
@@ -200,20 +200,13 @@ class Broker(ABC):
         """Remove what this run created, over one connection. Yields like `remove`."""
         connection = KeptAlive(self.host, self.access)
 
-        def over_it(request: Request) -> Answer:
-            try:
-                return connection.ask(request.method, request.path, self.headers(request), request.body, again=True)
-            except (OSError, HTTPException) as error:
-                raise self._unanswered(request, error) from None
-
         try:
-            yield from self.remove(over_it)
+            yield from self.remove(partial(self._ask_over, connection, again=True))
         finally:
             connection.close()
 
-    def prepare(self, now: float) -> bool:
-        """Do what has to be done before several write at one time; return whether there was any."""
-        return False
+    def prepare(self, now: float) -> None:  # noqa: B027 - most kinds need nothing
+        """Do what has to be done before several write at one time. `now` is in s since the epoch."""
 
     def try_client(self, now: float) -> None:
         """Write an entity, read it back and remove it. `now` is in s since the epoch."""
@@ -242,6 +235,12 @@ class Broker(ABC):
         try:
             return ask(request.method, self.host + request.path, self.headers(request), request.body, self.access)
         except requests.RequestException as error:
+            raise self._unanswered(request, error) from None
+
+    def _ask_over(self, connection: KeptAlive, request: Request, *, again: bool = False) -> Answer:
+        try:
+            return connection.ask(request.method, request.path, self.headers(request), request.body, again=again)
+        except (OSError, HTTPException) as error:
             raise self._unanswered(request, error) from None
 
     def _unanswered(self, request: Request, error: Exception) -> BrokerError:

@@ -10,7 +10,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Container, Iterator
-from http.client import HTTPException
+from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -148,16 +148,17 @@ class NgsiLd(Broker):
     def remove_entity(self) -> Request:
         return Request("DELETE", f"{_ROOT}/entities/{self._entity()}", self._headers)
 
-    def prepare(self, now: float) -> bool:
-        """Have the tenant made by one write alone: Scorpio makes a database, and refuses others meanwhile with 500."""
-        asked, connection = self.update(now), KeptAlive(self.host, self.access, FIRST_WRITE)
+    def prepare(self, now: float) -> None:
+        """Have the tenant made by one write alone: Scorpio makes a database, and refuses others meanwhile with 500.
+
+        It is the ordinary client's entity: slow subscriptions that an earlier run left are not notified of it.
+        """
+        client, connection = replace(self, scope=CLIENT), KeptAlive(self.host, self.access, FIRST_WRITE)
         try:
-            connection.ask(asked.method, asked.path, self.headers(asked), asked.body)
-        except (OSError, HTTPException) as error:
-            raise self._unanswered(asked, error) from None
+            for asked in (client.update(now), client.remove_entity()):
+                self._ask_over(connection, asked)
         finally:
             connection.close()
-        return True
 
     def try_client(self, now: float) -> None:
         self.prepare(now)
