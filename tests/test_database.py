@@ -17,7 +17,7 @@ from typing import Any
 import pymongo
 import pytest
 
-from scenario.errors import DatabaseError
+from scenario.errors import BrokerError, DatabaseError
 from scenario.peers import database
 from scenario.peers.answers import Answer
 from scenario.peers.broker import Request
@@ -320,7 +320,7 @@ class Listing:
         path, _, query = request.path.partition("?")
         if request.method == "GET":
             offset = int((re.search(r"offset=(\d+)", query) or [0, 0])[1])
-            return Answer(200, body=json.dumps(self.listed[path][offset:]))
+            return Answer(200, body=json.dumps(self.listed[path][offset:][:1000]))
         self.removed.append(request.path)
         for listed in self.listed.values():
             listed[:] = [each for each in listed if not path.endswith(f"/{each['id']}")]
@@ -365,6 +365,29 @@ def test_cleanup_removes_exactly_what_is_the_tests_own(run: str) -> None:
     wanted = [f"/v2/subscriptions/own{number}" for number in range(len(ours))]
     assert broker.removed == [*wanted, f"/v2/entities/{NAME}{RUN}?type=Thing"]
     assert len(removed) == len(ours)
+
+
+def test_cleanup_removes_the_entities_of_all_updates() -> None:
+    entities = [{"id": f"{NAME}{RUN}.{number}", "type": "Thing"} for number in range(1, 2500)]
+    broker = Listing([], [{"id": "Lamp", "type": "Thing"}, *entities])
+    list(Ngsiv2("http://localhost:1026", "s", "/test", RUN).remove(broker))
+    assert broker.listed["/v2/entities"] == [{"id": "Lamp", "type": "Thing"}]
+
+
+@pytest.mark.parametrize("what", ["subscriptions", "entities"])
+def test_cleanup_of_what_the_broker_does_not_remove_has_an_end(what: str) -> None:
+    own = [{"id": f"{NAME}{RUN}", "type": "Thing", "description": f"{WORDS} {RUN}"}] * 1000
+    searches: list[Request] = []
+
+    def broker(request: Request) -> Answer:
+        if request.method == "DELETE":
+            return Answer(204)
+        searches.append(request)
+        assert len(searches) < 100
+        return Answer(200, body=json.dumps(own if what in request.path else []))
+
+    with pytest.raises(BrokerError, match=f"still lists {what} that it reported as removed"):
+        list(Ngsiv2("http://localhost:1026", "s", "/test", RUN).remove(broker))
 
 
 LD, LD_NAME = "urn:ngsi-ld:Subscription", "urn:ngsi-ld:ConnectionsStressTest"

@@ -17,7 +17,7 @@ from scenario.peers.answers import Answer, WrongShapeError, parse
 from scenario.peers.command_line import CommandLine, Pool
 from scenario.peers.listeners import ListenerStats
 from scenario.peers.ngsiv2 import Ngsiv2
-from scenario.peers.statistics import Cache, NotificationQueue
+from scenario.peers.statistics import BrokerStatistics, Cache
 from scenario.preflight.identities import listener_ids
 
 DEEP = "[" * 10_000 + "]" * 10_000
@@ -52,15 +52,18 @@ def test_strange_stats_are_a_sentence(text: str) -> None:
     ("body", "queue"),
     [
         ('{"notifQueue": {"in": 9, "out": 4, "reject": 1, "sentOk": 2, "sentError": 3, "size": 5}}',
-         NotificationQueue(size=5, backlog=5, entered=9, sent_ok=2, sent_error=3, rejected=1)),
-        ('{"notifQueue": {"size": 5}}', NotificationQueue(size=5)),
-        ('{"notifQueue": {"in": 4, "out": 9}}', NotificationQueue(backlog=0, entered=4)),
-        ('{"uptime_in_secs": 7}', None),
-        ("{}", None),
+         BrokerStatistics(size=5, backlog=5, entered=9, sent_ok=2, sent_error=3, rejected=1)),
+        ('{"notifQueue": {"size": 5}}', BrokerStatistics(size=5)),
+        ('{"notifQueue": {"in": 4, "out": 9}}', BrokerStatistics(backlog=0, entered=4)),
+        ('{"uptime_in_secs": 7}', BrokerStatistics()),
+        ("{}", BrokerStatistics()),
+        ('{"semWait": {"subCache": 3.5, "request": 0, "status": "on"}}',
+         BrokerStatistics(sem_wait={"subCache": 3.5, "request": 0.0})),
+        ('{"semWait": {"subCache": -1, "request": 1e308, "metrics": 1' + "0" * 400 + "}}", BrokerStatistics()),
     ],
 )  # fmt: skip
-def test_queue(body: str, queue: NotificationQueue | None) -> None:
-    assert BROKER.queue(Answer(200, body=body)) == queue
+def test_queue(body: str, queue: BrokerStatistics) -> None:
+    assert BROKER.statistics_of(Answer(200, body=body)) == queue
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,7 @@ def test_queue(body: str, queue: NotificationQueue | None) -> None:
 )
 def test_strange_statistics_are_a_sentence(body: str) -> None:
     with pytest.raises(BrokerError, match="200 without statistics: "):
-        BROKER.queue(Answer(200, body=body))
+        BROKER.statistics_of(Answer(200, body=body))
 
 
 @pytest.mark.parametrize(

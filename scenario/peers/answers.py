@@ -26,9 +26,9 @@ PATIENCE = 10.0  # s for a call over a kept-alive connection
 CALL_TIMEOUT = (2.0, 5.0)  # s to connect, s to answer, for all requests but those of the probes
 HERE = 1.0  # s to connect, to an address of this machine
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]  # the range that all JSON readers support; sums can still be sent
-Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+MOST_SECONDS = 1e12
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=MOST_SECONDS)]
 _Shape = TypeVar("_Shape")
-
 
 _TAG = re.compile(r"<[^<>]{0,1000}>")
 

@@ -40,6 +40,9 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
     body: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.method} {self.path.partition('?')[0]}"
+
 
 @dataclass(frozen=True)
 class Broker(ABC):
@@ -169,11 +172,7 @@ class Broker(ABC):
 
     def ask_version(self) -> str:
         """Return the text of the answer to `about_request`."""
-        asked = self.about_request()
-        answer = self._ask(asked)
-        if error := self.about_error(answer):
-            raise BrokerError(f"the broker at {self.host} answered GET {asked.path} with {error}", error.kind)
-        return answered(answer.body, MOST_TEXT)
+        return answered(self._ask_rightly(self.about_request(), self.about_error).body, MOST_TEXT)
 
     def ask_ready(self) -> None:
         """Check that it reaches its database, if it has such a request."""
@@ -199,7 +198,6 @@ class Broker(ABC):
     def remove_all(self) -> Iterator[int]:
         """Remove what this run created, over one connection. Yields like `remove`."""
         connection = KeptAlive(self.host, self.access)
-
         try:
             yield from self.remove(partial(self._ask_over, connection, again=True))
         finally:
@@ -226,10 +224,11 @@ class Broker(ABC):
         for _ in range(number):
             self._ask_rightly(self.subscribe(notify_url), self.subscribe_error)
 
-    def _ask_rightly(self, request: Request, error_of: Callable[[Answer], Failure | None]) -> None:
-        if error := error_of(self._ask(request)):
-            path = request.path.partition("?")[0]
-            raise BrokerError(f"the broker at {self.host} answered {request.method} {path} with {error}", error.kind)
+    def _ask_rightly(self, request: Request, error_of: Callable[[Answer], Failure | None]) -> Answer:
+        answer = self._ask(request)
+        if error := error_of(answer):
+            raise BrokerError(f"the broker at {self.host} answered {request} with {error}", error.kind)
+        return answer
 
     def _ask(self, request: Request) -> Answer:
         try:
@@ -244,6 +243,6 @@ class Broker(ABC):
             raise self._unanswered(request, error) from None
 
     def _unanswered(self, request: Request, error: Exception) -> BrokerError:
-        asked, failure = f"{request.method} {request.path.partition('?')[0]}", of_exception(error)
-        text = f"the broker at {redacted(self.host)} (--host) did not answer {asked}: {failure}"
+        failure = of_exception(error)
+        text = f"the broker at {redacted(self.host)} (--host) did not answer {request}: {failure}"
         return BrokerError(text, failure.kind)

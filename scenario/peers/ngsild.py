@@ -6,38 +6,34 @@ a product does otherwise than others is in the module of its name. Measured on S
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from scenario.errors import BrokerError
 from scenario.peers import own
 from scenario.peers.answers import Answer, KeptAlive, WrongShapeError
-from scenario.peers.broker import Broker, Request, update_number
+from scenario.peers.broker import Request, update_number
 from scenario.peers.failures import Failure, Kind
-from scenario.peers.ngsild_answers import Entity, Listed
+from scenario.peers.ngsi import Listed, Ngsi
 from scenario.settings.secrets import answered
 
 SLOW, CLIENT = "ConnectionsStressTest", "ConnectionsStressTestClient"  # entity types
-PAGE = 1000  # subscriptions in an answer: more is refused by Scorpio and Antares
-MOST_ROUNDS = 10  # of looks for subscriptions to be removed; the second finds none
 FIRST_WRITE = 30.0  # s; Scorpio 5.0.3 answers 500 from then on where the first one is given up before its answer
 NO_TENANT = 404  # to a list: nothing was written in this tenant yet
 _ROOT = "/ngsi-ld/v1"
+_SUBSCRIPTIONS, _ENTITIES = f"{_ROOT}/subscriptions", f"{_ROOT}/entities"
 _DEFAULT_CONTEXT = "https://uri.etsi.org/ngsi-ld/default-context/"  # of a type that was not compacted
-_ANY_RUN = "[0-9a-f]{32}|none"
 
 
-class NgsiLd(Broker):
+class NgsiLd(Ngsi):
     """One tenant of an NGSI-LD broker; of an unknown one, where no product is named."""
 
     kind: ClassVar[str] = "ngsi-ld"
     product: ClassVar[str] = "an NGSI-LD broker"
-    live: ClassVar[str] = f"{_ROOT}/subscriptions?limit=1"  # the least that every one answers; it needs the database
+    live: ClassVar[str] = f"{_SUBSCRIPTIONS}?limit=1"  # the least that every one answers; it needs the database
     about: ClassVar[str] = live  # tells the version
     ready: ClassVar[str] = ""
     process_name: ClassVar[str] = ""
@@ -75,20 +71,20 @@ class NgsiLd(Broker):
 
     def version(self) -> Request:
         """Ask whether it lives; without its database, where the product has such a request."""
-        return Request("GET", self.live, self._headers)
+        return self._get(self.live)
 
     def version_error(self, answer: Answer) -> Failure | None:
         right = answer.status == 200 or (self.live.startswith(_ROOT) and self.recognises(answer))
         return None if right else self.failure_of(answer)
 
     def about_request(self) -> Request:
-        return Request("GET", self.about, self._headers)
+        return self._get(self.about)
 
     def about_error(self, answer: Answer) -> Failure | None:
         return None if self.recognises(answer) else self.failure_of(answer)
 
     def readiness(self) -> Request | None:
-        return Request("GET", self.ready, self._headers) if self.ready else None
+        return self._get(self.ready) if self.ready else None
 
     def name(self, version: str) -> str:
         try:
@@ -110,7 +106,7 @@ class NgsiLd(Broker):
             "entities": [{"type": self.scope}],
             "notification": {"endpoint": {"uri": notify_url, "accept": "application/json"}},
         }
-        return self._post("/subscriptions", body)
+        return self._post(_SUBSCRIPTIONS, body)
 
     def subscribe_error(self, answer: Answer) -> Failure | None:
         """201 with a Location is right; 409, too: the id is drawn, so it was made by the same request, sent twice."""
@@ -126,7 +122,7 @@ class NgsiLd(Broker):
             "number": _text(update_number(sent)),
             "sent": _text(round(sent * 1_000_000)),
         }
-        return self._post("/entityOperations/upsert", [body])
+        return self._post(f"{_ROOT}/entityOperations/upsert", [body])
 
     def update_error(self, answer: Answer) -> Failure | None:
         """201 for a new entity, and 204 are right."""
@@ -134,19 +130,10 @@ class NgsiLd(Broker):
 
     def query(self) -> Request:
         """GET by id and type: Antares answers 400 without the type."""
-        return self._get(f"/entities?id={self._entity()}&type={self.scope}")
-
-    def query_error(self, answer: Answer, number: int, beside: Container[int] = ()) -> Failure | None:
-        if answer.status != 200:
-            return self.failure_of(answer)
-        try:
-            found = answer.parsed(list[Entity])
-        except WrongShapeError as error:
-            return Failure(Kind.CONTENT, f"200 without what was written: {error}")
-        return own.number_error([entity.written for entity in found], number, beside)
+        return self._get(f"{_ENTITIES}?id={self._entity()}&type={self.scope}")
 
     def remove_entity(self) -> Request:
-        return Request("DELETE", f"{_ROOT}/entities/{self._entity()}", self._headers)
+        return Request("DELETE", f"{_ENTITIES}/{self._entity()}", self._headers)
 
     def prepare(self, now: float) -> None:
         """Have the tenant made by one write alone: Scorpio makes a database, and refuses others meanwhile with 500.
@@ -165,59 +152,34 @@ class NgsiLd(Broker):
         super().try_client(now)
 
     def ask_count(self) -> int:
-        """Count those of the test's, of any run, by pages: Scorpio has no header for it."""
-        return sum(1 for _ in self._own(self._ask, "/subscriptions", "", any_run=True))
+        """Count those of the test, of any run, page by page: Scorpio has no header for their number."""
+        any_run = replace(self, run="")
+        return sum(1 for _ in self._search(self._ask, _SUBSCRIPTIONS, "", any_run._is_own_subscription))
 
     def remove(self, ask: Callable[[Request], Answer]) -> Iterator[int]:
-        """DELETE one by one, until a look finds none any more."""
-        removed = 0
-        for _ in range(MOST_ROUNDS):
-            found = list(self._own(ask, "/subscriptions", ""))
-            for each in found:
-                self._delete(ask, f"/subscriptions/{quote(each.id, safe=':')}")
-                removed += 1
-                yield removed
-            if not found:
-                break
-        else:
-            raise BrokerError("the broker still lists subscriptions that it reported as removed", Kind.CONTENT)
-        for entity in list(self._own(ask, "/entities", f"&type={self.scope}")):
-            self._delete(ask, f"/entities/{entity.id}")
+        """DELETE one by one."""
+        subscriptions = self._to_remove(ask, _SUBSCRIPTIONS, "", self._is_own_subscription)
+        for removed, each in enumerate(subscriptions, 1):
+            self._delete(ask, f"{_SUBSCRIPTIONS}/{quote(each.id, safe=':')}")
+            yield removed
+        for each in self._to_remove(ask, _ENTITIES, f"&type={self.scope}", self._is_own_entity):
+            self._delete(ask, f"{_ENTITIES}/{each.id}")
 
-    def _own(
-        self, ask: Callable[[Request], Answer], path: str, query: str, *, any_run: bool = False
-    ) -> Iterator[Listed]:
-        """Yield what is this run's in the scope; of all runs without one."""
-        run, offset = "" if any_run else self.run, 0
-        while page := self._page(ask, path, f"{query}&offset={offset}"):
-            yield from (each for each in page if self._is_own(each, run, subscription=path == "/subscriptions"))
-            if len(page) < PAGE:
-                return
-            offset += len(page)
+    def _is_own_subscription(self, each: Listed) -> bool:
+        pattern = f"urn:ngsi-ld:Subscription:{self._of_run}:{self.scope}:[0-9a-f]{{32}}"
+        return re.fullmatch(pattern, each.id) is not None and own.is_description(each.description, self.run)
 
-    def _is_own(self, each: Listed, run: str, *, subscription: bool) -> bool:
-        of_run = run or f"({_ANY_RUN})"
-        if subscription:
-            named = re.fullmatch(f"urn:ngsi-ld:Subscription:{of_run}:{self.scope}:[0-9a-f]{{32}}", each.id)
-            return named is not None and own.is_description(each.description, run)
-        named = re.fullmatch(f"urn:ngsi-ld:{self.scope}:{of_run}(:[0-9]{{1,4}})?", each.id)
-        return named is not None and each.type.removeprefix(_DEFAULT_CONTEXT) == self.scope
+    def _is_own_entity(self, each: Listed) -> bool:
+        pattern = f"urn:ngsi-ld:{self.scope}:{self._of_run}(:[0-9]{{1,4}})?"
+        return re.fullmatch(pattern, each.id) is not None and each.type.removeprefix(_DEFAULT_CONTEXT) == self.scope
 
-    def _page(self, ask: Callable[[Request], Answer], path: str, query: str) -> list[Listed]:
-        answer = ask(self._get(f"{path}?limit={PAGE}{query}"))
-        try:
-            if answer.status == 200:
-                return answer.parsed(list[Listed])
-        except WrongShapeError:
-            pass
-        if answer.status == NO_TENANT:
-            return []
-        raise BrokerError(f"the broker answered GET {path} with {answer}", self.failure_of(answer).kind)
+    @property
+    def _of_run(self) -> str:
+        """The pattern of the run's id, or of any run's without one."""
+        return self.run or "([0-9a-f]{32}|none)"
 
-    def _delete(self, ask: Callable[[Request], Answer], path: str) -> None:
-        answer = ask(Request("DELETE", _ROOT + path, self._headers))
-        if answer.status not in (204, 404):  # 404: somebody else removed it
-            raise BrokerError(f"the broker answered DELETE {path} with {answer}", self.failure_of(answer).kind)
+    def _page(self, ask: Callable[[Request], Answer], path: str) -> list[Listed]:
+        return super()._page(lambda asked: _empty_without_tenant(ask(asked)), path)
 
     def _entity(self, number: int = 0) -> str:
         return f"urn:ngsi-ld:{self.scope}:{self.run or 'none'}" + (f":{number}" if number else "")
@@ -227,12 +189,9 @@ class NgsiLd(Broker):
         """Accept always: Scorpio answers 406 without it."""
         return {"Accept": "application/json", "NGSILD-Tenant": self.service}
 
-    def _get(self, path: str) -> Request:
-        return Request("GET", _ROOT + path, self._headers)
 
-    def _post(self, path: str, body: object) -> Request:
-        headers = {"Content-Type": "application/json", **self._headers}
-        return Request("POST", _ROOT + path, headers, json.dumps(body))
+def _empty_without_tenant(answer: Answer) -> Answer:
+    return Answer(200, {}, "[]") if answer.status == NO_TENANT else answer
 
 
 def _text(value: int) -> dict[str, Any]:

@@ -4,27 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from scenario.peers.ngsiv2_answers import Number
-
-
-class Listed(msgspec.Struct, frozen=True):
-    """A subscription or an entity."""
-
-    id: str
-    type: str = ""
-    description: str = ""
-
-
-class Entity(msgspec.Struct, frozen=True):
-    """The test's entity, as a query returns it."""
-
-    number: Number
-
-    @property
-    def written(self) -> int:
-        """The number of the update that it was last given."""
-        return int(self.number.value)
-
 
 class Build(msgspec.Struct, frozen=True):
     """What a Quarkus application was built from."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -13,17 +12,14 @@ from scenario.peers import own
 from scenario.peers.answers import Answer, WrongShapeError, parse, words
 from scenario.peers.broker import Request, update_number
 from scenario.peers.failures import Failure, Kind
-from scenario.peers.ngsiv2_answers import CacheStatistics, Entity, Listed, Problem, Statistics, Version
+from scenario.peers.ngsiv2_answers import Problem, Version
 from scenario.peers.queue import WithQueue
-from scenario.peers.statistics import Cache, NotificationQueue, SemWait
 from scenario.settings.needs import FDS_PER_NOTIFICATION
 from scenario.settings.secrets import answered
 from scenario.settings.values import CLIENT_PATH
 
 NEVER_CONNECTED, DATABASE_ERROR = "null DB connection", "Database Error"  # in the body of an error
 MOST_LIBRARIES = 50  # Orion reports a dozen
-MOST_ROUNDS = 10  # searches for subscriptions to remove; normally the second finds none
-PAGE = 1000  # subscriptions per answer, Orion's maximum: each page takes as long as a search through all of them
 
 
 class Ngsiv2(WithQueue):
@@ -140,58 +136,13 @@ class Ngsiv2(WithQueue):
 
     def query(self) -> Request:
         """GET /v2/entities?id=, because GET /v2/entities/ID ends an Orion 4.7.0 whose database is gone."""
-        return Request("GET", f"/v2/entities?id={own.entity(self.run)}&type={own.TYPE}", self._in_scope)
-
-    def query_error(self, answer: Answer, number: int, beside: Container[int] = ()) -> Failure | None:
-        """200 alone is not enough: without its database Orion 4.7.0 answers 200 []."""
-        if answer.status != 200:
-            return self.failure_of(answer)
-        try:
-            found = answer.parsed(list[Entity])
-        except WrongShapeError as error:
-            return Failure(Kind.CONTENT, f"200 without the value that was written: {error}")
-        return own.number_error([entity.written for entity in found], number, beside)
+        return self._get(f"/v2/entities?id={own.entity(self.run)}&type={own.TYPE}")
 
     def remove_entity(self) -> Request:
         return self._update("delete")
 
-    def statistics(self) -> Request:
-        return Request("GET", "/statistics")
-
-    def queue(self, answer: Answer) -> NotificationQueue | None:
-        """Return the block notifQueue; None without -statNotifQueue or with a mode other than threadpool."""
-        if answer.status != 200:
-            raise BrokerError(str(answer), self.failure_of(answer).kind)
-        try:
-            block = answer.parsed(Statistics).notif_queue
-        except WrongShapeError as error:
-            raise BrokerError(f"200 without statistics: {error}", Kind.CONTENT) from None
-        if block is None:
-            return None
-        entered, left = block.entered, block.left
-        backlog = None if entered is None or left is None else max(0, entered - left)
-        return NotificationQueue(block.size, backlog, block.entered, block.sent_ok, block.sent_error, block.reject)
-
-    def sem_wait(self, answer: Answer) -> SemWait:
-        """Return the block semWait; None without -statSemWait."""
-        try:
-            block = answer.parsed(Statistics).sem_wait
-        except WrongShapeError:
-            return {}
-        return {name: float(told) for name, told in block.items() if isinstance(told, int | float)}
-
-    def cache_statistics(self) -> Request:
-        return Request("GET", "/cache/statistics")
-
-    def cache(self, answer: Answer) -> Cache | None:
-        try:
-            told = answer.parsed(CacheStatistics)
-        except WrongShapeError:
-            return None
-        return Cache(told.refresh, told.items)
-
     def ask_count(self) -> int:
-        answer = self._ask(Request("GET", "/v2/subscriptions?limit=1&options=count", self._in_scope))
+        answer = self._ask(self._get("/v2/subscriptions?limit=1&options=count"))
         if (number := self.counted(answer)) is not None:
             return number
         raise BrokerError(f"the broker did not count the subscriptions: {answer}", self.failure_of(answer).kind)
@@ -203,47 +154,24 @@ class Ngsiv2(WithQueue):
 
     def remove(self, ask: Callable[[Request], Answer]) -> Iterator[int]:
         """DELETE one by one, because only that also empties the subscription cache at once."""
-        removed, found, rounds = 0, True, 0
-        while found:
-            offset, found, rounds = 0, False, rounds + 1
-            if rounds > MOST_ROUNDS:
-                raise BrokerError("the broker still lists subscriptions that it reported as removed", Kind.CONTENT)
-            while page := self._page(ask, "/v2/subscriptions", f"offset={offset}"):
-                ours = [each for each in page if own.is_description(each.description, self.run)]
-                for each in ours:
-                    self._delete(ask, f"/v2/subscriptions/{quote(each.id, safe='')}")
-                    removed += 1
-                    yield removed
-                found |= bool(ours)
-                offset += len(page) - len(ours)  # skip those of others
-        for entity in self._page(ask, "/v2/entities", f"idPattern=%5E{own.entity(self.run)}&type={own.TYPE}"):
-            if own.is_entity(entity.id, entity.type, self.run):
-                self._delete(ask, f"/v2/entities/{entity.id}?type={own.TYPE}")
-
-    def _page(self, ask: Callable[[Request], Answer], path: str, query: str) -> list[Listed]:
-        answer = ask(Request("GET", f"{path}?limit={PAGE}&{query}", self._in_scope))
-        try:
-            if answer.status == 200:
-                return answer.parsed(list[Listed])
-        except WrongShapeError:
-            pass
-        raise BrokerError(f"the broker answered GET {path} with {answer}", self.failure_of(answer).kind)
-
-    def _delete(self, ask: Callable[[Request], Answer], path: str) -> None:
-        answer = ask(Request("DELETE", path, self._in_scope))
-        if answer.status not in (204, 404):  # 404: already removed
-            raise BrokerError(f"the broker answered DELETE {path} with {answer}", self.failure_of(answer).kind)
+        subscriptions = self._to_remove(
+            ask, "/v2/subscriptions", "", lambda each: own.is_description(each.description, self.run)
+        )
+        for removed, each in enumerate(subscriptions, 1):
+            self._delete(ask, f"/v2/subscriptions/{quote(each.id, safe='')}")
+            yield removed
+        query = f"&idPattern=%5E{own.entity(self.run)}&type={own.TYPE}"
+        entities = self._to_remove(ask, "/v2/entities", query, lambda each: own.is_entity(each.id, each.type, self.run))
+        for each in entities:
+            self._delete(ask, f"/v2/entities/{each.id}?type={own.TYPE}")
 
     @property
-    def _in_scope(self) -> dict[str, str]:
+    def _headers(self) -> dict[str, str]:
         return {"Fiware-Service": self.service, "Fiware-ServicePath": self.scope}
 
     def _update(self, action: str, number_of: int = 0, **attributes: dict[str, str]) -> Request:
         entity = {"id": own.entity(self.run, number_of), "type": own.TYPE, **attributes}
         return self._post("/v2/op/update", {"actionType": action, "entities": [entity]})
-
-    def _post(self, path: str, body: object) -> Request:
-        return Request("POST", path, {"Content-Type": "application/json", **self._in_scope}, json.dumps(body))
 
 
 def _text(value: int) -> dict[str, str]:

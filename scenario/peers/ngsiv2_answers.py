@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
@@ -34,14 +34,6 @@ class CacheStatistics(msgspec.Struct, frozen=True):
     items: Count
 
 
-class Listed(msgspec.Struct, frozen=True):
-    """A subscription or an entity."""
-
-    id: str
-    type: str = ""
-    description: str = ""
-
-
 class Orion(msgspec.Struct, frozen=True):
     """What Orion reports about itself."""
 
@@ -61,20 +53,3 @@ class Version(msgspec.Struct, frozen=True):
     """GET /version."""
 
     orion: Orion
-
-
-class Number(msgspec.Struct, frozen=True):
-    """The attribute with an update's number."""
-
-    value: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,18}$")]
-
-
-class Entity(msgspec.Struct, frozen=True):
-    """The test's entity in the answer to a query."""
-
-    number: Number
-
-    @property
-    def written(self) -> int:
-        """The number of the last update."""
-        return int(self.number.value)

@@ -1,43 +1,58 @@
-"""A broker that tells of its notification queue and its subscription cache."""
+"""What an Orion reports of its notification queue, its semaphores and its subscription cache."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import ClassVar
 
-from scenario.peers.answers import Answer
-from scenario.peers.broker import Broker, Request
-from scenario.peers.statistics import Cache, NotificationQueue, SemWait
+from scenario.errors import BrokerError
+from scenario.peers.answers import MOST_SECONDS, Answer, WrongShapeError
+from scenario.peers.broker import Request
+from scenario.peers.failures import Kind
+from scenario.peers.ngsi import Ngsi
+from scenario.peers.ngsiv2_answers import Block, CacheStatistics, Statistics
+from scenario.peers.statistics import BrokerStatistics, Cache
 
 
-class WithQueue(Broker):
-    """One service of it."""
+class WithQueue(Ngsi):
+    """One service of a broker that reports them."""
 
     has_queue: ClassVar[bool] = True
 
-    @abstractmethod
     def statistics(self) -> Request:
-        """Ask for the notification queue and the semaphores."""
+        return Request("GET", "/statistics")
 
-    @abstractmethod
-    def queue(self, answer: Answer) -> NotificationQueue | None:
-        """Return the queue; None when the broker does not tell of one. Raises BrokerError for another answer."""
+    def statistics_of(self, answer: Answer) -> BrokerStatistics:
+        """Return the blocks notifQueue and semWait: None and empty without their options. Raises BrokerError."""
+        if answer.status != 200:
+            raise BrokerError(str(answer), self.failure_of(answer).kind)
+        try:
+            told = answer.parsed(Statistics)
+        except WrongShapeError as error:
+            raise BrokerError(f"200 without statistics: {error}", Kind.CONTENT) from None
+        queue, waited = told.notif_queue or Block(), told.sem_wait.items()
+        return BrokerStatistics(
+            queue.size,
+            None if queue.entered is None or queue.left is None else max(0, queue.entered - queue.left),
+            queue.entered,
+            queue.sent_ok,
+            queue.sent_error,
+            queue.reject,
+            {name: float(s) for name, s in waited if isinstance(s, int | float) and 0 <= s <= MOST_SECONDS},
+        )
 
-    @abstractmethod
-    def sem_wait(self, answer: Answer) -> SemWait:
-        """Return how long requests waited for its semaphores, of the same answer."""
-
-    @abstractmethod
     def cache_statistics(self) -> Request:
-        """Ask for the subscription cache."""
+        return Request("GET", "/cache/statistics")
 
-    @abstractmethod
     def cache(self, answer: Answer) -> Cache | None:
-        """Return the cache; None when the broker does not tell of it."""
+        """Return the subscription cache; None if the broker does not report it."""
+        try:
+            told = answer.parsed(CacheStatistics)
+        except WrongShapeError:
+            return None
+        return Cache(told.refresh, told.items)
 
     def ask_cache(self) -> Cache | None:
         return self.cache(self._ask(self.cache_statistics()))
 
     def ask_backlog(self) -> int | None:
-        queue = self.queue(self._ask(self.statistics()))
-        return queue.backlog if queue else None
+        return self.statistics_of(self._ask(self.statistics())).backlog

@@ -1,4 +1,4 @@
-"""What a broker tells of itself: its notification queue, its semaphores, its subscription cache."""
+"""What a broker reports about itself: its notification queue, its semaphores, its subscription cache."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import msgspec
 from scenario.peers.answers import Count
 
 SUB_CACHE = "subCache"  # the semaphore of the subscription cache, as Orion calls it
-SemWait = dict[str, float]  # s that its threads waited in all since its start, by semaphore; empty: not told
+SemWait = dict[str, float]  # s that its threads waited since its start, by semaphore; empty: not reported
 
 
-class NotificationQueue(msgspec.Struct, frozen=True):
-    """The broker's notification queue; None: not told. All but size and backlog count since the broker's start."""
+class BrokerStatistics(msgspec.Struct, frozen=True):
+    """Its notification queue and semaphores; None: not reported. All but size and backlog count since its start."""
 
     size: Count | None = None  # when a worker last took something
     backlog: Count | None = None  # notifications that no worker has taken yet
@@ -21,6 +21,7 @@ class NotificationQueue(msgspec.Struct, frozen=True):
     sent_ok: Count | None = None
     sent_error: Count | None = None
     rejected: Count | None = None
+    sem_wait: SemWait = {}
 
 
 @dataclass(frozen=True)

@@ -75,10 +75,9 @@ class QueueProbe(EachSecond, HttpUser):
 
         def look(answer: Answer) -> Failure | None:
             try:
-                queue = self.teller.queue(answer)
+                told.update(msgspec.to_builtins(self.teller.statistics_of(answer)))
             except BrokerError as error:
                 return Failure(kind_of(error), str(error))
-            told.update(msgspec.to_builtins(queue) if queue else {}, sem_wait=self.teller.sem_wait(answer))
             return None
 
         def look_at_cache(answer: Answer) -> None:
