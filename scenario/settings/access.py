@@ -23,7 +23,10 @@ from scenario.settings.secrets import hide
 
 # What the test, or HTTP itself, sets
 _OURS = frozenset(
-    ("fiware-service", "fiware-servicepath", "content-type", "content-length", "transfer-encoding", "connection")
+    (
+        *("fiware-service", "fiware-servicepath", "ngsild-tenant"),
+        *("accept", "accept-encoding", "content-type", "content-length", "transfer-encoding", "connection"),
+    )
 )
 _TAKES = "takes 'Name: value', of printable ASCII"  # what was given may be a secret: it is not repeated
 _LARGEST = 100_000  # characters of a file of headers
