@@ -342,6 +342,16 @@ def test_errors_keep_the_run_from_starting() -> None:
     require(checks(found(NOTHING, process=process(without("-statNotifQueue")))))  # a warning does not
 
 
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [("orion", "/version"), ("antares", "/q/health"), ("ngsi-ld", "/ngsi-ld/v1/subscriptions")],
+)
+def test_a_broker_that_does_not_answer_is_tried_where_it_was_asked(kind: str, path: str) -> None:
+    broker = line(found({"kind": kind}, version=None, problems={"broker": "refused"}), "broker")
+    assert broker.needed == f"GET {path} answers"
+    assert f"curl http://localhost:1026{path} answers" in broker.remedy
+
+
 def test_force_does_not_override_what_is_in_the_database() -> None:
     require(checks(found(NOTHING, version=None, problems={"broker": "refused"})), force=True)
     with pytest.raises(PreflightError, match=r"^database contents: .* holds 7 in lamps"):

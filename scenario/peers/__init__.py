@@ -18,6 +18,7 @@ from scenario.peers.orion_ld import OrionLd
 from scenario.peers.scorpio import Scorpio
 from scenario.settings.access import Access
 from scenario.settings.options import Options
+from scenario.settings.receivers import address_of
 from scenario.settings.values import AUTO
 
 _PRODUCTS: tuple[type[NgsiLd], ...] = (OrionLd, Coraine, Scorpio, Antares, NgsiLd)  # the unknown one last
@@ -34,19 +35,24 @@ def kind_of(options: Options) -> type[Broker]:
 def broker_of(options: Options, run: str = "") -> Broker:
     """Return the broker that the options name, of its kind; what is made there bears the id of the `run`."""
     kind = kind_of(options)
-    return kind(
-        options.broker.host,
-        options.broker.service,
-        kind.scope_of(options.broker.service_path),
-        run,
-        options.broker.access,
-    )
+    scope = kind.scope_of(options.broker.service_path)
+    return kind(options.broker.host, options.broker.service, scope, run, options.broker.access)
 
 
 def client_of(options: Options, run: str = "") -> Broker:
     """Return the same broker in the ordinary client's scope, in which slow subscriptions are not notified."""
     kind = kind_of(options)
     return kind(options.broker.host, options.broker.service, kind.client_scope(), run, options.broker.access)
+
+
+def known_to_hold(options: Options) -> int | None:
+    """Return the most notifications that the broker holds at one time; None if unknown or unlimited."""
+    return kind_of(options).holds(len({*map(address_of, options.slow_urls)}), options.load.updates)
+
+
+def shares_address(options: Options) -> bool:
+    """Whether the healthy subscribers are at an address of slow receivers."""
+    return options.healthy_address in map(address_of, options.slow_urls)
 
 
 def drops_database(options: Options) -> bool:

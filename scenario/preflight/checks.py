@@ -17,8 +17,8 @@ from scenario.preflight.client import client, healthy
 from scenario.preflight.identities import check_identities
 from scenario.preflight.limits import check_limits
 from scenario.preflight.names import check_names
-from scenario.preflight.ngsild import NGSILD
-from scenario.preflight.orion import ORION, RELEASE_MARGIN
+from scenario.preflight.ngsild import check_ngsild
+from scenario.preflight.orion import RELEASE_MARGIN, check_orion
 from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check
 from scenario.settings.needs import SPARE
@@ -48,11 +48,15 @@ def _users(found: Found) -> Iterator[Check]:
 
 
 def _broker(found: Found) -> Iterator[Check]:
-    options = found.options
-    if found.version is None:
-        yield Check("broker", ERROR, found.problems["broker"], "GET /version answers", _remedy(found))
+    host, broker = found.options.broker.host, broker_of(found.options)
+    if found.version is not None:
+        yield Check("broker", OK, f"{host}, {broker.name(found.version)}")
         return
-    yield Check("broker", OK, f"{options.broker.host}, {broker_of(options).name(found.version)}")
+    asked = broker.about_request()
+    remedy = f"check that curl {host}{asked.path.partition('?')[0]} answers; set the broker with --host"
+    if found.kinds.get("broker") == Kind.DENIED:
+        remedy = "use --header 'X-Auth-Token: ...' or --header-file to send the header that it requires"
+    yield Check("broker", ERROR, found.problems["broker"], f"{asked} answers", remedy)
 
 
 def _access(found: Found) -> Iterator[Check]:
@@ -62,13 +66,6 @@ def _access(found: Found) -> Iterator[Check]:
         yield Check(
             "TLS", WARNING, "NOT VERIFIED: any server could answer for the broker", "a verified certificate", remedy
         )
-
-
-def _remedy(found: Found) -> str:
-    """Return how to make the broker answer."""
-    if found.kinds.get("broker") == Kind.DENIED:
-        return "use --header 'X-Auth-Token: ...' or --header-file to send the header that it requires"
-    return f"check that curl {found.options.broker.host}/version answers; set the broker with --host"
 
 
 def _process(found: Found) -> Iterator[Check]:
@@ -99,8 +96,7 @@ def _process_name(found: Found) -> str:
 
 
 def _of_kind(found: Found) -> Iterator[Check]:
-    for look in NGSILD if kind_of(found.options).speaks_ngsild else ORION:
-        yield from look(found)
+    yield from check_ngsild(found) if kind_of(found.options).speaks_ngsild else check_orion(found)
 
 
 def _ports(found: Found) -> Iterator[Check]:

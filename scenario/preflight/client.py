@@ -14,7 +14,7 @@ from scenario.run.results import ERROR, OK, WARNING, Check
 from scenario.settings.needs import SPARE_WORKERS
 
 _NEEDED = "an entity is stored, found and removed"
-_UNREACHED = "the broker does not reach its database: check that it runs, and -dbURI (-dbhost)"
+_UNREACHED = "the broker does not reach its database: check that it runs"
 _REMEDIES = {
     Kind.NEVER_CONNECTED: "it was started before its database answered: start the database, then restart the broker",
     Kind.NO_DATABASE: _UNREACHED,
@@ -27,8 +27,8 @@ def client(found: Found) -> Iterator[Check]:
     """Yield the line of the table, or none if the client was not tried."""
     if problem := found.problems.get("client"):
         remedy = _REMEDIES.get(found.kinds.get("client", Kind.OTHER), "see the broker's log")
-        if kind_of(found.options).speaks_ngsild:
-            remedy = remedy.partition(", and -db")[0]
+        if remedy == _UNREACHED and kind_of(found.options).in_mongodb:
+            remedy += ", and -dbURI (-dbhost)"
         yield Check("client", ERROR, problem, _NEEDED, f"{remedy}; or skip it with --no-client")
     elif found.client is not None:
         yield Check("client", OK, f"{_NEEDED} in {found.client:.0f} ms")

@@ -13,9 +13,14 @@ RELEASE_MARGIN = 15  # s after --hold until the listeners have answered
 IN_ENVIRONMENT = "(use --force if an ORION_ environment variable sets it)"
 
 
+def check_orion(found: Found) -> Iterator[Check]:
+    """Check the command line, if the inspector sees the process."""
+    if found.process is not None:
+        for look in (_notification_mode, _cycles, _http_timeout, _flags, _cache_refresh):
+            yield from look(found)
+
+
 def _notification_mode(found: Found) -> Iterator[Check]:
-    if found.process is None:
-        return
     wanted, line = found.options.load.subscriptions, found.command_line
     needed = f"threadpool:60000:{wanted}"
     remedy = f"start the broker with -notificationMode threadpool:60000:{wanted + SPARE_WORKERS} {IN_ENVIRONMENT}"
@@ -35,7 +40,7 @@ def _notification_mode(found: Found) -> Iterator[Check]:
 
 def _cycles(found: Found) -> Iterator[Check]:
     given, least = found.options.load.cycles, found.cycles_to_tell
-    if given and found.process is not None:
+    if given:
         remedy = (
             f"use --cycles {least}, or fewer workers: cycles in which a worker is used for the first time do not count"
         )
@@ -43,10 +48,7 @@ def _cycles(found: Found) -> Iterator[Check]:
 
 
 def _http_timeout(found: Found) -> Iterator[Check]:
-    if found.process is None:
-        return
-    given, timeout = found.argument("-httpTimeout"), found.command_line.http_timeout
-    delay = found.delay
+    given, timeout, delay = found.argument("-httpTimeout"), found.command_line.http_timeout, found.delay
     if delay is None:
         return
     needed = f"above the listener's delay, {delay:g} s"
@@ -59,14 +61,11 @@ def _http_timeout(found: Found) -> Iterator[Check]:
 
 
 def _flags(found: Found) -> Iterator[Check]:
-    if found.process is None:
-        return
-    words = found.process.command_line
     needed = [("-multiservice", ERROR, "a database of its own for the service, because it is dropped")]
     if found.options.probes.queue_size:
         needed.append(("-statNotifQueue", WARNING, "given, or the columns of the queue stay empty"))
     for flag, state, why in needed:
-        there = flag in words
+        there = flag in found.command_line.words
         remedy = f"start the broker with {flag} {IN_ENVIRONMENT}"
         yield Check.judged(flag, there, "given" if there else "not on the command line", why, remedy, state)
     clients, least = found.command_line.max_connections, found.options.load.idle_connections + CLIENTS
@@ -77,13 +76,8 @@ def _flags(found: Found) -> Iterator[Check]:
 
 def _cache_refresh(found: Found) -> Iterator[Check]:
     """Warn of refreshes of the subscription cache: Orion 4.7.0 makes its clients wait for them."""
-    if found.process is None:
-        return
     interval = found.command_line.cache_interval
     shown = f"{interval} s" if found.argument("-subCacheIval") else f"{interval} s, its default"
     needed = "0: a refresh after thousands of notifications blocks updates and queries for seconds"
     remedy = f"start the broker with -subCacheIval 0, unless you want to test this {IN_ENVIRONMENT}"
     yield Check.judged("-subCacheIval", not interval, shown, needed, remedy, WARNING)
-
-
-ORION = (_notification_mode, _cycles, _http_timeout, _flags, _cache_refresh)

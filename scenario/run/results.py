@@ -84,7 +84,7 @@ class Check:
     def judged(  # noqa: PLR0917 - a line of the table, column by column
         cls, what: str, holds: bool, found: object, needed: object, remedy: str, state: str = ERROR
     ) -> Check:
-        """Return a line that is OK if `ok`, otherwise in `state`."""
+        """Return a line that is OK if `holds`, otherwise in `state`."""
         return cls(what, OK if holds else state, str(found), str(needed), "" if holds else remedy)
 
     @property

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from scenario.peers import kind_of
+from scenario.peers import kind_of, known_to_hold, shares_address
 from scenario.run.results import Row
-from scenario.settings.receivers import address_of
 from scenario.verdict.evidence.healthy import Healthy
 from scenario.verdict.evidence.held import Held
 from scenario.verdict.evidence.listeners import Listeners
@@ -30,9 +29,7 @@ class Same:
     @property
     def known_to_hold(self) -> int | None:
         """The most that this kind of broker holds at one time; None if unknown."""
-        options = self.hold.options
-        addresses = {*map(address_of, options.slow_urls)}
-        return kind_of(options).holds(len(addresses), options.load.updates)
+        return known_to_hold(self.hold.options)
 
     @property
     def held(self) -> int | None:
@@ -42,7 +39,7 @@ class Same:
     @property
     def shares_address(self) -> bool:
         """Whether the healthy subscribers are at an address of slow receivers."""
-        return self.hold.options.healthy_address in map(address_of, self.hold.options.slow_urls)
+        return shares_address(self.hold.options)
 
     @property
     def wanted(self) -> int:
