@@ -18,12 +18,13 @@ from scenario.peers import recognise
 from scenario.peers.answers import Answer
 from scenario.peers.failures import Kind
 from scenario.peers.ngsild import CLIENT, SLOW, NgsiLd
+from scenario.preflight.look_around import look_around
 from scenario.run.results import Row
 from scenario.settings.access import OPEN
 from scenario.verdict.causes.ngsild import NGSILD
 from scenario.verdict.criteria import judge_hold
 from scenario.verdict.hold import Hold
-from tests.support.holds import TRIGGER, healthy
+from tests.support.holds import TRIGGER, healthy, options
 from tests.support.processes import Processes
 
 RUN = "0123456789abcdef" * 2
@@ -43,11 +44,15 @@ ANSWERS: list[tuple[str, str, dict[str, str]]] = [  # kind, --broker, what is an
 
 
 @contextmanager
-def answering(told: dict[str, str], written: list[tuple[str, str, str]]) -> Iterator[str]:
+def answering(
+    told: dict[str, str], written: list[tuple[str, str, str]], asked: list[str] | None = None
+) -> Iterator[str]:
     """Answer GET as told, and what writes with 204."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if asked is not None:
+                asked.append(self.path)
             body = told.get(self.path, "{}").encode()
             self.send_response(200 if self.path in told else 404)
             self.send_header("Content-Length", str(len(body)))
@@ -75,6 +80,15 @@ def answering(told: dict[str, str], written: list[tuple[str, str, str]]) -> Iter
 def test_which_kind_answers(kind: str, asked: str, told: dict[str, str]) -> None:
     with answering(told, []) as url:
         assert recognise(asked, url, "service", OPEN).kind == kind
+
+
+def test_a_broker_without_an_uptime_is_not_asked_for_it() -> None:
+    asked: list[str] = []
+    told = {"/q/health": '{"version": "0.1.0", "store": "memory"}'}
+    with answering(told, [], asked) as url:
+        apart: dict[str, Any] = {"client": False, "connection_info": False, "notify_urls": [f"{url}/notify"]}
+        look_around(options(kind="auto", host=url, reset=False, **apart))
+    assert asked.count("/q/health") == 2  # to recognise it, and for its version
 
 
 def test_the_first_write_notifies_no_slow_receiver_and_leaves_nothing() -> None:

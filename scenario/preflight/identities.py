@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from scenario.errors import StressTestError
-from scenario.peers import broker_of, listeners
+from scenario.peers import listeners
+from scenario.peers.broker import Broker
 from scenario.peers.inspector import Inspector
 from scenario.run.found import Found
 from scenario.run.results import ERROR, Check
@@ -20,9 +21,8 @@ _TIME = 2.0  # s for all of them
 _T = TypeVar("_T")
 
 
-def uptimes(options: Options) -> tuple[int, ...]:
+def uptimes(broker: Broker) -> tuple[int, ...]:
     """Return the uptime that each of several answers implies for the time of the first one, in seconds."""
-    broker = broker_of(options)
     told = [(broker.uptime(version), passed) for version, passed in _answers(broker.ask_version)]
     return tuple(round(uptime - passed) for uptime, passed in told if uptime is not None)
 
@@ -58,8 +58,7 @@ def check_identities(found: Found) -> Iterator[Check]:
 def _inspector(options: Options) -> str:
     inspector = Inspector.of(options)
     try:
-        seen = inspector.inspect()
-        return seen.inspector
+        return inspector.inspect().inspector
     finally:
         inspector.close()
 

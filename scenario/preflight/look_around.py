@@ -48,9 +48,10 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
         return look(address, lambda: listeners.stats(address))
 
     options = recognised(options)
-    version = look("broker", broker_of(options).ask_version)
+    broker = broker_of(options)
+    version = look("broker", broker.ask_version)
     if version is not None:
-        look("readiness", broker_of(options).ask_ready)
+        look("readiness", broker.ask_ready)
     process = look("process", lambda: _process(options)) if options.probes.connection_info else None
     problems |= dict(_unwritable(options))
     told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
@@ -58,17 +59,17 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     found = Found(options, absent, version, process, told, problems, kinds, localhost=localhost(options))
     found = replace(found, addresses=broker_addresses(options))
     if version is not None:
-        found = replace(found, libraries=broker_of(options).ask_libraries(), uptimes=uptimes(options))
+        found = replace(found, libraries=broker.ask_libraries())
+        if broker.uptime(version) is not None:  # others would be asked several times for nothing
+            found = replace(found, uptimes=uptimes(broker))
     found = replace(
         found,
         inspectors=inspectors(options) if process and process.inspector else (),
         listener_ids={address: listener_ids(address) for address, one in told.items() if one and one.id},
     )
     if drops_database(options):
-        own = broker_of(options).own
-        found = replace(
-            found, contents=look("database", lambda: database.look(options.broker.mongo, found.database, own))
-        )
+        contents = look("database", lambda: database.look(options.broker.mongo, found.database, broker.own))
+        found = replace(found, contents=contents)
     if options.probes.client and not any(check.state == ERROR for check in checks(found)):
         # last, because it writes: the service is known to belong to the test now
         found = replace(found, client=look("client", lambda: _try_client(options)))
