@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import socket
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import unescape
 from http.client import HTTPConnection, HTTPSConnection
 from typing import Annotated, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import gevent
 import msgspec
@@ -113,8 +112,6 @@ class KeptAlive:
         )
         self._connection.response_class = BoundedResponse
         self._path = parts.path
-        user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-        self._login = {"Authorization": f"Basic {b64encode(user.encode()).decode()}"} if user != ":" else {}
 
     def ask(self, method: str, path: str, headers: Mapping[str, str], body: str = "", *, again: bool = False) -> Answer:
         """Send a request. `again` repeats it once if the peer closes the idle connection at that moment.
@@ -135,7 +132,7 @@ class KeptAlive:
             raise
 
     def _ask(self, method: str, path: str, headers: Mapping[str, str], body: str) -> Answer:
-        self._connection.request(method, self._path + path, body or None, {**self._login, **headers})
+        self._connection.request(method, self._path + path, body or None, dict(headers))
         response = self._connection.getresponse()
         return Answer(
             response.status, CaseInsensitiveDict(response.headers.items()), response.read().decode(errors="replace")

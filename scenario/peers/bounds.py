@@ -82,12 +82,8 @@ class _Connection(HTTPConnection):
             super().connect()
 
 
-class _TlsConnection(HTTPSConnection):
-    response_class = BoundedResponse
-
-    def connect(self) -> None:
-        with gevent.Timeout(_seconds(self.timeout), urllib3.exceptions.ConnectTimeoutError("no connection in time")):
-            super().connect()
+class _TlsConnection(_Connection, HTTPSConnection):
+    """The same with TLS: `connect` above goes on to HTTPSConnection's."""
 
 
 def _seconds(timeout: object) -> float | None:

@@ -74,10 +74,10 @@ def look(mongo: str, name: str, own: Queries) -> Contents:
     def contents(database: Database[_Documents]) -> Contents:
         collections = sorted(set(database.list_collection_names()) - _OF_SERVER)
         marked = {**own, run_mark.COLLECTION: run_mark.OWN}
-        others = [_foreign(database, collection, marked.get(collection)) for collection in collections]
+        others = (_foreign(database, collection, marked.get(collection)) for collection in collections)
+        foreign = tuple(each for each in others if each.documents)
         told = database.client.admin.command("connectionStatus", showPrivileges=True).get("authInfo")
-        foreign, run = tuple(each for each in others if each.documents), run_mark.under_way(database)
-        return Contents(_count(database, own), foreign, may_drop(told, name), run)
+        return Contents(_count(database, own), foreign, may_drop(told, name), run_mark.under_way(database))
 
     with _connected(mongo) as client:
         _run(mongo, PING_TIMEOUT, lambda: client.admin.command("ping"))
@@ -98,7 +98,7 @@ def count_all(mongo: str, name: str, wanted: Queries) -> int:
         names = [each for each in client.list_database_names() if each == prefix or each.startswith(f"{prefix}-")]
         return sum(_count(client[each], wanted) for each in names)
 
-    with _client(mongo) as client:
+    with _connected(mongo) as client:
         return _run(mongo, LOOK_TIMEOUT, lambda: counted(client))
 
 
@@ -140,13 +140,13 @@ class Server:
 
 def mark(mongo: str, name: str, run: str) -> bool:
     """Mark a database for a run. Returns False if another run has marked it. Raises DatabaseError."""
-    with _client(mongo) as client:
+    with _connected(mongo) as client:
         return _run(mongo, MARK_TIMEOUT, lambda: run_mark.take(client[name], run))
 
 
 def unmark(mongo: str, name: str, run: str) -> None:
     """Remove the run's mark. Raises DatabaseError."""
-    with _client(mongo) as client:
+    with _connected(mongo) as client:
         _run(mongo, MARK_TIMEOUT, lambda: run_mark.give_back(client[name], run))
 
 

@@ -26,6 +26,7 @@ from scenario.peers.inspection import Inspection
 from scenario.settings import receivers
 from scenario.settings.options import Options
 from scenario.settings.secrets import answered
+from scenario.settings.values import joined
 
 CALL_SECONDS = 2.0  # for one inspect(), including the connection
 EVIDENCE_SECONDS = 8.0  # for the descriptor table; at 15,000 descriptors it takes about a second of CPU
@@ -139,7 +140,7 @@ class Inspector:
             failure = (
                 Failure(kind_of(error), str(error)) if isinstance(error, InspectionError) else _failure(error, seconds)
             )
-            raise InspectionError(f"the inspector at {self._name} {failure}", failure.kind) from error
+            raise InspectionError(f"the inspector at {joined(*self.address)} {failure}", failure.kind) from error
 
     def _ask(self, kind: type[_Told], end: float, *arguments: object) -> _Told:
         if self._stream is None:
@@ -154,18 +155,11 @@ class Inspector:
 
     def close(self) -> None:
         """Drop the connection. The next `inspect` opens a new one."""
-        for closing in (
-            self._stream,
-            self._connection,
-        ):  # the stream first, because closing the connection would wait for an answer
+        # the stream first, because closing the connection would wait for an answer
+        for closing in (self._stream, self._connection):
             if closing is not None:
                 closing.close()
         self._connection = self._stream = self._inspect = None
-
-    @property
-    def _name(self) -> str:
-        host, port = self.address
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def _log_in(self, stream: _Stream) -> None:
         """Prove that the token is known with an HMAC of the inspector's challenge, like multiprocessing.connection."""
@@ -185,7 +179,7 @@ class Inspector:
         except AttributeError:
             root.execute(_modules())
         if not self._warned:
-            _log.warning("rpyc_classic at %s gives a shell to everyone who reaches its port", self._name)
+            _log.warning("rpyc_classic at %s gives a shell to everyone who reaches its port", joined(*self.address))
             self._warned = True
         return root.eval("inspect")
 

@@ -36,7 +36,6 @@ class NgsiLd(Ngsi):
     live: ClassVar[str] = f"{_SUBSCRIPTIONS}?limit=1"  # the least that every one answers; it needs the database
     about: ClassVar[str] = live  # tells the version
     ready: ClassVar[str] = ""
-    process_name: ClassVar[str] = ""
     speaks_ngsild: ClassVar[bool] = True
     fds_each: ClassVar[int] = 1  # a socket
     threads_each: ClassVar[int] = 0
@@ -50,11 +49,6 @@ class NgsiLd(Ngsi):
         return CLIENT
 
     @classmethod
-    def holds(cls, addresses: int, updates: int) -> int | None:
-        """Return how many notifications it holds at most at one time; None: unknown."""
-        return None
-
-    @classmethod
     def tells(cls, text: str) -> str:
         """Return the version that an answer to GET `about` tells; raises WrongShapeError: it is another's."""
         return ""
@@ -62,7 +56,7 @@ class NgsiLd(Ngsi):
     @classmethod
     def recognises(cls, answer: Answer) -> bool:
         """Whether an answer to GET `about` is one of this product; of any, a list or that no tenant is there."""
-        if cls.about == cls.live and cls.live.startswith(_ROOT):
+        if cls.about.startswith(_ROOT):
             return answer.status == 200 or (answer.status == NO_TENANT and "tenant" in answer.body.lower())
         try:
             return answer.status == 200 and bool(cls.tells(answer.body))
