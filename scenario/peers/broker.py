@@ -75,7 +75,7 @@ class Broker(ABC):
     @classmethod
     @abstractmethod
     def client_scope(cls) -> str:
-        """Return the ordinary client's."""
+        """Return the scope of the ordinary client."""
 
     @classmethod
     def holds(cls, addresses: int, updates: int) -> int | None:
@@ -98,7 +98,7 @@ class Broker(ABC):
 
     @abstractmethod
     def version_error(self, answer: Answer) -> Failure | None:
-        """Judge the answer to `version`."""
+        """Return what is wrong with the answer to `version`; None if it is right."""
 
     def about_request(self) -> Request:  # for product and version
         return self.version()
@@ -107,7 +107,7 @@ class Broker(ABC):
         return self.version_error(answer)
 
     def readiness(self) -> Request | None:
-        """Return the request whether it reaches its database, or None if it has none."""
+        """Return the request that tells whether it reaches its database; None if it has no such request."""
         return None
 
     @abstractmethod
@@ -128,19 +128,19 @@ class Broker(ABC):
 
     @abstractmethod
     def subscribe_error(self, answer: Answer) -> Failure | None:
-        """Judge the answer to `subscribe`."""
+        """Return what is wrong with the answer to `subscribe`; None if it is right."""
 
     @abstractmethod
     def update(self, sent: float, entity: int = 0) -> Request:
         """Return the request that gives an entity a new number and the time of sending (s since the epoch)."""
 
     def quiet_update(self, sent: float) -> Request:
-        """Return the request that gives it a new number without notifying anyone, if this kind of broker can."""
+        """Return the request that gives the entity a new number, without notifying anyone if that is possible."""
         return self.update(sent)
 
     @abstractmethod
     def update_error(self, answer: Answer) -> Failure | None:
-        """Judge the answer to `update`."""
+        """Return what is wrong with the answer to `update`; None if it is right."""
 
     @abstractmethod
     def query(self) -> Request:
@@ -148,14 +148,14 @@ class Broker(ABC):
 
     @abstractmethod
     def query_error(self, answer: Answer, number: int, beside: Container[int] = ()) -> Failure | None:
-        """Judge the answer to `query`: it must have the number last written, a later one, or one of `beside`.
+        """Return what is wrong with the answer to `query`; None if it is right.
 
-        Number 0: nothing was written yet.
+        It must have the number last written, a later one, or one of `beside`. Number 0: nothing was written yet.
         """
 
     @abstractmethod
     def remove_entity(self) -> Request:
-        """Return the request that removes the test's entity. Its answer is judged like an update's."""
+        """Return the request that removes the test's entity. `update_error` is for its answer, too."""
 
     @abstractmethod
     def remove(self, ask: Callable[[Request], Answer]) -> Iterator[int]:

@@ -28,7 +28,7 @@ class CommandLine:
     words: tuple[str, ...]
 
     def argument(self, option: str) -> str | None:
-        """Return what follows `option`, the last time; None when it is not there."""
+        """Return what follows the last `option`; None if it is not there."""
         return next((value for word, value in reversed(list(pairwise(self.words))) if word == option), None)
 
     def number(self, option: str, default: int) -> int:
@@ -38,7 +38,7 @@ class CommandLine:
 
     @property
     def http_timeout(self) -> int:
-        """Milliseconds that a notification's receiver has."""
+        """Time limit for the answer to a notification, in ms."""
         return self.number("-httpTimeout", HTTP_TIMEOUT)
 
     @property
@@ -53,12 +53,12 @@ class CommandLine:
 
     @property
     def cache_interval(self) -> int:
-        """Seconds between two refreshes of the subscription cache; 0: there are none."""
+        """Seconds between two refreshes of the subscription cache; 0: no refreshes."""
         return self.number("-subCacheIval", CACHE_INTERVAL)
 
     @property
     def mode(self) -> str:
-        """The notification mode's name: transient, persistent or threadpool."""
+        """The name of the notification mode: transient, persistent or threadpool."""
         return re.split("[:,]", self.argument("-notificationMode") or "transient")[0]
 
     def pool(self, service: str) -> Pool | None:

@@ -91,7 +91,7 @@ def count(mongo: str, name: str, wanted: Queries) -> int:
 
 
 def count_all(mongo: str, name: str, wanted: Queries) -> int:
-    """Return the same for the databases of all services that the user of --mongo may read."""
+    """Return the number of such documents in the databases of all services that the user of --mongo may read."""
     prefix = name.partition("-")[0]
 
     def counted(client: pymongo.MongoClient[_Documents]) -> int:

@@ -1,4 +1,4 @@
-"""What the inspector tells of the broker's process."""
+"""What the inspector reports about the broker's process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ListenerPorts(msgspec.Struct, frozen=True):
 
 
 class Remote(msgspec.Struct, frozen=True):
-    """An address that connections lead to, and how many by TCP state."""
+    """A remote address, and the number of connections to it by TCP state."""
 
     ip: str
     port: Count
@@ -36,7 +36,7 @@ class Limit(msgspec.Struct, frozen=True):
     used: Count
 
     def remedy(self, threads: int) -> str:
-        """Return what lets the broker have so many threads."""
+        """Return in words how to let the broker have that many threads."""
         if self.where.startswith("ulimit"):
             return f"start the broker after ulimit -u {threads}"
         if self.where.startswith("sysctl"):
@@ -48,10 +48,10 @@ class Limit(msgspec.Struct, frozen=True):
 
 
 class Inspection(msgspec.Struct, frozen=True, kw_only=True):
-    """The broker's process, as `inspect` of setup_scripts/inspector/answer.py tells of it, which says what each is.
+    """The answer of `inspect` in setup_scripts/inspector/answer.py, which explains each field.
 
-    Connections by TCP state; memory in bytes; None: not to be had, or no limit. Counters run since the start of what
-    they count for: the process, its control group, the host. What has a default was not always told.
+    Connections are by TCP state, memory is in bytes. None: not available, or no limit. Counters run since the start
+    of what they count for: the process, its control group, the host. Older inspectors omit the fields with defaults.
     """
 
     states: dict[str, Count]

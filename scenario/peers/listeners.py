@@ -1,4 +1,4 @@
-"""What is asked of the listeners: their stats, and to answer what they hold."""
+"""Requests to the listeners: for their stats, for what arrived, and to answer what they hold."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class _Released(msgspec.Struct, frozen=True):
 
 
 def stats(address: str) -> ListenerStats | None:
-    """Return the stats of the listener at host:port; None of another kind of receiver. Raises ListenerError.
+    """Return the stats of the listener at host:port; None for another kind of receiver. Raises ListenerError.
 
     Another kind, such as the original's, answers this request as late as any other.
     """
@@ -93,14 +93,14 @@ def stats(address: str) -> ListenerStats | None:
 
 
 def read_stats(answer: Answer) -> ListenerStats:
-    """Return the stats that an answer tells. Raises WrongShapeError."""
+    """Return the stats in an answer. Raises WrongShapeError."""
     if answer.status != 200:
         raise WrongShapeError(str(answer))
     return parse(answer.body, ListenerStats)
 
 
 def arrivals(address: str, after: str) -> News:
-    """Return what arrived after a position, nothing: after now. Raises ListenerError."""
+    """Return what arrived at /healthy after a position; with "" after now. Raises ListenerError."""
     answer = _ask("GET", f"http://{address}/-/healthy{after and '?after=' + after}")
     try:
         return answer.parsed(News)
@@ -109,7 +109,7 @@ def arrivals(address: str, after: str) -> News:
 
 
 def release(address: str) -> int:
-    """Have a listener answer what it holds, and close; return how many notifications. Raises ListenerError."""
+    """Have a listener answer and close what it holds. Return the number of notifications. Raises ListenerError."""
     url = f"http://{address}/-/release"
     try:
         token = parse(_ask("GET", url).body, _Release).token
@@ -132,14 +132,14 @@ def _ask(method: str, url: str, headers: Mapping[str, str] | None = None) -> Ans
 
 
 def figures_of(told: Mapping[str, ListenerStats]) -> dict[str, int]:
-    """Return the sums over listeners, by their host:port."""
+    """Return the sums of the listeners' counters. `told` is by host:port."""
     return {name: sum(getattr(stats, name) for stats in _different(told)) for name in _SUMMED}
 
 
 def notified_of(told: Mapping[str, ListenerStats]) -> dict[str, int]:
-    """Return what listeners together were notified of: the newest update that one of them knows; 0: of none yet.
+    """Return what all listeners were notified of the newest update that one of them knows; 0: of none yet.
 
-    Nothing when one of them does not tell.
+    Empty if one of them does not report it.
     """
     each = [stats.notified for stats in _different(told)]
     known = [of for of in each if isinstance(of, Notified)]
@@ -156,5 +156,5 @@ def notified_of(told: Mapping[str, ListenerStats]) -> dict[str, int]:
 
 
 def _different(told: Mapping[str, ListenerStats]) -> list[ListenerStats]:
-    """Return each listener's stats once: one that has several ports tells of all of them at each."""
+    """Return each listener's stats once. A listener with several ports reports the same at each."""
     return [*{stats.id or address: stats for address, stats in told.items()}.values()]

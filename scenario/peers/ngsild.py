@@ -1,7 +1,7 @@
-"""A broker that speaks NGSI-LD, whichever: what all of them were seen to take is sent, and what any answers is right.
+"""Any broker that speaks NGSI-LD. It gets requests that all of them were seen to take.
 
-Slow subscriptions and those of the ordinary client are kept apart by entity type: a tenant has no service paths. What
-a product does otherwise than others is in the module of its name. Measured on Scorpio 5.0.3 and Antares 0.1.0.
+Entity types separate the slow subscriptions from the ordinary client's, because a tenant has no service paths. What
+only one product does is in the module of its name. Measured on Scorpio 5.0.3 and Antares 0.1.0.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _DEFAULT_CONTEXT = "https://uri.etsi.org/ngsi-ld/default-context/"  # of a type 
 
 
 class NgsiLd(Ngsi):
-    """One tenant of an NGSI-LD broker; of an unknown one, where no product is named."""
+    """One tenant of an NGSI-LD broker of an unknown product."""
 
     kind: ClassVar[str] = "ngsi-ld"
     product: ClassVar[str] = "an NGSI-LD broker"
-    live: ClassVar[str] = f"{_SUBSCRIPTIONS}?limit=1"  # the least that every one answers; it needs the database
+    live: ClassVar[str] = f"{_SUBSCRIPTIONS}?limit=1"  # the cheapest that all answer; it needs the database
     about: ClassVar[str] = live  # tells the version
     ready: ClassVar[str] = ""
     speaks_ngsild: ClassVar[bool] = True
@@ -50,12 +50,12 @@ class NgsiLd(Ngsi):
 
     @classmethod
     def tells(cls, text: str) -> str:
-        """Return the version that an answer to GET `about` tells; raises WrongShapeError: it is another's."""
+        """Return the version in the body of the answer to GET `about`. Raises WrongShapeError for another product's."""
         return ""
 
     @classmethod
     def recognises(cls, answer: Answer) -> bool:
-        """Whether an answer to GET `about` is one of this product; of any, a list or that no tenant is there."""
+        """Whether this product answers GET `about` so. An unknown one answers a list, or that the tenant is unknown."""
         if cls.about.startswith(_ROOT):
             return answer.status == 200 or (answer.status == NO_TENANT and "tenant" in answer.body.lower())
         try:
@@ -64,7 +64,7 @@ class NgsiLd(Ngsi):
             return False
 
     def version(self) -> Request:
-        """Ask whether it lives; without its database, where the product has such a request."""
+        """GET `live`, which needs no database if the product has such a request."""
         return self._get(self.live)
 
     def version_error(self, answer: Answer) -> Failure | None:
@@ -103,7 +103,7 @@ class NgsiLd(Ngsi):
         return self._post(_SUBSCRIPTIONS, body)
 
     def subscribe_error(self, answer: Answer) -> Failure | None:
-        """201 with a Location is right; 409, too: the id is drawn, so it was made by the same request, sent twice."""
+        """201 with a Location is right. So is 409: the id is random, so the same request, sent twice, has made it."""
         if answer.status == 201 and "/subscriptions/" not in (answer.headers.get("Location") or ""):
             return Failure(Kind.CONTENT, "201 without the Location of a subscription")
         return None if answer.status in (201, 409) else self.failure_of(answer)
@@ -180,7 +180,7 @@ class NgsiLd(Ngsi):
 
     @property
     def _headers(self) -> dict[str, str]:
-        """Accept always: Scorpio answers 406 without it."""
+        """Accept always, because Scorpio answers 406 without it."""
         return {"Accept": "application/json", "NGSILD-Tenant": self.service}
 
 

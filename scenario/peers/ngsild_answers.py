@@ -1,4 +1,4 @@
-"""The shapes of an NGSI-LD broker's answers, as far as the scenario reads them."""
+"""The parts of an NGSI-LD product's answers that the scenario reads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Info(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """GET /q/health of Antares: no Quarkus application tells a store."""
+    """GET /q/health of Antares. No Quarkus application reports a store."""
 
     version: str
     store: str

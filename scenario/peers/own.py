@@ -1,4 +1,4 @@
-"""What of all that a broker holds is the test's own: exactly what a run makes, and nothing that only looks like it."""
+"""Recognises what a run created in a broker, and nothing that only looks like it."""
 
 from __future__ import annotations
 
@@ -28,18 +28,21 @@ def entity(run: str, number: int = 0) -> str:
 
 
 def is_description(text: str, run: str) -> bool:
-    """Whether it is that of a run's subscriptions; of any run's without one."""
+    """Whether `text` is the description of a run's subscriptions; with run "" of any run's."""
     return text == description(run) if run else re.fullmatch(_DESCRIPTIONS, text) is not None
 
 
 def is_entity(identifier: str, kind: str, run: str) -> bool:
-    """Tell the same of an entity, by its id and type."""
+    """Whether id and type are those of a run's entity; with run "" of any run's."""
     pattern = f"{entity(run)}({_NUMBER})?" if run else _ENTITIES
     return re.fullmatch(pattern, identifier) is not None and kind == TYPE
 
 
 def number_error(written: Sequence[int], number: int, beside: Container[int]) -> Failure | None:
-    """Judge what a query found: the number last written, a later one, or one of those `beside`; 0: nothing yet."""
+    """Return what is wrong with the numbers that a query found; None if it is right.
+
+    Right is the number last written, a later one, or one of `beside`. Number 0: nothing was written yet.
+    """
     if not number or any(each >= number or each in beside for each in written):
         return None
     if not written:

@@ -1,4 +1,4 @@
-"""What a user of MongoDB may do, as connectionStatus tells: nothing is tried for it, least of all a drop."""
+"""What a user of MongoDB may do, according to connectionStatus. Nothing is tried for it, least of all a drop."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _AuthInfo(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def may_drop(auth_info: object, database: str) -> bool:
-    """Tell from connectionStatus's authInfo whether its user may drop a database; where it does not tell: yes."""
+    """Whether the user in connectionStatus's authInfo may drop a database; True if it does not say."""
     try:
         told = msgspec.convert(auth_info, _AuthInfo)
     except msgspec.ValidationError:

@@ -1,6 +1,6 @@
-"""The mark that a run under way leaves in its service's database, so that no other one drops it meanwhile.
+"""The mark of a run under way in its service's database. It keeps other runs from dropping the database.
 
-It is renewed every few seconds: that of a run that was killed is void soon. Its time is that of the database's host.
+It is renewed every few seconds, so that the mark of a killed run is soon void. Its time is the database host's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _Documents = dict[str, Any]
 
 
 def under_way(database: Database[_Documents]) -> str:
-    """Return the id of the run that holds a database, and when it was last seen there; empty: none does."""
+    """Return the id of the run under way in a database, and when it was last seen there; "" if there is none."""
     found, now = database[COLLECTION].find_one(OWN), _now(database)
     at = found["at"] if found and "at" in found else None
     if found is None or not isinstance(at, datetime) or abs(now - at) > VALID:
@@ -27,7 +27,7 @@ def under_way(database: Database[_Documents]) -> str:
 
 
 def take(database: Database[_Documents], run: str) -> bool:
-    """Mark a database as this run's, or renew the mark; False: another run's mark is there."""
+    """Mark a database as this run's, or renew the mark. Return False if another run's mark is there."""
     now, marks = _now(database), database[COLLECTION]
     void = {"$or": [{"run": run}, {"$nor": [{"at": {"$gte": now - VALID, "$lte": now + VALID}}]}]}
     try:

@@ -1,4 +1,7 @@
-"""Result of one try of the ordinary client. A broker without a database still answers GET /version."""
+"""Checks of the ordinary client, which was tried once, and of the healthy subscribers.
+
+Only the try tells whether an Orion reaches its database: it answers GET /version without one, too.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What it takes to be let in by a broker behind TLS or a PEP proxy: certificates, and headers of every request.
+"""Access to a broker behind TLS or a PEP proxy: certificates, and headers of every request.
 
-Each process has its own: neither is sent to workers.
+Each process has its own. Neither is sent to workers.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Access:
-    """As the options of the same names."""
+    """The values of the options of the same names."""
 
     ca_file: str = ""
     insecure: bool = False
@@ -45,7 +45,7 @@ class Access:
     header_file: str = ""
 
     def headers(self) -> dict[str, str]:
-        """Return those of every request, as they are now."""
+        """Return the headers of every request. A file that changed is read again."""
         return parse_headers(self.header) | (_header_file(self.header_file).read() if self.header_file else {})
 
     def context(self) -> ssl.SSLContext:
@@ -64,7 +64,7 @@ class Access:
             raise OptionError(f"--cert: takes a certificate and its key, without a passphrase: {error}") from None
 
     def let_in(self, session: requests.Session) -> None:
-        """Have a session verify, and show, what it should."""
+        """Set the CA certificates and the client certificate of a session."""
         session.verify = not self.insecure and (self.ca_file or True)
         session.cert = (self.cert, self.key or self.cert) if self.cert else None
         if self.insecure:
@@ -136,11 +136,11 @@ def _read(path: str) -> dict[str, str]:
         raise ArgumentTypeError(f"takes a file that can be read, not {path!r}: {told}") from None
 
 
-OPEN = Access()  # to everybody
+OPEN = Access()  # no certificates, no headers
 
 
 class _HeaderFile:
-    """A file of headers, read again when it has changed: tokens are renewed in mid-run."""
+    """A file of headers. It is read again when it has changed, because tokens are renewed in mid-run."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -148,7 +148,7 @@ class _HeaderFile:
         self._headers: dict[str, str] = {}
 
     def read(self) -> dict[str, str]:
-        """Return what is in it; what was in it where it cannot be read, for its writer may be at it just now."""
+        """Return its headers. If it cannot be read, return those before: it may be being written."""
         try:
             state = Path(self._path).stat()
             seen: object = (state.st_mtime_ns, state.st_size, state.st_ino)
