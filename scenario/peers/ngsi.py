@@ -91,10 +91,11 @@ class Ngsi(Broker):
     ) -> Iterator[Listed]:
         """Yield the test's own of a list, page by page. With `removing` the caller removes each. Raises BrokerError."""
         offset, before = 0, list[Listed]()
+        # a page that comes again: nothing was removed, or the broker ignores the offset
         while (page := self._page(ask, f"{path}?limit={PAGE}&offset={offset}{query}")) != before:
             ours = [each for each in page if is_own(each)]
             yield from ours
-            if len(page) < PAGE:
+            if len(page) < PAGE and not removing:
                 return
             offset, before = offset + len(page) - removing * len(ours), page
 
