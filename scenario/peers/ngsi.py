@@ -92,7 +92,7 @@ class Ngsi(Broker):
         """Yield the test's own of a list, page by page. With `removing` the caller removes each. Raises BrokerError."""
         offset, before = 0, list[Listed]()
         # a page that comes again: nothing was removed, or the broker ignores the offset
-        while (page := self._page(ask, f"{path}?limit={PAGE}&offset={offset}{query}")) != before:
+        while (page := self._page(ask, f"{path}?limit={PAGE}&offset={offset}{query}")) not in ([], before):
             ours = [each for each in page if is_own(each)]
             yield from ours
             if len(page) < PAGE and not removing:
