@@ -49,7 +49,7 @@ def subscribers(listener: Listener) -> Callable[..., HealthySample]:
 
     def look(updates: dict[int, float], *arrivals: tuple[int, int], taken: bool = True) -> HealthySample:
         for number, age in updates.items():
-            three.updates[number] = Sent(now() - age, taken)
+            three.note_update(number, Sent(now() - age, taken))
         for number, subscription in arrivals:
             sent = three.updates[number].at if number in three.updates else now()
             with listener.connect(notification(subscription, number, "/healthy", round(sent * 1e6))) as peer:
@@ -117,7 +117,7 @@ def all_of(listener: Listener, kind: type[Subscribers], count: int) -> Subscribe
     """Return subscribers who were all notified of one update."""
     subscribers = kind(count, f"127.0.0.1:{listener.ports[0]}", now)
     subscribers.begin()
-    subscribers.updates[1] = Sent(now(), taken=True)
+    subscribers.note_update(1, Sent(now(), taken=True))
     for subscription in range(count):
         with listener.connect(notification(subscription, 1, "/healthy", round(now() * 1e6))) as peer:
             assert peer.recv(100).startswith(b"HTTP/1.1 200 OK")
@@ -157,6 +157,25 @@ def test_more_than_a_page(subscribers: Look) -> None:
     numbers = range(1, 201)
     seen = subscribers(dict.fromkeys(numbers, 0.0), *((n, s) for n in numbers for s in (1, 2, 3)))
     assert (seen.arrived, seen.waiting) == (600, 0)
+
+
+@pytest.mark.parametrize("overtaken", [False, True])
+def test_an_hour_without_any_costs_no_time(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch, *, overtaken: bool
+) -> None:
+    """A row that takes long to count would delay all probes of the process."""
+    ten = Subscribers(10, f"127.0.0.1:{listener.ports[0]}", now)
+    began = now() - 7200
+    for second in range(7200):
+        ten.note_update(second, Sent(began + second, taken=True))
+    if overtaken:
+        ten.complete = now()
+    ten.begin()
+    monkeypatch.setattr(ten, "_read", lambda: None)
+    spent = time.process_time()
+    seen = ten.look(7)
+    assert time.process_time() - spent < 0.1
+    assert (seen.waiting, seen.lost) == ((10, 71990) if overtaken else (72000, 0))
 
 
 MODE = "-notificationMode threadpool:60000:100"

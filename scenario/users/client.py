@@ -79,7 +79,8 @@ class ClientProbe(EachSecond, User):
 
     def _update(self, due: float | None = None) -> Tried:
         at = due if due is not None else self.of_run.clock.now()
-        sent = self.subscribers.updates[update_number(at)] = Sent(at)
+        sent = Sent(at)
+        self.subscribers.note_update(update_number(at), sent)
         update = self._write(at, self.broker.update(at), due)
         sent.taken = not update.failure
         return update

@@ -36,8 +36,8 @@ class Subscribers:
         self.doubled = self.lost = 0
         self.complete = -math.inf  # time of the newest update that reached all
         self.same_since: int | None = None  # s since the epoch: what was sent from then on, of no update of the client
-        self._sent: set[int] = set()  # numbers of the client's own updates
-        self._same: list[float] = []  # latencies of those (ms)
+        self._numbers: set[int] = set()  # of the client's own updates
+        self._same: list[float] = []  # latencies of those of no update of the client (ms)
         self._clocks: deque[tuple[float, float]] = deque(maxlen=LOOKS)  # half a round trip, how far theirs is ahead (s)
         self._position = ""
         self._came: list[tuple[int, ...]] = []  # arrived and not reported yet
@@ -47,6 +47,11 @@ class Subscribers:
         """Ignore everything that arrived before now. Raises ListenerError."""
         self._position = self._ask().next
 
+    def note_update(self, number: int, sent: Sent) -> None:
+        """Record an update of the client before it is sent."""
+        self.updates[number] = sent
+        self._numbers.add(number)
+
     def look(self, second: int) -> HealthySample:
         """Return what arrived since the previous look. Raises ListenerError."""
         with self._one_at_a_time:
@@ -54,7 +59,6 @@ class Subscribers:
         came, self._came = self._came, []
         error, ahead = min(self._clocks)
         now = self.now()
-        self._sent.update(self.updates)
         self._note_same(came, ahead)
         latencies = sorted(latency for arrival in came if (latency := self._note(arrival, ahead)) is not None)
         waiting = self._missing(now)
@@ -79,7 +83,7 @@ class Subscribers:
     def _note_same(self, came: Sequence[Sequence[int]], ahead: float) -> None:
         """Record notifications of the update that also notifies the slow receivers."""
         for number, _, sent, latency in came:
-            if self.same_since is not None and number not in self._sent and sent >= self.same_since * 1_000_000:
+            if self.same_since is not None and number not in self._numbers and sent >= self.same_since * 1_000_000:
                 self._same.append(max(0.0, latency / 1000 - ahead * 1000))
 
     def _read(self) -> None:
@@ -108,12 +112,18 @@ class Subscribers:
         return max(0.0, latency / 1000 - ahead * 1000)
 
     def _missing(self, now: float) -> list[Sent]:
-        """Return the updates with notifications under way, and those with lost ones."""
-        full = [sent for sent in self.updates.values() if len(sent.reached) >= self.count]
-        self.complete = max([self.complete, *(sent.at for sent in full)])
-        old = [number for number, sent in self.updates.items() if now - sent.at > 2 * OVERTAKEN_AFTER]
-        self.updates = {n: sent for n, sent in self.updates.items() if n not in old or len(sent.reached) < self.count}
+        """Return the updates with notifications under way. Count the lost ones, and forget the updates that are done.
+
+        Each is looked at once: those that are never done stay, one for each update of the run.
+        """
+        full = [sent.at for sent in self.updates.values() if len(sent.reached) >= self.count]
+        self.complete = max([self.complete, *full])
+        self.updates = {
+            number: sent
+            for number, sent in self.updates.items()
+            if now - sent.at <= 2 * OVERTAKEN_AFTER or len(sent.reached) < self.count
+        }
         missing = [sent for sent in self.updates.values() if sent.taken and len(sent.reached) < self.count]
-        overtaken = [sent for sent in missing if sent.at + OVERTAKEN_AFTER < self.complete]
-        self.lost = sum(self.count - len(sent.reached) for sent in overtaken)
-        return [sent for sent in missing if sent not in overtaken]
+        newest = self.complete - OVERTAKEN_AFTER  # what was sent before that is lost
+        self.lost = sum(self.count - len(sent.reached) for sent in missing if sent.at < newest)
+        return [sent for sent in missing if sent.at >= newest]
