@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from argparse import Namespace
 from collections.abc import Mapping
 
@@ -352,3 +353,14 @@ def test_locusts_own_options(words: tuple[str, ...], told: str, capsys: pytest.C
         parser.parse_args(words)
     assert ended.value.code == 2
     assert told in capsys.readouterr().err
+
+
+def test_many_listeners_are_read_at_once() -> None:
+    """Each user that creates subscriptions reads them, and the probes of its process wait meanwhile."""
+    urls = ",".join(f"http://h{number}/n,http://h{number}/m" for number in range(300))
+    options = Options.from_namespace(parsed(f"--notify-url={urls}"))
+    spent = time.process_time()
+    assert len(options.slow_urls) == 600
+    assert options.listener_addresses == tuple(f"h{number}:80" for number in range(300)), "each once"
+    assert time.process_time() - spent < 0.5
+    assert len(options.changed(healthy_apart=True).slow_urls) == 598, "two lead to the healthy subscribers' listener"

@@ -105,7 +105,7 @@ class Flow(Preparation):
     def release(self) -> int:
         """Let the listeners answer everything they hold, and close. Return the number. Raises Lost."""
         try:
-            return sum(listeners.release(address) for address in dict.fromkeys(self.options.listener_addresses))
+            return sum(map(listeners.release, self.options.listener_addresses))
         except ListenerError as error:
             raise Lost(f"release: {error}") from None
 
@@ -126,12 +126,12 @@ class Flow(Preparation):
     def _arrived(self) -> int | None:
         """Return how many notifications arrived at the listeners; None if one does not report it."""
         try:
-            told = {address: listeners.stats(address) for address in dict.fromkeys(self.options.listener_addresses)}
+            answers = {address: listeners.stats(address) for address in self.options.listener_addresses}
         except ListenerError:
             return None
-        known = {address: stats for address, stats in told.items() if stats is not None}
+        known = {address: stats for address, stats in answers.items() if stats is not None}
         figures = listeners.figures_of(known)
-        return figures["held"] + figures["received"] + figures["abandoned"] if len(known) == len(told) else None
+        return figures["held"] + figures["received"] + figures["abandoned"] if len(known) == len(answers) else None
 
     def probing(self, *added: type[User], before: int = 0) -> Tick:
         """Ask for the probes, so that rows continue. Raises Lost if no probe reports any more."""

@@ -56,7 +56,7 @@ def _tables(options: Options) -> Iterator[str]:
             yield f"descriptors: {error}"
         finally:
             inspector.close()
-    for address in dict.fromkeys(options.listener_addresses):
+    for address in options.listener_addresses:
         yield f"listener {address}: {_stats(address)}"
 
 

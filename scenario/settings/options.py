@@ -139,8 +139,8 @@ class Options:
 
     @property
     def listener_addresses(self) -> tuple[str, ...]:
-        """host:port of every listener, an IPv6 address in brackets; of a range of ports the first."""
-        return tuple(map(address_of, self.load.notify_urls))
+        """host:port of every listener, each once, an IPv6 address in brackets; of a range of ports the first."""
+        return tuple(dict.fromkeys(map(address_of, self.load.notify_urls)))
 
     @property
     def receivers(self) -> list[str]:
@@ -158,8 +158,10 @@ class Options:
 
     @property
     def slow_urls(self) -> list[str]:
-        apart = [url for url in self.receivers if address_of(url) != self.healthy_address]
-        return apart if self.probes.healthy_apart and apart else self.receivers
+        """URLs of the slow receivers, one for each port of a range."""
+        urls, of_healthy = self.receivers, self.healthy_address
+        apart = [url for url in urls if address_of(url) != of_healthy] if self.probes.healthy_apart else []
+        return apart or urls
 
     @property
     def healthy_address(self) -> str:

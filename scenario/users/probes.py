@@ -190,7 +190,7 @@ class ListenerProbe(EachSecond, User):
     def probe(self, second: int) -> None:
         """Sum the listeners' statistics. If one is missing, there is no sum, and the error says which."""
         at = self.of_run.clock.now()
-        addresses = dict.fromkeys(self.of_run.options.listener_addresses)  # several URLs may have one address
+        addresses = self.of_run.options.listener_addresses
         answers = self.in_flight.map(self._ask, addresses)  # at the same time, because each may take its whole limit
         both = list(zip(addresses, answers, strict=True))
         told = {address: stats for address, (stats, _) in both if stats}

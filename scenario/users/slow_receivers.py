@@ -18,7 +18,7 @@ class SlowReceivers:
     """
 
     def __init__(self, addresses: Sequence[str], trigger: int) -> None:
-        self._addresses = tuple(dict.fromkeys(addresses))
+        self._addresses = addresses
         self._first_update = update_number(trigger)
         self.have_answered = False
 
