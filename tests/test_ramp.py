@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import signal
+import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from scenario.errors import Lost
+from scenario.flow.ramp import restart
 from tests.support.fleet import start_fleet
 from tests.support.processes import Processes
 from tests.support.stack import Stack, steps, verdict
@@ -87,6 +91,25 @@ def test_restart_command_that_fails_is_named(stack: Stack) -> None:
     assert outcome == "INCONCLUSIVE"
     assert "60 could not be judged: --restart-command ended with 3: no such broker" in reasons
     assert re.search(rf"ramp: 20 {HELD} so far, of 60", reasons), reasons
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("sleep 7 & echo started", ""),
+        ("sleep 7; echo never", "--restart-command did not end within 1 s"),
+        ("echo first; echo second; exit 3", "--restart-command ended with 3: second"),
+        ("echo wrong >&2; echo last; exit 4", "--restart-command ended with 4: wrong"),
+        ("printf '\\377'; exit 5", "--restart-command ended with 5: \ufffd"),
+        ("exit 6", "--restart-command ended with 6"),
+    ],
+)
+def test_a_restart_waits_for_its_command_but_not_for_what_that_started(command: str, sentence: str) -> None:
+    """The broker that it starts goes on, with the command's output open."""
+    began = time.monotonic()
+    with pytest.raises(Lost, match=f"^{sentence}$") if sentence else nullcontext():
+        restart(command, limit=1.0)
+    assert time.monotonic() - began < 5
 
 
 def test_interrupted_ramp_tells_what_it_has(stack: Stack) -> None:

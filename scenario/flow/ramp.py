@@ -6,6 +6,8 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from tempfile import TemporaryFile
+from typing import IO
 
 from scenario.errors import BrokerError, Lost
 from scenario.flow.phases import Tick
@@ -17,6 +19,7 @@ from scenario.verdict.outcomes import FAIL, PASS
 
 PRECISION = 0.05  # largest gap between the largest number held and the smallest that failed, as a share
 RESTART_LIMIT = 120.0  # s for the command, and again for the broker to answer
+LAST_WORDS = 10_000  # bytes of the command's output that are read
 
 
 @dataclass
@@ -76,19 +79,26 @@ class RampFlow(SteppedFlow):
 
     def restart(self) -> Iterator[Tick]:
         """Restart the broker and wait until it answers."""
-        try:
-            done = subprocess.run(
-                self.options.broker.restart_command,
-                shell=True,
-                capture_output=True,
-                text=True,
-                timeout=RESTART_LIMIT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise Lost(f"--restart-command did not end within {RESTART_LIMIT:.0f} s") from None
-        if done.returncode:
-            said = (done.stderr or done.stdout).strip().splitlines()
-            raise Lost(f"--restart-command ended with {done.returncode}{': ' + said[-1] if said else ''}")
+        restart(self.options.broker.restart_command)
         yield self.users(0)  # a broker that is shutting down may still answer for a moment
         yield from self.answering(time.monotonic() + RESTART_LIMIT)
+
+
+def restart(command: str, limit: float = RESTART_LIMIT) -> None:
+    """Run --restart-command. Raises Lost if it fails, or takes more than `limit` seconds.
+
+    Its output goes to files. A pipe would stay open as long as anything that it started, such as the broker.
+    """
+    with TemporaryFile() as output, TemporaryFile() as errors:
+        try:
+            done = subprocess.run(command, shell=True, stdout=output, stderr=errors, timeout=limit, check=False)
+        except subprocess.TimeoutExpired:
+            raise Lost(f"--restart-command did not end within {limit:.0f} s") from None
+        if done.returncode:
+            said = (_text(errors) or _text(output)).splitlines()
+            raise Lost(f"--restart-command ended with {done.returncode}{': ' + said[-1] if said else ''}")
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(max(0, file.tell() - LAST_WORDS))
+    return file.read().decode(errors="replace").strip()
