@@ -5,22 +5,17 @@ from __future__ import annotations
 import socket
 import time
 from itertools import pairwise
-from types import SimpleNamespace
 from typing import Any
-
-from locust.env import Environment
 
 import gevent
 import pytest
 
 from scenario.peers.failures import Kind
-from scenario.run.run import Run
-from scenario.run.schedule import Clock, Schedule
 from scenario.users.attempts import attempt
 from scenario.users.each_second import EachSecond
 from scenario.users.probes import VersionProbe
 from scenario.users.tester import LOOKUPS, Watch
-from tests.support.holds import options
+from tests.support.users import user
 
 SLOW = 1.3  # s
 
@@ -38,17 +33,6 @@ class Counting(EachSecond):
 
     def missed(self, second: int) -> None:
         self.link.publish((second, None))
-
-
-def user(kind: type[EachSecond], host: str, seconds: int) -> tuple[EachSecond, list[Any]]:
-    """Return a user of a run of so many seconds from now on, and the records that it will have published."""
-    published: list[Any] = []
-    clock = Clock.showing(time.time())
-    first = int(clock.now()) + 1
-    schedule = Schedule(first, first + 1, first + seconds - 1)
-    link = SimpleNamespace(run=Run(options(host=host), clock), schedule=schedule, publish=published.append)
-    kind_here = type(kind.__name__, (kind,), {"link": link, "host": host})
-    return kind_here(Environment(user_classes=[])), published
 
 
 def test_an_answer_is_never_overtaken() -> None:

@@ -80,6 +80,7 @@ class UpdateTrigger(RunUser, HttpUser):
     """Sends the triggering update when the schedule says so."""
 
     def on_start(self) -> None:
+        self.crew = Pool(MOST_AT_ONCE)
         bound(self.client, CONNECT_TIMEOUT + UPDATE_TIMEOUT)
         self.broker.access.let_in(self.client)
 
@@ -89,12 +90,9 @@ class UpdateTrigger(RunUser, HttpUser):
         run = self.of_run
         run.clock.sleep_until(self.schedule.trigger)
         at = run.clock.now()
-        crew = Pool(MOST_AT_ONCE)
-        failures = [
-            each for each in crew.map(lambda entity: self._send(at, entity), range(run.options.load.updates)) if each
-        ]
+        failures = self.crew.map(lambda entity: self._send(at, entity), range(run.options.load.updates))
         self.client.close()
-        self.link.publish(Update(at, (run.clock.now() - at) * 1000, *parts(next(iter(failures), None))))
+        self.link.publish(Update(at, (run.clock.now() - at) * 1000, *parts(next(filter(None, failures), None))))
         park()
 
     def _send(self, at: float, entity: int) -> Failure | None:
@@ -111,6 +109,8 @@ class UpdateTrigger(RunUser, HttpUser):
             return failure_of(response, self.broker.update_error)
 
     def on_stop(self) -> None:
+        """Abandon the updates that are not answered yet."""
+        self.crew.kill()
         self.client.close()
 
 
@@ -122,15 +122,14 @@ class IdleClient(RunUser):
 
     def on_start(self) -> None:
         self.held: list[socket.socket] = []
+        self.crew = Pool(50)
 
     @task
     def hold(self) -> None:
         """Connect, hold until shortly before the end, send a request, close."""
         clock, wanted = self.of_run.clock, self.of_run.options.load.idle_connections
-        crew = Pool(50)
         at = clock.now()
-        connected = crew.map(self._connect, range(wanted))
-        self.held = [connection for connection in connected if connection is not None]
+        self.held = self._connected(wanted)
         gevent.sleep(1)  # a broker that cannot serve them closes them within ms
         accepted = sum(map(is_open, self.held))
         error = f"{wanted - len(self.held)} not connected, {len(self.held) - accepted} closed by the broker"
@@ -139,25 +138,29 @@ class IdleClient(RunUser):
         let_go = self.schedule.end - IDLE_RELEASE
         while clock.now() < let_go - IDLE_CHECK:
             clock.sleep_until(min(clock.now() + 1, let_go - IDLE_CHECK))
-            self._connect_again(crew)
-        answered = sum(crew.map(self._is_served, self.held))
+            self._connect_again()
+        answered = sum(self.crew.map(self._is_served, [*self.held]))
         self.link.publish(IdleClients(at, accepted, answered, error=error))
         clock.sleep_until(let_go)
         self.on_stop()
         self.link.publish(IdleClients(at, accepted, answered, clock.now(), error))
         park()
 
-    def _connect_again(self, crew: Pool) -> None:
+    def _connect_again(self) -> None:
         """Replace connections that the broker closed, like a user with telnet would. It may have room now."""
         still = [connection for connection in self.held if is_open(connection)]
         for connection in {*self.held} - {*still}:
             connection.close()
-        again = crew.map(self._connect, range(self.of_run.options.load.idle_connections - len(still)))
-        self.held = still + [connection for connection in again if connection is not None]
+        self.held = still + self._connected(self.of_run.options.load.idle_connections - len(still))
 
     def on_stop(self) -> None:
+        self.crew.kill()
         for connection in self.held:
             connection.close()
+
+    def _connected(self, count: int) -> list[socket.socket]:
+        """Open connections. Return those that the broker accepted."""
+        return [connection for connection in self.crew.map(self._connect, range(count)) if connection is not None]
 
     def _connect(self, _: int) -> socket.socket | None:
         try:
@@ -174,6 +177,7 @@ class IdleClient(RunUser):
                 connection.settimeout(IDLE_TIMEOUT)
                 if self.of_run.options.broker.host.startswith("https:"):
                     connection = self.broker.access.context().wrap_socket(connection, server_hostname=host)
+                    self.held.append(connection)  # instead of the plain one, which is detached now
                 client.sock = connection
                 asked = self.broker.version()
                 client.request(asked.method, asked.path, headers=self.broker.headers(asked))
