@@ -9,7 +9,7 @@ from locust import User
 
 from scenario.errors import Failed, ListenerError, Lost
 from scenario.flow.cleanup import Cleanup
-from scenario.flow.phases import Tick, Work
+from scenario.flow.phases import NOBODY, Tick, Work
 from scenario.flow.preparation import Preparation
 from scenario.peers import kind_of, listeners
 from scenario.preflight.limits import descriptors
@@ -116,7 +116,7 @@ class Flow(Preparation):
         while arrived is not None and still < QUIET_AFTER and self.run.clock.now() < end:
             with suppress(Lost):
                 self.release()
-            yield self.users(0)
+            yield NOBODY
             before, arrived = arrived, self._arrived()
             still = still + 1 if arrived == before else 0
         if first is not None and arrived is not None and arrived > first:

@@ -31,6 +31,7 @@ from scenario.users.load import SubscriptionSeeder
 Tick = tuple[int, float, list[type[User]]]
 Work = tuple[Phase, Callable[[], Iterator[Tick]]]  # a phase and its work
 
+NOBODY: Tick = 0, 100, [SubscriptionSeeder]  # all stop at once; above 100 a second Locust warns
 STOP_LIMIT = 10.0  # s until all users have stopped
 SETTLE_CSV, SETTLE_WORKERS = 1.5, 3.5  # s; Locust rewrites its CSV every 1 s, and workers report every 3 s
 _log = logging.getLogger(__name__)
@@ -90,14 +91,14 @@ class Phases:
         """Stop all users."""
         end = time.monotonic() + STOP_LIMIT
         while self.link.runner.user_count and time.monotonic() < end:
-            yield 0, 100, [SubscriptionSeeder]  # a second: all at once; above Locust warns
+            yield NOBODY
 
     def settle(self) -> Iterator[Tick]:
         """Stop all users, and give Locust time to write its last statistics."""
         self.link.publish(PhaseBegan(Phase.SETTLE))
         end = time.monotonic() + (SETTLE_CSV if self.workers == {None} else SETTLE_WORKERS)
         while time.monotonic() < end:
-            yield 0, 1, [SubscriptionSeeder]
+            yield NOBODY
 
     def say(self, text: str) -> None:
         assert self.recorder.phase is not None
