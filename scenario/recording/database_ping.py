@@ -44,12 +44,8 @@ class DatabasePing:
         server = Server(run.options.broker.mongo)
         try:
             server.connect()
-            for second in range(schedule.start, schedule.end + 1):
-                run.clock.sleep_until(second)
-                if (
-                    run.clock.now() < second + 1
-                ):  # otherwise this process was stopped for a while, and the second is lost
-                    self._pings.spawn(self._ping, run, server, second)
+            for second in schedule.seconds(run.clock):
+                self._pings.spawn(self._ping, run, server, second)
             run.clock.sleep_until(schedule.end + server.limit + 1)
         finally:
             server.close()

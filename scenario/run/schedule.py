@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import gevent
@@ -57,3 +58,10 @@ class Schedule:
         """Return a schedule that ends with its baseline."""
         begun = cls.beginning(now, options)
         return cls(begun.start, begun.trigger, begun.trigger - 1)
+
+    def seconds(self, clock: Clock, after: float = 0.0) -> Iterator[int]:
+        """Yield each second when `after` s of it are over. One during which this process was stopped is lost."""
+        for second in range(self.start, self.end + 1):
+            clock.sleep_until(second + after)
+            if clock.now() < second + 1:
+                yield second

@@ -12,12 +12,10 @@ from gevent import Greenlet, GreenletExit
 from gevent.lock import BoundedSemaphore
 from gevent.pool import Group
 
-from scenario.peers.failures import Failure, Kind
+from scenario.peers.failures import Failure
 from scenario.run.tries import Tried, Tries, dues
 from scenario.users.run_user import RunUser, park
 from scenario.users.tester import Watch
-
-UNANSWERED = Failure(Kind.NO_ANSWER, "the question of the second before is not answered yet")
 
 
 class EachSecond(RunUser):
@@ -58,7 +56,7 @@ class EachSecond(RunUser):
         raise NotImplementedError
 
     def missed(self, second: int) -> None:
-        """Publish the record of a second in which an earlier request was still under way."""
+        """Publish the record of a second in which an earlier request was still under way (`one_at_a_time` only)."""
         raise NotImplementedError
 
     def _in_turn(self, second: int) -> None:
@@ -74,11 +72,8 @@ class EachSecond(RunUser):
     @task
     def probe_each_second(self) -> None:
         """Run the schedule, then park."""
-        clock, schedule = self.of_run.clock, self.schedule
-        for second in range(schedule.start, schedule.end + 1):
-            clock.sleep_until(dues(second, self.begins, self.rate)[0])
-            if clock.now() < second + 1:  # otherwise this process was stopped for a while, and the second is lost
-                self.in_flight.spawn(self._in_turn if self.one_at_a_time else self.probe, second)
+        for second in self.schedule.seconds(self.of_run.clock, self.begins / self.rate):
+            self.in_flight.spawn(self._in_turn if self.one_at_a_time else self.probe, second)
         park()
 
     def tried(self, second: int, begins: float, attempt: Callable[[float | None], Tried]) -> list[Tried]:

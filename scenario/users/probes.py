@@ -24,7 +24,7 @@ from scenario.peers.queue import WithQueue
 from scenario.run.samples import ConnectionSample, ListenerSample, QueueSample, VersionSample
 from scenario.run.tries import Tried
 from scenario.users.attempts import ATTEMPT_TIMEOUT, attempt
-from scenario.users.each_second import UNANSWERED, EachSecond
+from scenario.users.each_second import EachSecond
 from scenario.users.run_user import failure_of
 
 VERSION_LIMIT = 4.5  # s in all: a little more than ATTEMPT_TIMEOUT
@@ -106,8 +106,9 @@ class QueueProbe(EachSecond, HttpUser):
             return failure
 
     def missed(self, second: int) -> None:
-        at, (error, kind) = self.of_run.clock.now(), parts(UNANSWERED)
-        self.link.publish(QueueSample(second, at, error=error, failure=kind))
+        at = self.of_run.clock.now()
+        error = "the question of the second before is not answered yet"
+        self.link.publish(QueueSample(second, at, error=error, failure=Kind.NO_ANSWER))
 
     def on_stop(self) -> None:
         super().on_stop()
@@ -181,11 +182,6 @@ class ListenerProbe(EachSecond, User):
         """Open one kept-alive session for all listeners."""
         self.client = requests.Session()
         bound(self.client, VERSION_LIMIT)
-        self.under_way: set[str] = set()  # host:port with a request under way
-
-    def missed(self, second: int) -> None:
-        failed = dict.fromkeys(sorted(self.under_way), UNANSWERED)
-        self.link.publish(self._sample(second, self.of_run.clock.now(), {}, failed))
 
     def probe(self, second: int) -> None:
         """Sum the listeners' statistics. If one is missing, there is no sum, and the error says which."""
@@ -193,26 +189,21 @@ class ListenerProbe(EachSecond, User):
         addresses = self.of_run.options.listener_addresses
         answers = self.in_flight.map(self._ask, addresses)  # at the same time, because each may take its whole limit
         both = list(zip(addresses, answers, strict=True))
-        told = {address: stats for address, (stats, _) in both if stats}
+        known = {address: stats for address, (stats, _) in both if stats}
         failed = {address: failure for address, (_, failure) in both if failure}
-        self.link.publish(self._sample(second, at, told, failed))
-
-    def _sample(
-        self, second: int, at: float, told: dict[str, ListenerStats], failed: dict[str, Failure]
-    ) -> ListenerSample:
-        return ListenerSample(
+        sample = ListenerSample(
             second,
             at,
-            **({} if failed else figures_of(told)),
-            **notified_of(told),
+            **({} if failed else figures_of(known)),
+            **notified_of(known),
             error="; ".join(f"{address}: {failure}" for address, failure in failed.items()),
             failures={address: failure.kind for address, failure in failed.items()},
-            ids={address: stats.id for address, stats in told.items() if stats.id},
+            ids={address: stats.id for address, stats in known.items() if stats.id},
         )
+        self.link.publish(sample)
 
     def _ask(self, address: str) -> tuple[ListenerStats | None, Failure | None]:
         """Return a listener's statistics, or why there are none."""
-        self.under_way.add(address)
         try:
             with gevent.Timeout(VERSION_LIMIT, requests.ReadTimeout()):
                 response = self._get(f"http://{address}/-/stats")
@@ -221,8 +212,6 @@ class ListenerProbe(EachSecond, User):
             return None, Failure(Kind.CONTENT, str(error))
         except requests.RequestException as error:
             return None, of_exception(error)
-        finally:
-            self.under_way.discard(address)
 
     def _get(self, url: str) -> requests.Response:
         try:
