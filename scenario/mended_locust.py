@@ -74,13 +74,13 @@ def end_on_signals(environment: Environment) -> None:
 
 def end_without_1(environment: Environment, link: Link) -> None:
     """Let no error at Locust's own end become exit code 1, which says that the broker failed."""
-    told: list[int] = []
+    ended_with: list[int] = []  # exit codes of which Locust's `quit` has told
 
     def end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if not isinstance(error, OSError):
             sys.__excepthook__(kind, error, trace)
         text = f"Locust: it could not write what it was asked for: {error}"
-        if told:
+        if ended_with:
             print(text, file=sys.stderr)
         else:
             link.publish(Trouble(text))
@@ -89,7 +89,7 @@ def end_without_1(environment: Environment, link: Link) -> None:
         sys.stderr.flush()
         os._exit(environment.process_exit_code or EXIT_CODES[INCONCLUSIVE])
 
-    environment.events.quit.add_listener(lambda exit_code, **_: told.append(exit_code))
+    environment.events.quit.add_listener(lambda exit_code, **_: ended_with.append(exit_code))
     sys.excepthook = end
 
 

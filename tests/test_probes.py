@@ -59,7 +59,7 @@ def test_a_late_loop_is_noticed() -> None:
     assert tester.late(1) > 300, "also before the watch could look"
     gevent.sleep(0.2)
     assert tester.late(1) > 300
-    told = tester.told(0.0)
+    told = tester.figures(0.0)
     assert (told["late"], told["tester_lookup_seconds"]) == (pytest.approx(0, abs=200), 0)
     assert told["tester_idle_seconds"] >= 0
     watch.kill()

@@ -119,8 +119,8 @@ def command(options: Options, run: str) -> str:
     """Return the command that removes what a run created."""
     broker, access = options.broker, options.broker.access
     scope = {"--broker": "ngsi-ld"} if kind_of(options).speaks_ngsild else {"--service-path": broker.service_path}
-    words = {"--host": redacted(broker.host), "--service": broker.service, **scope}
-    words |= {"--run": run, "--ca-file": access.ca_file, "--cert": access.cert, "--key": access.key}
-    words |= {"--header-file": access.header_file, "--header": HIDDEN if access.header else ""}
-    told = [word for name, value in words.items() if value for word in (name, value)]
-    return shlex.join(["python", "-m", "scenario.cleanup", *told, *["--insecure"] * access.insecure])
+    given = {"--host": redacted(broker.host), "--service": broker.service, **scope}
+    given |= {"--run": run, "--ca-file": access.ca_file, "--cert": access.cert, "--key": access.key}
+    given |= {"--header-file": access.header_file, "--header": HIDDEN if access.header else ""}
+    words = [word for name, value in given.items() if value for word in (name, value)]
+    return shlex.join(["python", "-m", "scenario.cleanup", *words, *["--insecure"] * access.insecure])

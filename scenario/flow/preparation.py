@@ -137,12 +137,12 @@ class Preparation(Phases):
         name = self.found.database
         self._seen = database.count(self.options.broker.mongo, name, self.broker.own_subscriptions) > 0
         if not self._seen and time.monotonic() - self._first_created > SEEN_PATIENCE:
-            told = [
+            named = [
                 f"{option} {value}" for option in ("-dbURI", "-dbhost", "-db") if (value := self.found.argument(option))
             ]
             where = f"{name} at {redacted(self.options.broker.mongo)} (--mongo)"
             raise Lost(
                 f"seed: the broker keeps its subscriptions elsewhere: none is in {where}; "
-                f"its command line: {redacted(', '.join(told)) or 'names no database'}"
+                f"its command line: {redacted(', '.join(named)) or 'names no database'}"
             )
         return self._seen

@@ -87,8 +87,8 @@ class Shape(LoadTestShape):
         if options.preflight_only:
             self.link.publish(Refused(""))
             return None
-        told = found.options.by_name()
-        options = options.changed(**{name: told[name] for name in ADAPTED})
+        adapted = found.options.by_name()
+        options = options.changed(**{name: adapted[name] for name in ADAPTED})
         run = Run(options, Clock.showing(time.time()))
         try:
             self.mark.take(run, found.database)

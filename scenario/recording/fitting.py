@@ -37,12 +37,12 @@ def misfit(record: Any, at: float) -> str:
     return ""
 
 
-def _small(told: object) -> bool:
-    match told:
+def _small(value: object) -> bool:
+    match value:
         case dict():
-            return all(map(_small, told.values()))
+            return all(map(_small, value.values()))
         case list() | tuple():
-            return all(map(_small, told))
+            return all(map(_small, value))
         case int() | float():
-            return abs(told) <= _LARGEST
+            return abs(value) <= _LARGEST
     return True

@@ -70,8 +70,8 @@ def with_kinds(record: Any) -> Any:
             kinds = [kind(text) if text else None for text in (record.update_error, record.query_error)]
             return replace(record, update_failure=kinds[0], query_failure=kinds[1])
         case ListenerSample() if record.error:
-            told = [text.partition(": ") for text in record.error.split("; ")]
-            return replace(record, failures={address: kind(text) for address, _, text in told})
+            parts = [text.partition(": ") for text in record.error.split("; ")]
+            return replace(record, failures={address: kind(text) for address, _, text in parts})
         case Ended() if (found := kind(record.reason)) is not Kind.OTHER:
             return replace(record, failure=found)
         case Found():

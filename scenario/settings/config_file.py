@@ -92,16 +92,16 @@ def _misplaced(text: str, name: str) -> str:
         again = next((key for key in keys if keys.count(key) > 1), "")
         return again and f"has {again} more than once; write a list as {again} = [..., ...]"
     try:
-        told = tomllib.loads(text)
+        content = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return ""  # Locust reports it
     if Path(name).name == _SHARED:
         return ""
-    options = told["tool"].get("locust") if isinstance(told.get("tool"), dict) else None
+    options = content["tool"].get("locust") if isinstance(content.get("tool"), dict) else None
     if not isinstance(options, dict):
         return f"has no section {_SECTION} for the options"
     odd = next((key for key, value in options.items() if not _is_plain(value)), "")
     if odd:
         return f"{odd} takes a text, a number, true, false, or a list of these"
-    lost = next((key for key, value in told.items() if not isinstance(value, dict)), "")
+    lost = next((key for key, value in content.items() if not isinstance(value, dict)), "")
     return lost and f"{lost} must be below {_SECTION}"

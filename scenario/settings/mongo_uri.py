@@ -25,14 +25,14 @@ def seen(uri: str) -> str:
     """Return the servers that a URI names, without user, database and options; nothing of one that cannot be read."""
     scheme = next(each for each in SCHEMES if uri.startswith(each))
     try:
-        told = parse_uri(SCHEMES[0] + uri.removeprefix(scheme).partition("?")[0], default_port=None, validate=False)
+        parts = parse_uri(SCHEMES[0] + uri.removeprefix(scheme).partition("?")[0], default_port=None, validate=False)
     except (PyMongoError, ValueError):
         return scheme + HIDDEN
-    if told["username"] is None and "@" in uri:  # of a password with / or ? in it pymongo takes a part for a port
+    if parts["username"] is None and "@" in uri:  # of a password with / or ? in it pymongo takes a part for a port
         return scheme + HIDDEN
-    servers = [(f"[{host}]" if ":" in host else host, port) for host, port in told["nodelist"]]
+    servers = [(f"[{host}]" if ":" in host else host, port) for host, port in parts["nodelist"]]
     named = ",".join(f"{host}:{port}" if port else host for host, port in servers)
-    return f"{scheme}{f'{HIDDEN}@' if told['username'] is not None else ''}{named}"
+    return f"{scheme}{f'{HIDDEN}@' if parts['username'] is not None else ''}{named}"
 
 
 def secrets_of(uri: str) -> Iterator[str]:
@@ -43,10 +43,10 @@ def secrets_of(uri: str) -> Iterator[str]:
     yield user.partition(":")[2]  # percent-encoded, as a peer may repeat it
     try:
         yield parse_uri(SCHEMES[0] + servers, validate=False)["password"] or ""
-        told = split_options(options, validate=False, warn=False) if options else {}
+        named = split_options(options, validate=False, warn=False) if options else {}
     except (PyMongoError, ValueError):
         return
-    for name, value in told.items():
+    for name, value in named.items():
         if name.lower().endswith(_SECRET):
             for text in (str(value), unquote_plus(str(value))):
                 for part in (text, *text.split(",")):

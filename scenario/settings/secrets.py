@@ -98,31 +98,31 @@ def _without_credentials(uri: re.Match[str]) -> str:
     return scheme + servers[0] + redacted(after[path.end() if path else 0 :])
 
 
-def shown(told: _T, lines: bool = False) -> _T:
+def shown(item: _T, lines: bool = False) -> _T:
     """Return a text, or a record with all its texts, without secrets; control characters become a blank.
 
     `lines` keeps line feeds.
     """
-    return cast("_T", _shown(told, lines))
+    return cast("_T", _shown(item, lines))
 
 
-def _shown(told: object, lines: bool, known: bool = True) -> object:
-    match told:
-        case str() if not isinstance(told, Enum):
-            return _shown_text(told, lines, known)
+def _shown(item: object, lines: bool, known: bool = True) -> object:
+    match item:
+        case str() if not isinstance(item, Enum):
+            return _shown_text(item, lines, known)
         case tuple() | list():
-            return type(told)(_shown(part, lines, known) for part in told)
+            return type(item)(_shown(part, lines, known) for part in item)
         case dict():
-            return {_shown(name, lines, known): _shown(value, lines, known) for name, value in told.items()}
+            return {_shown(name, lines, known): _shown(value, lines, known) for name, value in item.items()}
         case msgspec.Struct():
-            named = {name: _shown(getattr(told, name), lines, known) for name in told.__struct_fields__}
-            return msgspec.structs.replace(told, **named)
-    if is_dataclass(told) and not isinstance(told, type):
-        values = {part.name: getattr(told, part.name) for part in fields(told)}
+            named = {name: _shown(getattr(item, name), lines, known) for name in item.__struct_fields__}
+            return msgspec.structs.replace(item, **named)
+    if is_dataclass(item) and not isinstance(item, type):
+        values = {part.name: getattr(item, part.name) for part in fields(item)}
         hidden = {name: HIDDEN for name in _HIDDEN_WHOLLY if values.get(name)}
-        known &= not getattr(told, "typed", False)
-        return replace(told, **{name: _shown(value, lines, known) for name, value in values.items()} | hidden)
-    return told
+        known &= not getattr(item, "typed", False)
+        return replace(item, **{name: _shown(value, lines, known) for name, value in values.items()} | hidden)
+    return item
 
 
 def _shown_text(text: str, lines: bool, known: bool) -> str:

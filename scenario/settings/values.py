@@ -35,9 +35,9 @@ def quoted(text: str) -> str:
 
 def seconds(text: str) -> float:
     """Return the seconds of `90s`, `1h30m` or `60`. A bare number is minutes, as in the original test."""
-    told = f"{text}m" if re.fullmatch(_NUMBER, text) else text
-    parts = re.findall(f"({_NUMBER})([hms])", told)
-    if not parts or "".join(number + unit for number, unit in parts) != told:
+    spelled = f"{text}m" if re.fullmatch(_NUMBER, text) else text
+    parts = re.findall(f"({_NUMBER})([hms])", spelled)
+    if not parts or "".join(number + unit for number, unit in parts) != spelled:
         raise ArgumentTypeError(
             f"takes a duration such as 60m, 90s or 1h30m, or a bare number of minutes, not {quoted(text)}"
         )

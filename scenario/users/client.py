@@ -69,8 +69,8 @@ class ClientProbe(EachSecond, User):
             reader = self.in_flight.spawn(self.tried, second, self.query_begins, self._query)
             updates, queries = self.tried(second, self.begins, update), result(reader)
         if updates and queries:
-            latency, update_failure, update_tries = self.told(updates)
-            query, query_failure, query_tries = self.told(queries)
+            latency, update_failure, update_tries = self.summed(updates)
+            query, query_failure, query_tries = self.summed(queries)
             update_error, update_kind = parts(update_failure)
             query_error, query_kind = parts(query_failure)
             answers = (latency, update_error, query, query_error, update_tries, query_tries, update_kind, query_kind)
@@ -109,8 +109,8 @@ class ClientProbe(EachSecond, User):
             with gevent.Timeout(LOOK_LIMIT):
                 sample = self.subscribers.look(second)
         except (ListenerError, gevent.Timeout) as error:
-            told = str(error) if isinstance(error, ListenerError) else f"no answer within {LOOK_LIMIT} s"
-            sample = HealthySample(second, self.of_run.clock.now(), error=told)
+            why = str(error) if isinstance(error, ListenerError) else f"no answer within {LOOK_LIMIT} s"
+            sample = HealthySample(second, self.of_run.clock.now(), error=why)
         latencies = sample.latencies if self.rate > 1 else ()
         self.link.publish(replace(sample, quiet=quiet, latencies=latencies))
         if not self.of_run.options.probes.healthy_apart:  # otherwise its updates never notify anyone

@@ -89,7 +89,7 @@ class EachSecond(RunUser):
                 under_way.append(self.in_flight.spawn(attempt, due if self.rate > 1 else None))
         return [result(greenlet) for greenlet in under_way]
 
-    def told(self, tried: Sequence[Tried]) -> tuple[float, Failure | None, Tries | None]:
+    def summed(self, tried: Sequence[Tried]) -> tuple[float, Failure | None, Tries | None]:
         """Return the figures for a sample: the slowest latency, the first failure, and all tries."""
         failure = next((each.failure for each in tried if each.failure), None)
         return max(each.latency for each in tried), failure, Tries.of(tried) if self.rate > 1 else None

@@ -61,14 +61,14 @@ class SubscriptionSeeder(RunUser):
     def _create(self, index: int) -> Failure | None:
         urls = self.urls
         asked = self.broker.subscribe(urls[index % len(urls)])
-        with self.environment.events.request.measure(asked.method, asked.path) as told:
+        with self.environment.events.request.measure(asked.method, asked.path) as meta:
             try:
                 answer = self.connection.ask(asked.method, asked.path, self.broker.headers(asked), asked.body)
                 failure = shown(self.broker.subscribe_error(answer))
             except (OSError, HTTPException) as error:
                 failure = shown(of_exception(error))
             if failure:
-                told["exception"] = failure.text
+                meta["exception"] = failure.text
         return failure
 
     def on_stop(self) -> None:
@@ -170,18 +170,18 @@ class IdleClient(RunUser):
 
     def _is_served(self, connection: socket.socket) -> bool:
         host, port = self.of_run.options.broker_address
-        client = HTTPConnection(host, port)
-        client.response_class = BoundedResponse
+        http = HTTPConnection(host, port)
+        http.response_class = BoundedResponse
         try:
             with gevent.Timeout(IDLE_TIMEOUT, TimeoutError()):
                 connection.settimeout(IDLE_TIMEOUT)
                 if self.of_run.options.broker.host.startswith("https:"):
                     connection = self.broker.access.context().wrap_socket(connection, server_hostname=host)
                     self.held.append(connection)  # instead of the plain one, which is detached now
-                client.sock = connection
+                http.sock = connection
                 asked = self.broker.version()
-                client.request(asked.method, asked.path, headers=self.broker.headers(asked))
-                return client.getresponse().status == 200
+                http.request(asked.method, asked.path, headers=self.broker.headers(asked))
+                return http.getresponse().status == 200
         except (OSError, HTTPException):
             return False
 

@@ -29,7 +29,7 @@ from scenario.users.run_user import failure_of
 
 VERSION_LIMIT = 4.5  # s in all: a little more than ATTEMPT_TIMEOUT
 CACHE_TIMEOUT = (0.5, 0.5)  # s to connect, s to answer; Orion takes milliseconds, even while it refreshes the cache
-TOLD_AS_SEEN = (  # figures of a ConnectionSample with the inspector's names
+SAME_NAMES = (  # figures of a ConnectionSample with the inspector's names
     *("listen_queue", "listen_backlog", "state", "cpu_seconds", "cpus", "throttled_seconds", "host_idle_seconds"),
     *("threads_refused", "oom_kills", "host_oom_kills", "listen_overflows", "listen_drops", "retransmits", "resets"),
     *("connect_failures", "syn_retransmits", "unresolved", "lookup_seconds"),
@@ -45,10 +45,10 @@ class VersionProbe(EachSecond, User):
         """Send --rate requests."""
         tester, at = self.tester, self.of_run.clock.now()
         if tried := self.tried(second, self.begins, self._ask):
-            latency, failure, tries = self.told(tried)
+            latency, failure, tries = self.summed(tried)
             error, kind = parts(failure)
-            told = tester.told(self.of_run.clock.now() - second)
-            self.link.publish(VersionSample(second, at, latency, error, tries, kind, **told))
+            of_tester = tester.figures(self.of_run.clock.now() - second)
+            self.link.publish(VersionSample(second, at, latency, error, tries, kind, **of_tester))
 
     def _ask(self, due: float | None) -> Tried:
         return attempt(self, self.broker.version(), self.broker.version_error, VERSION_LIMIT, due=due)
@@ -71,24 +71,24 @@ class QueueProbe(EachSecond, HttpUser):
 
     def probe(self, second: int) -> None:
         at = self.of_run.clock.now()
-        told: dict[str, Any] = {}
+        figures: dict[str, Any] = {}
 
         def look(answer: Answer) -> Failure | None:
             try:
-                told.update(msgspec.to_builtins(self.teller.statistics_of(answer)))
+                figures.update(msgspec.to_builtins(self.teller.statistics_of(answer)))
             except BrokerError as error:
                 return Failure(kind_of(error), str(error))
             return None
 
         def look_at_cache(answer: Answer) -> None:
             if cache := self.teller.cache(answer):  # not every broker has one
-                told.update(refreshes=cache.refreshes, cache_items=cache.items)
+                figures.update(refreshes=cache.refreshes, cache_items=cache.items)
 
         failure = self._ask(self.teller.statistics(), ATTEMPT_TIMEOUT, look)
         if failure is None:
             self._ask(self.teller.cache_statistics(), CACHE_TIMEOUT, look_at_cache)
         error, kind = parts(failure)
-        self.link.publish(QueueSample(second, at, **told, error=error, failure=kind))
+        self.link.publish(QueueSample(second, at, **figures, error=error, failure=kind))
 
     def _ask(
         self, asked: Request, timeout: tuple[float, float], look: Callable[[Answer], Failure | None]
@@ -159,7 +159,7 @@ class ConnectionProbe(EachSecond, User):
             also_listening=len(seen.also_listening),
             **_tightest("threads", seen.threads_limits),
             **_tightest("memory", seen.memory_limits),
-            **{name: getattr(seen, name) for name in TOLD_AS_SEEN},
+            **{name: getattr(seen, name) for name in SAME_NAMES},
             inspector=seen.inspector,
             process=f"{seen.pid} started {seen.started}",
         )
@@ -180,8 +180,8 @@ class ListenerProbe(EachSecond, User):
 
     def on_start(self) -> None:
         """Open one kept-alive session for all listeners."""
-        self.client = requests.Session()
-        bound(self.client, VERSION_LIMIT)
+        self.session = requests.Session()
+        bound(self.session, VERSION_LIMIT)
 
     def probe(self, second: int) -> None:
         """Sum the listeners' statistics. If one is missing, there is no sum, and the error says which."""
@@ -215,12 +215,12 @@ class ListenerProbe(EachSecond, User):
 
     def _get(self, url: str) -> requests.Response:
         try:
-            return self.client.get(url, headers=HOST, timeout=ATTEMPT_TIMEOUT, allow_redirects=False)
+            return self.session.get(url, headers=HOST, timeout=ATTEMPT_TIMEOUT, allow_redirects=False)
         except requests.ConnectTimeout:
             raise
         except requests.ConnectionError:  # the listener may close an idle connection at that moment
-            return self.client.get(url, headers=HOST, timeout=ATTEMPT_TIMEOUT, allow_redirects=False)
+            return self.session.get(url, headers=HOST, timeout=ATTEMPT_TIMEOUT, allow_redirects=False)
 
     def on_stop(self) -> None:
         super().on_stop()
-        self.client.close()
+        self.session.close()

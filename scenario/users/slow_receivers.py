@@ -24,7 +24,7 @@ class SlowReceivers:
 
     def look(self) -> None:
         """Ask the listeners. Raises ListenerError."""
-        told = {address: found for address in self._addresses if (found := stats(address))}
-        notified = notified_of(told)
+        known = {address: found for address in self._addresses if (found := stats(address))}
+        notified = notified_of(known)
         sent = notified["notifications"] if notified.get("update", 0) >= self._first_update else 0
-        self.have_answered = sent > 0 and figures_of(told)["held"] <= FEW * sent
+        self.have_answered = sent > 0 and figures_of(known)["held"] <= FEW * sent

@@ -52,7 +52,7 @@ class Watch:
         took = [took for at, took in self._took if at >= now - seconds]
         return max([0.0, *took, *(now - began for began in self._under_way.values())])
 
-    def told(self, seconds: float) -> dict[str, Any]:
+    def figures(self, seconds: float) -> dict[str, Any]:
         """Return the fields of a VersionSample for the last seconds."""
         spent = psutil.cpu_times()
         return {
