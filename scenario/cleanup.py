@@ -18,7 +18,7 @@ from scenario.settings.arguments import DEFAULT_HOST, DEFAULT_SERVICE, DEFAULT_S
 
 
 def main() -> int:
-    """Remove them, and print how many subscriptions there were; return 0, 1 for a broker that does not let us."""
+    """Remove them, and print their number. Return 0; 1 if something is left."""
     parser = argparse.ArgumentParser(prog="python -m scenario.cleanup", description=__doc__.partition(":")[0])
     parser.add_argument("--host", default=DEFAULT_HOST, type=values.broker_url, help="the broker")
     parser.add_argument("--broker", default=values.AUTO, type=values.broker, help="its kind: auto, orion, ngsi-ld")
@@ -41,8 +41,8 @@ def main() -> int:
                 removed += 1
                 if removed % 1000 == 0:
                     print(f"{removed} subscriptions removed so far", file=sys.stderr)
-    except BrokerError as error:
-        print(f"{removed} subscriptions removed, then: {error}", file=sys.stderr)
+    except (BrokerError, KeyboardInterrupt) as error:
+        print(f"{removed} subscriptions removed, then: {str(error) or 'stopped'}", file=sys.stderr)
         return 1
     print(f"{removed} subscriptions removed, and the test's entities")
     return 0

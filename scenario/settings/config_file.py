@@ -37,7 +37,11 @@ def add_config_file(parser: ArgumentParser) -> None:
 
 
 class _ConfigFile:
-    """Reads files as Locust does. A message never repeats a value, because it may be a secret."""
+    """Reads files as Locust does. A message never repeats a value, because it may be a secret.
+
+    Wrong values and bad TOML are Locust's to report. What is refused here, Locust takes in silence, or it answers with
+    a traceback or with the value.
+    """
 
     def __init__(self, parser: ArgumentParser) -> None:
         self._actions = parser._actions  # the same list: options are added later

@@ -1,4 +1,4 @@
-"""The Locust users that load the broker: they seed, trigger and hold idle connections. probes.py has the others.
+"""The Locust users that load the broker: they seed, trigger and hold idle connections.
 
 How many of which kind run is the shape's business (scenario/flow). A user that has done its part parks: one that left
 would be started again at the next change of phase.
