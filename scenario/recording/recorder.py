@@ -39,7 +39,10 @@ from scenario.verdict.outcomes import PREFLIGHT, PREFLIGHT_OK, concluded, ending
 
 
 class Recorder:
-    """Publishes a Row when a second is complete, a Step when a hold is judged, and one Verdict per run."""
+    """Publishes a Row when a second is complete, a Step when a hold is judged, and the Verdict of a run.
+
+    A problem that comes after the verdict, such as a full disk, changes it: it is published again.
+    """
 
     def __init__(self) -> None:
         self.phase: Phase | None = None  # no run yet

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from scenario.run.phase import Phase
 from scenario.run.results import Row
 from scenario.run.samples import (
     ClientSample,
@@ -91,10 +92,10 @@ class Timeline:
         self.rows.append(row)
         self._emit(row, now)
 
-    def _phase(self, second: int) -> str:
+    def _phase(self, second: int) -> Phase:
         if second < self.schedule.trigger:
-            return "baseline"
-        return "trigger" if self.update_answered is None or second <= self.update_answered else "observe"
+            return Phase.BASELINE
+        return Phase.TRIGGER if self.update_answered is None or second <= self.update_answered else Phase.OBSERVE
 
 
 def _of(kind: type[_S], samples: dict[type[Sample], Sample]) -> _S | None:

@@ -180,15 +180,17 @@ class ListenerProbe(EachSecond, User):
 
     def on_start(self) -> None:
         """Open one kept-alive session for all listeners."""
+        self.addresses = self.of_run.options.listener_addresses
         self.session = requests.Session()
         bound(self.session, VERSION_LIMIT)
 
     def probe(self, second: int) -> None:
         """Sum the listeners' statistics. If one is missing, there is no sum, and the error says which."""
         at = self.of_run.clock.now()
-        addresses = self.of_run.options.listener_addresses
-        answers = self.in_flight.map(self._ask, addresses)  # at the same time, because each may take its whole limit
-        both = list(zip(addresses, answers, strict=True))
+        answers = self.in_flight.map(
+            self._ask, self.addresses
+        )  # at the same time, because each may take its whole limit
+        both = list(zip(self.addresses, answers, strict=True))
         known = {address: stats for address, (stats, _) in both if stats}
         failed = {address: failure for address, (_, failure) in both if failure}
         sample = ListenerSample(
