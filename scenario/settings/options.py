@@ -16,7 +16,6 @@ from scenario.errors import OptionError
 from scenario.settings import receivers, values
 from scenario.settings.access import Access
 from scenario.settings.arguments import DEFAULT_HOST, DEFAULT_MONGO, check
-from scenario.settings.receivers import address_of
 from scenario.settings.secrets import SECRETS
 
 HEALTHY_SLO = 1000.0  # ms
@@ -140,7 +139,7 @@ class Options:
     @property
     def listener_addresses(self) -> tuple[str, ...]:
         """host:port of every listener, each once, an IPv6 address in brackets; of a range of ports the first."""
-        return tuple(dict.fromkeys(map(address_of, self.load.notify_urls)))
+        return tuple(dict.fromkeys(map(receivers.address_of, self.load.notify_urls)))
 
     @property
     def receivers(self) -> list[str]:
@@ -153,20 +152,19 @@ class Options:
 
     def ports_of(self, address: str) -> list[str]:
         """Return the host:port of all receivers that one of `listener_addresses` tells of."""
-        ranges = (text for text in self.load.notify_urls if address_of(text) == address)
-        return [address_of(url) for text in ranges for url in receivers.each_port(text)]
+        ranges = (text for text in self.load.notify_urls if receivers.address_of(text) == address)
+        return [receivers.address_of(url) for text in ranges for url in receivers.each_port(text)]
 
     @property
     def slow_urls(self) -> list[str]:
-        """URLs of the slow receivers, one for each port of a range."""
         urls, of_healthy = self.receivers, self.healthy_address
-        apart = [url for url in urls if address_of(url) != of_healthy] if self.probes.healthy_apart else []
+        apart = [url for url in urls if receivers.address_of(url) != of_healthy] if self.probes.healthy_apart else []
         return apart or urls
 
     @property
     def healthy_address(self) -> str:
         """host:port at which the healthy subscribers are notified: the first, or one that no slow receiver has."""
-        return address_of(self.receivers[-1 if self.probes.healthy_apart else 0])
+        return receivers.address_of(self.receivers[-1 if self.probes.healthy_apart else 0])
 
     @property
     def healthy_limit(self) -> float:
