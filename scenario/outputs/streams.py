@@ -15,9 +15,9 @@ _GONE = frozenset((errno.EPIPE, errno.EIO))  # the reader of the pipe; the termi
 
 
 class _Output(io.FileIO):
-    """A file that ignores some errors. What is written then is lost."""
+    """A file that ignores the errors of `lost`. What is written then is lost."""
 
-    lost = _GONE
+    lost: frozenset[int]  # errno
 
     def write(self, data: Any) -> int:
         try:
