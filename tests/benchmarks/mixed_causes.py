@@ -33,7 +33,7 @@ IMPLIED = {  # what a fault brings about besides: no wrong name
 }
 _NOT_TOGETHER = (  # no database for the earlier run; a Python in root's home, for the broker's other user to restart
     "cannot be combined|needs a localhost whose first address is ::1"
-    "|leftovers(.py)?: the broker answered (500|429)|PermissionError: .*bin/python"
+    "|leftovers: the broker answered (500|429)|PermissionError: .*bin/python"
 )
 _ENVIRONMENT = {**os.environ, "LOCUST_SKIP_MONKEY_PATCH": ""}  # which tests/__init__.py sets for this process
 
