@@ -18,7 +18,7 @@ from scenario.verdict.outcomes import PASS
 
 RAMP = Measure("ramp_held", "connections", "the most held within SLO and limits", lambda _: None, LESS, 5)
 COMPARED = (RAMP, *MEASURES)  # a ramp has the first, other runs have the rest
-HELD = ("ramp_held", "held", "listener_held")  # what tells that a run was under load
+HELD = ("ramp_held", "listener_held", "held")  # figures of the load; a listener's count before the broker's
 _BEGINS = 200  # characters
 
 
@@ -34,14 +34,14 @@ class Run:
     @property
     def held(self) -> float | None:
         """The most that it held, counted by the listeners if they report it; None: not measured."""
-        known = [self.figures.get(name) for name in ("ramp_held", "listener_held", "held")]
+        known = [self.figures.get(name) for name in HELD]
         return next((value for value in known if value is not None), None)
 
 
 def read(path: str) -> Run:
     """Read a run back. Raises UnusableError."""
     try:
-        with Path(path).open(encoding="utf-8-sig", errors="replace") as file:
+        with Path(path).open(encoding="utf-8", errors="replace") as file:
             begin = file.read(_BEGINS)
     except OSError as error:
         raise UnusableError(f"{path}: {error.strerror}") from None
