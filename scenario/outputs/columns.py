@@ -228,6 +228,12 @@ STEP_COLUMNS: tuple[Column[Step], ...] = (
 )
 
 
+def named(*wanted: str) -> tuple[Column[Row], ...]:
+    """Return the columns of rows with these names, in this order."""
+    by_name = {column.name: column for column in COLUMNS}
+    return tuple(by_name[name] for name in wanted)
+
+
 def names(columns: tuple[Column[_R], ...]) -> list[str]:
     """Return the names of the columns."""
     return [column.name for column in columns]

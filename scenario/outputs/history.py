@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scenario.outputs.columns import ANSWERS, COLUMNS, STEP_COLUMNS, cells, names
+from scenario.outputs.columns import ANSWERS, STEP_COLUMNS, cells, named, names
 from scenario.outputs.series import NAMES, figures, table
 from scenario.outputs.words import criteria
 from scenario.preflight.checks import checks
@@ -16,7 +16,7 @@ from scenario.run.results import Check, Diagnosis, Row, Step, Verdict
 from scenario.run.schedule import Schedule
 from scenario.settings.options import Options
 
-_ANSWERS = [column for column in COLUMNS if column.name in ANSWERS]
+_ANSWERS = named(*ANSWERS)
 READY, RUNNING = "READY", "RUNNING"  # the states in addition to the outcomes of a verdict
 
 

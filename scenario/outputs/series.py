@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from scenario.outputs.columns import COLUMNS, SERIES, cells, names
+from scenario.outputs.columns import COLUMNS, SERIES, cells, named, names
 from scenario.run.results import Row
 
-_SERIES = tuple(column for name in SERIES for column in COLUMNS if column.name == name)
+_SERIES = named(*SERIES)
 _ERRORS = tuple(column for column in COLUMNS if column.name.endswith("_error") and not column.unit)
 NAMES = ("second", *names(_ERRORS), *SERIES)
 
