@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from scenario.outputs.report import PLOTLY_JS
+from scenario.outputs.page import PLOTLY_JS
 from tests.support.stack import Stack, free_port
 
 # Each begins with letters that nothing else has: a part of one is found, too, however it is written

@@ -17,7 +17,7 @@ from locust.rpc import Message, zmqrpc
 import gevent
 import pytest
 
-from scenario.outputs.report import PLOTLY_JS
+from scenario.outputs.page import PLOTLY_JS
 from tests.support.processes import Process
 from tests.support.stack import Stack, free_port
 

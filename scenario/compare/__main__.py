@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             runs = [read(path) for path in options.runs]
             judgement = judge(runs, options.tolerance / 100)
             if options.chart:
-                _write(options.chart, chart.page(runs, judgement, tolerance), runs)
+                _write(options.chart, chart.render(runs, judgement, tolerance), runs)
     except (UnusableError, OutputError) as problem:
         parser.exit(2, f"{parser.prog}: error: {problem}\n")
     for letter, run in zip(letters(len(runs)), runs, strict=True):

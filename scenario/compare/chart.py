@@ -3,34 +3,29 @@ by run."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from scenario.compare.judgement import Judgement, letters
 from scenario.compare.runs import Run
-from scenario.outputs import report
+from scenario.outputs.page import page
 
 _LEAST = 0.1  # ms: the CSV's precision; a logarithmic axis has no place for 0
 _LONG = 50  # characters of a name that the legend has room for; the page's head has them all
 
 
-def page(runs: Sequence[Run], judgement: Judgement, tolerance: str) -> str:
-    """Return the page. What came from the files is escaped: by the template in the text, by the script in the chart."""
+def render(runs: Sequence[Run], judgement: Judgement, tolerance: str) -> str:
+    """Return the page: of two recorded runs with their seconds, otherwise with each figure by run."""
     by_second = len(runs) == 2 and all(run.rows for run in runs)
     data = _by_second(runs) if by_second else _by_run(runs, judgement)
-    return report.template("comparison.html").render(
+    return page(
+        "comparison.html",
+        data,
         runs=dict(zip(letters(len(runs)), runs, strict=True)),
         judgement=judgement,
         tolerance=tolerance,
         draw="drawComparison" if by_second else "drawTrend",
-        css=report.inline("connections.css") + report.inline("page.css"),
-        plotly=Markup(report.PLOTLY_JS.read_text(encoding="utf-8")),
-        scripts=report.inline("chart.js") + report.inline("comparison.js") + report.inline("trend.js"),
-        data=Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")),
     )
 
 

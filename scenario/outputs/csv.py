@@ -31,6 +31,7 @@ def guarded(values: Sequence[object]) -> list[object]:
 
 
 def line(values: Sequence[object]) -> str:
+    """Return a CSV line of guarded values. None is empty."""
     text = io.StringIO()
     csv.writer(text).writerow(guarded(values))
     return text.getvalue()

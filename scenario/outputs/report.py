@@ -6,48 +6,30 @@ versions.
 
 from __future__ import annotations
 
-import json
 import resource
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import locust
 from locust.env import Environment
 
-from jinja2 import Environment as Templates
-from jinja2 import FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
-
-from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, cells, names
+from scenario.outputs.columns import STEP_COLUMNS, cells, named, names
 from scenario.outputs.files import write
 from scenario.outputs.history import History
 from scenario.outputs.json_result import own_version
+from scenario.outputs.page import page
 from scenario.outputs.series import table
 from scenario.run import events
 from scenario.run.results import Row, Verdict
 from scenario.settings.options import Options
 from scenario.verdict.thresholds import HELD_SHARE, ROWS_SHARE
 
-_STATIC = Path(__file__).with_name("static")
 _AROUND, _MOST = 2, 200  # rows shown before and after a NOK; rows shown in all
 _AROUND_NOK = ("second", "time_utc", "phase", "version", "version_latency_ms", "established", "close_wait", "sum",
           "queue_backlog", "listener_held", "broker_fds", "update_latency_ms", "query_latency_ms", "version_error",
           "update_error", "query_error")  # fmt: skip
-_SHOWN = tuple(column for name in _AROUND_NOK for column in COLUMNS if column.name == name)
-
-
-def _plotly_js() -> Path:
-    """Return plotly's script from its PyPI package. The package itself is not imported."""
-    spec = find_spec("plotly")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    return Path(spec.submodule_search_locations[0], "package_data", "plotly.min.js")
-
-
-PLOTLY_JS = _plotly_js()
+_SHOWN = named(*_AROUND_NOK)
 
 
 class ReportFile:
@@ -64,9 +46,10 @@ class ReportFile:
 
 
 def render(history: History) -> str:
-    """Return the page. Texts from outside are escaped: in the text by the template, in the data here."""
-    data = json.dumps({**history.snapshot(), "causes": [], "reasons": [], "table": []}, separators=(",", ":"))
-    return template("report.html").render(
+    """Return the page."""
+    return page(
+        "report.html",
+        {**history.snapshot(), "causes": [], "reasons": [], "table": []},
         history=history,
         began=datetime.fromtimestamp(history.began, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         table=table(history.figures),
@@ -77,28 +60,7 @@ def render(history: History) -> str:
         limits=_limits(history.options),
         options=_options(history.options),
         versions=_versions(history),
-        css=inline("connections.css") + inline("page.css"),
-        plotly=Markup(PLOTLY_JS.read_text(encoding="utf-8")),
-        chart=inline("chart.js"),
-        data=Markup(data.replace("<", "\\u003c")),
     )
-
-
-def template(name: str) -> Template:
-    """Return the template of a page. It escapes its values."""
-    templates = Templates(
-        loader=FileSystemLoader(_STATIC),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return templates.get_template(name)
-
-
-def inline(name: str) -> Markup:
-    """Return the text of a static file, to be put into the page."""
-    return Markup((_STATIC / name).read_text(encoding="utf-8"))
 
 
 def _around_nok(rows: list[Row]) -> Iterator[list[object] | None]:

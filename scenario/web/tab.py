@@ -11,10 +11,7 @@ Every address is relative to the page, so that --web-base-path does not matter, 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locust.env import Environment
@@ -25,16 +22,16 @@ from flask import Blueprint, Response, request, send_file
 from prometheus_client import make_wsgi_app
 
 from scenario.outputs.columns import COLUMNS, cells, columns_of, names
-from scenario.outputs.csv import guarded
+from scenario.outputs.csv import line
 from scenario.outputs.history import History
 from scenario.outputs.log import ReportLog
 from scenario.outputs.metrics import registry
-from scenario.outputs.report import PLOTLY_JS, render
+from scenario.outputs.page import static_file
+from scenario.outputs.report import render
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-_STATIC = Path(__file__).parents[1] / "outputs" / "static"
 _DOWNLOADS = {
     "csv": "Download connections CSV",
     "log": "Download connections log",
@@ -102,10 +99,9 @@ class _Pages:
         return self.metrics_app
 
     def csv(self) -> Response:
-        text = io.StringIO()
         columns = columns_of(self.history.options) if self.history.options else COLUMNS
-        csv.writer(text).writerows([names(columns), *(guarded(cells(columns, row)) for row in self.history.rows)])
-        return _download(text.getvalue(), "connections.csv", "text/csv")
+        rows = [names(columns), *(cells(columns, row) for row in self.history.rows)]
+        return _download("".join(map(line, rows)), "connections.csv", "text/csv")
 
     def log(self) -> Response:
         if not (text := self.log_of_run.text):
@@ -116,8 +112,9 @@ class _Pages:
         return _download(render(self.history), "connections.html", "text/html")
 
     def static(self, name: str) -> Response:
-        path = PLOTLY_JS if name == PLOTLY_JS.name else _STATIC / name
-        return send_file(path, max_age=0)  # requested with each load of the page, and answered "not modified"
+        return send_file(
+            static_file(name), max_age=0
+        )  # requested with each load of the page, and answered "not modified"
 
 
 def _download(text: str, name: str, mimetype: str) -> Response:
