@@ -73,7 +73,7 @@ def test_failing_broker_on_a_terminal(stack: Stack) -> None:
         "version, update, query within 1000 ms; at most 0 rows NOK or slower",
         "duration 8 s",
         f"service {stack.service}",
-        r'broker {"orion":{"version":"[\d.]+"',
+        r"broker Orion [\d.]+ libcurl libcurl/[\d.]+ libmicrohttpd [\d.]+ mongoc [\d.]+ Locust",
         r"Locust 2\.47\.\d+ connections stress test \d+\.\d+\.\d+",
     ):
         assert re.search(wanted, text), wanted

@@ -111,7 +111,7 @@ def result(history: History) -> Result:
         figures=verdict.figures,
         steps=[_step(step) for step in history.steps],
         options=shown(history.options).by_name() if history.options else None,
-        versions=_versions(history),
+        versions=versions(history),
     )
 
 
@@ -132,7 +132,7 @@ def schema() -> str:
     return json.dumps(about | made, indent=2)
 
 
-def own_version() -> str:
+def _own_version() -> str:
     """Return this project's version."""
     try:
         return str(tomllib.loads(_PROJECT.read_text(encoding="utf-8"))["project"]["version"])
@@ -170,7 +170,8 @@ def _step(step: Step) -> StepResult:
     return StepResult(step.number, step.subscriptions, verdict.outcome, reasons, causes, verdict.figures)
 
 
-def _versions(history: History) -> Versions:
+def versions(history: History) -> Versions:
+    """Return the versions of the parts; of a broker that is not known the start of its answer."""
     told = history.broker_version
     broker = broker_of(history.options).name(told) if history.options else told
-    return Versions(broker, history.libraries, locust.__version__, own_version())
+    return Versions(broker, history.libraries, locust.__version__, _own_version())

@@ -6,20 +6,17 @@ versions.
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import locust
 from locust.env import Environment
 
-from scenario.outputs.columns import STEP_COLUMNS, cells, named, names
+from scenario.outputs.columns import cells, named, names
 from scenario.outputs.files import write
 from scenario.outputs.history import History
-from scenario.outputs.json_result import own_version
+from scenario.outputs.json_result import versions
 from scenario.outputs.page import page
-from scenario.outputs.series import table
 from scenario.run import events
 from scenario.run.results import Row, Verdict
 from scenario.settings.options import Options
@@ -47,16 +44,17 @@ class ReportFile:
 
 def render(history: History) -> str:
     """Return the page."""
+    data = history.snapshot()
     return page(
         "report.html",
-        {**history.snapshot(), "causes": [], "reasons": [], "table": []},
+        {**data, "causes": [], "reasons": [], "table": []},  # they are in the text
         history=history,
         began=datetime.fromtimestamp(history.began, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-        table=table(history.figures),
+        table=data["table"],
         around=list(_around_nok(history.rows)),
         shown=names(_SHOWN),
-        step_columns=names(STEP_COLUMNS),
-        steps=[cells(STEP_COLUMNS, step) for step in history.steps],
+        step_columns=data["step_columns"],
+        steps=data["steps"],
         limits=_limits(history.options),
         options=_options(history.options),
         versions=_versions(history),
@@ -90,7 +88,9 @@ def _options(options: Options | None) -> dict[str, str]:
         "notify_urls": ", ".join(options.load.notify_urls),
         "duration": f"{options.load.duration:.0f} s",
         "baseline": f"{options.load.baseline} s",
+        "hold": f"{options.load.hold} s",
         "version_slo": f"{options.limits.version_slo:.0f} ms",
+        "healthy_slo": f"{options.healthy_limit:.0f} ms",
     }
     words = {True: "yes", False: "no"}
     return {
@@ -100,20 +100,19 @@ def _options(options: Options | None) -> dict[str, str]:
 
 
 def _limits(options: Options | None) -> dict[str, str]:
-    """Return the limits of the verdict and of this process."""
+    """Return the limits of the verdict in words."""
     if options is None:
         return {}
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limits = options.limits
     return {
         "notifications held at one time": f"at least {HELD_SHARE:.0%} of {options.load.subscriptions}",
         "version, update, query": f"within {limits.version_slo:.0f} ms; at most {limits.max_nok} rows NOK or slower",
         "rows": f"for at least {ROWS_SHARE:.0%} of the seconds",
         "idle clients": f"all {options.load.idle_connections} accepted, and still answered before they close",
-        "open files of this process (Locust)": f"{soft} (hard limit {hard})",
     }
 
 
 def _versions(history: History) -> dict[str, str]:
-    own = own_version()
-    return {"broker": history.broker_version, "Locust": locust.__version__, "connections stress test": own}
+    told = versions(history)
+    own = {"Locust": told.locust, "connections stress test": told.connections_stress_test}
+    return {"broker": told.broker, **told.libraries, **own}
