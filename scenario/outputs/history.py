@@ -148,7 +148,10 @@ class History:
         """Return what began with a row, if it is the first one of it: a phase, or a step with all its phases."""
         if self.options is None or not self.options.stepped:
             return row.phase
-        return f"cycle {row.step}" if self.options.load.cycles else str(self.subscriptions)
+        cycles = self.options.load.cycles
+        if not cycles:
+            return str(self.subscriptions)
+        return f"cycle {row.step}" if row.step <= cycles else Phase.REST  # after the last one
 
     def _step(self, step: Step, **_: Any) -> None:
         self.steps.append(step)
