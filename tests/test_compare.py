@@ -147,7 +147,7 @@ def test_real_runs(stack: Stack) -> None:
 
 def test_chart(page: Page, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    a = write(tmp_path / "<b>run.jsonl", rows())
+    a = write(tmp_path / "<b>run.jsonl", rows(version=2000))
     b = write(tmp_path / "other" / "<b>run.jsonl", rows(version=None, version_error=EVIL))
     run = compare(tmp_path, a, b)
     assert run.returncode == 1, run.stderr
@@ -162,6 +162,9 @@ def test_chart(page: Page, tmp_path: Path) -> None:
         ".filter((trace) => trace.name === 'NOK').map((trace) => trace.y.filter((y) => y !== null).length)"
     )
     assert drawn in ([0, 19], [19]), drawn
+    lowest, highest = page.driver.execute_script("return document.querySelector('.chart')._fullLayout.yaxis2.range")
+    assert 10**lowest < 0.1, "NOK without a latency"
+    assert 10**highest > 2000
     titles = [
         element.text for element in page.driver.find_elements("css selector", "[class^=legend][class$=titletext]")
     ]
