@@ -1,6 +1,6 @@
 "use strict";
-// Draws the rows of /connections/data: connections above, the latencies of version, update and query below. The report carries this
-// file, too. Nothing but Plotly is needed; what comes from outside is escaped, for Plotly takes <b> and <a> as such.
+// Draws the rows of /connections/data: connections above, latencies below. The report carries this file, too.
+// Nothing but Plotly is needed. What comes from outside is escaped, because Plotly reads <b> and <a> as HTML.
 
 const LINES = {
   // key of the column: what the legend says, and how the line looks; the first lie below the others
@@ -13,15 +13,16 @@ const LINES = {
 const CLIENTS = {version: "#14a3a8", update: "#c2479b", query: "#7a6a2b", database: "#5457c9"}; // whose latency is drawn
 const HEALTHY = "#9bbf1f", RED = "#e23c34", FAINT = "rgba(128,128,128,.25)";
 const LEVELS = 4; // of flags
-const HEIGHT = 580, BOTTOM = 110, LABEL = 15; // px
+const HEIGHT = 580, BOTTOM = 110, LABEL = 15, NARROW = 640; // px
 
 function drawConnections(box, data) {
   const color = getComputedStyle(box).color;
-  const column = Object.fromEntries(data.columns.map((name, i) => [name, data.rows.map((row) => row[i])]));
+  const rows = withGaps(data.rows);
+  const column = Object.fromEntries(data.columns.map((name, i) => [name, rows.map((row) => row[i])]));
   const top = 25 + LABEL * levels(data.marks);
   const axis = {gridcolor: FAINT, zeroline: false, linecolor: color, ticks: "outside", tickcolor: FAINT};
   return Plotly.react(box, [...counts(column, data.trigger), ...latencies(column, data.trigger, data.slo)], {
-    height: HEIGHT, margin: {t: top, r: 20, b: BOTTOM, l: 85},
+    height: HEIGHT + below(box, 170), margin: {t: top, r: 20, b: BOTTOM, l: 85},
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: {color, family: "inherit"},
     hovermode: "x", uirevision: data.run, legend: {orientation: "h", y: -0.18, yanchor: "top"},
     ...flags(data.marks, color, HEIGHT - top - BOTTOM),
@@ -31,6 +32,16 @@ function drawConnections(box, data) {
     },
     yaxis2: {...axis, title: {text: "latency (ms)"}, domain: [0, 0.3], type: "log", dtick: 1, tickformat: ",~r"},
   }, {responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"]});
+}
+
+// An empty row where seconds are missing, as between the steps of a ramp: no line joins what was not measured.
+function withGaps(rows) {
+  return rows.flatMap((row, i) => i && row[0] > rows[i - 1][0] + 1 ? [row.map((_, k) => k ? null : row[0] - 1), row] : [row]);
+}
+
+// The pixels that a legend with a line per entry needs, on a narrow page.
+function below(box, pixels) {
+  return box.clientWidth < NARROW ? pixels : 0;
 }
 
 function levels(marks) {
@@ -77,9 +88,9 @@ function drawSteps(box, data) {
   const axis = {gridcolor: FAINT, zeroline: false, linecolor: color, ticks: "outside", tickcolor: FAINT};
   const ramp = data.steps_are === "ramp";
   const steps = data.steps.map((step) => Object.fromEntries(data.step_columns.map((name, i) => [name, step[i]])));
-  const y = {...axis, title: {text: ramp ? "slowest answer (ms)" : "connections, descriptors, threads at rest"}};
+  const y = {...axis, title: {text: ramp ? "slowest answer (ms)" : "number at rest"}};
   return Plotly.react(box, ramp ? againstConnections(steps, data) : atRest(steps), {
-    height: 360, margin: {t: 20, r: 85, b: 90, l: 85}, hovermode: "x", uirevision: data.run,
+    height: 360 + below(box, 60), margin: {t: 20, r: 85, b: 90, l: 85}, hovermode: "x", uirevision: data.run,
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: {color, family: "inherit"},
     legend: {orientation: "h", y: -0.25, yanchor: "top"},
     xaxis: {...axis, title: {text: ramp ? "slow connections" : "cycle"}, tickformat: ",d", ...(ramp ? {} : {dtick: 1})},
