@@ -1,7 +1,7 @@
 """Limits for clients of the web UI and metrics: ENTRY s to send a whole request, of at most MOST_BODY bytes.
 
-Of more clients than `most` that have not sent theirs, the one that began first has to go: so whoever opens connections
-and says nothing takes few descriptors, and does not lock out others.
+If more than `most` clients have not sent theirs, the one that began first is disconnected. So somebody who opens
+connections and says nothing takes few descriptors and locks nobody out. A larger body is answered 413, chunks 411.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Door(WSGIServer):
 
 
 def put_door(web_ui: WebUI) -> None:
-    """Make Locust's web UI use it, before it starts."""
+    """Serve Locust's web UI through a Door. Call it before the web UI starts."""
 
     def start_server() -> None:
         files = {"keyfile": web_ui.tls_key, "certfile": web_ui.tls_cert}

@@ -28,9 +28,10 @@ _FIRST_TICK = 30.0  # s; longer than the shape's preflight may take
 
 
 def check_start_form(environment: Environment, web_ui: WebUI, history: History, secrets: Mapping[str, str]) -> None:
-    """Put a check before Locust's POST /swarm, which accepts any option, and answers 500 to a wrong number.
+    """Put a check before Locust's POST /swarm, which accepts any option and answers 500 to a wrong number.
 
-    POST /user, which is for the class picker, could change any attribute of our users, and changes none.
+    What is refused is answered with success: false and a sentence; nothing is started then. POST /user could change
+    any attribute of our users: it is answered 403.
     """
     assert web_ui.app is not None
     assert environment.runner is not None

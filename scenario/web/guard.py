@@ -1,7 +1,7 @@
 """Refuses requests of other websites: a browser sends them to this host for any page that asks it to.
 
 Requests under a name that does not belong to this host are refused (DNS rebinding: another name that leads here), and
-one that a page of another origin made. A client that is no browser sends no Origin, and is not meant.
+one that a page of another origin made. A client that is no browser sends no Origin, and may come in.
 """
 
 from __future__ import annotations
@@ -36,7 +36,11 @@ _HEADERS = (
 
 
 def protect(web_ui: WebUI, parsed: Namespace) -> None:
-    """Put guard and login before the web UI, and warn if it has no login."""
+    """Put door, guard and, with --web-login, the login before the web UI. Call it before the web UI starts.
+
+    Other websites get 403. Without a login anyone else may come in: that is logged as a warning, unless the web UI
+    listens on loopback. Raises KeyError if --web-login has no user or password in the environment.
+    """
     assert web_ui.app is not None
     put_door(web_ui)
     application: Any = web_ui.app

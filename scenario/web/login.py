@@ -31,7 +31,10 @@ class _User(UserMixin):  # type: ignore[misc]
 
 
 def add_login(web_ui: WebUI, base_path: str) -> None:
-    """Let only that user in."""
+    """Let only that user in; everyone else gets Locust's login page. Raises KeyError without name or password.
+
+    A wrong password is answered after 1 s, one after the other. More than 8 logins at one time are answered 429.
+    """
     expected = [os.environ[name] for name in CREDENTIALS]  # both are set: scenario.settings.actions checks it
     app = web_ui.app
     assert app is not None

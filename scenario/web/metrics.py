@@ -81,12 +81,12 @@ class _Parser(LocustArgumentParser):
 
 
 def serve_metrics(history: History, parsed: Namespace) -> None:
-    """Serve the metrics if there is a port."""
+    """Serve the metrics if there is a port: on loopback behind the guard, elsewhere to anyone."""
     address = listening_address(parsed.metrics_port)
     if address:
         host, server = address[0], _taken[address]
         application = make_wsgi_app(registry(history))
-        # A website in a browser on this host can reach loopback, so the guard checks there. Elsewhere anyone may read.
+        # A website in a browser on this host can reach loopback.
         guard = Guard(application, host, values.urls(parsed.web_origin))
         server.application = guard if is_loopback(host) else application
         server.start()
