@@ -1,6 +1,6 @@
 """Draws the verdict of a recorded run again: `python -m scenario.replay run_run.jsonl [--connections-report FILE]`.
 
-The same records come to the same verdict and exit code; with other rules, to what these say of that run.
+The same records lead to the same verdict and exit code. A version with other rules judges the run by these.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def read(path: str) -> Iterator[tuple[Any, float]]:
 
     Steps and the verdict are left out: they are drawn again.
 
-    The last line of a run that was killed may be half a one, and is left out.
+    The last line of a run that was killed may be incomplete, and is left out.
     """
     try:
         texts = Path(path).read_bytes().splitlines(keepends=True)
@@ -107,7 +107,7 @@ def replay(path: str) -> tuple[Verdict, History]:
 
 @contextmanager
 def usable(path: str) -> Iterator[None]:
-    """Let whatever fails on what a file holds be a sentence about the file. Raises UnusableError."""
+    """Turn whatever fails because of a file's content into one sentence about the file. Raises UnusableError."""
     logging.disable(logging.CRITICAL)  # tracebacks of what does not fit
     try:
         yield
@@ -124,7 +124,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scenario.replay", description=__doc__.partition(":")[0])
     parser.add_argument("file", help="<--csv prefix>_run.jsonl")
     parser.add_argument("--connections-report", metavar="FILE", help="write the run as one HTML page to this file")
-    parser.add_argument("--json", metavar="FILE", default="", help="write what the run came to as JSON to this file")
+    parser.add_argument("--json", metavar="FILE", default="", help="write the result of the run as JSON to this file")
     parser.add_argument("--junit", metavar="FILE", default="", help="write the verdict as JUnit XML to this file")
     keep_streams(plain=True)
     options = parser.parse_args()

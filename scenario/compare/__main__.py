@@ -21,7 +21,7 @@ from scenario.settings.values import writable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare two runs (`arguments` None: the process's own); return the exit code."""
+    """Compare runs; return the exit code. `arguments`: None for those of the command line."""
     keep_streams(plain=True)
     parser = _parser()
     options = parser.parse_args(arguments)

@@ -1,5 +1,7 @@
-"""The comparison as one HTML page, to be mailed: the table; two runs over the seconds since the update, or each figure
-by run."""
+"""The comparison as one HTML page to mail: the table, and a chart.
+
+The chart shows two recorded runs over the seconds since the update, otherwise each figure by run.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ _LONG = 50  # characters of a name that the legend has room for; the page's head
 
 
 def render(runs: Sequence[Run], judgement: Judgement, tolerance: str) -> str:
-    """Return the page: of two recorded runs with their seconds, otherwise with each figure by run."""
+    """Return the page. `tolerance` is a text for people."""
     by_second = len(runs) == 2 and all(run.rows for run in runs)
     data = _by_second(runs) if by_second else _by_run(runs, judgement)
     return page(
@@ -38,7 +40,7 @@ def _by_second(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def _by_run(runs: Sequence[Run], judgement: Judgement) -> dict[str, Any]:
-    """Return the judged figures by run; `worse` is the number of the first that is, from 0."""
+    """Return the judged figures by run; `worse` is the number of the first run that is worse, from 0, or None."""
     names = [f"{letter} {run.broker}".strip() for letter, run in zip(letters(len(runs)), runs, strict=True)]
     judged = [line for line in judgement.lines if line.judged]
     lines = [{"title": each.measure.title, "values": each.values, "worse": each.worse_at} for each in judged]

@@ -1,4 +1,4 @@
-"""Runs one after the other, figure by figure: each against the median of those before it, and what it comes to."""
+"""Judges runs figure by figure, each by the median of those before it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NONE = "\N{EN DASH}"
 
 
 def letters(count: int) -> list[str]:
-    """Return how runs are called: A and B; more than two by their numbers."""
+    """Return the names of the runs: A and B, or numbers from 1 if there are more than two."""
     return ["A", "B"] if count == 2 else [str(number) for number in range(1, count + 1)]
 
 
@@ -34,21 +34,21 @@ class Line:
 
     @property
     def judged(self) -> bool:
-        """Whether the figure counts: one run at least can be measured by another."""
+        """Whether the figure has a bad side, and at least two runs have measured it."""
         return bool(self.measure.worse) and len(self.values) - len(self.missing) > 1
 
     def before(self, run: int) -> float | None:
-        """Return the median of the runs before one; None: none of them has it."""
+        """Return the median of the runs before this one, or None if none of them has measured it."""
         known = [value for value in self.values[:run] if value is not None]
         return median(known) if known else None
 
     def allowed(self, run: int) -> float:
-        """Return how far a run may be off to the bad side, in the figure's unit."""
+        """Return by how much a run may differ to the bad side, in the figure's unit."""
         return max(abs(self.before(run) or 0) * self.tolerance, self.measure.floor)
 
     @property
     def worse_at(self) -> int | None:
-        """The first run that is worse than those before it, beyond what is allowed; None: none is."""
+        """The number, from 0, of the first run that is worse than is allowed, or None."""
         return next((run for run in range(1, len(self.values)) if self._worse(run)), None)
 
     def _worse(self, run: int) -> bool:
@@ -90,7 +90,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the comparison comes to: the exit code, and the sentences that say why, the first for all."""
+    """The result of a comparison: its lines, the exit code, and sentences that say why."""
 
     lines: Sequence[Line]
     exit_code: int
@@ -104,7 +104,7 @@ class Judgement:
 
 
 def judge(runs: Sequence[Run], tolerance: float) -> Judgement:
-    """Judge each run by those before it; `tolerance` is a share. What no run has is left out."""
+    """Judge each run by those before it; `tolerance` is a share. A figure that no run has measured is left out."""
     made = [Line(measure, [run.figures.get(measure.name) for run in runs], tolerance) for measure in COMPARED]
     lines = [line for line in made if len(line.missing) < len(runs)]
     exit_code, sentences = _outcome(lines, runs)
@@ -140,7 +140,7 @@ def _not_judged(lines: Sequence[Line]) -> Iterator[str]:
 
 
 def table(judgement: Judgement) -> Iterator[str]:
-    """Yield the lines: the figures' names to the left, what is counted to the right."""
+    """Yield the lines of the table: names to the left, numbers to the right."""
     yield from _aligned([judgement.header, *(line.cells for line in judgement.lines)])
 
 

@@ -1,4 +1,4 @@
-"""A run read back to be compared: a recorded run or a `--json` file, told by how they begin."""
+"""Reads a run to compare: a recorded run or a `--json` file. The first characters tell which."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BEGINS = 200  # characters
 
 @dataclass(frozen=True)
 class Run:
-    """What a file tells: figures by name; the broker's version, empty: it does not; its rows, if it has them."""
+    """A run of a file: figures by name, the broker's version or "", and its rows (none from --json)."""
 
     path: str
     figures: Mapping[str, float | None]
@@ -33,13 +33,13 @@ class Run:
 
     @property
     def held(self) -> float | None:
-        """The most that it held, counted by the listeners if they report it; None: not measured."""
+        """The most connections held at one time, or None if not measured."""
         known = [self.figures.get(name) for name in HELD]
         return next((value for value in known if value is not None), None)
 
 
 def read(path: str) -> Run:
-    """Read a run back. Raises UnusableError."""
+    """Read a run. Raises UnusableError."""
     try:
         with Path(path).open(encoding="utf-8", errors="replace") as file:
             begin = file.read(_BEGINS)

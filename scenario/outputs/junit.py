@@ -1,6 +1,6 @@
 """`--junit`: the verdict as JUnit XML for Jenkins, GitLab and GitHub: a test case per criterion and limit.
 
-What failed has the cause as its message, a limit itself; what could not be told is an error, not a failure.
+A failed criterion has the cause as its message, a failed limit its own text. INCONCLUSIVE is an error, not a failure.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def junit(result: Result) -> str:
+    """Return the text of the file."""
     cases = _by_name(result.reasons) or {"verdict": [Reason("verdict", result.verdict, result.verdict)]}
     suite = Element("testsuite", name=_SUITE, timestamp=result.began, tests=str(len(cases)))
     counts = {"failure": 0, "error": 0}

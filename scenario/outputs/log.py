@@ -1,7 +1,7 @@
 """The report log in the columns of the original test, and the same lines on the console.
 
-Watched it is on the console of a headless run, or in Locust's own log, which the web UI shows: that has no rows. On a
-terminal scenario.outputs.terminal shows it.
+A headless run has the lines on its console. With the web UI they are in Locust's own log, which the page shows, but
+without the rows. On a terminal scenario.outputs.terminal shows the run instead.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ def title(verdict: Verdict) -> str:
 
 
 def body(verdict: Verdict) -> Iterator[Line]:
+    """Yield the lines below the outcome: the causes, then the criteria."""
     for cause in verdict.causes:
         yield Line(CAUSE, cause.sentence)
         yield Line(EVIDENCE, cause.evidence)
