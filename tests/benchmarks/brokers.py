@@ -49,7 +49,7 @@ HEADER = (
 
 @dataclass(frozen=True)
 class Broker:
-    """How one is started: its name, its process's name, its command."""
+    """A broker: its name, the name of its process, and the command that starts it."""
 
     name: str
     process: str
@@ -109,7 +109,7 @@ def main() -> None:
 
 
 def run(broker: Broker, receivers: str, processes: Processes, folder: Path) -> list[str]:
-    """Run the scenario once; return what came of it, as the header says."""
+    """Run the scenario once; return the cells of its row, after broker and receivers."""
     url, more = broker.start(processes)
     delay, slow = RECEIVERS[receivers]
     first, deaf = free_port(), free_port()
@@ -141,7 +141,7 @@ def run(broker: Broker, receivers: str, processes: Processes, folder: Path) -> l
 
 
 def told(folder: Path) -> list[str]:
-    """Read a run's files."""
+    """Return these cells from a run's files."""
     result = json.loads((folder / "result.json").read_text("utf-8"))
     figures, records = result["figures"], [json.loads(line) for line in (folder / "run_run.jsonl").open("rb")]
     healthy = list(_samples(records, "HealthySample"))

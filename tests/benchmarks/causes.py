@@ -19,7 +19,7 @@ from tests.support.processes import ROOT
 
 SUBSCRIPTIONS = 350
 SCRIPT = str(ROOT / "setup_scripts" / "rehearse.sh")
-_ENVIRONMENT = {**os.environ, "LOCUST_SKIP_MONKEY_PATCH": ""}  # which tests/__init__.py sets for this process
+ENVIRONMENT = {**os.environ, "LOCUST_SKIP_MONKEY_PATCH": ""}  # which tests/__init__.py sets for this process
 
 
 def line(cause: Cause) -> str:
@@ -27,7 +27,7 @@ def line(cause: Cause) -> str:
     with tempfile.TemporaryDirectory() as folder:
         sizes = ("--subscriptions", str(SUBSCRIPTIONS), "--duration", "12s", "--output", folder)
         command = ["sh", SCRIPT, "--cause", cause.name, *sizes]
-        run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=_ENVIRONMENT)
+        run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=ENVIRONMENT)
         log = Path(folder, "connections_stress_tests.log").read_text(encoding="utf-8")
     told = re.search(rf"  cause: {re.escape(cause.says)}\n.*?  evidence: (.*)", log)
     evidence = told[1].replace("|", "&#124;").replace("<", "&lt;") if told else "not named"

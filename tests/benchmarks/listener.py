@@ -169,11 +169,10 @@ def hold_many(processes: Processes) -> bool:
     listener.wait_until(timeout=120, held=MANY)
     took = time.monotonic() - begun
     latencies = [latency(listener) for _ in range(50)]
-    family = [psutil.Process(listener.process.pid), *psutil.Process(listener.process.pid).children()]
-    memory = sum(member.memory_info().rss for member in family) / 1e6
+    resident = memory(listener)
     print(f"{MANY} held by {number} process(es), limit {limit + 1000} descriptors each, after {took:.1f} s:")
     print(
-        f"  resident memory {memory:.1f} MB in total (bound 100), without holding {resting(number, processes):.1f} MB"
+        f"  resident memory {resident:.1f} MB in total (bound 100), without holding {resting(number, processes):.1f} MB"
     )
     print(
         f"  /-/stats: median {statistics.median(latencies):.1f} ms, slowest of 50 {max(latencies):.1f} ms (bound 100)"
@@ -181,7 +180,7 @@ def hold_many(processes: Processes) -> bool:
     released = listener.release()
     answered = sum(os.waitpid(client, 0)[1] == 0 for client in clients) * (MANY // 4)
     print(f"  released {released}, answered {answered}")
-    return memory < 100 and max(latencies) < 100 and released == answered == MANY
+    return resident < 100 and max(latencies) < 100 and released == answered == MANY
 
 
 def hold_some(listener: Listener, address: int, number: int) -> int:
@@ -198,9 +197,14 @@ def hold_some(listener: Listener, address: int, number: int) -> int:
 
 
 def resting(number: int, processes: Processes) -> float:
-    """Return the MB of `number` processes that hold nothing."""
-    listener = start(processes, "-processes", number)
-    family = [psutil.Process(listener.process.pid), *psutil.Process(listener.process.pid).children()]
+    """Return the resident memory of `number` processes that hold nothing, in MB."""
+    return memory(start(processes, "-processes", number))
+
+
+def memory(listener: Listener) -> float:
+    """Return the resident memory of all processes of a listener, in MB."""
+    first = psutil.Process(listener.process.pid)
+    family = [first, *first.children()]
     return sum(member.memory_info().rss for member in family) / 1e6
 
 

@@ -8,7 +8,6 @@ each after the trigger: 100 (the default) take about fifteen minutes on two core
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import shutil
@@ -22,9 +21,8 @@ from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 
-from tests.support.processes import ROOT
+from tests.benchmarks.causes import ENVIRONMENT, SCRIPT
 
-SCRIPT = str(ROOT / "setup_scripts" / "rehearse.sh")
 SIZES = ("--subscriptions", "350", "--duration", "12s")  # 1,050 descriptors: more than select() can watch
 IMPLIED = {  # what a fault brings about besides: no wrong name
     "out-of-memory": {"broker-dies", "broker-restarts"},
@@ -35,12 +33,11 @@ _NOT_TOGETHER = (  # no database for the earlier run; a Python in root's home, f
     "cannot be combined|needs a localhost whose first address is ::1"
     "|leftovers: the broker answered (500|429)|PermissionError: .*bin/python"
 )
-_ENVIRONMENT = {**os.environ, "LOCUST_SKIP_MONKEY_PATCH": ""}  # which tests/__init__.py sets for this process
 
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """What was done, and what the verdict named; `named` has "unknown" for what is no cause of the table."""
+    """A rehearsal of two faults, and the causes that the verdict named; "unknown": one that is not in the table."""
 
     faults: tuple[str, str]
     outcome: str
@@ -90,7 +87,7 @@ def rehearse(faults: tuple[str, str]) -> Rehearsed | None:
     told = folder / "result.json"
     options = ("--output", str(folder), "--cause", faults[0], "--cause", faults[1], "--", "--json", str(told))
     run = subprocess.run(
-        ["sh", SCRIPT, *SIZES, *options], capture_output=True, text=True, timeout=240, check=False, env=_ENVIRONMENT
+        ["sh", SCRIPT, *SIZES, *options], capture_output=True, text=True, timeout=240, check=False, env=ENVIRONMENT
     )
     if not told.exists():
         shutil.rmtree(folder)
