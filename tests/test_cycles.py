@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,6 @@ def test_cycles(processes: Processes, tmp_path: Path, leak: str, cycles: int) ->
     assert set(grown) <= {GROWS.get(leak), ALSO.get(leak)}, told
     taken = steps(tmp_path / "out" / "rehearsal")
     assert [step["held"] for step in taken] == [str(COUNT)] * cycles
+    marks = re.search(r'"marks":({.*?})', (tmp_path / "out" / "rehearsal.html").read_text(encoding="utf-8"))
+    assert marks
+    assert list(json.loads(marks[1])) == [*(f"cycle {number}" for number in range(1, cycles + 1)), "rest"]
