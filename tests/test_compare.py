@@ -165,6 +165,9 @@ def test_chart(page: Page, tmp_path: Path) -> None:
     lowest, highest = page.driver.execute_script("return document.querySelector('.chart')._fullLayout.yaxis2.range")
     assert 10**lowest < 0.1, "NOK without a latency"
     assert 10**highest > 2000
+    page.driver.set_window_size(600, 1000)
+    page.wait(lambda: page.find(".main-svg").size["width"] < 600)
+    assert page.find(".chart").size["height"] == page.find(".main-svg").size["height"], "nothing else lies on it"
     titles = [
         element.text for element in page.driver.find_elements("css selector", "[class^=legend][class$=titletext]")
     ]

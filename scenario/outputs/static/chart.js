@@ -13,7 +13,8 @@ const LINES = {
 const CLIENTS = {version: "#14a3a8", update: "#c2479b", query: "#7a6a2b", database: "#5457c9"}; // whose latency is drawn
 const HEALTHY = "#9bbf1f", RED = "#e23c34", FAINT = "rgba(128,128,128,.25)";
 const LEVELS = 4; // of flags
-const HEIGHT = 580, BOTTOM = 110, LABEL = 15, NARROW = 640; // px
+const HEIGHT = 580, BOTTOM = 110, LABEL = 15; // px
+const NARROW = matchMedia("(max-width: 640px)"); // when it changes, what is drawn has to be drawn again
 
 function drawConnections(box, data) {
   const color = getComputedStyle(box).color;
@@ -22,7 +23,7 @@ function drawConnections(box, data) {
   const top = 25 + LABEL * levels(data.marks);
   const axis = {gridcolor: FAINT, zeroline: false, linecolor: color, ticks: "outside", tickcolor: FAINT};
   return Plotly.react(box, [...counts(column, data.trigger), ...latencies(column, data.trigger, data.slo)], {
-    height: HEIGHT + below(box, 170), margin: {t: top, r: 20, b: BOTTOM, l: 85},
+    height: sized(box, HEIGHT + below(170)), margin: {t: top, r: 20, b: BOTTOM, l: 85},
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: {color, family: "inherit"},
     hovermode: "x", uirevision: data.run, legend: {orientation: "h", y: -0.18, yanchor: "top"},
     ...flags(data.marks, color, HEIGHT - top - BOTTOM),
@@ -40,8 +41,14 @@ function withGaps(rows) {
 }
 
 // The pixels that a legend with a line per entry needs, on a narrow page.
-function below(box, pixels) {
-  return box.clientWidth < NARROW ? pixels : 0;
+function below(pixels) {
+  return NARROW.matches ? pixels : 0;
+}
+
+// Set a box's height, and return it: it would have none when it is drawn while Plotly follows a resized window.
+function sized(box, pixels) {
+  box.style.height = `${pixels}px`;
+  return pixels;
 }
 
 function levels(marks) {
@@ -90,7 +97,7 @@ function drawSteps(box, data) {
   const steps = data.steps.map((step) => Object.fromEntries(data.step_columns.map((name, i) => [name, step[i]])));
   const y = {...axis, title: {text: ramp ? "slowest answer (ms)" : "number at rest"}};
   return Plotly.react(box, ramp ? againstConnections(steps, data) : atRest(steps), {
-    height: 360 + below(box, 60), margin: {t: 20, r: 85, b: 90, l: 85}, hovermode: "x", uirevision: data.run,
+    height: sized(box, 360 + below(60)), margin: {t: 20, r: 85, b: 90, l: 85}, hovermode: "x", uirevision: data.run,
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: {color, family: "inherit"},
     legend: {orientation: "h", y: -0.25, yanchor: "top"},
     xaxis: {...axis, title: {text: ramp ? "slow connections" : "cycle"}, tickformat: ",d", ...(ramp ? {} : {dtick: 1})},

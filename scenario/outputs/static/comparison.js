@@ -1,6 +1,6 @@
 "use strict";
 // Draws two runs over the seconds since the update: connections above, the latency of GET /version below. It uses
-// chart.js's FAINT, below() and escaped(). A is wide and pale, B thin and dark: where they agree, both can be seen.
+// chart.js's FAINT, below(), sized() and escaped(). A is wide and pale, B thin and dark: where they agree, both can be seen.
 
 const RUNS = [
   // the legend's height above the chart and, on a narrow page, below it; the run's colour and width of line
@@ -15,13 +15,13 @@ const SCALE = {x: [0, 0], y: [1, 1000], yaxis: "y2", mode: "markers", marker: {o
 function drawComparison(box, runs) {
   const color = getComputedStyle(box).color;
   const axis = {gridcolor: FAINT, zeroline: false, linecolor: color, ticks: "outside", tickcolor: FAINT};
-  const more = below(box, 170);
+  const more = below(170);
   const place = (run) => more ? {orientation: "v", y: run.narrow, yanchor: "top"} : {orientation: "h", y: run.y, yanchor: "bottom"};
   const legends = Object.fromEntries(RUNS.map((run, i) => [
     run.legend, {...place(run), x: 0, xanchor: "left", title: {text: escaped(runs[i].name)}},
   ]));
   return Plotly.react(box, [...runs.flatMap((run, i) => traces(run, RUNS[i])), SCALE], {
-    height: 620 + more, margin: {t: more ? 60 : 110, r: 20, b: 60, l: 85},
+    height: sized(box, 620 + more), margin: {t: more ? 60 : 110, r: 20, b: 60, l: 85},
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: {color, family: "inherit"},
     hovermode: "x", ...legends,
     shapes: [{type: "line", x0: 0, x1: 0, yref: "paper", y0: 0, y1: 1, line: {color, width: 1, dash: "dot"}}],

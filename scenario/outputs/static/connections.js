@@ -89,6 +89,7 @@
   const text = (tag, content) => Object.assign(document.createElement(tag), {textContent: content});
   const shown = (cell) => typeof cell === "number" ? cell.toLocaleString("en") : cell ?? "–";
 
+  NARROW.addEventListener("change", () => { theme = ""; });
   setInterval(look, 1000);
   document.addEventListener("click", () => setTimeout(look, 50)); // another tab, or dark mode: not a second later
   look();
