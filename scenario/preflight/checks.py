@@ -169,12 +169,16 @@ def _files(found: Found) -> Iterator[Check]:
 
 
 def _own_limits(found: Found) -> Iterator[Check]:
+    if found.open_files is None:
+        return
     needed = found.options.load.idle_connections + SEEDERS + SPARE
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    unlimited = soft == resource.RLIM_INFINITY
-    shown = "unlimited" if unlimited else str(soft)
+    unlimited = found.open_files == resource.RLIM_INFINITY
     yield Check.judged(
-        "Locust's open files", unlimited or soft >= needed, shown, needed, f"run ulimit -n {needed}, then start Locust"
+        "Locust's open files",
+        unlimited or found.open_files >= needed,
+        "unlimited" if unlimited else found.open_files,
+        needed,
+        f"run ulimit -n {needed}, then start Locust",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -54,10 +55,11 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
         look("readiness", broker.ask_ready)
     process = look("process", lambda: _process(options)) if options.probes.connection_info else None
     problems |= dict(_unwritable(options))
-    told = {address: stats(address) for address in dict.fromkeys(options.listener_addresses)}
+    told = {address: stats(address) for address in options.listener_addresses}
     absent = tuple(kind.__name__ for kind in absent_users)
     found = Found(options, absent, version, process, told, problems, kinds, localhost=localhost(options))
-    found = replace(found, addresses=broker_addresses(options))
+    open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    found = replace(found, addresses=broker_addresses(options), open_files=open_files)
     if version is not None:
         found = replace(found, libraries=broker.ask_libraries())
         if broker.uptime(version) is not None:  # others would be asked several times for nothing

@@ -36,6 +36,7 @@ class Found:
     inspectors: tuple[str, ...] = ()  # ids of all that answered several requests
     listener_ids: dict[str, tuple[str, ...]] = field(default_factory=dict)  # the same per host:port of the listeners
     libraries: dict[str, str] = field(default_factory=dict)  # versions of the broker's libraries, if it reports them
+    open_files: int | None = None  # this process's limit, -1 for unlimited; None in recordings of before
 
     @property
     def database(self) -> str:

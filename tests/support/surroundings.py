@@ -37,6 +37,7 @@ def found(asked: Mapping[str, object], **changed: Any) -> Found:
         "process": process(),
         "listeners": {ADDRESS: listener()},
         "contents": Contents(0),
+        "open_files": 1024,
         **changed,
     }
     return Found(options(**asked), **seen)
