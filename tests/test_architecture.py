@@ -98,7 +98,8 @@ OF_A_KIND = re.compile(
 NAMED_AFTER_A_KIND = re.compile("orion|ngsild|mongo|database")
 # Not moved yet: the options, which are the same for all kinds; and what only ever is asked of an Orion
 EXCEPTIONS = {
-    *("settings/access", "settings/arguments", "settings/options", "settings/secrets", "settings/values"),
+    *("settings/access", "settings/arguments", "settings/groups", "settings/options", "settings/secrets"),
+    "settings/values",
     *("flow/cleanup", "flow/mark", "flow/preparation", "preflight/client", "preflight/limits", "preflight/look_around"),
     *("preflight/names", "run/samples", "outputs/columns", "users/client", "verdict/cycles", "verdict/ramp"),
     *("verdict/recovery", "verdict/of_notifications", "verdict/evidence/started"),

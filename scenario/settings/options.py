@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
 import msgspec
@@ -16,78 +16,13 @@ from scenario.errors import OptionError
 from scenario.settings import receivers, values
 from scenario.settings.access import Access
 from scenario.settings.arguments import DEFAULT_HOST, DEFAULT_MONGO, check
+from scenario.settings.groups import BrokerOptions, LimitOptions, LoadOptions, OutputOptions, ProbeOptions
 from scenario.settings.secrets import SECRETS
 
 HEALTHY_SLO = 1000.0  # ms
 SEEDERS = 8  # users that create the subscriptions
 IDLE_RELEASE = 4  # s before the end, at which the idle clients let go
 LET_GO = 5  # s of rows after the listeners were told to answer, in each step of a ramp and each cycle
-
-
-@dataclass(frozen=True)
-class BrokerOptions:
-    """The broker under test: where it, its database and its inspector are, and what the run may do to it."""
-
-    host: str
-    service: str
-    service_path: str
-    mongo: str = field(repr=False)
-    inspector: str
-    inspector_token: str = field(repr=False)
-    reset: bool
-    keep: bool = False
-    drop_foreign: str = ""
-    restart_command: str = field(default="", repr=False)
-    access: Access = field(default_factory=Access)
-    kind: str = "orion"  # "auto" until it was looked for
-
-
-@dataclass(frozen=True)
-class LoadOptions:
-    """What is held, where and for how long, in seconds; `ramp` and `cycles` several times."""
-
-    subscriptions: int
-    notify_urls: tuple[str, ...]
-    idle_connections: int
-    baseline: int
-    duration: float
-    ramp: str = ""
-    cycles: int = 0
-    hold: int = 10
-    updates: int = 1  # at once, of entities of their own
-
-
-@dataclass(frozen=True)
-class ProbeOptions:
-    """What is measured each second."""
-
-    connection_info: bool
-    queue_size: bool
-    client: bool = False  # in runs that were recorded before there was one
-    healthy: int = 0  # subscribers
-    rate: int = 1  # tries per second
-    pings: bool = False  # of the database; False in runs that were recorded before there were any
-    healthy_apart: bool = False  # the last address of --notify-url is the healthy subscribers' own
-
-
-@dataclass(frozen=True)
-class LimitOptions:
-    """What the verdict allows; latencies in ms."""
-
-    version_slo: float
-    max_nok: int
-    healthy_slo: float = 0  # 0: not given
-    limit: str = ""  # limits of one's own, separated by commas
-
-
-@dataclass(frozen=True)
-class OutputOptions:
-    """The files that are written; an empty name: none."""
-
-    report_log: str
-    connections_report: str
-    result: str = ""  # --json
-    junit: str = ""
 
 
 def grouped(told: Mapping[str, Any], kind: type | None = None) -> dict[str, Any]:
@@ -160,6 +95,11 @@ class Options:
         urls, of_healthy = self.receivers, self.healthy_address
         apart = [url for url in urls if receivers.address_of(url) != of_healthy] if self.probes.healthy_apart else []
         return apart or urls
+
+    @property
+    def slow_addresses(self) -> list[str]:
+        """host:port of each of `slow_urls`."""
+        return [*map(receivers.address_of, self.slow_urls)]
 
     @property
     def healthy_address(self) -> str:
