@@ -28,6 +28,13 @@ def told(**figures: Any) -> Hold:
     return changed(healthy(), change)
 
 
+def twice(notifications: int = 100) -> Hold:
+    """Return a hold of 50 subscriptions, which two updates notified, each for itself."""
+    hold = told(notified=50, notifications=notifications, doubled=50)
+    progress = replace(hold.progress, created=50)
+    return replace(hold, progress=progress, options=hold.options.changed(subscriptions=50, updates=2))
+
+
 def queued(hold: Hold, **figures: Any) -> Hold:
     return changed(hold, lambda row: replace(row, queue=replace(row.queue, **figures)) if _late(row) else row)  # type: ignore[type-var]
 
@@ -55,6 +62,8 @@ def _late(row: Row) -> bool:
             "FAIL",
             "notified: 90 of 100 subscriptions were notified once, 7 still waited for a worker at the end, 3 were not",
         ),
+        (twice(), "PASS", "notified: 100 of 100 notifications were sent"),
+        (twice(notifications=97), "FAIL", "notified: 97 of 100 notifications were sent, 3 were not"),
         (told(update=7), "FAIL", "notified: 0 of 100 subscriptions were notified once, 100 were not"),
         (
             queued(healthy(), entered=345),  # 21 updates of a client with 10 healthy subscribers are among them

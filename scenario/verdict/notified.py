@@ -12,15 +12,17 @@ from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS
 
 def notified_once(e: Evidence) -> Iterator[Criterion]:
     """Judge it if the listeners report it."""
-    last, expected = e.listeners.of_update, e.load.expected
-    if last is None or last.notified is None or last.doubled is None:
+    last, arrived, expected = e.listeners.of_update, e.listeners.notified, e.load.expected
+    if last is None or arrived is None or last.doubled is None:
         return
-    if last.notified > expected + e.load.few:
+    if arrived > expected + e.load.few:
         return  # some do not belong to the run: that is a matter of the load
-    once, missing = last.notified - last.doubled, max(0, expected - last.notified)
+    several = e.hold.options.load.updates > 1  # these notify every subscription again
+    doubled = 0 if several else last.doubled
+    once, missing = arrived - doubled, max(0, expected - arrived)
     waiting = min(missing, e.queue.backlog_at_end)
-    parts = [f"{once} of {expected} subscriptions were notified once"]
-    parts += [f"{last.doubled} more than once"] * bool(last.doubled)
+    parts = [f"{once} of {expected} {'notifications were sent' if several else 'subscriptions were notified once'}"]
+    parts += [f"{doubled} more than once"] * bool(doubled)
     parts += [f"{waiting} still waited for a worker at the end"] * bool(waiting)
     parts += [f"{missing - waiting} were not"] * (missing > waiting)
     progress = e.hold.progress

@@ -106,8 +106,8 @@ class Way:
             return None
         if not last.doubled:
             return 0
-        sent = self.queue.entered - self.healthy.sent
-        return max(0, last.notifications - max(sent, last.notified or 0))
+        sent, different = self.queue.entered - self.healthy.sent, (last.notified or 0) * self.hold.options.load.updates
+        return max(0, last.notifications - max(sent, different))
 
     @cached_property
     def held_elsewhere(self) -> int | None:
