@@ -26,6 +26,7 @@ LAMPS = Contents(3, (Foreign("lamps", 7, ("a", "b")),))
 NOBODY_LOOKED: dict[str, object] = {"contents": None, "problems": {"database": "no answer"}}
 RAMP: Asked = {"ramp": "10:100:10", "hold": 10}
 CYCLES: Asked = {"cycles": 3, "hold": 10}
+TWICE: Asked = {"updates": 2}  # 200 notifications
 
 
 def without(flag: str) -> str:
@@ -93,6 +94,7 @@ NOTIFICATION_MODE: list[Line] = [
     ("notification mode", NOTHING, {"process": mode("threadpool:0:100")}, OK, ""),
     ("notification mode", NOTHING, {"process": mode("threadpool:60000:100:15")}, OK, ""),
     ("notification mode", NOTHING, {"process": mode("threadpool:60000:99")}, ERROR, "Mode threadpool:60000:150"),
+    ("notification mode", TWICE, {"process": mode("threadpool:60000:199")}, ERROR, "Mode threadpool:60000:250"),
     ("notification mode", RAMP, {"process": mode("threadpool:60000:99")}, WARNING, ""),
     ("notification mode", CYCLES, {"process": mode("threadpool:60000:99")}, ERROR, ""),
     ("notification mode", NOTHING, {"process": mode("persistent")}, ERROR, "persistent: one connection for all"),
@@ -144,10 +146,12 @@ CLIENTS_AND_CYCLES: list[Line] = [
     ("cycles", {"cycles": 2}, {}, ERROR, "use --cycles 3, or fewer workers"),
     ("cycles", {"cycles": 4}, {"process": mode("threadpool:60000:201")}, ERROR, "--cycles 5"),
     ("cycles", {"cycles": 4}, {"process": mode("threadpool:60000:200")}, OK, ""),
+    ("cycles", {"cycles": 3, **TWICE}, {"process": mode("threadpool:60000:200")}, OK, ""),
 ]
 UNIT, CONTAINER = "/sys/fs/cgroup/a.slice/orion.service/pids.max", "/sys/fs/cgroup/docker/4711/pids.max"
 HEALTHY: list[Line] = [
     ("healthy subscribers", NOTHING, {"process": mode("threadpool:60000:101")}, OK, "101 workers for 100 slow"),
+    ("healthy subscribers", TWICE, {"process": mode("threadpool:60000:101")}, WARNING, "101 workers for 200 slow"),
     ("healthy subscribers", NOTHING, {}, WARNING, "threadpool:60000:150"),
     ("healthy subscribers", NOTHING, {"process": None, "problems": {"process": "x", "healthy": "no"}}, WARNING, "no"),
     ("client", NOTHING, {"client": 12.0}, OK, "an entity is stored, found and removed in 12 ms"),
@@ -209,6 +213,8 @@ PORTS: list[Line] = [
     ("ephemeral ports", {"notify_urls": TWO_URLS}, {"process": process(ephemeral_ports=(1000, 1049))}, OK, ""),
     ("ephemeral ports", {"notify_urls": TWO_URLS}, {"process": process(ephemeral_ports=(1000, 1048))}, ERROR, "50 to"),
     ("ephemeral ports", {"notify_urls": SAME_LISTENER}, {"process": process(ephemeral_ports=(1, 99))}, ERROR, "100 to"),
+    ("ephemeral ports", TWICE, {"process": process(ephemeral_ports=(1000, 1198))}, ERROR, f"200 to {ADDRESS}"),
+    ("ephemeral ports", {**TWICE, "kind": "scorpio"}, {"process": process(ephemeral_ports=(1, 99))}, ERROR, "100 to"),
     ("ephemeral ports", {"subscriptions": 28_233}, {"process": None}, WARNING, "unknown; Linux's default is 28232"),
     (
         "ephemeral ports",
@@ -221,6 +227,7 @@ PORTS: list[Line] = [
 LISTENERS: list[Line] = [
     (LISTENER, NOTHING, {"listeners": {ADDRESS: listener(nofile=300)}}, OK, "timeout 60 s, 300 open files"),
     (LISTENER, NOTHING, {"listeners": {ADDRESS: listener(nofile=299)}}, ERROR, "start it after ulimit -n 300"),
+    (LISTENER, TWICE, {"listeners": {ADDRESS: listener(nofile=399)}}, ERROR, "start it after ulimit -n 400"),
     (
         *(LISTENER, NOTHING, {"listeners": {ADDRESS: None}, "problems": {ADDRESS: "connection refused"}}),
         *(ERROR, "start it: python -m listener -delay 5m"),

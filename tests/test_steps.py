@@ -45,7 +45,7 @@ def step(
         (*(_criterion(outcome, text) for text in reasons), Criterion("rows", "PASS", "all")),
         {**FIGURES, **figures},
     )
-    return Step(number, subscriptions, min(subscriptions, POOL), 10, 0, rest, verdict)
+    return Step(number, subscriptions, subscriptions, min(subscriptions, POOL), 10, 0, rest, verdict)
 
 
 def _criterion(outcome: str, reason: str) -> Criterion:
@@ -304,12 +304,17 @@ def test_where_growth_begins(figure: str, values: Sequence[int], grows: bool) ->
 SETTLES = (91, 128, 136, 141, 146, 151, 155, 159, 163, 164, 165, 166, 167, 168, 168, 169, 169, 170, 171, 175, 178)
 
 
-def soaked(*levels: float, subscriptions: int = 1000) -> Verdict:
+def soaked(*levels: float, subscriptions: int = 1000, updates: int = 1) -> Verdict:
     """Judge cycles of so much RSS at rest, in MB; the last level is that after them."""
     rests = [replace(REST, rss=round(level * MB)) for level in levels]
     cycles = [step(subscriptions, rest=rest, number=number) for number, rest in enumerate(rests[:-1], 1)]
-    hold = run("threadpool:60000:1050", cycles=len(cycles), subscriptions=subscriptions, duration=10.0)
+    hold = run("threadpool:60000:1050", cycles=len(cycles), subscriptions=subscriptions, updates=updates, duration=10.0)
     return judge_cycles(hold, cycles, rests[-1])
+
+
+def test_each_of_several_updates_notifies() -> None:
+    assert soaked(*SETTLES, subscriptions=500, updates=2).reasons == soaked(*SETTLES).reasons
+    assert "200 of 200 held" in str(replace(step(100), wanted=200, held=200))
 
 
 def memory(verdict: Verdict) -> str:

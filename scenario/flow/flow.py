@@ -151,7 +151,8 @@ class Flow(Preparation):
 
     def _say_what_a_notification_costs(self) -> None:
         """Report the descriptors that a held notification costs. The preflight had to assume a number."""
-        each = fds_per_notification(self.recorder.rows, self.subscriptions)
+        options = self.recorder.hold.options
+        each = fds_per_notification(self.recorder.rows, options.load.notifications)
         if each and each >= 1 and not self.recorder.steps:  # otherwise some may be left from an earlier step or run
-            needed = descriptors(self.recorder.hold.options, each)
+            needed = descriptors(options, each)
             self.say(f"a held notification costs the broker {each:.1f} file descriptors, so it needs {needed} in all")

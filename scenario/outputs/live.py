@@ -21,7 +21,8 @@ def parts(history: History, first_nok: Row | None) -> list[Part]:
         return [(f"{history.phase}: {history.progress}" if history.progress else history.phase or "", PLAIN)]
     left = max(0, schedule.end - row.second)
     step = f"step {row.step} " if history.options and history.options.stepped else ""
-    told = [(f"{step}{history.phase} {left} s left", PLAIN), _version(row), (_held(row, history.subscriptions), PLAIN)]
+    wanted = history.subscriptions * (history.options.load.updates if history.options else 1)
+    told = [(f"{step}{history.phase} {left} s left", PLAIN), _version(row), (_held(row, wanted), PLAIN)]
     if first_nok is not None:
         told.append((f"first NOK at {first_nok.since_trigger} s", BAD))
     return [*told, *_healthy(row)]

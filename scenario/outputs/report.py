@@ -105,7 +105,7 @@ def _limits(options: Options | None) -> dict[str, str]:
         return {}
     limits = options.limits
     return {
-        "notifications held at one time": f"at least {HELD_SHARE:.0%} of {options.load.subscriptions}",
+        "notifications held at one time": f"at least {HELD_SHARE:.0%} of {options.load.notifications}",
         "version, update, query": f"within {limits.version_slo:.0f} ms; at most {limits.max_nok} rows NOK or slower",
         "rows": f"for at least {ROWS_SHARE:.0%} of the seconds",
         "idle clients": f"all {options.load.idle_connections} accepted, and still answered before they close",

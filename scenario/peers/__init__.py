@@ -18,7 +18,6 @@ from scenario.peers.orion_ld import OrionLd
 from scenario.peers.scorpio import Scorpio
 from scenario.settings.access import Access
 from scenario.settings.options import Options
-from scenario.settings.receivers import address_of
 from scenario.settings.values import AUTO
 
 _PRODUCTS: tuple[type[NgsiLd], ...] = (OrionLd, Coraine, Scorpio, Antares, NgsiLd)  # the unknown one last
@@ -47,12 +46,7 @@ def client_of(options: Options, run: str = "") -> Broker:
 
 def known_to_hold(options: Options) -> int | None:
     """Return the most notifications that the broker holds at one time; None if unknown or unlimited."""
-    return kind_of(options).holds(len({*map(address_of, options.slow_urls)}), options.load.updates)
-
-
-def shares_address(options: Options) -> bool:
-    """Whether the healthy subscribers are at an address of slow receivers."""
-    return options.healthy_address in map(address_of, options.slow_urls)
+    return kind_of(options).holds(len({*options.slow_addresses}), options.load.updates)
 
 
 def drops_database(options: Options) -> bool:

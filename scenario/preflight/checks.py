@@ -23,7 +23,6 @@ from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check
 from scenario.settings.needs import SPARE
 from scenario.settings.options import SEEDERS, Options
-from scenario.settings.receivers import address_of
 from scenario.settings.secrets import shown
 
 LINUX_PORTS = 32768, 60999  # Linux's default range for outgoing connections, ip(7)
@@ -113,12 +112,13 @@ def _ports(found: Found) -> Iterator[Check]:
 
 
 def _shares(options: Options) -> Counter[str]:
-    """Count the subscriptions per listener address. They are spread evenly over the URLs."""
-    addresses = [*map(address_of, options.slow_urls)]
+    """Count the notifications per listener address. The subscriptions are spread evenly over the URLs."""
+    addresses = options.slow_addresses
+    few = kind_of(options).holds(len({*addresses}), options.load.updates) is not None  # however many updates there are
     each, rest = divmod(options.load.subscriptions, len(addresses))
     shares: Counter[str] = Counter()
     for number, address in enumerate(addresses):
-        shares[address] += each + (number < rest)
+        shares[address] += (each + (number < rest)) * (1 if few else options.load.updates)
     return shares
 
 

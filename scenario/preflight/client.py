@@ -46,7 +46,7 @@ def healthy(found: Found) -> Iterator[Check]:
     pool = found.command_line.pool(options.broker.service)
     if not options.probes.healthy or pool is None:
         return
-    slow = options.load.subscriptions
+    slow = options.load.notifications
     shown = f"{pool.workers} workers for {slow} slow receivers"
     if pool.workers > slow:
         yield Check(what, OK, shown)

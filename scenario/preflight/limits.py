@@ -26,17 +26,13 @@ def descriptors(options: Options, each: float | None = None) -> int:
     Healthy notifications take the spare workers in turn, and a worker that was used once keeps what it took.
     """
     each = kind_of(options).fds_each if each is None else each
-    return (
-        round((options.load.subscriptions * options.load.updates + SPARE_WORKERS) * each)
-        + options.load.idle_connections
-        + SPARE
-    )
+    return round((options.load.notifications + SPARE_WORKERS) * each) + options.load.idle_connections + SPARE
 
 
 def check_limits(found: Found) -> Iterator[Check]:
     """Compare the limits with what the held notifications need."""
     process, kind = found.process, kind_of(found.options)
-    wanted = found.options.load.subscriptions * found.options.load.updates
+    wanted = found.options.load.notifications
     if process is None:
         return
     needed = descriptors(found.options)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scenario.peers import known_to_hold, shares_address
+from scenario.peers import known_to_hold
 from scenario.run.found import Found
 from scenario.run.results import ERROR, OK, WARNING, Check
-from scenario.settings.receivers import address_of
 
 
 def check_ngsild(found: Found) -> Iterator[Check]:
@@ -24,9 +23,9 @@ def _readiness(found: Found) -> Iterator[Check]:
 
 def _held(found: Found) -> Iterator[Check]:
     """Report how many notifications this kind of broker can hold, if that is less than the load."""
-    options = found.options
-    addresses, most = len({*map(address_of, options.slow_urls)}), known_to_hold(options)
-    if found.version is not None and most is not None and most < options.load.subscriptions * options.load.updates:
+    options, most = found.options, known_to_hold(found.options)
+    addresses = len({*options.slow_addresses})
+    if found.version is not None and most is not None and most < options.load.notifications:
         at = "address" if addresses == 1 else "addresses"
         shown = f"this kind of broker holds {most} at most, with receivers at {addresses} {at}"
         yield Check("held at one time", OK, shown)
@@ -35,7 +34,7 @@ def _held(found: Found) -> Iterator[Check]:
 def _apart(found: Found) -> Iterator[Check]:
     """Warn if the healthy subscribers share an address with slow receivers."""
     options = found.options
-    if options.probes.healthy and shares_address(options):
+    if options.probes.healthy and options.healthy_address in options.slow_addresses:
         remedy = "use several --notify-url, or a range of ports like the listener's -port: the last address is for them"
         shown = f"at {options.healthy_address}, like slow receivers"
         yield Check("healthy subscribers", WARNING, shown, "an address of their own", remedy)

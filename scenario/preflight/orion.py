@@ -21,7 +21,7 @@ def check_orion(found: Found) -> Iterator[Check]:
 
 
 def _notification_mode(found: Found) -> Iterator[Check]:
-    wanted, line = found.options.load.subscriptions, found.command_line
+    wanted, line = found.options.load.notifications, found.command_line
     needed = f"threadpool:60000:{wanted}"
     remedy = f"start the broker with -notificationMode threadpool:60000:{wanted + SPARE_WORKERS} {IN_ENVIRONMENT}"
     mode, pool = line.argument("-notificationMode"), line.pool(found.options.broker.service)

@@ -161,6 +161,7 @@ class Recorder:
         step = Step(
             number=len(self.steps) + 1,
             subscriptions=hold.options.load.subscriptions,
+            wanted=hold.options.load.notifications,
             held=Held(hold).most,
             rows=len(after),
             nok=sum(bool(sample.error) for sample in after),

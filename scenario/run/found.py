@@ -62,7 +62,7 @@ class Found:
     def first_uses(self) -> int:
         """Number of cycles in which a worker is used for the first time. The workers take turns."""
         pool = self.command_line.pool(self.options.broker.service)
-        return ceil(max(1, (pool.workers if pool else 0) / self.options.load.subscriptions))
+        return ceil(max(1, (pool.workers if pool else 0) / self.options.load.notifications))
 
     @property
     def cycles_to_tell(self) -> int:

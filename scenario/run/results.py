@@ -164,6 +164,7 @@ class Step:
 
     number: int
     subscriptions: int
+    wanted: int  # notifications that were to be held
     held: int | None
     rows: int
     nok: int
@@ -171,7 +172,7 @@ class Step:
     verdict: Verdict
 
     def __str__(self) -> str:
-        held = "held connections not measured" if self.held is None else f"{self.held} of {self.subscriptions} held"
+        held = "held connections not measured" if self.held is None else f"{self.held} of {self.wanted} held"
         answers = f"{self.nok} of {self.rows} rows NOK"
         for figure, what in (("version_max", "answer"), ("healthy_max", "healthy notification")):
             if (slowest := self.verdict.figures.get(figure)) is not None:

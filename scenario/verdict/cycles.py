@@ -78,6 +78,5 @@ def _memory(growth: Growth, found: Found) -> tuple[str, str]:
 
 def _notifications(options: Options) -> int:
     """Return the number of notifications per cycle, including those to healthy subscribers."""
-    return options.load.subscriptions + round(
-        options.probes.healthy * options.probes.rate * (options.load.baseline + options.load.hold)
-    )
+    seconds = options.load.baseline + options.load.hold
+    return options.load.notifications + options.probes.healthy * options.probes.rate * seconds

@@ -75,11 +75,7 @@ class Held:
     @property
     def fell_short(self) -> bool | None:
         """Whether too few were held at one time."""
-        return (
-            None
-            if self.most is None
-            else self.most < HELD_SHARE * self.hold.options.load.subscriptions * self.hold.options.load.updates
-        )
+        return None if self.most is None else self.most < HELD_SHARE * self.hold.options.load.notifications
 
     @cached_property
     def full(self) -> set[int]:

@@ -39,7 +39,7 @@ class Limits:
     @property
     def fds_each(self) -> float:
         """Descriptors per held notification; if unknown, those measured on Orion."""
-        return fds_per_notification(self.hold.rows, self.hold.options.load.subscriptions) or FDS_PER_NOTIFICATION
+        return fds_per_notification(self.hold.rows, self.hold.options.load.notifications) or FDS_PER_NOTIFICATION
 
     @property
     def fds_needed(self) -> int:

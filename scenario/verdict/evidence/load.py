@@ -21,6 +21,6 @@ class Load:
     def of(cls, hold: Hold) -> Load:
         """Compute it from the options and from earlier subscriptions."""
         options = hold.options
-        wanted = options.load.subscriptions * options.load.updates
+        wanted = options.load.notifications
         expected = wanted + hold.progress.existing * options.load.updates
         return cls(wanted, expected, (1 - HELD_SHARE) * wanted, options.probes.healthy * options.probes.rate)

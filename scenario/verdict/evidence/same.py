@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from scenario.peers import kind_of, known_to_hold, shares_address
+from scenario.peers import kind_of, known_to_hold
 from scenario.run.results import Row
 from scenario.verdict.evidence.healthy import Healthy
 from scenario.verdict.evidence.held import Held
@@ -39,7 +39,7 @@ class Same:
     @property
     def shares_address(self) -> bool:
         """Whether the healthy subscribers are at an address of slow receivers."""
-        return shares_address(self.hold.options)
+        return self.hold.options.healthy_address in self.hold.options.slow_addresses
 
     @property
     def wanted(self) -> int:
