@@ -394,6 +394,20 @@ def test_unknown_tells_what_was_ruled_out() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("kills", "words"),
+    [
+        (0, "memory (90 of 100 MB, no process killed"),
+        (1, "reached: memory (90 of 100 MB, a process was killed"),
+    ],
+)
+def test_unknown_tells_whether_memory_was_reached(kills: int, words: str) -> None:
+    limits = {"memory_used": 90_000_000, "memory_limit": 100_000_000, "memory_limit_at": "memory.max"}
+    killed = process_is(5, **limits, oom_kills=kills)
+    (unknown,) = judge_hold(seen(nok(Kind.STATUS), process_is(oom_kills=0), killed)).causes
+    assert words in unknown.evidence
+
+
 def test_a_pass_names_no_cause() -> None:
     all_taken = seen(after(ALWAYS, connections={"free_low": 0, "fds": 15029, "nofile": 20000}))
     verdict = judge_hold(all_taken)

@@ -53,7 +53,8 @@ def _memory(e: Evidence) -> str:
     if e.limits.memory is None:
         return ""
     used, most, _ = e.limits.memory
-    return f"memory ({used // 1_000_000} of {most // 1_000_000} MB, no process killed for it)"
+    killed = "a process was" if e.process.killed_for_memory else "no process"
+    return f"memory ({used // 1_000_000} of {most // 1_000_000} MB, {killed} killed for it)"
 
 
 def _cpu(e: Evidence) -> str:
