@@ -125,9 +125,9 @@ def test_established_but_the_idle_clients(idle: IdleClients | None, second: int,
 def test_rest_is_the_median() -> None:
     levels = {-3: 12, -2: 13, -1: 40}
     hold = counted(established=lambda row: levels.get(row.since_trigger, 500))
-    assert at_rest(hold.rows, lambda row: row.established) == 13
-    assert at_rest(hold.rows, lambda _: None) is None
-    assert at_rest([], lambda _: 1) is None
+    assert at_rest(hold, lambda row: row.established) == 13
+    assert at_rest(hold, lambda _: None) is None
+    assert at_rest(replace(hold, rows=[]), lambda _: 1) is None
 
 
 def test_what_a_connection_costs() -> None:

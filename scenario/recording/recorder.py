@@ -32,7 +32,6 @@ from scenario.run.results import Criterion, Rest, Row, Step, Verdict
 from scenario.run.samples import Sample
 from scenario.run.schedule import Schedule
 from scenario.verdict.criteria import judge_hold
-from scenario.verdict.evidence.held import Held
 from scenario.verdict.hold import Hold
 from scenario.verdict.judge import judge
 from scenario.verdict.outcomes import PREFLIGHT, PREFLIGHT_OK, concluded, endings, troubled, verdict_of
@@ -144,7 +143,7 @@ class Recorder:
 
     def _rest(self) -> Rest:
         """Return the broker at rest: the medians of the rows before the update."""
-        before = [(row.sum, row.connections) for row in self.rows if row.since_trigger < 0 and row.connections]
+        before = [(row.sum, row.connections) for row in self.hold.at_rest if row.connections]
         figures = [(total, sample.fds, sample.threads, sample.rss) for total, sample in before]
         columns = [[value for value in column if value is not None] for column in zip(*figures, strict=True)]
         return Rest(*(round(median(column)) if column else None for column in columns))
@@ -157,16 +156,17 @@ class Recorder:
         """Judge the hold since HoldBegan, and add it to the steps."""
         self._flush(at)
         hold = self.hold
-        after = [row.version for row in hold.rows if row.since_trigger >= 0 and row.version]
+        verdict = judge_hold(hold)
+        held, rows, nok = (verdict.figures[name] for name in ("held", "version_rows", "version_nok"))
         step = Step(
             number=len(self.steps) + 1,
             subscriptions=hold.options.load.subscriptions,
             wanted=hold.options.load.notifications,
-            held=Held(hold).most,
-            rows=len(after),
-            nok=sum(bool(sample.error) for sample in after),
+            held=None if held is None else round(held),
+            rows=round(rows or 0),
+            nok=round(nok or 0),
             rest=self._rest(),
-            verdict=judge_hold(hold),
+            verdict=verdict,
         )
         self.steps.append(step)
         events.fire(step, at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from scenario.run.found import Found
 from scenario.run.progress import Progress
@@ -22,12 +23,12 @@ class Hold:
     rows: Sequence[Row]
     found: Found
 
-    @property
+    @cached_property
     def at_rest(self) -> list[Row]:
         """The rows before the update."""
         return [row for row in self.rows if row.since_trigger < 0]
 
-    @property
+    @cached_property
     def loaded(self) -> list[Row]:
         """The rows from the update on."""
         return [row for row in self.rows if row.since_trigger >= 0]

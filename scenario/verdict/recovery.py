@@ -17,28 +17,26 @@ def recovery(e: Evidence) -> Iterator[str]:
     """Report it in a sentence or two. Nothing if connections were never held, or held to the end."""
     hold, wanted = e.hold, e.load.wanted
     count, held = partial(established, hold), e.held.connections
-    rest = at_rest(hold.rows, count)
+    rest = at_rest(hold, count)
     most = max(held.values(), default=0)
     if rest is None or most < HELD_SHARE * wanted:
         return
-    rows = {row.since_trigger: row for row in hold.rows if row.connections and row.since_trigger in held}
-    samples = [(second, row.connections) for second, row in rows.items() if row.connections]
+    samples = [(row, row.connections) for row in hold.loaded if row.connections and row.since_trigger in held]
     if len({sample.process for _, sample in samples}) > 1:
         return  # another process has its own rest
     gone = [second for second, count in held.items() if count > e.load.few]
-    after = [(second, sample) for second, sample in samples if second > max(gone)]
+    after = [(row, sample) for row, sample in samples if row.since_trigger > max(gone)]
     if not after:
         answered = hold.rows[-1].listener
         if answered and answered.held == 0:
             left = held[max(held)]
             yield f"not seen; all is answered, and {left} connections are kept by listener and broker"
         return
-    second, first = after[0]
-    last = after[-1][1]
+    (row, first), (end, last) = after[0], after[-1]
     kept = "".join(f", {text}" for text in _kept(last, e.held.counted_elsewhere))
-    yield f"back at rest at second {second}, {count(rows[second])} established ({rest} before){kept}"
+    yield f"back at rest at second {row.since_trigger}, {count(row)} established ({rest} before){kept}"
     if len(after) > 1:
-        yield f"{'; '.join(_growth(first, last))} in the {after[-1][0] - second} s since"
+        yield f"{'; '.join(_growth(first, last))} in the {end.second - row.second} s since"
 
 
 def _kept(last: ConnectionSample, elsewhere: bool) -> Iterator[str]:

@@ -38,7 +38,7 @@ class Held:
     def _counts(self) -> list[tuple[int, int | None, int]]:
         """Connections above rest, those unanswered (None: unknown), seconds since the update."""
         count = self._count
-        rest = at_rest(self.hold.rows, count)
+        rest = at_rest(self.hold, count)
         if rest is None:
             return []
         after = [(count(row), row) for row in self.hold.loaded]
@@ -46,7 +46,7 @@ class Held:
             (now - rest, self._unanswered(row, now - rest), row.since_trigger) for now, row in after if now is not None
         ]
 
-    @property
+    @cached_property
     def most(self) -> int | None:
         """The most at one time; None if not measured."""
         return max((held for held, _ in self.per_row), default=None)
@@ -56,7 +56,7 @@ class Held:
         """The same for a sentence: 0 if not measured."""
         return max(self.most or 0, 0)
 
-    @property
+    @cached_property
     def connections(self) -> dict[int, int]:
         """Connections above rest, whether answered or not, by second since the update."""
         return {second: now for now, _, second in self._counts}
@@ -165,9 +165,9 @@ def established(hold: Hold, row: Row) -> int | None:
     return count.established - (idle.accepted if idle and idle.hold_at(count.at) else 0)
 
 
-def at_rest(rows: Sequence[Row], count: _Count) -> int | None:
+def at_rest(hold: Hold, count: _Count) -> int | None:
     """Return the median of a count in the rows before the update; None if not measured."""
-    counts = _known([row for row in rows if row.since_trigger < 0], count)
+    counts = _known(hold.at_rest, count)
     return round(median(counts)) if counts else None
 
 

@@ -73,20 +73,14 @@ class Way:
         counted, told = self.queue.samples, self.listeners.samples
         # What a listener gave is looked up a second later, because both are not asked at one moment; of the healthy
         # subscribers' answers all are left out that there may have been by then.
-        pairs = [
-            (row, later.listener)
-            for row, later in pairwise(self.hold.loaded)
-            if row.queue in counted and later.listener in told
-        ]
         surplus = [
             (grown([counted[0], row.queue], "sent_ok") or 0)
             - self.load.healthy_per_second * (row.second - counted[0].second + 1)
-            - (grown([told[0], listener], "received") or 0)
-            for row, listener in pairs
+            - (grown([told[0], later.listener], "received") or 0)
+            for row, later in pairwise(self.hold.loaded)
+            if row.queue and row.queue.entered is not None and later.listener and not later.listener.error
         ]
-        if not surplus:
-            return None
-        return min(max(surplus), self.load.expected)
+        return min(max(surplus), self.load.expected) if surplus else None
 
     @cached_property
     def answered_at_once(self) -> int | None:
