@@ -14,7 +14,7 @@ from scenario.replay import replay
 from scenario.run.results import Row
 from scenario.run.samples import VersionSample
 from scenario.verdict.criteria import judge_hold
-from scenario.verdict.evidence import evidence_of
+from scenario.verdict.evidence import Evidence
 from scenario.verdict.hold import Hold
 from scenario.verdict.limits import parse
 from scenario.verdict.measures import MEASURES, measured
@@ -134,7 +134,7 @@ def test_figures_of_a_real_run() -> None:
 
 def test_nothing_measured_is_no_figure() -> None:
     hold = replace(changed(healthy(), lambda _: None), progress=replace(healthy().progress, idle=None))
-    nothing = measured(evidence_of(hold))
+    nothing = measured(Evidence(hold))
     assert {name for name, value in nothing.items() if value} == {"trigger_latency"}
 
 

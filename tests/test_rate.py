@@ -18,7 +18,7 @@ from scenario.run.samples import ClientSample, VersionSample
 from scenario.run.tries import Tried, Tries, dues, percentile
 from scenario.users.written import Written
 from scenario.verdict.criteria import judge_hold
-from scenario.verdict.evidence import evidence_of
+from scenario.verdict.evidence import Evidence
 from scenario.verdict.hold import Hold
 from scenario.verdict.measures import measured
 from tests.support.holds import END, START, TRIGGER, changed, healthy, options
@@ -179,7 +179,7 @@ def test_with_a_rate_of_1_nothing_of_it_is_there() -> None:
 
 
 def test_figures_are_of_all_tries() -> None:
-    figures = measured(evidence_of(told()))
+    figures = measured(Evidence(told()))
     after = [6.0] * (RATE - 1) + [12.0]
     assert [figures[f"version_{name}"] for name in ("p50", "p95", "p99", "max")] == [6.0, 6.0, 12.0, 12.0]
     assert percentile(after * (END - TRIGGER), 0.95) == 6.0

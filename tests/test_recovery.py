@@ -8,7 +8,7 @@ import pytest
 
 from scenario.run.records import IdleClients
 from scenario.run.results import Row
-from scenario.verdict.evidence import evidence_of
+from scenario.verdict.evidence import Evidence
 from scenario.verdict.hold import Hold
 from scenario.verdict.recovery import recovery
 from tests.support.holds import changed, healthy
@@ -27,7 +27,7 @@ def with_figures(row: Row, **fields: object) -> Row:
 
 
 def told(hold: Hold) -> list[str]:
-    return [f"recovery: {text}" for text in recovery(evidence_of(hold))]
+    return [f"recovery: {text}" for text in recovery(Evidence(hold))]
 
 
 def test_back_at_rest() -> None:

@@ -20,7 +20,7 @@ from scenario.verdict.answered import answered
 from scenario.verdict.causes.peers import unreachable
 from scenario.verdict.causes.process import restart
 from scenario.verdict.diagnosis import UNKNOWN, diagnose, excused, found_causes, what_fails
-from scenario.verdict.evidence import Evidence, evidence_of
+from scenario.verdict.evidence import Evidence
 from scenario.verdict.healthy import healthy
 from scenario.verdict.hold import Hold
 from scenario.verdict.limits import limits
@@ -39,7 +39,7 @@ Criteria = Iterator[Criterion]
 
 def judge_hold(hold: Hold) -> Verdict:
     """Judge one hold, complete or not."""
-    evidence = evidence_of(hold)
+    evidence = Evidence(hold)
     judged = [criterion for check in _checks_of(hold.options) for criterion in check(evidence)]
     fails = what_fails(evidence, judged)
     holds = found_causes(evidence, fails)

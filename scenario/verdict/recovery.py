@@ -24,8 +24,8 @@ def recovery(e: Evidence) -> Iterator[str]:
     samples = [(row, row.connections) for row in hold.loaded if row.connections and row.since_trigger in held]
     if len({sample.process for _, sample in samples}) > 1:
         return  # another process has its own rest
-    gone = [second for second, count in held.items() if count > e.load.few]
-    after = [(row, sample) for row, sample in samples if row.since_trigger > max(gone)]
+    last_held = max(second for second, count in held.items() if count > e.load.few)
+    after = [(row, sample) for row, sample in samples if row.since_trigger > last_held]
     if not after:
         answered = hold.rows[-1].listener
         if answered and answered.held == 0:

@@ -104,7 +104,7 @@ PEERS = (
     Cause(
         name="privilege",
         says="the inspector may not look into the broker's process",
-        needs=[lambda e: e.process.unseen.get(Kind.NOT_ALLOWED, 0)],
+        needs=[lambda e: e.process.unseen[Kind.NOT_ALLOWED]],
         explains=MEASURED | HELD,
         evidence=lambda e: f"it said so in {e.process.unseen[Kind.NOT_ALLOWED]} of {len(e.hold.rows)} rows",
         remedy="run the inspector as the broker's user: sudo -u orion python3 setup_scripts/inspector",

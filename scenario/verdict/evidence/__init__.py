@@ -1,4 +1,4 @@
-"""The facts behind a verdict, by witness. They are computed once per hold, before anything is judged.
+"""The facts behind a verdict, by witness. Each is computed when a rule asks for it.
 
 Each witness is a small record in the file of its name. None is "not measured", everywhere: a rule that needs such a
 fact cannot tell.
@@ -6,9 +6,7 @@ fact cannot tell.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from scenario.verdict.evidence.clients import Client, clients_of, suffering
+from scenario.verdict.evidence.clients import clients_of, suffering
 from scenario.verdict.evidence.database import Database
 from scenario.verdict.evidence.healthy import Healthy
 from scenario.verdict.evidence.held import Held
@@ -26,61 +24,19 @@ from scenario.verdict.evidence.way import Way
 from scenario.verdict.hold import Hold
 
 
-@dataclass(frozen=True)
 class Evidence:
-    """The facts of each witness. `suffering` are the seconds (s since the epoch) in which clients suffered."""
+    """The facts of each witness of a hold."""
 
-    hold: Hold
-    load: Load
-    version: Client
-    update: Client
-    query: Client
-    suffering: frozenset[int]
-    healthy: Healthy
-    held: Held
-    same: Same
-    process: Process
-    port: Port
-    limits: Limits
-    queue: Queue
-    listeners: Listeners
-    way: Way
-    database: Database
-    host: Host
-    tester: Tester
-    started: Started
-
-    @property
-    def clients(self) -> tuple[Client, Client, Client]:
-        """Version, update and query."""
-        return self.version, self.update, self.query
-
-
-def evidence_of(hold: Hold) -> Evidence:
-    """Return the evidence of a hold."""
-    load, held, process = Load.of(hold), Held(hold), Process(hold.rows)
-    version, update, query = clients_of(hold)
-    ill = suffering(version, update, query)
-    healthy = Healthy(hold)
-    queue, listeners = Queue(hold, held, version), Listeners(hold, load)
-    return Evidence(
-        hold=hold,
-        load=load,
-        version=version,
-        update=update,
-        query=query,
-        suffering=ill,
-        healthy=healthy,
-        held=held,
-        same=Same(hold, load, held, listeners, healthy),
-        process=process,
-        port=Port(hold, process, version),
-        limits=Limits(hold, process, version),
-        queue=queue,
-        listeners=listeners,
-        way=Way(hold, load, held, healthy, queue, listeners),
-        database=Database(hold, version, update, query),
-        host=Host(hold.rows, process, ill),
-        tester=Tester(hold.rows, ill),
-        started=Started(hold.found),
-    )
+    def __init__(self, hold: Hold) -> None:
+        self.hold = hold
+        self.load = load = Load.of(hold)
+        self.clients = self.version, self.update, self.query = clients_of(hold)
+        self.suffering = suffering(*self.clients)  # seconds (s since the epoch) in which clients suffered
+        self.healthy, self.held, self.process = Healthy(hold), Held(hold), Process(hold.rows)
+        self.queue, self.listeners = Queue(hold, self.held, self.version), Listeners(hold, load)
+        self.same = Same(hold, load, self.held, self.listeners, self.healthy)
+        self.port, self.limits = Port(hold, self.process, self.version), Limits(hold, self.process, self.version)
+        self.way = Way(hold, load, self.held, self.healthy, self.queue, self.listeners)
+        self.database = Database(hold, *self.clients)
+        self.host, self.tester = Host(hold.rows, self.process, self.suffering), Tester(hold.rows, self.suffering)
+        self.started = Started(hold.found)

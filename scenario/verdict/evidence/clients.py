@@ -55,6 +55,11 @@ class Client:
         """The right answers that took longer than the SLO."""
         return [answer for answer in self.answers if not answer.error and answer.latency > self.slo]
 
+    @cached_property
+    def ill(self) -> set[int]:
+        """The seconds (s since the epoch) in which it was not answered rightly within the SLO."""
+        return {answer.row.second for answer in (*self.nok, *self.slow)}
+
     @property
     def slowest(self) -> float:
         """The slowest right answer in ms; 0 without any."""
@@ -109,10 +114,8 @@ def clients_of(hold: Hold) -> tuple[Client, Client, Client]:
 
 def suffering(version: Client, *others: Client) -> frozenset[int]:
     """Return the seconds in which GET /version failed or was slow; if it never did, those of the other clients."""
-    ill = {answer.row.second for answer in (*version.nok, *version.slow)}
-    well = {answer.row.second for answer in version.answers} - ill
-    bad = {a.row.second for client in others for a in (*client.nok, *client.slow)}
-    return frozenset(ill or bad & well)
+    asked = {answer.row.second for answer in version.answers}
+    return frozenset(version.ill or {second for client in others for second in client.ill & asked})
 
 
 def stopped(row: Row) -> bool:

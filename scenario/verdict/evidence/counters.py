@@ -1,11 +1,20 @@
-"""Counters of the samples: their growth, in all or per second. None if not measured."""
+"""Figures and counters of the samples: the most, and the growth, in all or per second. None if not measured."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
+from statistics import median
+from typing import TypeVar
 
 from scenario.run.results import Row
+
+_Number = TypeVar("_Number", int, float)
+
+
+def most(figures: Iterable[_Number | None]) -> _Number | None:
+    """Return the highest of the figures that were measured."""
+    return max((figure for figure in figures if figure is not None), default=None)
 
 
 def grown(samples: Sequence[object], counter: str) -> int | None:
@@ -14,18 +23,23 @@ def grown(samples: Sequence[object], counter: str) -> int | None:
     return max(values) - values[0] if values else None
 
 
-def per_second(rows: Sequence[Row], counter: str, seconds: Collection[int]) -> list[float]:
-    """Return by how much a counter of the inspector grew per second in the rows of some seconds.
+def per_second(rows: Sequence[Row], counter: str, seconds: Collection[int], sample: str = "connections") -> list[float]:
+    """Return by how much a counter grew per second in the rows of some seconds.
 
     Only rows that follow one with a count have such a rate.
     """
-    samples = [(row.second, row.connections) for row in rows if row.connections]
+    samples = [(row.second, found) for row in rows if (found := getattr(row, sample))]
     counts = [(second, s.at, getattr(s, counter)) for second, s in samples if getattr(s, counter) is not None]
     return [
         max(0.0, (now - before) / (at - earlier))
         for (_, earlier, before), (second, at, now) in pairwise(counts)
         if at > earlier and second in seconds
     ]
+
+
+def usual(rates: Sequence[float]) -> float | None:
+    """Return their median."""
+    return median(rates) if rates else None
 
 
 def either(*answers: bool | None) -> bool | None:

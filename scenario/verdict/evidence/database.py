@@ -32,17 +32,15 @@ class Database:
     @cached_property
     def hanging(self) -> list[Row]:
         """The rows in which its update or query got no answer in time, although GET /version did."""
-        ill = {answer.row.second for answer in (*self.version.nok, *self.version.slow)}
-        well = [row for row in self.asked if ill.isdisjoint(range(row.second, row.second + ASKED_FOR))]
+        well = [row for row in self.asked if self.version.ill.isdisjoint(range(row.second, row.second + ASKED_FOR))]
         waited = {answer.row.second for client in (self.update, self.query) for answer in client.failed(SILENT)}
         return [row for row in well if row.second in waited]
 
     @property
     def waited(self) -> set[int]:
         """Seconds (s since the epoch) in which the ordinary client waited too long, while GET /version did not."""
-        ill = {answer.row.second for answer in (*self.version.nok, *self.version.slow)}
         answers = [a for client in (self.update, self.query) for a in (*client.slow, *client.failed(SILENT))]
-        return {answer.row.second for answer in answers} - ill
+        return {answer.row.second for answer in answers} - self.version.ill
 
     @property
     def pings(self) -> list[DatabaseSample]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 
 from scenario.run.results import Row
-from scenario.verdict.evidence.counters import grown, per_second
+from scenario.verdict.evidence.counters import grown, per_second, usual
 from scenario.verdict.evidence.process import Process
 from scenario.verdict.thresholds import BUSY
 
@@ -20,11 +21,10 @@ class Host:
     process: Process
     suffering: frozenset[int]
 
-    @property
+    @cached_property
     def idle(self) -> float | None:
         """CPUs that the host had to spare in those seconds (median)."""
-        idle = per_second(self.rows, "host_idle_seconds", self.suffering)
-        return median(idle) if idle else None
+        return usual(per_second(self.rows, "host_idle_seconds", self.suffering))
 
     @property
     def busy(self) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 
 from scenario.preflight.limits import descriptors
 from scenario.run.samples import ConnectionSample
 from scenario.settings.needs import FDS_PER_NOTIFICATION
 from scenario.verdict.evidence.clients import Client
-from scenario.verdict.evidence.counters import grown
+from scenario.verdict.evidence.counters import grown, most
 from scenario.verdict.evidence.held import fds_per_notification
 from scenario.verdict.evidence.process import Process, seen_at
 from scenario.verdict.hold import Hold
@@ -56,7 +57,7 @@ class Limits:
     @property
     def free_low(self) -> int:
         """The most free descriptor numbers below 1024 in those rows."""
-        return max((sample.free_low or 0 for sample in self._when_closed), default=0)
+        return most(s.free_low for s in self._when_closed) or 0
 
     @property
     def _when_closed(self) -> list[ConnectionSample]:
@@ -65,12 +66,7 @@ class Limits:
     @cached_property
     def threads(self) -> tuple[int, int, str] | None:
         """Threads used of the tightest limit, that limit, and where it is set, when the fewest were left."""
-        told = [
-            (sample.threads_used, sample.threads_limit, sample.threads_limit_at)
-            for sample in self.process.samples
-            if sample.threads_used is not None and sample.threads_limit is not None
-        ]
-        return min(told, key=lambda limit: limit[1] - limit[0], default=None)
+        return self._tightest("threads")
 
     @property
     def threads_refused(self) -> int:
@@ -87,12 +83,12 @@ class Limits:
     @cached_property
     def memory(self) -> tuple[int, int, str] | None:
         """Bytes used of the tightest limit on memory, that limit, and where it is set, when the least was left."""
-        told = [
-            (sample.memory_used, sample.memory_limit, sample.memory_limit_at)
-            for sample in self.process.samples
-            if sample.memory_used is not None and sample.memory_limit is not None
-        ]
-        return min(told, key=lambda limit: limit[1] - limit[0], default=None)
+        return self._tightest("memory")
+
+    def _tightest(self, what: str) -> tuple[int, int, str] | None:
+        figures = [f"{what}_used", f"{what}_limit", f"{what}_limit_at"]
+        told = [attrgetter(*figures)(sample) for sample in self.process.samples]
+        return min((limit for limit in told if None not in limit), key=lambda limit: limit[1] - limit[0], default=None)
 
     @cached_property
     def ports(self) -> tuple[int, int, int] | None:

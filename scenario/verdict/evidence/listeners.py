@@ -9,7 +9,7 @@ from ipaddress import ip_address
 
 from scenario.peers.failures import Kind
 from scenario.run.samples import ListenerSample
-from scenario.verdict.evidence.counters import grown
+from scenario.verdict.evidence.counters import grown, most
 from scenario.verdict.evidence.load import Load
 from scenario.verdict.hold import Hold
 
@@ -74,7 +74,7 @@ class Listeners:
     @property
     def held(self) -> int | None:
         """The most notifications that they held at one time."""
-        return max((s.held for s in self.samples if s.held is not None), default=None)
+        return most(s.held for s in self.samples)
 
     @cached_property
     def of_update(self) -> ListenerSample | None:

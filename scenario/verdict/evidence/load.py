@@ -10,7 +10,7 @@ from scenario.verdict.thresholds import HELD_SHARE
 
 @dataclass(frozen=True)
 class Load:
-    """Notifications that one update triggers, and how many of them are too few to matter."""
+    """Notifications of the hold's update or updates, and how many of them are too few to matter."""
 
     wanted: int  # notifications that are to be held: of each update one per subscription asked for
     expected: int  # notifications of the updates; with --no-reset of the older subscriptions, too

@@ -9,7 +9,7 @@ from statistics import median
 
 from scenario.run.samples import ConnectionSample
 from scenario.verdict.evidence.clients import Client
-from scenario.verdict.evidence.counters import grown
+from scenario.verdict.evidence.counters import grown, most
 from scenario.verdict.evidence.process import Process, seen_at
 from scenario.verdict.hold import Hold
 from scenario.verdict.thresholds import NEARLY_ALL
@@ -65,7 +65,7 @@ class Port:
     @cached_property
     def waiting(self) -> int | None:
         """The most connections that waited to be accepted in a NOK row."""
-        return max((s.listen_queue for s in self._when_nok if s.listen_queue is not None), default=None)
+        return most(s.listen_queue for s in self._when_nok)
 
     @property
     def overflows(self) -> int:
@@ -82,7 +82,7 @@ class Port:
     @property
     def also_listening(self) -> int:
         """Other processes that listen at the port."""
-        return max((sample.also_listening or 0 for sample in self.process.samples), default=0)
+        return most(s.also_listening for s in self.process.samples) or 0
 
 
 def _others(samples: Sequence[ConnectionSample]) -> list[int]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import median
 
 from scenario.peers.failures import Kind
 from scenario.run.results import Row
 from scenario.run.samples import ConnectionSample
 from scenario.verdict.evidence.clients import Answer
-from scenario.verdict.evidence.counters import grown, per_second
+from scenario.verdict.evidence.counters import grown, most, per_second, usual
 from scenario.verdict.thresholds import FEW_STATES, MOST
 
 
@@ -34,7 +34,7 @@ class Process:
     @property
     def fds(self) -> int | None:
         """The most descriptors open at one time."""
-        return max((s.fds for s in self.samples if s.fds is not None), default=None)
+        return most(s.fds for s in self.samples)
 
     @property
     def close_wait(self) -> int | None:
@@ -47,10 +47,9 @@ class Process:
         return grown(self.samples, "rss")
 
     @property
-    def unseen(self) -> dict[Kind, int]:
+    def unseen(self) -> Counter[Kind]:
         """Rows in which the inspector could not look at it, by reason."""
-        kinds = [row.connections.failure for row in self.rows if row.connections and row.connections.failure]
-        return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
+        return Counter(row.connections.failure for row in self.rows if row.connections and row.connections.failure)
 
     @property
     def killed_for_memory(self) -> bool | None:
@@ -65,8 +64,7 @@ class Process:
     @property
     def connecting(self) -> int | None:
         """The most connections to the listeners that were not answered yet (SYN_SENT)."""
-        known = [s.connecting_to_listeners for s in self.samples if s.connecting_to_listeners is not None]
-        return max(known, default=None)
+        return most(s.connecting_to_listeners for s in self.samples)
 
     @property
     def unresolved(self) -> tuple[str, ...]:
@@ -76,7 +74,7 @@ class Process:
     @property
     def lookup(self) -> float | None:
         """Seconds that the slowest lookup of a listener's name took there."""
-        return max((s.lookup_seconds for s in self.samples if s.lookup_seconds is not None), default=None)
+        return most(s.lookup_seconds for s in self.samples)
 
     # Its CPU
 
@@ -87,8 +85,7 @@ class Process:
 
     def cpu_in(self, seconds: Collection[int]) -> float | None:
         """Return the CPUs that it kept busy in the rows of some seconds (median)."""
-        rates = per_second(self.rows, "cpu_seconds", seconds)
-        return median(rates) if rates else None
+        return usual(per_second(self.rows, "cpu_seconds", seconds))
 
     def throttled_in(self, seconds: Collection[int]) -> float:
         """Return the most CPUs that a quota withheld from it in those rows; 0 without a quota."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from scenario.run.results import Row
 from scenario.run.samples import QueueSample
 from scenario.verdict.evidence.clients import Client
-from scenario.verdict.evidence.counters import grown
+from scenario.verdict.evidence.counters import grown, most
 from scenario.verdict.evidence.held import Held
 from scenario.verdict.hold import Hold
 from scenario.verdict.thresholds import MOST, REFRESH_WAIT
@@ -59,13 +57,14 @@ class Queue:
     def backlog(self) -> int | None:
         """The most notifications that waited for a worker while the most connections were held."""
         rows = [row for row in self.hold.rows if row.since_trigger in self.held.full and row.phase == "observe"]
-        waiting = _backlogs([row.queue for row in rows if row.queue])
-        return max(waiting) if waiting else 0 if self.samples else None
+        waited = most(row.queue.backlog for row in rows if row.queue)
+        return 0 if waited is None and self.samples else waited
 
     @property
     def backlog_at_end(self) -> int:
         """Notifications that waited for a worker in the last measured row; 0 if not measured."""
-        return next(iter(reversed(_backlogs([row.queue for row in self.hold.rows if row.queue]))), 0)
+        told = [row.queue.backlog for row in self.hold.rows if row.queue and row.queue.backlog is not None]
+        return told[-1] if told else 0
 
     @cached_property
     def refresh_waits(self) -> dict[int, float] | None:
@@ -73,17 +72,12 @@ class Queue:
 
         None: not measured (-statSemWait). Rows without a refresh or without waiting are omitted.
         """
-        told = [row for row in self.hold.rows if row.queue and row.queue.sub_cache_wait is not None]
+        asked = [(row.second, row.queue) for row in self.hold.rows if row.queue]
+        told = [(second, queue.sub_cache_wait) for second, queue in asked if queue.sub_cache_wait is not None]
         if not told:
             return None
-        waits = ((now.second, self._waited(before, now)) for before, now in pairwise(told))
-        return {second: wait for second, wait in waits if wait >= REFRESH_WAIT}
-
-    @staticmethod
-    def _waited(before: Row, now: Row) -> float:
-        if before.queue is None or now.queue is None:
-            return 0.0
-        return (now.queue.sub_cache_wait or 0) - (before.queue.sub_cache_wait or 0)
+        waits = {second: now - before for (_, before), (second, now) in pairwise(told)}
+        return {second: wait for second, wait in waits.items() if wait >= REFRESH_WAIT}
 
     @property
     def refreshes(self) -> int | None:
@@ -100,7 +94,3 @@ class Queue:
         """Whether GET /statistics, over a connection that was open before, got no answer either in the silent rows."""
         asked = [answer.row.queue for answer in self.version.silent if answer.row.queue]
         return sum(bool(sample.error) for sample in asked) > MOST * len(asked) if asked else None
-
-
-def _backlogs(samples: Sequence[QueueSample]) -> list[int]:
-    return [sample.backlog for sample in samples if sample.backlog is not None]

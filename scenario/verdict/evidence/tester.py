@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from statistics import median
 
 from scenario.run.results import Row
+from scenario.verdict.evidence.counters import per_second, usual
 from scenario.verdict.thresholds import BUSY, LATE_TESTER
 
 
@@ -28,13 +27,7 @@ class Tester:
     @property
     def idle(self) -> float | None:
         """CPUs that it had to spare in those seconds (median)."""
-        told = [(row.second, v) for row in self.rows if (v := row.version) and v.tester_idle_seconds is not None]
-        rates = [
-            ((now.tester_idle_seconds or 0) - (before.tester_idle_seconds or 0)) / (now.at - before.at)
-            for (_, before), (second, now) in pairwise(told)
-            if second in self.suffering and now.at > before.at
-        ]
-        return median(rates) if rates else None
+        return usual(per_second(self.rows, "tester_idle_seconds", self.suffering, "version"))
 
     @property
     def let_wait(self) -> bool:
