@@ -9,15 +9,14 @@ short, is INCONCLUSIVE. Nothing missing ever makes a PASS.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from scenario.peers import kind_of
 from scenario.run.results import Criterion, Verdict
-from scenario.settings.options import Options
 from scenario.verdict import ngsild
 from scenario.verdict.answered import answered
-from scenario.verdict.causes.peers import unreachable
+from scenario.verdict.causes.peers import accepted, unreachable
 from scenario.verdict.causes.process import restart
 from scenario.verdict.diagnosis import UNKNOWN, diagnose, excused, found_causes, what_fails
 from scenario.verdict.evidence import Evidence
@@ -40,7 +39,8 @@ Criteria = Iterator[Criterion]
 def judge_hold(hold: Hold) -> Verdict:
     """Judge one hold, complete or not."""
     evidence = Evidence(hold)
-    judged = [criterion for check in _checks_of(hold.options) for criterion in check(evidence)]
+    checks = _CHECKS_OF_NGSILD if kind_of(hold.options).speaks_ngsild else _CHECKS
+    judged = [criterion for check in checks for criterion in check(evidence)]
     fails = what_fails(evidence, judged)
     holds = found_causes(evidence, fails)
     criteria = excused(evidence, judged, holds)
@@ -96,8 +96,7 @@ def _load(e: Evidence) -> Criteria:
     for text in unreachable(e):
         yield Criterion("listeners", INCONCLUSIVE, text)
     if too_few_arrived(e):
-        text = f"it took {e.listeners.accepted} of the {e.held.number} connections that the broker holds"
-        yield Criterion("listener", INCONCLUSIVE, text)
+        yield Criterion("listener", INCONCLUSIVE, accepted(e))
     if (lost := lost_on_the_way(e) or 0) > few:
         yield Criterion("answers", INCONCLUSIVE, f"{lost} of {expected} never reached the broker")
     if (unanswered := min(e.way.unanswered or 0, expected)) > few:
@@ -148,14 +147,7 @@ def _idle(e: Evidence) -> Criteria:
 
 
 _CHECKS = (_ended, _seeding, _held, notified_once, answered, healthy, rate, _idle, _process, _load, _gaps, _told)
-_OF_NGSILD = {_held: ngsild.held, notified_once: ngsild.notified, _load: ngsild.load}  # in the place of these
-
-
-def _checks_of(options: Options) -> Iterator[Callable[[Evidence], Criteria]]:
-    for check in _CHECKS:
-        if not kind_of(options).speaks_ngsild:
-            yield check
-        else:
-            yield _OF_NGSILD.get(check, check)
-            if check is healthy:
-                yield ngsild.same_update
+_CHECKS_OF_NGSILD = (
+    *(_ended, _seeding, ngsild.held, ngsild.notified, answered, healthy, ngsild.same_update),
+    *(rate, _idle, _process, ngsild.load, _gaps, _told),
+)

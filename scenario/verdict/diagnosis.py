@@ -8,6 +8,7 @@ from functools import reduce
 from operator import or_
 
 from scenario.run.results import Criterion, Diagnosis
+from scenario.verdict import healthy, ngsild
 from scenario.verdict.causes import causes_of
 from scenario.verdict.causes.cause import CLIENT, ENDED, HEALTHY, HELD, LOAD, MEASURED, NOK, SLOW, Cause, Fails
 from scenario.verdict.evidence import Evidence
@@ -18,8 +19,8 @@ from scenario.verdict.ruled_out import ruled_out
 UNKNOWN = "unknown"
 _NAMED = {  # what it means that a criterion was not met; of the clients' see below
     "held": HELD,
-    "healthy subscribers": HEALTHY,
-    "healthy subscribers of the same update": HEALTHY,
+    healthy.NAME: HEALTHY,
+    ngsild.NAME: HEALTHY,
     "rows": MEASURED,
     "connection counts": MEASURED,
     "client's answers": MEASURED,

@@ -43,7 +43,7 @@ class Measure:
 
 
 def _answers(e: Evidence, client: str) -> list[Answer]:
-    return [answer for each in e.clients if each.name == client for answer in each.answers if answer.second >= 0]
+    return [answer for answer in getattr(e, client).answers if answer.second >= 0]
 
 
 def _latency(client: str, share: float) -> _Value:
@@ -61,7 +61,7 @@ def _nok(client: str) -> _Value:
     return value
 
 
-_LATENCIES = {  # share, floor
+_LATENCIES = {  # share, meaning, floor
     "p50": (0.5, "the median", 20),
     "p95": (0.95, "the 95th percentile", 50),
     "p99": (0.99, "the 99th percentile", 100),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scenario.run.results import Criterion
-from scenario.verdict.causes.peers import unreachable
+from scenario.verdict.causes.peers import accepted, unreachable
 from scenario.verdict.evidence import Evidence
 from scenario.verdict.healthy import duration
 from scenario.verdict.of_notifications import too_few_arrived
@@ -20,15 +20,14 @@ Criteria = Iterator[Criterion]
 
 
 def held(e: Evidence) -> Criteria:
-    """Tell it."""
+    """Report what was held, and what its kind is known to hold."""
     update = e.hold.progress.update
     if e.hold.schedule is None or update is None or update.error:
         return
     known = e.same.known_to_hold
     usual = f"its kind is known to hold {known} at most" if known is not None else "what its kind holds is not known"
-    most = (
-        "not measured" if e.same.held is None else f"{min(e.same.held, e.load.wanted)} of {e.load.wanted} at one time"
-    )
+    seen, wanted = e.same.held, e.load.wanted
+    most = "not measured" if seen is None else f"{min(seen, wanted)} of {wanted} at one time"
     yield Criterion("held", PASS, f"{most}; {usual}")
 
 
@@ -65,8 +64,7 @@ def load(e: Evidence) -> Criteria:
     for text in unreachable(e):
         yield Criterion("listeners", PASS, text)
     if too_few_arrived(e):
-        text = f"it took {e.listeners.accepted} of the {e.held.number} connections that the broker holds"
-        yield Criterion("listener", INCONCLUSIVE, text)
+        yield Criterion("listener", INCONCLUSIVE, accepted(e))
     if gave_up := e.listeners.abandoned:
         yield Criterion("answers", PASS, f"the broker gave up {gave_up} notifications that were held")
     if sent := e.hold.progress.still_sent:

@@ -13,11 +13,9 @@ from scenario.verdict.evidence import Evidence
 from scenario.verdict.evidence.clients import SILENT, stopped
 from scenario.verdict.evidence.counters import above
 from scenario.verdict.evidence.process import seen_at
-from scenario.verdict.thresholds import BUSY, MOSTLY, STILL, THROTTLED
+from scenario.verdict.thresholds import BUSY, MOSTLY, REFRESH_LONGEST, STILL, THROTTLED
 
-LISTENER_SILENT = 2  # s after a row in which a listener answered nobody, in which its arrivals still are late
 UNREACHED = frozenset({Kind.NO_CONNECTION, Kind.NO_ANSWER, Kind.REFUSED, Kind.GATEWAY})
-REFRESH_LONGEST = 4  # s, begun: the longest that was seen was 2.8 s; the semaphore tells of it when it is over
 _GONE = (Kind.NO_PROCESS, Kind.KILLED_FOR_MEMORY, Kind.KILLED_ON_HOST)
 
 # The broker's process
@@ -80,11 +78,15 @@ def stands_still(e: Evidence) -> bool | None:
     seen = seen_at(e.version.silent)
     if seen and not any(sample.listen_queue is None or sample.listen_queue or _asleep(sample) for sample in seen):
         return False  # nothing waited for it
-    spent = e.process.cpu_in({answer.row.second for answer in e.version.silent[1:]})
-    if spent is not None:
+    if (spent := cpu_while_silent(e)) is not None:
         return spent < STILL
     figures = [(sample.fds, sample.threads, sample.nofile) for sample in seen]
     return len(set(figures)) == 1 if len(figures) > 1 else None
+
+
+def cpu_while_silent(e: Evidence) -> float | None:
+    """Return the CPUs that the process kept busy in the silent rows but the first, before which it still worked."""
+    return e.process.cpu_in({answer.row.second for answer in e.version.silent[1:]})
 
 
 def _asleep(sample: ConnectionSample) -> bool:

@@ -6,9 +6,7 @@ from scenario.peers.failures import Kind
 from scenario.verdict.evidence import Evidence
 from scenario.verdict.evidence.counters import above, either
 from scenario.verdict.of_broker import process_gone, too_little_cpu
-from scenario.verdict.thresholds import HELD_SHARE
-
-LISTENER_SILENT = 2  # s after a row in which a listener answered nobody, in which its arrivals still are late
+from scenario.verdict.thresholds import HELD_SHARE, LISTENER_SILENT
 
 
 def nearly_none_held(e: Evidence) -> bool:
@@ -75,7 +73,21 @@ def several_listeners(e: Evidence) -> bool | None:
     """Whether different listeners answered in turn; None: more is held than the listener reports."""
     if e.listeners.several:
         return True
-    return None if (e.way.held_elsewhere or 0) > e.load.few and not e.listeners.tells_ids else False
+    return None if _held_elsewhere(e) and not e.listeners.tells_ids else False
+
+
+def _held_elsewhere(e: Evidence) -> bool | None:
+    return above(e.way.held_elsewhere, e.load.few)
+
+
+def answered_between(e: Evidence) -> bool | None:
+    """Whether something between the broker and the listeners answered in their stead."""
+    return above(e.way.answered_between, e.load.few)
+
+
+def repeated(e: Evidence) -> bool | None:
+    """Whether something between the broker and the listeners sent notifications again."""
+    return above(e.way.repeated, e.load.few)
 
 
 def starved(e: Evidence) -> bool:
@@ -111,9 +123,8 @@ def foreign_counts(e: Evidence) -> str:
 
 def _explains_the_listeners_count(e: Evidence) -> bool:
     """Whether the listeners' count differs from the broker's for another reason."""
-    others = (e.way.repeated, e.way.held_elsewhere, e.way.answered_between)
     missing = too_few_arrived(e) or e.listeners.unreachable or e.listeners.several
-    return bool(missing) or any((count or 0) > e.load.few for count in others)
+    return bool(missing or repeated(e) or _held_elsewhere(e) or answered_between(e))
 
 
 def _unlike_the_listeners_count(e: Evidence) -> str:

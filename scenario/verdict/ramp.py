@@ -80,20 +80,16 @@ def _failures(step: Step) -> list[Criterion]:
 def _felt(step: Step, options: Options, told: Container[str] = ()) -> dict[str, str]:
     """Return what users notice of a failed step, by the name of its criterion, without what was reported before."""
     failed, figures = {each.name for each in _failures(step)}, step.verdict.figures
-    clients = [name for name, (criterion, _) in _CLIENTS.items() if criterion in failed and name not in told]
+    clients = {name: who for name, (criterion, who) in _CLIENTS.items() if criterion in failed and name not in told}
     felt = {"held": f"only {step.held} are held"} if "held" in failed and "held" not in told else {}
-    failing = [_CLIENTS[name][1] for name in clients if figures.get(f"{name}_nok")]
-    for name in clients:
-        limit, slowest = (
-            options.healthy_limit if name == "healthy" else options.limits.version_slo,
-            figures.get(f"{name}_max"),
-        )
-        if _CLIENTS[name][1] in failing[:1]:
-            felt[name] = f"{_listed(failing)} fail{'s' if len(failing) == 1 else ''}"
-        elif _CLIENTS[name][1] in failing:
-            felt[name] = ""  # told with the first of them
-        elif slowest is not None and slowest > limit:
-            felt[name] = f"{_CLIENTS[name][1]} takes {duration(slowest)}"
+    failing = [name for name in clients if figures.get(f"{name}_nok")]
+    fail = f"{_listed(clients[name] for name in failing)} fail{'s' if len(failing) == 1 else ''}"
+    for name, who in clients.items():
+        limit = options.healthy_limit if name == "healthy" else options.limits.version_slo
+        if name in failing:
+            felt[name] = fail if name == failing[0] else ""  # told with the first of them
+        elif (slowest := figures.get(f"{name}_max") or 0) > limit:
+            felt[name] = f"{who} takes {duration(slowest)}"
     return felt
 
 

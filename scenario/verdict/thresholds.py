@@ -4,13 +4,13 @@
 HELD_SHARE = 0.99  # of the subscriptions, held at one time
 ROWS_SHARE = 0.95  # of the seconds, measured: two busy cores lose one in twenty at most
 TRIES_SHARE = 0.95  # of the tries of --rate that were due in the rows that there are
-UNDER_WAY = (
-    0.1  # s that a healthy notification takes at most while its broker is not late with it (14 ms on Orion 4.7.0)
-)
+UNDER_WAY = 0.1  # s that a healthy notification takes at most unless its broker is late (14 ms on Orion 4.7.0)
 
 # Rows
 MOST = 0.8  # of the rows: as good as all, but for the first and the last of a state
 AT_ONCE = 3  # s after the update: what is answered by then was never held
+QUIET = 5  # s without another notification at the end: nothing is on its way any more
+LISTENER_SILENT = 2  # s after a row in which a listener answered nobody, in which its arrivals still are late
 LATE_TESTER = 250.0  # ms that Locust lets something wait: on two busy cores it was below 100
 LATE_TRY = 20.0  # ms that a try is sent late: from here on its latency tells of this host, too
 
@@ -31,6 +31,7 @@ FEW_STATES = 3  # rows: fewer states of the process tell nothing
 ASKED_FOR = 3  # s, begun: how long an update that gets no answer asks for one (users/client.py: LIMIT)
 UNFELT = 100.0  # ms: what is answered within that seems to be so at once (Nielsen, Usability Engineering, 1993, ch. 5)
 
+REFRESH_LONGEST = 4  # s, begun: the longest that was seen was 2.8 s; the semaphore tells of it when it is over
 REFRESH_WAIT = 0.05  # s: a refresh at rest makes requests wait 0.01 s; one that held an update up for 1.6 s showed 0.07
 SLOW_PING = 250.0  # ms: pings over a loaded Orion took 1 to 60
 LOOKUP = 1.0  # s: a name server that answers takes milliseconds

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from scenario.verdict.causes.cause import (
-    ALIVE,
-    CPU,
-    DESCRIPTORS,
-    HEALTHY,
-    HELD,
-    LOAD,
-    OWN_COUNTS,
-    Cause,
-)
+from scenario.verdict.causes.cause import ALIVE, CPU, DESCRIPTORS, HEALTHY, HELD, LOAD, OWN_COUNTS, Cause
 from scenario.verdict.evidence import Evidence
 from scenario.verdict.evidence.counters import above
-from scenario.verdict.of_notifications import late_by_listener, several_listeners, unreached_listeners
+from scenario.verdict.of_notifications import (
+    answered_between,
+    late_by_listener,
+    repeated,
+    several_listeners,
+    unreached_listeners,
+)
 from scenario.verdict.thresholds import LOOKUP
 
 
@@ -30,10 +27,6 @@ def _at_once(e: Evidence) -> bool | None:
     # Healthy notifications blur the broker's count; where they outnumber the load, as good as all is never below half
     least = max(e.load.expected - e.load.few - e.load.healthy_per_second - 1, e.load.expected / 2)
     return e.held.fell_short and above(e.way.answered_at_once, least)
-
-
-def _between(e: Evidence) -> bool | None:
-    return above(e.way.answered_between, e.load.few)
 
 
 def _between_words(e: Evidence) -> str:
@@ -77,7 +70,7 @@ BEHIND = (
     Cause(
         name="answered-for-receivers",
         says="something between the broker and its receivers answers in their stead",
-        needs=[_between],
+        needs=[answered_between],
         unless=[several_listeners],
         supposes=ALIVE | OWN_COUNTS,
         explains=LOAD | HELD | HEALTHY,
@@ -90,7 +83,7 @@ BEHIND = (
         name="answered-at-once",
         says="the receivers answer at once, so the broker has nothing to hold",
         needs=[_at_once],
-        unless=[lambda e: _between(e) or False, lambda e: bool(e.queue.rejected or e.queue.backlog)],
+        unless=[lambda e: answered_between(e) or False, lambda e: bool(e.queue.rejected or e.queue.backlog)],
         supposes=ALIVE | OWN_COUNTS,
         explains=HELD,
         outside=True,
@@ -100,7 +93,7 @@ BEHIND = (
     Cause(
         name="repeated",
         says="something between the broker and its receivers sent notifications again",
-        needs=[lambda e: above(e.way.repeated, e.load.few)],
+        needs=[repeated],
         supposes=ALIVE | OWN_COUNTS,
         explains=LOAD,
         outside=True,

@@ -6,16 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Container
 
 from scenario.peers.failures import Kind
-from scenario.verdict.causes.cause import (
-    ALIVE,
-    CLIENT,
-    DESCRIPTORS,
-    ENDED,
-    HEALTHY,
-    NOK,
-    SLOW,
-    Cause,
-)
+from scenario.verdict.causes.cause import ALIVE, CLIENT, DESCRIPTORS, ENDED, HEALTHY, NOK, SLOW, Cause
 from scenario.verdict.evidence import Evidence
 from scenario.verdict.evidence.clients import Answer
 from scenario.verdict.of_broker import UNREACHED, neighbours_busy, nothing_reached, tester_busy, waited

@@ -9,6 +9,8 @@ from scenario.peers import kind_of
 from scenario.verdict.causes.cause import ALIVE, HEALTHY, LOAD, NOK, Cause
 from scenario.verdict.evidence import Evidence
 
+_WORK_LATER = "let receivers take a notification at once and work on it later, or put something between that does, such as a queue"
+
 
 def _late(e: Evidence) -> bool:
     """Whether healthy subscribers of another entity were late."""
@@ -37,15 +39,6 @@ def _wait(e: Evidence) -> str:
         f"healthy subscribers of another entity were notified up to {e.healthy.latest / 1000:.1f} s late in "
         f"{len(e.healthy.late)} rows, in which up to {e.same.held_when_late} notifications were held"
     )
-
-
-def _remedy(cause: str) -> str:
-    return {
-        "one-update-at-a-time": "let receivers take a notification at once and work on it later, or put something "
-        "between that does, such as a queue; spread slow receivers over more addresses",
-        "one-notification-at-a-time": "let receivers take a notification at once and work on it later, or put "
-        "something between that does, such as a queue",
-    }[cause]
 
 
 def _timeout(e: Evidence) -> str:
@@ -77,7 +70,7 @@ NGSILD = (
         supposes=ALIVE,
         explains=HEALTHY,
         evidence=lambda e: f"{_wait(e)}{_timeout(e)}",
-        remedy=_remedy("one-notification-at-a-time"),
+        remedy=_WORK_LATER,
         told_by="what the listeners hold",
     ),
     Cause(
@@ -88,7 +81,7 @@ NGSILD = (
         supposes=ALIVE,
         explains=HEALTHY,
         evidence=_wait,
-        remedy=_remedy("one-update-at-a-time"),
+        remedy=f"{_WORK_LATER}; spread slow receivers over more addresses",
         told_by="what the listeners hold",
     ),
     Cause(

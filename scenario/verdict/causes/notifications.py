@@ -7,11 +7,13 @@ from scenario.verdict.causes.cause import ALIVE, DESCRIPTORS, HEALTHY, HELD, LOA
 from scenario.verdict.evidence import Evidence
 from scenario.verdict.evidence.counters import above
 from scenario.verdict.of_notifications import (
+    answered_between,
     broker_gave_up,
     late_by_listener,
     lost_on_the_way,
     nearly_none_held,
     notified,
+    repeated,
     starved,
     timed_out,
 )
@@ -175,8 +177,7 @@ NOTIFICATIONS = (
         unless=[
             timed_out,
             _unreachable,
-            lambda e: above(e.way.answered_between, e.load.few) or False,
-            lambda e: above(e.way.repeated, e.load.few) or False,
+            lambda e: answered_between(e) or repeated(e) or False,
         ],
         supposes=ALIVE | OWN_COUNTS,
         explains=LOAD | HELD,

@@ -22,6 +22,11 @@ def unreachable(e: Evidence) -> list[str]:
     return [f"{at}: {kind.value} in {rows} rows" for (at, kind), rows in e.listeners.unreachable.items()]
 
 
+def accepted(e: Evidence) -> str:
+    """Return how many connections the listeners took."""
+    return f"it took {e.listeners.accepted} of the {e.held.number} connections that the broker holds"
+
+
 def _hanging(e: Evidence) -> str:
     rows, asked = e.database.hanging, e.database.asked
     between = f"from second {rows[0].since_trigger} to {rows[-1].since_trigger}"
@@ -122,10 +127,7 @@ PEERS = (
         says="the listener ran out of file descriptors, before the broker did",
         needs=[too_few_arrived],
         explains=LOAD | HELD,
-        evidence=lambda e: (
-            f"it took {e.listeners.accepted} of the {e.held.number} connections that the broker holds; "
-            f"accept failed {e.listeners.pauses} times"
-        ),
+        evidence=lambda e: f"{accepted(e)}; accept failed {e.listeners.pauses} times",
         remedy=lambda e: f"start it after ulimit -n {max(e.load.wanted, e.listeners.nofile or 0) + SPARE}",
     ),
 )

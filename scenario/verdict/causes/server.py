@@ -21,6 +21,7 @@ from scenario.verdict.evidence import Evidence
 from scenario.verdict.evidence.counters import above
 from scenario.verdict.of_broker import (
     cache_refresh,
+    cpu_while_silent,
     no_thread_for_a_connection,
     stands_still,
     tester_busy,
@@ -79,7 +80,7 @@ def _ports(e: Evidence) -> str:
 
 def _still(e: Evidence) -> str:
     states = sorted({a.row.connections.state for a in e.version.nok if a.row.connections and a.row.connections.state})
-    spent = e.process.cpu_in({answer.row.second for answer in e.version.silent[1:]})
+    spent = cpu_while_silent(e)
     cpu = "" if spent is None else f"it spent {spent:.3f} s of CPU per second"
     state = f"state {'/'.join(states)}" if states else ""
     what = ", ".join(filter(None, (cpu, state))) or "its descriptors and threads never moved"

@@ -12,8 +12,7 @@ from scenario.verdict.evidence.held import Held
 from scenario.verdict.evidence.listeners import Listeners
 from scenario.verdict.evidence.load import Load
 from scenario.verdict.hold import Hold
-
-QUIET = 5  # s without another one at the end: nothing is on its way any more
+from scenario.verdict.thresholds import QUIET
 
 
 @dataclass(frozen=True)
@@ -101,9 +100,8 @@ class Same:
     @property
     def waiting(self) -> bool:
         """Whether some were held, or still came, at the end."""
-        last = self.hold.rows[-1] if self.hold.rows else None
-        held = last is not None and last.listener is not None and bool(last.listener.held)
-        return held or (last is not None and last.since_trigger - self.last_at < QUIET)
+        last = self.hold.rows[-1]
+        return bool(last.listener and last.listener.held) or last.since_trigger - self.last_at < QUIET
 
     @property
     def gave_up(self) -> int:
