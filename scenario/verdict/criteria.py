@@ -1,8 +1,8 @@
 """A hold -> PASS, FAIL or INCONCLUSIVE, each with its reasons.
 
-PASS needs: every subscription created, 99 % of them held at one time, every row of version, update and query OK within
-the SLO (less --max-nok), rows for 95 % of the seconds (or all but one), all idle clients accepted and answered before
-they let go, and every --limit kept.
+PASS needs: every subscription created, 99 % of the notifications held at one time, every row of version, update and
+query OK within the SLO (less --max-nok), rows for 95 % of the seconds (or all but one), all idle clients accepted and
+answered before they let go, and every --limit kept.
 What was seen to fail is a FAIL. What could not be seen, a load that was not the one asked for, or a run that was cut
 short, is INCONCLUSIVE. Nothing missing ever makes a PASS.
 """

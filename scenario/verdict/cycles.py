@@ -13,10 +13,10 @@ from itertools import pairwise
 from scenario.run.found import Found
 from scenario.run.results import Criterion, Rest, Step, Verdict
 from scenario.settings.options import Options
-from scenario.verdict.growth import LEAK, LEAKS, SETTLING, Growth
+from scenario.verdict.growth import LEAKS, SETTLING, Growth
 from scenario.verdict.hold import Hold
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, endings, verdict_of
-from scenario.verdict.thresholds import FEW_MORE
+from scenario.verdict.thresholds import FEW_MORE, LEAK
 
 _FIGURES = (("connections", "connections"), ("descriptors", "fds"), ("threads", "threads"))
 _MB = 1e6

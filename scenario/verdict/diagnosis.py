@@ -17,7 +17,11 @@ from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS
 from scenario.verdict.ruled_out import ruled_out
 
 UNKNOWN = "unknown"
-_NAMED = {  # what it means that a criterion was not met; of the clients' see below
+_MEANINGS = {  # of a criterion that was not met; a client's that was only slow means SLOW
+    "version": NOK,
+    "update": CLIENT,
+    "query": CLIENT,
+    "idle clients": NOK,
     "held": HELD,
     healthy.NAME: HEALTHY,
     ngsild.NAME: HEALTHY,
@@ -68,14 +72,8 @@ def _explained(causes: Iterable[Cause]) -> Fails:
 
 def _meaning(e: Evidence, criterion: Criterion) -> Fails:
     """Return the failure that an unmet criterion means."""
-    if criterion.name == "version":
-        return NOK if e.version.nok else SLOW
-    if criterion.name in ("update", "query"):
-        client = e.update if criterion.name == "update" else e.query
-        return CLIENT if client.nok else SLOW
-    if criterion.name == "idle clients":
-        return NOK
-    return _NAMED.get(criterion.name, LOAD)
+    slow = any(client.name == criterion.name and not client.nok for client in e.clients)
+    return SLOW if slow else _MEANINGS.get(criterion.name, LOAD)
 
 
 def what_fails(e: Evidence, criteria: Sequence[Criterion]) -> Fails:
@@ -86,7 +84,7 @@ def what_fails(e: Evidence, criteria: Sequence[Criterion]) -> Fails:
     fails |= CLIENT if e.update.nok or e.query.nok else Fails(0)
     for criterion in criteria:
         if criterion.outcome != PASS and criterion.name not in ("version", "update", "query", "idle clients"):
-            fails |= _NAMED.get(criterion.name, LOAD)
+            fails |= _MEANINGS.get(criterion.name, LOAD)
     return fails
 
 

@@ -13,16 +13,9 @@ from itertools import count
 from math import ceil, sqrt
 from statistics import linear_regression
 
-from scenario.verdict.thresholds import STEADY
+from scenario.verdict.thresholds import ALREADY, FALLS_OFF, LEAK, LEAST, LEAST_CYCLES, STEADY
 
-LEAK = 100  # bytes per notification: the least that a soak is to find
-LEAST = 0.75 * LEAK  # what grows by less is steady: the stand-in's own memory grew by 60 in 18 cycles
-LEAST_CYCLES = 10  # in which memory is to be seen before a growth is called a leak
-ALREADY = 0.5  # of the first level: who has grown by as much before that leaks, if it goes on as it began
-FALLS_OFF = 0.6  # of the earlier growth: slower than that is settling
-MALLOC_STEP = 131_072 / sqrt(
-    12
-)  # bytes: glibc asks the kernel for 128 KiB at a time; standard deviation of such a step
+MALLOC_STEP = 131_072 / sqrt(12)  # bytes: glibc takes 128 KiB at a time; standard deviation of such a step
 SURE, SURER = 2, 3  # times its error that a growth has to be to be believed; to be found in nearly every run
 STEADY_NOW, SETTLING, LEAKS = "steady", "settling", "leaks"
 

@@ -185,7 +185,7 @@ MEASURES = (
         LESS,
         5,
     ),
-    Measure("held_share", "%", "share of the subscriptions that was held", _held_share),
+    Measure("held_share", "%", "share of the notifications that was held", _held_share),
     Measure("held_since", "s", "time at which 99 % of them were held", _held_since, MORE, 2),
     Measure("listener_held", "notifications", "the most that the listeners held", _most("listener", "held"), LESS, 5),
     Measure("trigger_latency", "ms", "time until the triggering update was answered", _trigger),

@@ -11,7 +11,7 @@ from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS
 
 
 def notified_once(e: Evidence) -> Iterator[Criterion]:
-    """Judge it if the listeners report it."""
+    """Judge what the listeners report of the update."""
     last, arrived, expected = e.listeners.of_update, e.listeners.notified, e.load.expected
     if last is None or arrived is None or last.doubled is None:
         return

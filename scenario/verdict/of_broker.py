@@ -18,8 +18,6 @@ from scenario.verdict.thresholds import BUSY, MOSTLY, REFRESH_LONGEST, STILL, TH
 UNREACHED = frozenset({Kind.NO_CONNECTION, Kind.NO_ANSWER, Kind.REFUSED, Kind.GATEWAY})
 _GONE = (Kind.NO_PROCESS, Kind.KILLED_FOR_MEMORY, Kind.KILLED_ON_HOST)
 
-# The broker's process
-
 
 def gone_since(e: Evidence) -> int | None:
     """Return the second from which the process was gone to the last row; None if it was not.

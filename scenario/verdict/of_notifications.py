@@ -90,9 +90,14 @@ def repeated(e: Evidence) -> bool | None:
     return above(e.way.repeated, e.load.few)
 
 
+def late(e: Evidence) -> bool:
+    """Whether healthy subscribers were late in too many rows."""
+    return len(e.healthy.late) > e.hold.options.limits.max_nok
+
+
 def starved(e: Evidence) -> bool:
-    """Whether healthy subscribers were late in too many rows, and are judged."""
-    return len(e.healthy.late) > e.hold.options.limits.max_nok and healthy_judged(e)
+    """The same, if it is judged."""
+    return late(e) and healthy_judged(e)
 
 
 def unreached_listeners(e: Evidence) -> bool | None:

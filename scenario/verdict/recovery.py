@@ -14,7 +14,7 @@ _FIGURES = (("fds", "fds", 1, ""), ("threads", "threads", 1, ""), ("RSS", "rss",
 
 
 def recovery(e: Evidence) -> Iterator[str]:
-    """Report it in a sentence or two. Nothing if connections were never held, or held to the end."""
+    """Report it in a sentence or two; nothing if the connections were never held, or held to the end."""
     hold, wanted = e.hold, e.load.wanted
     count, held = partial(established, hold), e.held.connections
     rest = at_rest(hold, count)

@@ -24,7 +24,7 @@ _FIGURES = (
 
 
 def ruled_out(e: Evidence) -> str:
-    """Return it in words."""
+    """Return what the figures rule out, and what they leave open, in words."""
     if not e.hold.rows:
         return "the run ended before its first row: what is said above is all that is known"
     measured = [(words(e), there(e)) for there, words in _LIMITS]

@@ -44,7 +44,6 @@ class Supposes(Flag):
     CPU = auto()  # its neighbours on the host left it the CPU that it needed
 
 
-NOTHING = Supposes.NOTHING
 ALIVE, OWN_COUNTS, DESCRIPTORS, ROOM, REACHED, CPU = Supposes
 _OTHERWISE: dict[Supposes, Predicate] = {
     ALIVE: process_gone,
@@ -67,7 +66,7 @@ class Cause:
     says: str
     needs: Sequence[Predicate]
     unless: Sequence[Predicate] = ()
-    supposes: Supposes = NOTHING
+    supposes: Supposes = Supposes.NOTHING
     explains: Fails
     evidence: Words
     remedy: Words | str

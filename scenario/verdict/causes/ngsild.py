@@ -8,13 +8,9 @@ from __future__ import annotations
 from scenario.peers import kind_of
 from scenario.verdict.causes.cause import ALIVE, HEALTHY, LOAD, NOK, Cause
 from scenario.verdict.evidence import Evidence
+from scenario.verdict.of_notifications import late
 
-_WORK_LATER = "let receivers take a notification at once and work on it later, or put something between that does, such as a queue"
-
-
-def _late(e: Evidence) -> bool:
-    """Whether healthy subscribers of another entity were late."""
-    return len(e.healthy.late) > e.hold.options.limits.max_nok
+_WORK_LATER = "let receivers take a notification at once and work on it later, or put something between that does"
 
 
 def _same_late(e: Evidence) -> bool:
@@ -50,7 +46,7 @@ NGSILD = (
     Cause(
         name="deaf-receivers",
         says="receivers that take no connection keep everybody waiting, for as long as each try to connect lasts",
-        needs=[_late, _deaf],
+        needs=[late, _deaf],
         supposes=ALIVE,
         explains=HEALTHY,
         evidence=lambda e: (
@@ -65,30 +61,30 @@ NGSILD = (
     Cause(
         name="one-notification-at-a-time",
         says="the broker sends one notification at a time, to all receivers together",
-        needs=[_late, _held, _single],
+        needs=[late, _held, _single],
         unless=[_deaf],
         supposes=ALIVE,
         explains=HEALTHY,
         evidence=lambda e: f"{_wait(e)}{_timeout(e)}",
-        remedy=_WORK_LATER,
+        remedy=f"{_WORK_LATER}, such as a queue",
         told_by="what the listeners hold",
     ),
     Cause(
         name="one-update-at-a-time",
         says="the broker works off one update at a time: the next one waits until all its receivers have answered",
-        needs=[_late, _held, lambda e: not e.same.shares_address],
+        needs=[late, _held, lambda e: not e.same.shares_address],
         unless=[_deaf, _single],
         supposes=ALIVE,
         explains=HEALTHY,
         evidence=_wait,
-        remedy=f"{_WORK_LATER}; spread slow receivers over more addresses",
+        remedy=f"{_WORK_LATER}, such as a queue; spread slow receivers over more addresses",
         told_by="what the listeners hold",
     ),
     Cause(
         name="client-of-few",
         says="the broker's client has few connections for a receiver's address: the others wait for them",
         needs=[
-            lambda e: _late(e) or _same_late(e),
+            lambda e: late(e) or _same_late(e),
             lambda e: e.same.known_to_hold is not None and e.same.held == e.same.known_to_hold < e.load.expected,
             lambda e: e.same.shares_address,
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scenario.settings.needs import SPARE_WORKERS
 from scenario.verdict.causes.cause import ALIVE, DESCRIPTORS, HEALTHY, HELD, LOAD, MEASURED, OWN_COUNTS, Cause
+from scenario.verdict.causes.peers import unreachable
 from scenario.verdict.evidence import Evidence
 from scenario.verdict.evidence.counters import above
 from scenario.verdict.of_notifications import (
@@ -25,10 +26,6 @@ def _doubled(e: Evidence) -> bool:
 
 def _own_pool(e: Evidence) -> bool:
     return e.started.own_pool
-
-
-def _unreachable(e: Evidence) -> bool:
-    return bool(e.listeners.unreachable)
 
 
 def _enough_workers(e: Evidence) -> bool:
@@ -136,7 +133,7 @@ NOTIFICATIONS = (
         name="persistent",
         says="the notification mode is persistent: all notifications share one connection",
         needs=[nearly_none_held, lambda e: e.queue.untold],
-        unless=[_unreachable],
+        unless=[unreachable],
         supposes=OWN_COUNTS,
         explains=HELD | MEASURED,
         evidence=lambda e: f"never more than {e.held.number} held, and GET /statistics has no queue",
@@ -176,7 +173,7 @@ NOTIFICATIONS = (
         needs=[lambda e: bool(e.listeners.samples), _gave_up_or_lost],
         unless=[
             timed_out,
-            _unreachable,
+            unreachable,
             lambda e: answered_between(e) or repeated(e) or False,
         ],
         supposes=ALIVE | OWN_COUNTS,
@@ -201,7 +198,7 @@ NOTIFICATIONS = (
         needs=[lambda e: _failed(e) or False],
         unless=[
             lambda e: bool(broker_gave_up(e)) or (bool(e.held.fell_short) and e.listeners.never_arrived is None),
-            _unreachable,
+            unreachable,
             _answers_taken,
         ],
         supposes=ALIVE | OWN_COUNTS | DESCRIPTORS,

@@ -27,6 +27,10 @@ def accepted(e: Evidence) -> str:
     return f"it took {e.listeners.accepted} of the {e.held.number} connections that the broker holds"
 
 
+def _trouble(e: Evidence) -> bool:
+    return bool(e.database.trouble)
+
+
 def _hanging(e: Evidence) -> str:
     rows, asked = e.database.hanging, e.database.asked
     between = f"from second {rows[0].since_trigger} to {rows[-1].since_trigger}"
@@ -56,7 +60,7 @@ PEERS = (
         says="the broker's database hangs: updates and queries wait for it, while GET /version is answered",
         needs=[lambda e: len(e.database.hanging) > 1],
         unless=[
-            lambda e: bool(e.database.trouble),
+            _trouble,
             lambda e: bool(e.version.nok or e.version.slow) and too_little_cpu(e),
             lambda e: e.database.slow_ping is False,
             lambda e: neighbours_busy(e) and not long_wait(e),
@@ -72,7 +76,7 @@ PEERS = (
         name="cache-refresh",
         says="clients wait while the broker refreshes its subscription cache (-subCacheIval)",
         needs=[cache_refresh],
-        unless=[lambda e: bool(e.database.trouble), lambda e: e.database.slow_ping or False],
+        unless=[_trouble, lambda e: e.database.slow_ping or False],
         supposes=REACHED,
         explains=CLIENT | SLOW,
         evidence=_refresh,
@@ -82,7 +86,7 @@ PEERS = (
     Cause(
         name="database-away",
         says="the broker's database was away for a while",
-        needs=[lambda e: bool(e.database.trouble), lambda e: bool(e.database.away)],
+        needs=[_trouble, lambda e: bool(e.database.away)],
         explains=CLIENT | SLOW,
         evidence=lambda e: (
             f"from second {(e.database.away or (0, 0))[0]} to {(e.database.away or (0, 0))[1]}: {e.database.trouble}"
@@ -92,7 +96,7 @@ PEERS = (
     Cause(
         name="database-down",
         says="the broker's database does not answer",
-        needs=[lambda e: bool(e.database.trouble)],
+        needs=[_trouble],
         unless=[lambda e: bool(e.database.away)],
         explains=CLIENT | SLOW | ENDED,
         evidence=lambda e: str(e.database.trouble),
@@ -117,7 +121,7 @@ PEERS = (
     Cause(
         name="listener-down",
         says="a listener is down or cannot be reached",
-        needs=[lambda e: bool(e.listeners.unreachable)],
+        needs=[unreachable],
         explains=ALL,
         evidence=lambda e: f"{', '.join(unreachable(e))}; {e.queue.sent_error or 0} notifications failed",
         remedy="start it where --notify-url says: python -m listener -delay 5m",

@@ -17,6 +17,7 @@ from scenario.verdict.causes.cause import (
     Cause,
     limit,
 )
+from scenario.verdict.causes.peers import unreachable
 from scenario.verdict.evidence import Evidence
 from scenario.verdict.evidence.counters import above
 from scenario.verdict.of_broker import (
@@ -165,7 +166,7 @@ SERVER = (
             lambda e: e.held.fell_short,
             lambda e: above(e.queue.sent_error, e.load.few),
         ],
-        unless=[broker_gave_up, lambda e: bool(e.listeners.unreachable)],
+        unless=[broker_gave_up, unreachable],
         supposes=ALIVE | DESCRIPTORS,
         explains=HELD,
         evidence=_ports,

@@ -9,6 +9,7 @@ from scenario.peers.failures import Failure, Kind
 from scenario.run.results import Row
 from scenario.run.samples import DatabaseSample
 from scenario.verdict.evidence.clients import SILENT, Client
+from scenario.verdict.evidence.counters import most
 from scenario.verdict.hold import Hold
 from scenario.verdict.thresholds import ASKED_FOR, SLOW_PING
 
@@ -57,7 +58,7 @@ class Database:
     @property
     def ping(self) -> float | None:
         """The slowest right answer to a ping, in ms."""
-        return max((ping.latency for ping in self.pings if ping.latency and not ping.error), default=None)
+        return most(ping.latency for ping in self.pings if not ping.error)
 
     @property
     def away(self) -> tuple[int, int] | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from scenario.run.samples import HealthySample
+from scenario.verdict.evidence.counters import most
 from scenario.verdict.hold import Hold
 
 
@@ -45,12 +45,12 @@ class Healthy:
     @property
     def slowest(self) -> float:
         """The longest time or wait of one, in ms; 0 if not measured."""
-        return _slowest(self.samples)
+        return most(sample.slowest for sample in self.samples) or 0.0
 
     @property
     def latest(self) -> float:
         """The same in the late rows."""
-        return _slowest(self.late)
+        return most(sample.slowest for sample in self.late) or 0.0
 
     @property
     def sent(self) -> int:
@@ -62,7 +62,3 @@ class Healthy:
     def arrived_by(self, second: int) -> int:
         """Return how many had arrived by the end of a second (s since the epoch)."""
         return sum(row.healthy.arrived or 0 for row in self.hold.rows if row.healthy and row.second <= second)
-
-
-def _slowest(samples: Sequence[HealthySample]) -> float:
-    return max((sample.slowest or 0 for sample in samples), default=0)

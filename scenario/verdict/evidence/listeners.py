@@ -95,7 +95,7 @@ class Listeners:
 
     @property
     def never_arrived(self) -> int | None:
-        """Subscriptions whose notification no listener had."""
+        """Notifications that no listener had."""
         known = any(sample.update is not None for sample in self.samples)
         return max(0, self.load.expected - (self.notified or 0)) if known else None
 

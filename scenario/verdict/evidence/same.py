@@ -7,6 +7,7 @@ from functools import cached_property
 
 from scenario.peers import kind_of, known_to_hold
 from scenario.run.results import Row
+from scenario.verdict.evidence.counters import most
 from scenario.verdict.evidence.healthy import Healthy
 from scenario.verdict.evidence.held import Held
 from scenario.verdict.evidence.listeners import Listeners
@@ -53,12 +54,12 @@ class Same:
     @property
     def arrived(self) -> int:
         """How many of these arrived."""
-        return min(self.wanted, max((sample.same_arrived or 0 for sample in self.healthy.samples), default=0))
+        return min(self.wanted, most(sample.same_arrived for sample in self.healthy.samples) or 0)
 
     @property
     def slowest(self) -> float:
         """The longest, in ms, that one of them took, or has waited to the end."""
-        took = max((sample.same_slowest or 0 for sample in self.healthy.samples), default=0.0)
+        took = most(sample.same_slowest for sample in self.healthy.samples) or 0.0
         update, samples = self.hold.progress.update, self.healthy.samples
         if update is None or not samples or self.arrived >= self.wanted:
             return took
@@ -73,13 +74,12 @@ class Same:
     @property
     def held_when_late(self) -> int:
         """The most that the listeners held in these rows."""
-        return max((row.listener.held or 0 for row in self.late_rows if row.listener), default=0)
+        return most(row.listener.held for row in self.late_rows if row.listener) or 0
 
     @property
     def connecting_when_late(self) -> int:
         """The most connections to receivers that were not answered in these rows: SYN_SENT."""
-        seen = [row.connections.connecting_to_listeners or 0 for row in self.late_rows if row.connections]
-        return max(seen, default=0)
+        return most(row.connections.connecting_to_listeners for row in self.late_rows if row.connections) or 0
 
     @cached_property
     def _arrivals(self) -> list[tuple[int, int]]:
@@ -94,8 +94,8 @@ class Same:
     @property
     def last_at(self) -> int:
         """The second by which the last one had arrived."""
-        most = max((count for _, count in self._arrivals), default=0)
-        return next((second for second, count in self._arrivals if count == most), 0)
+        last = most(count for _, count in self._arrivals)
+        return next((second for second, count in self._arrivals if count == last), 0)
 
     @property
     def waiting(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from scenario.verdict.evidence.counters import grown
+from scenario.verdict.evidence.counters import grown, most
 from scenario.verdict.evidence.healthy import Healthy
 from scenario.verdict.evidence.held import Held
 from scenario.verdict.evidence.listeners import Listeners
@@ -30,8 +30,7 @@ class Way:
     @property
     def unanswered(self) -> int | None:
         """Notifications that ended without an answer, according to the side that counts more."""
-        counts = [count for count in (self.queue.sent_error, self.listeners.abandoned) if count is not None]
-        return max(counts, default=None)
+        return most((self.queue.sent_error, self.listeners.abandoned))
 
     @cached_property
     def ended_at(self) -> int:
@@ -89,8 +88,7 @@ class Way:
         by_broker = grown([row.queue for row in rows if row.queue], "sent_ok")
         by_listeners = grown([row.listener for row in rows if row.listener], "received")
         of_healthy = self.healthy.arrived_by(rows[-1].second) if rows else 0
-        counts = [None if by_broker is None else by_broker - of_healthy, by_listeners]
-        return max((count for count in counts if count is not None), default=None)
+        return most((None if by_broker is None else by_broker - of_healthy, by_listeners))
 
     @cached_property
     def repeated(self) -> int | None:
