@@ -30,7 +30,8 @@ def healthy(e: Evidence) -> Iterator[Criterion]:
     last, rows = samples[-1], len(e.healthy.late)
     since = e.healthy.quiet_from
     until = f"; not from second {since} on, when the listeners had let go" if since is not None else ""
-    took = _time(e.healthy.slowest, max(sample.clock_error or 0 for sample in samples))
+    clock_error = max(1.0, *(sample.clock_error or 0 for sample in samples))
+    took = f"{duration(e.healthy.slowest)} (± {clock_error:.0f} ms)"
     if not rows:
         refused = len(e.update.nok)
         when = f"of each update but the {refused} that failed" if refused else "each second"
@@ -48,11 +49,6 @@ def healthy(e: Evidence) -> Iterator[Criterion]:
         yield Criterion(NAME, FAIL, f"{last.lost} notifications were lost: later ones have overtaken them")
     if last.doubled:
         yield Criterion(NAME, FAIL, f"{last.doubled} notifications came more than once")
-
-
-def _time(latency: float, error: float) -> str:
-    """Return a latency with the error of the clock comparison."""
-    return f"{duration(latency)} (± {max(1.0, error):.0f} ms)"
 
 
 def duration(latency: float) -> str:

@@ -12,7 +12,6 @@ from statistics import median
 from scenario.run.results import Row
 from scenario.run.tries import percentile
 from scenario.verdict.evidence import Evidence
-from scenario.verdict.evidence.clients import Answer
 from scenario.verdict.evidence.counters import grown
 from scenario.verdict.liveness import liveness
 
@@ -42,20 +41,13 @@ class Measure:
         return f"{self.name} ({self.unit})"
 
 
-def _answers(e: Evidence, client: str) -> list[Answer]:
-    return [answer for answer in getattr(e, client).answers if answer.second >= 0]
-
-
 def _latency(client: str, share: float) -> _Value:
-    def value(e: Evidence) -> float | None:
-        return percentile([latency for answer in _answers(e, client) for latency in answer.right], share)
-
-    return value
+    return lambda e: percentile([value for each in getattr(e, client).since_update for value in each.right], share)
 
 
 def _nok(client: str) -> _Value:
     def value(e: Evidence) -> float | None:
-        answers = _answers(e, client)
+        answers = getattr(e, client).since_update
         return sum(bool(answer.error) for answer in answers) if answers else None
 
     return value
@@ -89,29 +81,17 @@ def _values(rows: Sequence[Row], sample: str, figure: str) -> list[float]:
 
 def _percentile(sample: str, figure: str, share: float) -> _Value:
     """Return a function that gets a percentile of a figure over the seconds since the update."""
-
-    def value(e: Evidence) -> float | None:
-        return percentile(_values(e.hold.loaded, sample, figure), share)
-
-    return value
+    return lambda e: percentile(_values(e.hold.loaded, sample, figure), share)
 
 
 def _most(sample: str, figure: str, unit: float = 1) -> _Value:
     """Return a function that gets the maximum of a sample's figure since the update."""
-
-    def value(e: Evidence) -> float | None:
-        return max((value / unit for value in _values(e.hold.loaded, sample, figure)), default=None)
-
-    return value
+    return lambda e: max((value / unit for value in _values(e.hold.loaded, sample, figure)), default=None)
 
 
 def _counted(sample: str, counter: str) -> _Value:
     """Return a function that gets the growth of a counter."""
-
-    def value(e: Evidence) -> float | None:
-        return grown([found for row in e.hold.rows if (found := getattr(row, sample))], counter)
-
-    return value
+    return lambda e: grown([found for row in e.hold.rows if (found := getattr(row, sample))], counter)
 
 
 def _held_share(e: Evidence) -> float | None:
@@ -153,10 +133,6 @@ def _threads_each(e: Evidence) -> float | None:
     return threads / held if threads is not None and held else None
 
 
-def _version_rows(e: Evidence) -> float:
-    return len(_answers(e, "version"))
-
-
 def _liveness(e: Evidence) -> float | None:
     return liveness(e.hold.rows).failed if any(row.version for row in e.hold.rows) else None
 
@@ -178,18 +154,17 @@ def _close_wait(e: Evidence) -> float | None:
 
 MEASURES = (
     Measure(
-        "held",
-        "notifications",
-        "connections to the listeners above rest, the most at one time",
-        lambda e: e.held.most,
-        LESS,
-        5,
+        *("held", "notifications", "connections to the listeners above rest, the most at one time"),
+        *(lambda e: e.held.most, LESS, 5),
     ),
     Measure("held_share", "%", "share of the notifications that was held", _held_share),
     Measure("held_since", "s", "time at which 99 % of them were held", _held_since, MORE, 2),
     Measure("listener_held", "notifications", "the most that the listeners held", _most("listener", "held"), LESS, 5),
     Measure("trigger_latency", "ms", "time until the triggering update was answered", _trigger),
-    Measure("version_rows", "rows", "`GET /version`: rows with a request", _version_rows, LESS, 2),
+    Measure(
+        *("version_rows", "rows", "`GET /version`: rows with a request"),
+        *(lambda e: len(e.version.since_update), LESS, 2),
+    ),
     *_of_client("version", "`GET /version`"),
     Measure(
         "liveness_failed",

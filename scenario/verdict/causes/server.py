@@ -224,9 +224,10 @@ def _how_slow(e: Evidence) -> str:
 
 def _slow_without_cpu(e: Evidence) -> bool | None:
     """Whether it was slow because it had no CPU; None: its host had none to spare, or it is not measured."""
-    if e.version.slow and too_little_cpu(e):
+    too_little = too_little_cpu(e)
+    if e.version.slow and too_little:
         return True
-    return None if e.host.busy or too_little_cpu(e) else too_little_cpu(e)
+    return None if e.host.busy or too_little else too_little
 
 
 SLOWNESS = Cause(

@@ -46,6 +46,11 @@ class Client:
     slo: float
 
     @cached_property
+    def since_update(self) -> list[Answer]:
+        """The answers from the update on."""
+        return [answer for answer in self.answers if answer.second >= 0]
+
+    @cached_property
     def nok(self) -> list[Answer]:
         """The answers that were not right."""
         return [answer for answer in self.answers if answer.error]

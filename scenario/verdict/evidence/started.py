@@ -20,14 +20,9 @@ class Started:
         return self.found.command_line
 
     @property
-    def mode(self) -> str | None:
-        """The notification mode's name."""
-        return self._line.mode if self.found.process else None
-
-    @property
     def without_pool(self) -> bool | None:
         """Whether the notification mode is another than threadpool."""
-        return None if self.mode is None else self.mode != "threadpool"
+        return self._line.mode != "threadpool" if self.found.process else None
 
     @property
     def pool(self) -> Pool | None:
