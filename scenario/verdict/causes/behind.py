@@ -12,7 +12,7 @@ from scenario.verdict.of_notifications import (
     several_listeners,
     unreached_listeners,
 )
-from scenario.verdict.thresholds import LOOKUP
+from scenario.verdict.thresholds import AT_ONCE, LOOKUP
 
 
 def _unreached(e: Evidence) -> str:
@@ -87,7 +87,9 @@ BEHIND = (
         supposes=ALIVE | OWN_COUNTS,
         explains=HELD,
         outside=True,
-        evidence=lambda e: f"{e.way.answered_at_once} of {e.load.expected} were answered within 3 s of the update",
+        evidence=lambda e: (
+            f"{e.way.answered_at_once} of {e.load.expected} were answered within {AT_ONCE} s of the update"
+        ),
         remedy="start the listener with a delay: python -m listener -delay 5m",
     ),
     Cause(

@@ -224,10 +224,9 @@ def _how_slow(e: Evidence) -> str:
 
 def _slow_without_cpu(e: Evidence) -> bool | None:
     """Whether it was slow because it had no CPU; None: its host had none to spare, or it is not measured."""
-    too_little = too_little_cpu(e)
-    if e.version.slow and too_little:
-        return True
-    return None if e.host.busy or too_little else too_little
+    if too_little := too_little_cpu(e):
+        return True if e.version.slow else None
+    return None if e.host.busy else too_little
 
 
 SLOWNESS = Cause(
