@@ -57,9 +57,8 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     problems |= dict(_unwritable(options))
     told = {address: stats(address) for address in options.listener_addresses}
     absent = tuple(kind.__name__ for kind in absent_users)
-    found = Found(options, absent, version, process, told, problems, kinds, localhost=localhost(options))
-    open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    found = replace(found, addresses=broker_addresses(options), open_files=open_files)
+    found = Found(options, absent, version, process, told, problems, kinds, open_files=_open_files())
+    found = replace(found, localhost=localhost(options), addresses=broker_addresses(options))
     if version is not None:
         found = replace(found, libraries=broker.ask_libraries())
         if broker.uptime(version) is not None:  # others would be asked several times for nothing
@@ -76,6 +75,12 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
         # last, because it writes: the service is known to belong to the test now
         found = replace(found, client=look("client", lambda: _try_client(options)))
     return shown(without_healthy(found))
+
+
+def _open_files() -> int:
+    """Return the limit of this process's descriptors."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft
 
 
 def _unwritable(options: Options) -> Iterator[tuple[str, str]]:
