@@ -201,6 +201,12 @@ def test_causes(hold: Hold, outcome: str, cause: str) -> None:
     assert cause in ("", *(named.cause for named in verdict.causes)), verdict.causes
 
 
+@pytest.mark.parametrize("client", [{"update_failure": Kind.NO_ANSWER}, {"update_latency": 15_000.0}])
+def test_who_waits_for_an_answer_to_the_update_does_not_wait_for_receivers(client: dict[str, Any]) -> None:
+    verdict = judge_hold(seen("coraine", healthy=LATE, listener={"held": 5}, client=client))
+    assert not {"one-update-at-a-time", "one-notification-at-a-time"} & {named.cause for named in verdict.causes}
+
+
 @pytest.mark.parametrize(("more", "code"), [((), 0), (("--cause", "one-update-at-a-time"), 1)])
 def test_rehearsed(processes: Processes, tmp_path: Path, more: tuple[str, ...], code: int) -> None:
     small = ("--broker", "ngsi-ld", "--subscriptions", "30", "--duration", "10s", "--output", tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import floor
 
 from scenario.peers import kind_of, known_to_hold
 from scenario.run.results import Row
@@ -65,10 +66,20 @@ class Same:
             return took
         return max(took, (samples[-1].at - update.at) * 1000)
 
-    @property
+    @cached_property
     def late_rows(self) -> list[Row]:
-        """The rows in which healthy subscribers of another entity were late."""
-        late = {sample.second for sample in self.healthy.late}
+        """The rows in which healthy subscribers of another entity were late, and not because their update was."""
+        limit = self.hold.options.healthy_limit
+        slow = {
+            row.second
+            for row in self.hold.rows
+            if row.client and (row.client.update_failure or (row.client.update_latency or 0) > limit)
+        }
+        late = {
+            sample.second
+            for sample in self.healthy.late
+            if slow.isdisjoint(range(floor(sample.second - (sample.slowest or 0) / 1000 - 1), sample.second + 1))
+        }
         return [row for row in self.hold.rows if row.second in late]
 
     @property
