@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.browser import Page
-from tests.support.comparison import compare, row, rows, write
+from tests.support.comparison import compare, compare_command, row, rows, write
 from tests.support.stack import Stack
 
 EVIL = "<img src=x onerror=alert(1)> & <b>bold"
@@ -102,7 +102,7 @@ def test_a_csv_is_refused(tmp_path: Path) -> None:
     good, csv = write(tmp_path / "good.jsonl", rows()), tmp_path / "run_connections.csv"
     csv.write_text("time_utc,second,phase\n", encoding="utf-8")
     for files in ((good, csv), (csv, good)):
-        refused(compare(tmp_path, *files), f"{csv}: .*is no recorded run .*nor a file of --json")
+        refused(compare_command(tmp_path, *files), f"{csv}: .*is no recorded run .*nor a file of --json")
     assert not (tmp_path / "comparison.html").exists()
 
 
@@ -132,14 +132,14 @@ def test_real_runs(stack: Stack) -> None:
     stack.start()
     stack.ended(stack.locust(), 0)
     first = Path(f"{stack.prefix}_run.jsonl").rename(stack.folder / "first.jsonl")
-    itself = compare(stack.folder, first, first, "--chart", "")
+    itself = compare_command(stack.folder, first, first, "--chart", "")
     assert itself.returncode == 0, itself.stdout + itself.stderr
     stack.broker.stop()
     stack.listener.stop()
     stack.inspector.stop()
     stack.start("--slow", 300)
     stack.ended(stack.locust(), 0)
-    run = compare(stack.folder, first, f"{stack.prefix}_run.jsonl", "--chart", "")
+    run = compare_command(stack.folder, first, f"{stack.prefix}_run.jsonl", "--chart", "")
     assert run.returncode == 1, run.stdout + run.stderr
     assert line(run.stdout, "version_p50")[-1] == "worse"
     assert line(run.stdout, "listener_held")[:2] == ["60", "60"]
@@ -149,7 +149,7 @@ def test_chart(page: Page, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     a = write(tmp_path / "<b>run.jsonl", rows(version=2000))
     b = write(tmp_path / "other" / "<b>run.jsonl", rows(version=None, version_error=EVIL))
-    run = compare(tmp_path, a, b)
+    run = compare_command(tmp_path, a, b)
     assert run.returncode == 1, run.stderr
     chart = tmp_path / "comparison.html"
     assert f"chart: {chart}" in run.stdout

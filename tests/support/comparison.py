@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from scenario.compare.__main__ import main
 from scenario.outputs.run_file import encode
 from scenario.run.records import Accepted, HoldBegan, RunBegan, RunEnded
 from scenario.run.samples import (
@@ -73,6 +76,18 @@ def _samples(told: Told) -> Sequence[Any]:
 
 
 def compare(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Do in this process what the command does, in seconds less."""
+    out, err = io.StringIO(), io.StringIO()
+    with chdir(folder), redirect_stdout(out), redirect_stderr(err):
+        try:
+            code = main([*map(str, arguments)])
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return subprocess.CompletedProcess([*map(str, arguments)], code, out.getvalue(), err.getvalue())
+
+
+def compare_command(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command."""
     command = [sys.executable, "-m", "scenario.compare", *map(str, arguments)]
     return subprocess.run(
         command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=30, check=False
