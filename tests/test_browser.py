@@ -82,6 +82,7 @@ def second_run(page: Page, drawn_before: int) -> None:
     assert page.driver.execute_script("return document.querySelectorAll('.scatterlayer path.point').length") > 8 * 5
 
 
+@pytest.mark.slow
 @pytest.mark.alone("it has 300 ms to draw")
 def test_chart_of_an_hour(page: Page, fed: Callable[..., str]) -> None:
     page.driver.get(f"{fed()}/?tab=connections")

@@ -70,9 +70,11 @@ def test_all_held_passes(stack: Stack) -> None:
     assert stack.received() == 80
 
 
-def test_healthy_break_first_over_several_processes(stack: Stack) -> None:
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_healthy_break_first(stack: Stack, processes: int) -> None:
     stack.start("-httpTimeout", 7200000, delay="30m", workers=60)
-    run = start_fleet(stack, "processes", "--ramp", "58:60:2", *QUICK).master
+    asked = ("--ramp", "58:60:2", *QUICK)
+    run = stack.locust(*asked) if processes == 1 else start_fleet(stack, "processes", *asked).master
     assert run.wait(120) == 1, run.output
     good, bad = steps(stack.prefix)
     assert [good["held"], bad["held"]] == ["58", "60"], "all were held, and yet it broke"

@@ -21,6 +21,7 @@ from tests.support.web import EVIL, ROWS, data, start_web
 ASKED = ("version", "update", "query", "database")
 
 
+@pytest.mark.slow
 @pytest.mark.alone("an answer has 20 ms")
 def test_data_of_an_hour_is_quick(fed: Callable[..., str]) -> None:
     url = fed()
