@@ -201,7 +201,7 @@ def test_nothing_is_left_after_ctrl_c(stack: Stack, client: pymongo.MongoClient[
     assert held(client, f"orion-{stack.service}") == {}
 
 
-@pytest.mark.parametrize("way", ["processes", "workers"])
+@pytest.mark.parametrize("way", [pytest.param("processes", marks=pytest.mark.slow), "workers"])
 def test_nothing_is_left_of_several_processes_after_ctrl_c(
     stack: Stack, client: pymongo.MongoClient[Documents], way: str
 ) -> None:

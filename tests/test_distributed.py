@@ -30,7 +30,7 @@ def listeners(port: int) -> list[tuple[int, str]]:
     return [(each.pid, each.laddr.ip) for each in connections if each.status == "LISTEN" and each.laddr.port == port]
 
 
-@pytest.mark.parametrize(("way", "rate"), [("processes", 1), ("workers", 5)])
+@pytest.mark.parametrize(("way", "rate"), [pytest.param("processes", 1, marks=pytest.mark.slow), ("workers", 5)])
 def test_passes_with_everything_once(stack: Stack, way: str, rate: int) -> None:
     port = free_port()
     patient = ("--version-slo", 60_000)  # how fast a busy machine is does not matter here
@@ -82,7 +82,9 @@ def test_terminated_master_ends_its_workers(stack: Stack) -> None:
     assert "interrupted in phase" in verdict(fleet.master)[1]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)], ids=lambda number: number.name
+)
 def test_signal_to_all_processes(stack: Stack, number: int) -> None:
     """As a terminal sends Ctrl-C, or systemd SIGTERM."""
     fleet = start_fleet(stack.start(), "processes", "--duration", 60)
@@ -93,7 +95,9 @@ def test_signal_to_all_processes(stack: Stack, number: int) -> None:
     assert verdict(fleet.master)[0] == "INCONCLUSIVE"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)], ids=lambda number: number.name
+)
 def test_master_that_waits_for_its_workers(stack: Stack, number: int) -> None:
     stack.broker_port = stack.inspector_port = stack.listener_port = str(free_port())  # never asked
     bound = ("--master-bind-host", "127.0.0.1", "--master-bind-port", free_port())

@@ -17,7 +17,9 @@ from tests.support.stack import SUBSCRIPTIONS, Stack, moment, verdict
 INTERRUPTED = 4
 AT_ONCE = 8.0  # s for the end of an interrupted run: 1 to 2 on a machine at rest
 
-both_signals = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+both_signals = pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)], ids=lambda number: number.name
+)
 
 
 def interrupt(stack: Stack, run: Process, number: int, phase: str, within: float = AT_ONCE) -> list[dict[str, str]]:

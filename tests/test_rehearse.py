@@ -101,7 +101,7 @@ def test_a_network_that_drops_leaves_the_broker_waiting(processes: Processes, tm
     assert int(last["established"]) == int(rest["established"]) + 100
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGHUP, signal.SIGKILL])
 def test_nothing_is_left_behind(processes: Processes, tmp_path: Path, number: signal.Signals) -> None:
     run = rehearse(processes, tmp_path, "--subscriptions", "50", "--duration", "30s")
     run.wait_for("phase observe", 60)

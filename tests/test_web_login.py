@@ -26,7 +26,7 @@ def logged_in(url: str, name: str = NAME, password: str = PASSWORD) -> requests.
     return session
 
 
-@pytest.mark.parametrize("base", ["", "/lt"])
+@pytest.mark.parametrize("base", [pytest.param("", marks=pytest.mark.slow), "/lt"])
 def test_every_route_asks(fed: Callable[..., str], base: str) -> None:
     url = fed("--web-login", *(["--web-base-path", base] if base else [])) + base
     for path in (*LOCUSTS, *OURS):

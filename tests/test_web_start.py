@@ -175,7 +175,9 @@ def test_preflight_failure_leaves_the_page_usable(stack: Stack) -> None:
     ended(page)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)], ids=lambda number: number.name
+)
 def test_signal_ends_run_and_page(stack: Stack, number: int) -> None:
     page = Page(stack.start())
     assert page.start(duration="60s")["success"] is True
