@@ -9,7 +9,7 @@ make_environment "$root/requirements-dev.txt"
 if [ "${1:-}" = --fast ]; then
     shift
     cd "$root"
-    exec "$bin/python" -m pytest -m "fast and not slow" --numprocesses 2 -q "$@"
+    exec "$bin/python" -m pytest -m fast --numprocesses 2 -q "$@"
 fi
 packages=''
 command -v shellcheck >/dev/null || packages=shellcheck

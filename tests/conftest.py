@@ -21,9 +21,8 @@ _WAITING = {"subprocess", "socket", "gevent"}  # what a module imports that star
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark those that need no process and no peer as fast; begin with the others, so that none of them is the last."""
     for item in items:
-        if not _PROCESSES & {*getattr(item, "fixturenames", ())} and not _WAITING & {
-            *vars(getattr(item, "module", item))
-        }:
+        starts = _PROCESSES & {*getattr(item, "fixturenames", ())} or _WAITING & {*vars(getattr(item, "module", item))}
+        if not starts and not item.get_closest_marker("slow"):
             item.add_marker("fast")
     items.sort(key=lambda item: item.get_closest_marker("fast") is not None)
 
