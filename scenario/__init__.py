@@ -13,7 +13,7 @@ r"""The scenario: does a context broker still answer with thousands of notificat
     settle      the verdict is out; Locust collects its last statistics
 
 A ramp goes through reset to observe once per step, cycles through baseline to observe once per cycle; after each the
-listeners are told to let go, and the step is judged as a plain run is. The run's verdict is drawn from those.
+listeners are told to answer, and the step is judged as a plain run is. The run's verdict is drawn from those.
 
 On the master (or in the only process) live the shape, the recorder and the outputs; the users run wherever Locust puts
 them, and their records come to the master as messages.

@@ -1,4 +1,4 @@
-"""What became of the broker after its listeners let go: told only when it was seen."""
+"""What became of the broker after its listeners answered: reported only if it was seen."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LET_GO = 12  # the second of the first row without them
 
 
 def after(**fields: object) -> Hold:
-    """Return a healthy hold whose connection samples have other figures since the listeners let go."""
+    """Return a healthy hold whose connection samples have other figures since the listeners answered."""
     return changed(healthy(), lambda row: with_figures(row, **fields) if row.since_trigger >= LET_GO else row)
 
 

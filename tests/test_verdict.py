@@ -78,7 +78,7 @@ def set_idle(run: Hold, idle: IdleClients | None) -> Hold:
             "held: 0 of 100",
         ),
         (lambda run: replace(run, options=options(idle_connections=12)), "FAIL", "10 of 12 accepted"),
-        (lambda run: set_idle(run, IdleClients(1006.5, 10, 9)), "FAIL", "9 answered before they let go"),
+        (lambda run: set_idle(run, IdleClients(1006.5, 10, 9)), "FAIL", "9 answered before they disconnected"),
         (lambda run: set_idle(run, IdleClients(1006.5, 10)), "INCONCLUSIVE", "idle clients"),
         (lambda run: set_idle(run, None), "INCONCLUSIVE", "idle clients"),
     ],

@@ -1,4 +1,4 @@
-"""Cycles: the same connections are held and let go again and again."""
+"""Cycles: the same connections are held and released again and again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scenario.verdict.outcomes import PASS
 
 
 class CyclesFlow(SteppedFlow):
-    """Seeds once. Each cycle then triggers, holds and lets go."""
+    """Seeds once. Each cycle then triggers, holds and releases."""
 
     def work(self) -> Iterator[Tick]:
         """Run the cycles as long as they pass. Then measure the broker at rest once more."""

@@ -20,7 +20,7 @@ class SteppedFlow(Flow):
     """A flow of steps, each judged separately. The listeners are told when to answer."""
 
     def step(self, title: str, subscriptions: int, *phases: Work) -> Iterator[Tick]:
-        """Run the phases of a step, let go, and judge the step. Repeat it once if it cannot be judged."""
+        """Run the phases of a step, release what is held, and judge the step. Repeat it once if it cannot be judged."""
         for again in (False, True):
             if again:
                 self.say("the step could not be judged; repeating it")

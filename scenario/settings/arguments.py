@@ -88,7 +88,7 @@ _ARGUMENTS = (
         "find the breaking point: hold START connections, then STEP more each time, up to STOP (START:STOP:STEP)",
     ),
     _Argument(
-        "--cycles", 0, values.whole(0, 100_000), "hold the notifications and let them go N times, and look for leaks"
+        "--cycles", 0, values.whole(0, 100_000), "hold and release the notifications N times, and look for leaks"
     ),
     _Argument("--hold", 10, values.whole(5, 86_400), "seconds for which each step of a ramp, or each cycle, is held"),
     _Argument("--version-slo", 1000.0, values.milliseconds, "longest time that an answer may take, in milliseconds"),

@@ -21,7 +21,7 @@ from scenario.settings.secrets import SECRETS
 
 HEALTHY_SLO = 1000.0  # ms
 SEEDERS = 8  # users that create the subscriptions
-IDLE_RELEASE = 4  # s before the end, at which the idle clients let go
+IDLE_RELEASE = 4  # s before the end, at which the idle clients disconnect
 LET_GO = 5  # s of rows after the listeners were told to answer, in each step of a ramp and each cycle
 
 

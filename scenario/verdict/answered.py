@@ -61,4 +61,4 @@ def _after_release(e: Evidence, got: Sequence[Answer]) -> str:
     after = [answer for answer in got if released and answer.row.at > released]
     if not after or any(answer.error for answer in after):
         return ""
-    return f"; OK again in all {len(after)} rows since they let go"
+    return f"; OK again in all {len(after)} rows since they disconnected"

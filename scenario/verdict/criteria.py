@@ -2,7 +2,7 @@
 
 PASS needs: every subscription created, 99 % of the notifications held at one time, every row of version, update and
 query OK within the SLO (less --max-nok), rows for 95 % of the seconds (or all but one), all idle clients accepted and
-answered before they let go, and every --limit kept.
+answered before they disconnected, and every --limit kept.
 What was seen to fail is a FAIL. What could not be seen, a load that was not the one asked for, or a run that was cut
 short, is INCONCLUSIVE. Nothing missing ever makes a PASS.
 """
@@ -138,7 +138,7 @@ def _idle(e: Evidence) -> Criteria:
         yield Criterion("idle clients", INCONCLUSIVE, "the run ended before they could be judged")
         return
     at_first = " at first" if idle.answered > idle.accepted else ""
-    text = f"{idle.accepted} of {wanted} accepted{at_first}, {idle.answered} answered before they let go"
+    text = f"{idle.accepted} of {wanted} accepted{at_first}, {idle.answered} answered before they disconnected"
     outcome = PASS if idle.accepted == idle.answered == wanted else FAIL
     if (reached := e.port.idle_clients) is not None and reached < idle.accepted / 2:
         text += f"; {max(reached, 0)} of them reached the broker: something in front of it holds the others"

@@ -29,7 +29,7 @@ def healthy(e: Evidence) -> Iterator[Criterion]:
         return
     last, rows = samples[-1], len(e.healthy.late)
     since = e.healthy.quiet_from
-    until = f"; not from second {since} on, when the listeners had let go" if since is not None else ""
+    until = f"; none from second {since} on, because the listeners had answered" if since is not None else ""
     clock_error = max(1.0, *(sample.clock_error or 0 for sample in samples))
     took = f"{duration(e.healthy.slowest)} (± {clock_error:.0f} ms)"
     if not rows:
