@@ -77,7 +77,7 @@ def step_lines(step: Step) -> Iterator[str]:
 
 def check_line(check: Check) -> str:
     """Return a line of the preflight."""
-    return f"preflight: {check.state:<8} {check.what:<28}  {check.told}"
+    return f"preflight: {check.state:<8} {check.what:<28}  {check.finding}"
 
 
 def harmless(*told: Any, **named: Any) -> logging.LogRecord:

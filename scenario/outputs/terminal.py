@@ -179,7 +179,7 @@ class Terminal:
 
     def _preflight(self, found: Found, **_: Any) -> None:
         for check in checks(found):
-            self._draw(Text.assemble((check.state, _COLOURS[check.state]), f" {check.what}: {check.told}"))
+            self._draw(Text.assemble((check.state, _COLOURS[check.state]), f" {check.what}: {check.finding}"))
 
     def _enter(self, _began: PhaseBegan, **_: Any) -> None:
         self._tell_last()

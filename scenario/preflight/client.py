@@ -60,7 +60,7 @@ def healthy(found: Found) -> Iterator[Check]:
 def without_healthy(found: Found) -> Found:
     """Return the same, but without healthy subscribers if their listener does not report their notifications."""
     address = found.options.healthy_address
-    stats = found.listeners.get(found.options.told_by(address))
+    stats = found.listeners.get(found.options.listener_for(address))
     if not found.options.probes.healthy or (stats and stats.notified is not msgspec.UNSET):
         return found
     problem = f"none, because the listener at {address} does not report when they are notified"

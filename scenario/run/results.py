@@ -88,7 +88,7 @@ class Check:
         return cls(what, OK if holds else state, str(found), str(needed), "" if holds else remedy)
 
     @property
-    def told(self) -> str:
+    def finding(self) -> str:
         """What was found and, if that is not enough, what is needed and how to get it."""
         return f"{self.found}; needed: {self.needed}; {self.remedy}" if self.remedy else self.found
 

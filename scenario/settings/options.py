@@ -25,14 +25,14 @@ IDLE_RELEASE = 4  # s before the end, at which the idle clients disconnect
 LET_GO = 5  # s of rows after the listeners were told to answer, in each step of a ramp and each cycle
 
 
-def grouped(told: Mapping[str, Any], kind: type | None = None) -> dict[str, Any]:
+def grouped(named: Mapping[str, Any], kind: type | None = None) -> dict[str, Any]:
     """Return options by name as their groups have them; others are left out."""
     groups: dict[str, Any] = {}
     for part in fields(kind or Options):
         if part.name in _GROUPS:
-            groups[part.name] = grouped(told, _GROUPS[part.name])
-        elif part.name in told:
-            groups[part.name] = told[part.name]
+            groups[part.name] = grouped(named, _GROUPS[part.name])
+        elif part.name in named:
+            groups[part.name] = named[part.name]
     return groups
 
 
@@ -50,17 +50,17 @@ class Options:
     force: bool = False
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Options:
-        """Return options told by their names. Raises msgspec.ValidationError: one is missing, or of another type."""
-        return msgspec.convert(grouped(told), cls)
+    def of(cls, named: Mapping[str, Any]) -> Options:
+        """Return options from values by name. Raises msgspec.ValidationError: one is missing, or of another type."""
+        return msgspec.convert(grouped(named), cls)
 
     def by_name(self) -> dict[str, Any]:
         """Return every option by its name, without the groups."""
         return dict(_leaves(asdict(self)))
 
-    def changed(self, **told: object) -> Options:
+    def changed(self, **named: object) -> Options:
         """Return a copy in which these options are different."""
-        return self.of({**self.by_name(), **told})
+        return self.of({**self.by_name(), **named})
 
     @property
     def broker_address(self) -> tuple[str, int]:
@@ -81,12 +81,12 @@ class Options:
         """All URLs of --notify-url: one for each port of a range."""
         return [url for text in self.load.notify_urls for url in receivers.each_port(text)]
 
-    def told_by(self, address: str) -> str:
-        """Return the one of `listener_addresses` that tells of host:port, which may be in its range."""
+    def listener_for(self, address: str) -> str:
+        """Return the one of `listener_addresses` that reports on host:port, which may be in its range."""
         return next((first for first in self.listener_addresses if address in self.ports_of(first)), address)
 
     def ports_of(self, address: str) -> list[str]:
-        """Return the host:port of all receivers that one of `listener_addresses` tells of."""
+        """Return the host:port of all receivers that one of `listener_addresses` reports on."""
         ranges = (text for text in self.load.notify_urls if receivers.address_of(text) == address)
         return [receivers.address_of(url) for text in ranges for url in receivers.each_port(text)]
 
