@@ -13,7 +13,7 @@ from textwrap import shorten
 from scenario.peers.failures import OUTSIDE
 from scenario.run.results import Criterion
 from scenario.verdict.evidence import Evidence
-from scenario.verdict.evidence.clients import Answer, Client
+from scenario.verdict.evidence.clients import Answer, ClientAnswers
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS
 
 SHORT = 80  # characters of an error; the rows have all of it
@@ -21,14 +21,14 @@ SHORT = 80  # characters of an error; the rows have all of it
 
 def answered(e: Evidence) -> Iterator[Criterion]:
     """Judge the answers to all clients."""
-    told: dict[frozenset[int], str] = {}  # rows that were NOK -> the first client whose they were
+    first_client: dict[frozenset[int], str] = {}  # rows that were NOK -> the first client whose they were
     for client in e.clients:
         if client.answers:
             nok = frozenset(answer.second for answer in client.nok)
-            yield from _judged(e, client, same=told.setdefault(nok, client.name))
+            yield from _judged(e, client, same=first_client.setdefault(nok, client.name))
 
 
-def _judged(e: Evidence, client: Client, same: str) -> Iterator[Criterion]:
+def _judged(e: Evidence, client: ClientAnswers, same: str) -> Iterator[Criterion]:
     """Judge the answers to a client. `same` is the first client that was NOK in exactly the same rows."""
     got, nok, slow = client.answers, client.nok, client.slow
     allowed, outside = e.hold.options.limits.max_nok, len(client.failed(OUTSIDE))

@@ -105,7 +105,7 @@ def _load(e: Evidence) -> Criteria:
         yield Criterion("notifications", INCONCLUSIVE, f"{notified(e)} for {expected} subscriptions")
 
 
-def _told(e: Evidence) -> Criteria:
+def _remarks(e: Evidence) -> Criteria:
     """Remarks that are not judged."""
     if restart := restart_by_liveness(e.hold.rows):
         yield Criterion("liveness", PASS, restart)
@@ -146,8 +146,8 @@ def _idle(e: Evidence) -> Criteria:
     yield Criterion("idle clients", outcome, text + (f" ({idle.error})" if idle.error else ""))
 
 
-_CHECKS = (_ended, _seeding, _held, notified_once, answered, healthy, rate, _idle, _process, _load, _gaps, _told)
+_CHECKS = (_ended, _seeding, _held, notified_once, answered, healthy, rate, _idle, _process, _load, _gaps, _remarks)
 _CHECKS_OF_NGSILD = (
     *(_ended, _seeding, ngsild.held, ngsild.notified, answered, healthy, ngsild.same_update),
-    *(rate, _idle, _process, ngsild.load, _gaps, _told),
+    *(rate, _idle, _process, ngsild.load, _gaps, _remarks),
 )

@@ -91,7 +91,7 @@ def what_fails(e: Evidence, criteria: Sequence[Criterion]) -> Fails:
 def _one_of(possible: Sequence[Cause], e: Evidence) -> Diagnosis:
     names = " or ".join(cause.name for cause in possible)
     sentence = f"one of: {names}" if len(possible) > 1 else f"perhaps {names}"
-    tell = "; ".join(dict.fromkeys(cause.told_by for cause in possible if cause.told_by))
+    tell = "; ".join(dict.fromkeys(cause.distinguished_by for cause in possible if cause.distinguished_by))
     says = f"{sentence}; the measurements fit, but some are missing"
     return Diagnosis(UNKNOWN, says, ruled_out(e), f"what would tell: {tell}")
 

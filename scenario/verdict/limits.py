@@ -28,7 +28,7 @@ _BY_NAME = {measure.name: measure for measure in MEASURES}
 
 
 @dataclass(frozen=True)
-class Limit:
+class Expectation:
     """A figure, how it is compared, and with what, in the figure's unit."""
 
     measure: Measure
@@ -49,12 +49,12 @@ def shown(value: float, measure: Measure) -> str:
     return f"{number} {measure.unit}"
 
 
-def parse(text: str) -> list[Limit]:
+def parse(text: str) -> list[Expectation]:
     """Return the limits of a comma-separated text. Raises ArgumentTypeError."""
     return [_parsed(expression) for expression in text.split(",")] if text else []
 
 
-def _parsed(expression: str) -> Limit:
+def _parsed(expression: str) -> Expectation:
     parts = _EXPRESSION.fullmatch(expression)
     if parts is None:
         raise ArgumentTypeError(f"takes a figure, <, <=, >, >= or ==, and a number, not {expression!r}")
@@ -66,7 +66,7 @@ def _parsed(expression: str) -> Limit:
     factors = _units(measure.unit)
     if unit and unit not in factors:
         raise ArgumentTypeError(f"{name} is in {measure.unit}, not {unit}; did you mean {_nearest(unit, factors)}?")
-    return Limit(measure, comparison, float(number) * factors.get(unit, 1.0))
+    return Expectation(measure, comparison, float(number) * factors.get(unit, 1.0))
 
 
 def _units(unit: str) -> dict[str, float]:
@@ -103,11 +103,11 @@ def add_limit(parser: ArgumentParser) -> None:
 
 def limits(e: Evidence, figures: Mapping[str, float | None]) -> Iterator[Criterion]:
     """Judge the figures by the limits. A lower limit is not judged as FAIL if the run was cut short."""
-    for limit in parse(e.hold.options.limits.limit):
-        value = figures[limit.measure.name]
+    for expectation in parse(e.hold.options.limits.limit):
+        value = figures[expectation.measure.name]
         if value is None:
-            yield Criterion(str(limit), INCONCLUSIVE, "not measured", limit=True)
+            yield Criterion(str(expectation), INCONCLUSIVE, "not measured", limit=True)
             continue
-        broken = INCONCLUSIVE if e.hold.progress.missing and limit.comparison in _FLOORS else FAIL
-        outcome = PASS if limit.kept(value) else broken
-        yield Criterion(str(limit), outcome, shown(value, limit.measure), limit=True)
+        broken = INCONCLUSIVE if e.hold.progress.missing and expectation.comparison in _FLOORS else FAIL
+        outcome = PASS if expectation.kept(value) else broken
+        yield Criterion(str(expectation), outcome, shown(value, expectation.measure), limit=True)

@@ -66,9 +66,9 @@ def _of_client(client: str, what: str) -> list[Measure]:
     return [
         *(
             Measure(
-                f"{client}_{name}", "ms", f"{what}: {told} of its right answers", _latency(client, share), MORE, floor
+                f"{client}_{name}", "ms", f"{what}: {said} of its right answers", _latency(client, share), MORE, floor
             )
-            for name, (share, told, floor) in _LATENCIES.items()
+            for name, (share, said, floor) in _LATENCIES.items()
         ),
         Measure(f"{client}_nok", "rows", f"{what}: rows without a right answer", _nok(client), MORE),
     ]

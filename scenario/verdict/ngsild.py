@@ -1,6 +1,6 @@
 """What is judged of an NGSI-LD broker otherwise than of an Orion: none of them holds as many as there are receivers.
 
-What is held is told, and what its kind is known to hold. Judged are the clients and the healthy subscribers, in two
+What is held is reported, and what its kind is known to hold. Judged are the clients and the healthy subscribers, in two
 groups: those of another entity, at an address of their own (scenario.verdict.healthy), and those of the same update.
 """
 
@@ -49,7 +49,7 @@ def notified(e: Evidence) -> Criteria:
 
 def same_update(e: Evidence) -> Criteria:
     """Judge the healthy subscribers of the update that also notifies the slow receivers."""
-    if not e.same.wanted or not e.same.told:
+    if not e.same.wanted or not e.same.measured:
         return
     arrived, slowest = e.same.arrived, e.same.slowest
     late = slowest > e.hold.options.healthy_limit

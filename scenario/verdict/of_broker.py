@@ -145,10 +145,10 @@ def cache_refresh(e: Evidence) -> bool | None:
     waits = _episodes(e.database.waited)
     if not waits or e.version.nok or len(waits) > 3 or any(len(each) > REFRESH_LONGEST for each in waits):
         return False
-    told = e.queue.refresh_waits
-    if told is None:
+    refreshed = e.queue.refresh_waits
+    if refreshed is None:
         return None
-    return all(any(each[0] <= second <= each[-1] + REFRESH_LONGEST for second in told) for each in waits)
+    return all(any(each[0] <= second <= each[-1] + REFRESH_LONGEST for second in refreshed) for each in waits)
 
 
 def refresh_seen_at(e: Evidence, second: int) -> bool:

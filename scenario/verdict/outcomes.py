@@ -40,10 +40,10 @@ def troubled(verdict: Verdict, troubles: Sequence[str]) -> Verdict:
     return replace(new, causes=verdict.causes, figures=verdict.figures)
 
 
-def endings(progress: Progress, told: Sequence[Criterion] = ()) -> list[Criterion]:
+def endings(progress: Progress, earlier: Sequence[Criterion] = ()) -> list[Criterion]:
     """Return why a run ended early, if earlier criteria do not say it."""
     interrupted = [f"interrupted in phase {progress.interrupted}"] if progress.interrupted else []
     texts = [(INCONCLUSIVE, text) for text in (*interrupted, *progress.missing)]
     outside = {text for text, kind in progress.kinds.items() if kind in OUTSIDE}
     texts += [(INCONCLUSIVE if text in outside else FAIL, text) for text in progress.failures]
-    return [Criterion("", kind, text) for kind, text in texts if not any(text in each.text for each in told)]
+    return [Criterion("", kind, text) for kind, text in texts if not any(text in each.text for each in earlier)]

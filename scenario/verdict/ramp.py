@@ -53,9 +53,9 @@ def _cost(good: Step | None) -> str:
     slowest = {name: latency for name in _CLIENTS if (latency := figures.get(f"{name}_max")) is not None}
     nok = any(figures.get(f"{name}_nok") for name in _CLIENTS)
     unfelt = "healthy" in slowest and max(slowest.values()) <= UNFELT and not nok
-    told = "slow receivers cost nothing" if unfelt else "connections held within the SLO"
+    result = "slow receivers cost nothing" if unfelt else "connections held within the SLO"
     latencies = ", ".join(f"{name} {duration(latency)}" for name, latency in slowest.items())
-    return f"{good.subscriptions} {told}{f' (at most: {latencies})' if latencies else ''}"
+    return f"{good.subscriptions} {result}{f' (at most: {latencies})' if latencies else ''}"
 
 
 def _up_to(stop: int, all_held: bool) -> str:
@@ -77,17 +77,17 @@ def _failures(step: Step) -> list[Criterion]:
     return [each for each in step.verdict.criteria if each.outcome == FAIL]
 
 
-def _felt(step: Step, options: Options, told: Container[str] = ()) -> dict[str, str]:
+def _felt(step: Step, options: Options, known: Container[str] = ()) -> dict[str, str]:
     """Return what users notice of a failed step, by the name of its criterion, without what was reported before."""
     failed, figures = {each.name for each in _failures(step)}, step.verdict.figures
-    clients = {name: who for name, (criterion, who) in _CLIENTS.items() if criterion in failed and name not in told}
-    felt = {"held": f"only {step.held} are held"} if "held" in failed and "held" not in told else {}
+    clients = {name: who for name, (criterion, who) in _CLIENTS.items() if criterion in failed and name not in known}
+    felt = {"held": f"only {step.held} are held"} if "held" in failed and "held" not in known else {}
     failing = [name for name in clients if figures.get(f"{name}_nok")]
     fail = f"{_listed(clients[name] for name in failing)} fail{'s' if len(failing) == 1 else ''}"
     for name, who in clients.items():
         limit = options.healthy_limit if name == "healthy" else options.limits.version_slo
         if name in failing:
-            felt[name] = fail if name == failing[0] else ""  # told with the first of them
+            felt[name] = fail if name == failing[0] else ""  # reported with the first of them
         elif (slowest := figures.get(f"{name}_max") or 0) > limit:
             felt[name] = f"{who} takes {duration(slowest)}"
     return felt

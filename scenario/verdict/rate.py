@@ -23,7 +23,7 @@ def rate(e: Evidence) -> Iterator[Criterion]:
     for client in e.clients:
         rows = [(answer.row, answer.tries) for answer in client.answers if answer.tries]
         if rows:
-            yield from _told(e, client.name, rows)
+            yield from _of_client(e, client.name, rows)
             late = max(late, *(tries.late for _, tries in rows))
     arrived = [(row, row.healthy.latencies) for row in e.hold.rows if row.healthy]
     if notifications := sum(len(latencies) for _, latencies in arrived):
@@ -33,7 +33,7 @@ def rate(e: Evidence) -> Iterator[Criterion]:
         yield Criterion("rate", PASS, text)
 
 
-def _told(e: Evidence, name: str, rows: list[tuple[Row, Tries]]) -> Iterator[Criterion]:
+def _of_client(e: Evidence, name: str, rows: list[tuple[Row, Tries]]) -> Iterator[Criterion]:
     sent, due = sum(tries.count for _, tries in rows), len(rows) * e.hold.options.probes.rate
     nok = sum(tries.nok for _, tries in rows)
     percentiles = _percentiles(e, [(row, tries.right) for row, tries in rows])

@@ -53,7 +53,7 @@ BEHIND = (
             f"had {e.listeners.notified or 0}"
         ),
         remedy="give each of them its own --notify-url",
-        told_by="a listener that tells its id: python -m listener",
+        distinguished_by="a listener that tells its id: python -m listener",
     ),
     Cause(
         name="listeners-not-reached",
@@ -65,7 +65,7 @@ BEHIND = (
         outside=True,
         evidence=_unreached,
         remedy="try the URL with curl on the broker's host: names, routes and firewalls may differ there",
-        told_by="the broker's connections: the inspector, or -statNotifQueue",
+        distinguished_by="the broker's connections: the inspector, or -statNotifQueue",
     ),
     Cause(
         name="answered-for-receivers",
@@ -126,6 +126,6 @@ BEHIND = (
             f"{e.healthy.latest / 1000:.1f} s, with none queued"
         ),
         remedy="check the name server of the broker's host (resolv.conf), or use an address in --notify-url",
-        told_by="how long the receivers' name takes to resolve on the broker's host",
+        distinguished_by="how long the receivers' name takes to resolve on the broker's host",
     ),
 )

@@ -72,7 +72,7 @@ class Cause:
     remedy: Words | str
     outside: bool = False  # the broker's failures that it explains are INCONCLUSIVE: it does not lie with the broker
     last_resort: bool = False  # named only where nothing else explains the same
-    told_by: str = ""  # what would tell it from others, where something was not measured
+    distinguished_by: str = ""  # what would tell it from others, where something was not measured
 
     def holds(self, e: Evidence) -> bool | None:
         """Whether it is the cause; None: the measurements fit, but some are missing."""

@@ -108,7 +108,7 @@ FRONT = (
         outside=True,
         evidence=lambda e: f"{_words(e, UNREACHED)}; {e.held.number} notifications still held",
         remedy="check what is between Locust and the broker: a gateway, a firewall, a load balancer",
-        told_by="its listen queue (ss -lnt)",
+        distinguished_by="its listen queue (ss -lnt)",
     ),
 )
 

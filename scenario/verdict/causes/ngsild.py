@@ -14,7 +14,7 @@ _WORK_LATER = "let receivers take a notification at once and work on it later, o
 
 
 def _same_late(e: Evidence) -> bool:
-    return bool(e.same.wanted and e.same.told) and e.same.slowest > e.hold.options.healthy_limit
+    return bool(e.same.wanted and e.same.measured) and e.same.slowest > e.hold.options.healthy_limit
 
 
 def _deaf(e: Evidence) -> bool:
@@ -56,7 +56,7 @@ NGSILD = (
         ),
         remedy="remove subscriptions whose receivers are gone, or have something refuse their connections: "
         "a refused one fails at once",
-        told_by="the inspector's count of connections to the listeners",
+        distinguished_by="the inspector's count of connections to the listeners",
     ),
     Cause(
         name="one-notification-at-a-time",
@@ -67,7 +67,7 @@ NGSILD = (
         explains=HEALTHY,
         evidence=lambda e: f"{_wait(e)}{_timeout(e)}",
         remedy=f"{_WORK_LATER}, such as a queue",
-        told_by="what the listeners hold",
+        distinguished_by="what the listeners hold",
     ),
     Cause(
         name="one-update-at-a-time",
@@ -78,7 +78,7 @@ NGSILD = (
         explains=HEALTHY,
         evidence=_wait,
         remedy=f"{_WORK_LATER}, such as a queue; spread slow receivers over more addresses",
-        told_by="what the listeners hold",
+        distinguished_by="what the listeners hold",
     ),
     Cause(
         name="client-of-few",

@@ -97,7 +97,7 @@ NOTIFICATIONS = (
             f"{e.queue.rejected} notifications rejected, {e.queue.entered} queued, for {e.load.expected} subscriptions"
         ),
         remedy=_more_workers,
-        told_by="the notification queue: -statNotifQueue",
+        distinguished_by="the notification queue: -statNotifQueue",
     ),
     Cause(
         name="service-pool",
@@ -114,7 +114,7 @@ NOTIFICATIONS = (
             f"{e.queue.backlog} waited for a worker, {e.queue.rejected} were rejected"
         ),
         remedy=_more_workers,
-        told_by="the notification queue: -statNotifQueue",
+        distinguished_by="the notification queue: -statNotifQueue",
     ),
     Cause(
         name="workers",
@@ -127,7 +127,7 @@ NOTIFICATIONS = (
             f"{e.held.number} of {e.load.wanted} held while {e.queue.backlog} notifications waited for a worker"
         ),
         remedy=_more_workers,
-        told_by="the notification queue: -statNotifQueue",
+        distinguished_by="the notification queue: -statNotifQueue",
     ),
     Cause(
         name="persistent",
@@ -151,7 +151,7 @@ NOTIFICATIONS = (
             f"in {len(e.hold.rows)} rows"
         ),
         remedy=lambda e: f"{_more_workers(e)}, or run with --no-queue-size",
-        told_by="the broker's command line",
+        distinguished_by="the broker's command line",
     ),
     Cause(
         name="statistics",
@@ -231,5 +231,5 @@ STARVED = Cause(
         f"{_more_workers(e)}, give the service that suffers a pool of its own, "
         "or the slow subscriptions a shorter timeout"
     ),
-    told_by="the notification queue: -statNotifQueue",
+    distinguished_by="the notification queue: -statNotifQueue",
 )

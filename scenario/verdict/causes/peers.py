@@ -81,7 +81,7 @@ PEERS = (
         explains=CLIENT | SLOW,
         evidence=_refresh,
         remedy="start the broker with -subCacheIval 0, and it has no refreshes; a faster database makes them shorter",
-        told_by="the broker's semaphores (-statSemWait), and the refreshes of its cache",
+        distinguished_by="the broker's semaphores (-statSemWait), and the refreshes of its cache",
     ),
     Cause(
         name="database-away",

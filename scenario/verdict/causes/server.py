@@ -112,7 +112,7 @@ SERVER = (
         explains=NOK,
         evidence=lambda e: f"{_first(e)}, with {_clients(e)}",
         remedy=lambda e: f"start it with -maxConnections {2 * e.port.max_connections}, or have fewer clients",
-        told_by="the inspector's count of connections at the broker's port",
+        distinguished_by="the inspector's count of connections at the broker's port",
     ),
     Cause(
         name="threads",
@@ -125,7 +125,7 @@ SERVER = (
             f"raise that limit to {max(e.load.wanted + SPARE, 2 * (e.limits.threads or (0, 0))[1])}: "
             "a thread for each notification, and for each connection"
         ),
-        told_by="the limits on its threads: ulimit -u, and pids.max of its control group",
+        distinguished_by="the limits on its threads: ulimit -u, and pids.max of its control group",
     ),
     Cause(
         name="select",
@@ -141,7 +141,7 @@ SERVER = (
         explains=NOK,
         evidence=_select,
         remedy=_select_remedy,
-        told_by="its free descriptor numbers below 1024, and whether it was started with -reqPoolSize",
+        distinguished_by="its free descriptor numbers below 1024, and whether it was started with -reqPoolSize",
     ),
     Cause(
         name="nofile",
@@ -156,7 +156,7 @@ SERVER = (
             f"notifications held, {e.limits.fds_each:.1f} each"
         ),
         remedy=lambda e: f"start it after ulimit -n {e.limits.fds_needed}",
-        told_by="its open descriptors, and its limit on them",
+        distinguished_by="its open descriptors, and its limit on them",
     ),
     Cause(
         name="ports",
@@ -180,7 +180,7 @@ SERVER = (
         explains=NOK | CLIENT | SLOW | HEALTHY,
         evidence=_still,
         remedy="find out who stopped it: SIGSTOP, a debugger, a paused container, a migrated virtual machine",
-        told_by="its CPU time",
+        distinguished_by="its CPU time",
     ),
     Cause(
         name="overloaded",
@@ -191,7 +191,7 @@ SERVER = (
         explains=NOK | SLOW,
         evidence=_cpu,
         remedy="give it more CPU, or a larger quota in cpu.max, or fewer clients",
-        told_by="its CPU time and quota",
+        distinguished_by="its CPU time and quota",
     ),
     Cause(
         name="listen-queue",
@@ -203,7 +203,7 @@ SERVER = (
         evidence=_waiting,
         remedy="find out what its accepting thread waits for (a stack trace); try "
         "more threads with -reqPoolSize, a larger somaxconn",
-        told_by="its listen queue (ss -lnt)",
+        distinguished_by="its listen queue (ss -lnt)",
     ),
 )
 
@@ -245,5 +245,5 @@ SLOWNESS = Cause(
     explains=SLOW | CLIENT,
     evidence=_how_slow,
     remedy="give it more CPU, fewer clients or a faster database, or raise --version-slo",
-    told_by="a run on a host that has CPU to spare",
+    distinguished_by="a run on a host that has CPU to spare",
 )

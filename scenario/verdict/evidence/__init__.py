@@ -11,7 +11,7 @@ from scenario.verdict.evidence.database import Database
 from scenario.verdict.evidence.healthy import Healthy
 from scenario.verdict.evidence.held import Held
 from scenario.verdict.evidence.host import Host
-from scenario.verdict.evidence.limits import Limits
+from scenario.verdict.evidence.limits import ProcessLimits
 from scenario.verdict.evidence.listeners import Listeners
 from scenario.verdict.evidence.load import Load
 from scenario.verdict.evidence.port import Port
@@ -35,7 +35,8 @@ class Evidence:
         self.healthy, self.held, self.process = Healthy(hold), Held(hold), Process(hold.rows)
         self.queue, self.listeners = Queue(hold, self.held, self.version), Listeners(hold, load)
         self.same = Same(hold, load, self.held, self.listeners, self.healthy)
-        self.port, self.limits = Port(hold, self.process, self.version), Limits(hold, self.process, self.version)
+        self.port = Port(hold, self.process, self.version)
+        self.limits = ProcessLimits(hold, self.process, self.version)
         self.way = Way(hold, load, self.held, self.healthy, self.queue, self.listeners)
         self.database = Database(hold, *self.clients)
         self.host, self.tester = Host(hold.rows, self.process, self.suffering), Tester(hold.rows, self.suffering)

@@ -38,7 +38,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Client:
+class ClientAnswers:
     """All answers to one client, in the order of the rows; empty if it sent nothing. `slo` in ms."""
 
     name: str
@@ -97,19 +97,21 @@ class Client:
         return bool(self.answers) and not self.answers[-1].error
 
 
-def clients_of(hold: Hold) -> tuple[Client, Client, Client]:
+def clients_of(hold: Hold) -> tuple[ClientAnswers, ClientAnswers, ClientAnswers]:
     """Return version, update and query."""
     slo = hold.options.limits.version_slo
     versions = [(row, row.version) for row in hold.rows if row.version]
     own = [(row, row.client) for row in hold.rows if row.client]
     return (
-        Client("version", [Answer(row, v.latency or 0, v.failure, v.error, v.tries) for row, v in versions], slo),
-        Client(
+        ClientAnswers(
+            "version", [Answer(row, v.latency or 0, v.failure, v.error, v.tries) for row, v in versions], slo
+        ),
+        ClientAnswers(
             "update",
             [Answer(row, c.update_latency or 0, c.update_failure, c.update_error, c.update_tries) for row, c in own],
             slo,
         ),
-        Client(
+        ClientAnswers(
             "query",
             [Answer(row, c.query_latency or 0, c.query_failure, c.query_error, c.query_tries) for row, c in own],
             slo,
@@ -117,7 +119,7 @@ def clients_of(hold: Hold) -> tuple[Client, Client, Client]:
     )
 
 
-def suffering(version: Client, *others: Client) -> frozenset[int]:
+def suffering(version: ClientAnswers, *others: ClientAnswers) -> frozenset[int]:
     """Return the seconds in which GET /version failed or was slow; if it never did, those of the other clients."""
     asked = {answer.row.second for answer in version.answers}
     return frozenset(version.ill or {second for client in others for second in client.ill & asked})

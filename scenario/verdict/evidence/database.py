@@ -8,7 +8,7 @@ from functools import cached_property
 from scenario.peers.failures import Failure, Kind
 from scenario.run.results import Row
 from scenario.run.samples import DatabaseSample
-from scenario.verdict.evidence.clients import SILENT, Client
+from scenario.verdict.evidence.clients import SILENT, ClientAnswers
 from scenario.verdict.evidence.counters import most
 from scenario.verdict.hold import Hold
 from scenario.verdict.thresholds import ASKED_FOR, SLOW_PING
@@ -21,9 +21,9 @@ class Database:
     """The database over the rows of a hold."""
 
     hold: Hold
-    version: Client
-    update: Client
-    query: Client
+    version: ClientAnswers
+    update: ClientAnswers
+    query: ClientAnswers
 
     @cached_property
     def asked(self) -> list[Row]:

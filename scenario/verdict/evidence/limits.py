@@ -9,7 +9,7 @@ from operator import attrgetter
 from scenario.preflight.limits import descriptors
 from scenario.run.samples import ConnectionSample
 from scenario.settings.needs import FDS_PER_NOTIFICATION
-from scenario.verdict.evidence.clients import Client
+from scenario.verdict.evidence.clients import ClientAnswers
 from scenario.verdict.evidence.counters import grown, most
 from scenario.verdict.evidence.held import fds_per_notification
 from scenario.verdict.evidence.process import Process, seen_at
@@ -18,12 +18,12 @@ from scenario.verdict.thresholds import DENSE, FEW_FREE, MANY_PORTS, MOST
 
 
 @dataclass(frozen=True)
-class Limits:
+class ProcessLimits:
     """Descriptors, threads, memory, and ports for connections to the listeners."""
 
     hold: Hold
     process: Process
-    version: Client
+    version: ClientAnswers
 
     @property
     def nofile(self) -> int | None:
@@ -87,8 +87,8 @@ class Limits:
 
     def _tightest(self, what: str) -> tuple[int, int, str] | None:
         figures = [f"{what}_used", f"{what}_limit", f"{what}_limit_at"]
-        told = [attrgetter(*figures)(sample) for sample in self.process.samples]
-        return min((limit for limit in told if None not in limit), key=lambda limit: limit[1] - limit[0], default=None)
+        seen = [attrgetter(*figures)(sample) for sample in self.process.samples]
+        return min((limit for limit in seen if None not in limit), key=lambda limit: limit[1] - limit[0], default=None)
 
     @cached_property
     def ports(self) -> tuple[int, int, int] | None:

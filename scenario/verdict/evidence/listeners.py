@@ -44,11 +44,11 @@ class Listeners:
     @property
     def several(self) -> str:
         """The host:port at which different listeners answered in turn, or ""."""
-        ids: dict[str, set[str]] = {at: set(told) for at, told in self.hold.found.listener_ids.items()}
+        ids: dict[str, set[str]] = {at: set(found) for at, found in self.hold.found.listener_ids.items()}
         for sample in self.samples:
-            for at, told in sample.ids.items():
-                ids.setdefault(at, set()).add(told)
-        return next((at for at, told in ids.items() if len(told) > 1), "")
+            for at, identity in sample.ids.items():
+                ids.setdefault(at, set()).add(identity)
+        return next((at for at, different in ids.items() if len(different) > 1), "")
 
     @property
     def tells_ids(self) -> bool:

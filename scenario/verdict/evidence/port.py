@@ -8,7 +8,7 @@ from functools import cached_property
 from statistics import median
 
 from scenario.run.samples import ConnectionSample
-from scenario.verdict.evidence.clients import Client
+from scenario.verdict.evidence.clients import ClientAnswers
 from scenario.verdict.evidence.counters import grown, most
 from scenario.verdict.evidence.process import Process, seen_at
 from scenario.verdict.hold import Hold
@@ -21,7 +21,7 @@ class Port:
 
     hold: Hold
     process: Process
-    version: Client
+    version: ClientAnswers
 
     @cached_property
     def _when_nok(self) -> list[ConnectionSample]:
@@ -55,11 +55,11 @@ class Port:
     def idle_clients(self) -> int | None:
         """How many more connections there were at the port while the idle clients held theirs; None: not measured."""
         idle = self.hold.progress.idle
-        told = [s for s in self.process.samples if s.inbound is not None]
-        if idle is None or not told or any(answer.error for answer in self.version.answers):
+        measured = [s for s in self.process.samples if s.inbound is not None]
+        if idle is None or not measured or any(answer.error for answer in self.version.answers):
             return None
-        there = [s.inbound or 0 for s in told if idle.hold_at(s.at)]
-        before = [s.inbound or 0 for s in told if s.at < idle.at]
+        there = [s.inbound or 0 for s in measured if idle.hold_at(s.at)]
+        before = [s.inbound or 0 for s in measured if s.at < idle.at]
         return round(median(there) - median(before)) if there and before else None
 
     @cached_property

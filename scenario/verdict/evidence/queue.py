@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from scenario.run.samples import QueueSample
-from scenario.verdict.evidence.clients import Client
+from scenario.verdict.evidence.clients import ClientAnswers
 from scenario.verdict.evidence.counters import grown, most
 from scenario.verdict.evidence.held import Held
 from scenario.verdict.hold import Hold
@@ -20,7 +20,7 @@ class Queue:
 
     hold: Hold
     held: Held
-    version: Client
+    version: ClientAnswers
 
     @cached_property
     def samples(self) -> list[QueueSample]:
@@ -63,8 +63,8 @@ class Queue:
     @property
     def backlog_at_end(self) -> int:
         """Notifications that waited for a worker in the last measured row; 0 if not measured."""
-        told = [row.queue.backlog for row in self.hold.rows if row.queue and row.queue.backlog is not None]
-        return told[-1] if told else 0
+        backlogs = [row.queue.backlog for row in self.hold.rows if row.queue and row.queue.backlog is not None]
+        return backlogs[-1] if backlogs else 0
 
     @cached_property
     def refresh_waits(self) -> dict[int, float] | None:
@@ -73,10 +73,10 @@ class Queue:
         None: not measured (-statSemWait). Rows without a refresh or without waiting are omitted.
         """
         asked = [(row.second, row.queue) for row in self.hold.rows if row.queue]
-        told = [(second, queue.sub_cache_wait) for second, queue in asked if queue.sub_cache_wait is not None]
-        if not told:
+        totals = [(second, queue.sub_cache_wait) for second, queue in asked if queue.sub_cache_wait is not None]
+        if not totals:
             return None
-        waits = {second: now - before for (_, before), (second, now) in pairwise(told)}
+        waits = {second: now - before for (_, before), (second, now) in pairwise(totals)}
         return {second: wait for second, wait in waits.items() if wait >= REFRESH_WAIT}
 
     @property

@@ -48,7 +48,7 @@ class Same:
         return self.healthy.count * self.hold.options.load.updates if self.hold.progress.update else 0
 
     @property
-    def told(self) -> bool:
+    def measured(self) -> bool:
         """Whether their listener reported them."""
         return any(sample.same_arrived is not None for sample in self.healthy.samples)
 

@@ -20,9 +20,9 @@ class Tester:
     @property
     def late(self) -> float | None:
         """The longest delay of its event loop in or next to those seconds, in ms."""
-        told = {row.second: row.version.late for row in self.rows if row.version and row.version.late is not None}
+        lateness = {row.second: row.version.late for row in self.rows if row.version and row.version.late is not None}
         near = {second + beside for second in self.suffering for beside in (-1, 0, 1, 2)}
-        return max((late for second, late in told.items() if second in near), default=0.0) if told else None
+        return max((late for second, late in lateness.items() if second in near), default=0.0) if lateness else None
 
     @property
     def idle(self) -> float | None:

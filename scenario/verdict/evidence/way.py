@@ -69,13 +69,13 @@ class Way:
     @cached_property
     def answered_between(self) -> int | None:
         """The most answers that the broker had counted before the listeners gave them: something in between did."""
-        counted, told = self.queue.samples, self.listeners.samples
+        counted, reported = self.queue.samples, self.listeners.samples
         # What a listener gave is looked up a second later, because both are not asked at one moment; of the healthy
         # subscribers' answers all are left out that there may have been by then.
         surplus = [
             (grown([counted[0], row.queue], "sent_ok") or 0)
             - self.load.healthy_per_second * (row.second - counted[0].second + 1)
-            - (grown([told[0], later.listener], "received") or 0)
+            - (grown([reported[0], later.listener], "received") or 0)
             for row, later in pairwise(self.hold.loaded)
             if row.queue and row.queue.entered is not None and later.listener and not later.listener.error
         ]
