@@ -50,8 +50,8 @@ class Answer:
             return f"HTTP {self.status}, a redirect to {answered(to, 200)}, not followed"
         by = self.headers.get("Server") or self.headers.get("Via")
         sender = f" (from {answered(by, 40)})" if by and self.status >= 400 else ""
-        told = answered(words(self.body), 200).removeprefix(f"{self.status} ")
-        return f"HTTP {self.status} {told}".strip() + sender
+        text = answered(words(self.body), 200).removeprefix(f"{self.status} ")
+        return f"HTTP {self.status} {text}".strip() + sender
 
     def failure(self, kind: Kind | None = None) -> Failure:
         """Return it as a failure. Without a kind, the status decides."""

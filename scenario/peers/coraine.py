@@ -32,7 +32,7 @@ class Coraine(NgsiLd):
 
     @classmethod
     def tells(cls, text: str) -> str:
-        told = parse(text, Product)
-        if told.product != cls.product:
+        answer = parse(text, Product)
+        if answer.product != cls.product:
             raise WrongShapeError("another product")
-        return told.version
+        return answer.version

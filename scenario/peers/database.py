@@ -21,7 +21,7 @@ from scenario.errors import DatabaseError
 from scenario.peers import run_mark
 from scenario.peers.answers import takes
 from scenario.peers.bounds import MOST
-from scenario.peers.failures import MOST_TOLD, Kind
+from scenario.peers.failures import MOST_QUOTED, Kind
 from scenario.peers.privileges import may_drop
 from scenario.settings.mongo_uri import is_mongo_uri
 from scenario.settings.secrets import answered, redacted
@@ -76,8 +76,8 @@ def look(mongo: str, name: str, own: Queries) -> Contents:
         marked = {**own, run_mark.COLLECTION: run_mark.OWN}
         others = (_foreign(database, collection, marked.get(collection)) for collection in collections)
         foreign = tuple(each for each in others if each.documents)
-        told = database.client.admin.command("connectionStatus", showPrivileges=True).get("authInfo")
-        return Contents(_count(database, own), foreign, may_drop(told, name), run_mark.under_way(database))
+        auth_info = database.client.admin.command("connectionStatus", showPrivileges=True).get("authInfo")
+        return Contents(_count(database, own), foreign, may_drop(auth_info, name), run_mark.under_way(database))
 
     with _connected(mongo) as client:
         _run(mongo, PING_TIMEOUT, lambda: client.admin.command("ping"))
@@ -132,7 +132,7 @@ class Server:
         except (NetworkTimeout, gevent.Timeout):
             raise DatabaseError(f"no answer within {self.limit:g} s", Kind.NO_ANSWER) from None
         except Exception as problem:
-            raise DatabaseError(_told(problem).partition(" (configured")[0], Kind.NO_DATABASE) from None
+            raise DatabaseError(_reason(problem).partition(" (configured")[0], Kind.NO_DATABASE) from None
 
     def close(self) -> None:
         _close(self._client)
@@ -233,15 +233,15 @@ def _run(mongo: str, limit: float, operation: Callable[[], _T]) -> _T:
         with gevent.Timeout(limit + 1), pymongo.timeout(limit):
             return operation()
     except gevent.Timeout:  # not an Exception, because dnspython continues after any Exception
-        told = f"no answer within {limit:g} s"
-        raise DatabaseError(f"the database at {redacted(mongo)} (--mongo) failed: {told}", Kind.NO_DATABASE) from None
+        reason = f"no answer within {limit:g} s"
+        raise DatabaseError(f"the database at {redacted(mongo)} (--mongo) failed: {reason}", Kind.NO_DATABASE) from None
     except Exception as problem:  # pymongo raises anything if another kind of server answers
-        told = _told(problem)
-        kind = Kind.CERTIFICATE if "CERTIFICATE_VERIFY_FAILED" in told else Kind.NO_DATABASE
-        raise DatabaseError(f"the database at {redacted(mongo)} (--mongo) failed: {told}", kind) from None
+        reason = _reason(problem)
+        kind = Kind.CERTIFICATE if "CERTIFICATE_VERIFY_FAILED" in reason else Kind.NO_DATABASE
+        raise DatabaseError(f"the database at {redacted(mongo)} (--mongo) failed: {reason}", kind) from None
 
 
-def _told(problem: Exception) -> str:
+def _reason(problem: Exception) -> str:
     if not isinstance(problem, PyMongoError):
         return f"its answer is not MongoDB's ({type(problem).__name__})"
-    return answered(re.split(", (?:Timeout|full error):", str(problem))[0], MOST_TOLD)
+    return answered(re.split(", (?:Timeout|full error):", str(problem))[0], MOST_QUOTED)

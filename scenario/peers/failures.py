@@ -49,7 +49,7 @@ from scenario.errors import StressTestError
 from scenario.peers.bounds import UnreadableError
 from scenario.settings.secrets import answered
 
-MOST_TOLD = 200  # characters of a peer's own words
+MOST_QUOTED = 200  # characters of a peer's own words
 _OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL)
 _NO_ROUTE = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 _NOTHING_LEFT = "this host has no descriptor, port or memory left"
@@ -138,7 +138,7 @@ def of_exception(error: BaseException | None) -> Failure:
     for types, kind, meaning in _EXCEPTIONS:
         if any(isinstance(layer, types) for layer in layers):
             return Failure(kind, meaning)
-    return Failure(Kind.OTHER, answered(str(error), MOST_TOLD) or type(error).__name__)
+    return Failure(Kind.OTHER, answered(str(error), MOST_QUOTED) or type(error).__name__)
 
 
 def _layers(error: BaseException | None) -> Iterator[BaseException]:
@@ -153,8 +153,8 @@ def _layers(error: BaseException | None) -> Iterator[BaseException]:
 def _of_tls(error: ssl.SSLError) -> Failure:
     reason = str(getattr(error, "reason", ""))
     if isinstance(error, ssl.SSLCertVerificationError):
-        told = answered(getattr(error, "verify_message", reason), MOST_TOLD)
-        text = f"its certificate is not trusted: {told} (--ca-file)"
+        why = answered(getattr(error, "verify_message", reason), MOST_QUOTED)
+        text = f"its certificate is not trusted: {why} (--ca-file)"
     elif isinstance(error, ssl.SSLEOFError):
         text = "closed during TLS: it may require a client certificate (--cert)"
     elif "ALERT_CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
@@ -162,7 +162,7 @@ def _of_tls(error: ssl.SSLError) -> Failure:
     elif "WRONG_VERSION_NUMBER" in reason or "RECORD_LAYER_FAILURE" in reason:
         text = "it does not speak TLS there (https://)"
     else:
-        return Failure(Kind.OTHER, f"TLS failed: {answered(reason, MOST_TOLD)}")
+        return Failure(Kind.OTHER, f"TLS failed: {answered(reason, MOST_QUOTED)}")
     return Failure(Kind.CERTIFICATE, text)
 
 

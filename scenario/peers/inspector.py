@@ -21,7 +21,7 @@ from rpyc.core.channel import Channel
 
 from scenario.errors import InspectionError
 from scenario.peers.answers import WrongShapeError, parse
-from scenario.peers.failures import MOST_TOLD, Failure, Kind, kind_of, of_exception
+from scenario.peers.failures import MOST_QUOTED, Failure, Kind, kind_of, of_exception
 from scenario.peers.inspection import Inspection
 from scenario.settings import receivers
 from scenario.settings.options import Options
@@ -53,7 +53,7 @@ class _Refusal(msgspec.Struct, frozen=True):
     kind: Annotated[str, msgspec.Meta(max_length=100)] = ""  # a Kind's value
 
 
-_Told = TypeVar("_Told", Inspection, _Evidence)
+_Contents = TypeVar("_Contents", Inspection, _Evidence)
 
 
 class _Stream(rpyc.SocketStream):  # type: ignore[misc]
@@ -128,7 +128,7 @@ class Inspector:
         """Return the broker's descriptor table. Raises InspectionError after EVIDENCE_SECONDS at the latest."""
         return self._call(_Evidence, EVIDENCE_SECONDS, *self.arguments, True).evidence
 
-    def _call(self, kind: type[_Told], seconds: float, *arguments: object) -> _Told:
+    def _call(self, kind: type[_Contents], seconds: float, *arguments: object) -> _Contents:
         try:
             with gevent.Timeout(seconds, TimeoutError()):
                 return self._ask(kind, time.monotonic() + seconds, *arguments)
@@ -142,7 +142,7 @@ class Inspector:
             )
             raise InspectionError(f"the inspector at {joined(*self.address)} {failure}", failure.kind) from error
 
-    def _ask(self, kind: type[_Told], end: float, *arguments: object) -> _Told:
+    def _ask(self, kind: type[_Contents], end: float, *arguments: object) -> _Contents:
         if self._stream is None:
             self._stream = _Stream(socket.create_connection(self.address, timeout=CONNECT_SECONDS))
             self._stream.end = end
@@ -196,7 +196,7 @@ inspect = module.inspect
 """
 
 
-def _parsed(answer: object, kind: type[_Told]) -> _Told:
+def _parsed(answer: object, kind: type[_Contents]) -> _Contents:
     """Return the contents of an answer. Raises InspectionError if it is a refusal, or not an inspector's."""
     if not isinstance(answer, str):
         raise InspectionError(
@@ -208,15 +208,15 @@ def _parsed(answer: object, kind: type[_Told]) -> _Told:
     except WrongShapeError as error:
         raise InspectionError(f"does not answer like an inspector: {error}", Kind.CONTENT) from error
     if seen is None:
-        told = refusal.kind if refusal.kind in {each.value for each in Kind} else Kind.OTHER
-        raise InspectionError(f"says: {refusal.error}", Kind(told))
+        known_kind = refusal.kind if refusal.kind in {each.value for each in Kind} else Kind.OTHER
+        raise InspectionError(f"says: {refusal.error}", Kind(known_kind))
     return seen
 
 
 def _failure(error: BaseException, seconds: float) -> Failure:
-    told = answered(str(error).strip().partition("\n")[0], MOST_TOLD) or type(error).__name__[:MOST_TOLD]
+    text = answered(str(error).strip().partition("\n")[0], MOST_QUOTED) or type(error).__name__[:MOST_QUOTED]
     if hasattr(error, "_remote_tb"):  # created by RPyC from what the other side says
-        return Failure(Kind.OTHER, f"failed: {told}")
+        return Failure(Kind.OTHER, f"failed: {text}")
     match error:
         case TimeoutError():
             return Failure(Kind.NO_ANSWER, f"did not answer within {seconds:.0f} s")
@@ -224,4 +224,4 @@ def _failure(error: BaseException, seconds: float) -> Failure:
             return Failure(Kind.CLOSED, "closed the connection (is the token right?)")
         case OSError():
             return Failure(of_exception(error).kind, f"cannot be reached: {error.strerror or error}")
-    return Failure(Kind.OTHER, f"failed: {told}")
+    return Failure(Kind.OTHER, f"failed: {text}")

@@ -23,7 +23,7 @@ _SUMMED = "held", "accepted", "received", "out_of_descriptors", "abandoned"
 Id = Annotated[str, msgspec.Meta(max_length=100)]
 
 
-class Limits(msgspec.Struct, frozen=True):
+class ListenerLimits(msgspec.Struct, frozen=True):
     """A listener's limit on open files."""
 
     nofile_soft: Annotated[int, msgspec.Meta(ge=-1, le=2**63 - 1)]
@@ -52,7 +52,7 @@ class ListenerStats(msgspec.Struct, frozen=True):
     abandoned: Count
     delay: Seconds
     timeout: Seconds
-    limits: Limits
+    limits: ListenerLimits
     notified: Notified | msgspec.UnsetType | None = msgspec.UNSET  # None: of no update yet; unset: it never tells
     id: Id = ""  # drawn at its start; older listeners tell none
 
@@ -131,17 +131,17 @@ def _ask(method: str, url: str, headers: Mapping[str, str] | None = None) -> Ans
         raise ListenerError(str(failure), failure.kind) from None
 
 
-def figures_of(told: Mapping[str, ListenerStats]) -> dict[str, int]:
-    """Return the sums of the listeners' counters. `told` is by host:port."""
-    return {name: sum(getattr(stats, name) for stats in _different(told)) for name in _SUMMED}
+def figures_of(by_address: Mapping[str, ListenerStats]) -> dict[str, int]:
+    """Return the sums of the listeners' counters, of their stats by host:port."""
+    return {name: sum(getattr(stats, name) for stats in _different(by_address)) for name in _SUMMED}
 
 
-def notified_of(told: Mapping[str, ListenerStats]) -> dict[str, int]:
+def notified_of(by_address: Mapping[str, ListenerStats]) -> dict[str, int]:
     """Return what all listeners were notified of the newest update that one of them knows; 0: of none yet.
 
     Empty if one of them does not report it.
     """
-    each = [stats.notified for stats in _different(told)]
+    each = [stats.notified for stats in _different(by_address)]
     known = [of for of in each if isinstance(of, Notified)]
     if not each or msgspec.UNSET in each or any(of.forgotten for of in known):
         return {}
@@ -155,6 +155,6 @@ def notified_of(told: Mapping[str, ListenerStats]) -> dict[str, int]:
     }
 
 
-def _different(told: Mapping[str, ListenerStats]) -> list[ListenerStats]:
+def _different(by_address: Mapping[str, ListenerStats]) -> list[ListenerStats]:
     """Return each listener's stats once. A listener with several ports reports the same at each."""
-    return [*{stats.id or address: stats for address, stats in told.items()}.values()]
+    return [*{stats.id or address: stats for address, stats in by_address.items()}.values()]

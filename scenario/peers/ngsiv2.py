@@ -70,11 +70,11 @@ class Ngsiv2(WithQueue):
         kinds = ((NEVER_CONNECTED, Kind.NEVER_CONNECTED), (DATABASE_ERROR, Kind.NO_DATABASE))
         failure = answer.failure(next((kind for text, kind in kinds if text in answer.body), None))
         try:
-            told = answer.parsed(Problem)
+            problem = answer.parsed(Problem)
         except WrongShapeError:
             return failure
-        text = re.split(r" ?[({]collection| - |: \{", words(told.description))[0]
-        return Failure(failure.kind, answered(f"HTTP {answer.status} {told.error}: {text}", 200))
+        text = re.split(r" ?[({]collection| - |: \{", words(problem.description))[0]
+        return Failure(failure.kind, answered(f"HTTP {answer.status} {problem.error}: {text}", 200))
 
     def ask_libraries(self) -> dict[str, str]:
         """Return the libraries of GET /version?options=libVersions; empty instead of an error if it does not answer."""
@@ -86,10 +86,10 @@ class Ngsiv2(WithQueue):
     def libraries_of(self, answer: Answer) -> dict[str, str]:
         """Return the names and versions of the block libversions."""
         try:
-            told = answer.parsed(Version).orion.libversions if answer.status == 200 else None
+            libraries = answer.parsed(Version).orion.libversions if answer.status == 200 else None
         except WrongShapeError:
             return {}
-        named = list(told.items())[:MOST_LIBRARIES] if isinstance(told, dict) else []
+        named = list(libraries.items())[:MOST_LIBRARIES] if isinstance(libraries, dict) else []
         return {answered(name, 80): answered(text, 80) for name, text in named if isinstance(text, str)}
 
     def name(self, version: str) -> str:
@@ -102,10 +102,10 @@ class Ngsiv2(WithQueue):
     def uptime(self, version: str) -> int | None:
         """Return the uptime that Orion reports in days, hours, minutes and seconds."""
         try:
-            told = parse(version, Version).orion.uptime
+            text = parse(version, Version).orion.uptime
         except WrongShapeError:
             return None
-        parts = re.fullmatch(r"(\d{1,9}) d, (\d\d?) h, (\d\d?) m, (\d\d?) s", told, re.ASCII)
+        parts = re.fullmatch(r"(\d{1,9}) d, (\d\d?) h, (\d\d?) m, (\d\d?) s", text, re.ASCII)
         days, hours, minutes, seconds = map(int, parts.groups()) if parts else (0, 0, 0, 0)
         return ((days * 24 + hours) * 60 + minutes) * 60 + seconds if parts else None
 

@@ -36,16 +36,16 @@ class _AuthInfo(msgspec.Struct, frozen=True, rename="camel"):
 def may_drop(auth_info: object, database: str) -> bool:
     """Whether the user in connectionStatus's authInfo may drop a database; True if it does not say."""
     try:
-        told = msgspec.convert(auth_info, _AuthInfo)
+        rights = msgspec.convert(auth_info, _AuthInfo)
     except msgspec.ValidationError:
         return True
-    if not told.authenticated_users:  # nobody has to be somebody, or the first command would have been refused
+    if not rights.authenticated_users:  # nobody has to be somebody, or the first command would have been refused
         return True
-    if told.authenticated_user_privileges:
-        return any(_covers(privilege, database) for privilege in told.authenticated_user_privileges)
+    if rights.authenticated_user_privileges:
+        return any(_covers(privilege, database) for privilege in rights.authenticated_user_privileges)
     return any(
         role.db == database if role.role in _OF_ONE else role.role not in _WITHOUT_DROP
-        for role in told.authenticated_user_roles
+        for role in rights.authenticated_user_roles
     )
 
 

@@ -26,10 +26,10 @@ class WithQueue(Ngsi):
         if answer.status != 200:
             raise BrokerError(str(answer), self.failure_of(answer).kind)
         try:
-            told = answer.parsed(Statistics)
+            statistics = answer.parsed(Statistics)
         except WrongShapeError as error:
             raise BrokerError(f"200 without statistics: {error}", Kind.CONTENT) from None
-        queue, waited = told.notif_queue or Block(), told.sem_wait.items()
+        queue, waited = statistics.notif_queue or Block(), statistics.sem_wait.items()
         return BrokerStatistics(
             queue.size,
             None if queue.entered is None or queue.left is None else max(0, queue.entered - queue.left),
@@ -46,10 +46,10 @@ class WithQueue(Ngsi):
     def cache(self, answer: Answer) -> Cache | None:
         """Return the subscription cache; None if the broker does not report it."""
         try:
-            told = answer.parsed(CacheStatistics)
+            statistics = answer.parsed(CacheStatistics)
         except WrongShapeError:
             return None
-        return Cache(told.refresh, told.items)
+        return Cache(statistics.refresh, statistics.items)
 
     def ask_cache(self) -> Cache | None:
         return self.cache(self._ask(self.cache_statistics()))

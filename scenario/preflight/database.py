@@ -60,9 +60,9 @@ def _check_server(found: Found) -> Iterator[Check]:
     """Compare --mongo with the broker's -dbURI or -dbhost, if its command line has one."""
     option = next((option for option in ("-dbURI", "-dbhost") if found.argument(option)), "")
     host = found.options.broker_address[0]
-    told, asked = servers(found.argument(option) or "", host), servers(found.options.broker.mongo, "localhost")
-    if told and asked and not told & asked:
-        shown = f"{option} {', '.join(f'{name}:{port}' for name, port in sorted(told))}"
+    of_broker, ours = servers(found.argument(option) or "", host), servers(found.options.broker.mongo, "localhost")
+    if of_broker and ours and not of_broker & ours:
+        shown = f"{option} {', '.join(f'{name}:{port}' for name, port in sorted(of_broker))}"
         remedy = "if it is another server, the run ends when its first subscription does not appear there"
         yield Check(
             "broker's database", WARNING, shown, f"that of --mongo, {redacted(found.options.broker.mongo)}", remedy

@@ -23,8 +23,8 @@ _T = TypeVar("_T")
 
 def uptimes(broker: Broker) -> tuple[int, ...]:
     """Return the uptime that each of several answers implies for the time of the first one, in seconds."""
-    told = [(broker.uptime(version), passed) for version, passed in _answers(broker.ask_version)]
-    return tuple(round(uptime - passed) for uptime, passed in told if uptime is not None)
+    answers = [(broker.uptime(version), passed) for version, passed in _answers(broker.ask_version)]
+    return tuple(round(uptime - passed) for uptime, passed in answers if uptime is not None)
 
 
 def inspectors(options: Options) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ def inspectors(options: Options) -> tuple[str, ...]:
 
 def listener_ids(address: str) -> tuple[str, ...]:
     """Return the ids of the listeners that answer at host:port."""
-    return _different(lambda: told.id if (told := listeners.stats(address)) else "")
+    return _different(lambda: stats.id if (stats := listeners.stats(address)) else "")
 
 
 def check_identities(found: Found) -> Iterator[Check]:
@@ -64,7 +64,7 @@ def _inspector(options: Options) -> str:
 
 
 def _different(ask: Callable[[], str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(told for told, _ in _answers(ask) if told))
+    return tuple(dict.fromkeys(identity for identity, _ in _answers(ask) if identity))
 
 
 def _answers(ask: Callable[[], _T]) -> Iterator[tuple[_T, float]]:

@@ -55,9 +55,9 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
         look("readiness", broker.ask_ready)
     process = look("process", lambda: _process(options)) if options.probes.connection_info else None
     problems |= dict(_unwritable(options))
-    told = {address: stats(address) for address in options.listener_addresses}
+    by_address = {address: stats(address) for address in options.listener_addresses}
     absent = tuple(kind.__name__ for kind in absent_users)
-    found = Found(options, absent, version, process, told, problems, kinds, open_files=_open_files())
+    found = Found(options, absent, version, process, by_address, problems, kinds, open_files=_open_files())
     found = replace(found, localhost=localhost(options), addresses=broker_addresses(options))
     if version is not None:
         found = replace(found, libraries=broker.ask_libraries())
@@ -66,7 +66,7 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
     found = replace(
         found,
         inspectors=inspectors(options) if process and process.inspector else (),
-        listener_ids={address: listener_ids(address) for address, one in told.items() if one and one.id},
+        listener_ids={address: listener_ids(address) for address, one in by_address.items() if one and one.id},
     )
     if drops_database(options):
         contents = look("database", lambda: database.look(options.broker.mongo, found.database, broker.own))

@@ -7,7 +7,7 @@ from typing import Any
 
 from scenario.peers.database import Contents
 from scenario.peers.inspection import Inspection
-from scenario.peers.listeners import Limits, ListenerStats
+from scenario.peers.listeners import ListenerLimits, ListenerStats
 from scenario.run.found import Found
 from tests.support.holds import options
 from tests.support.inspector import inspection
@@ -27,7 +27,7 @@ def process(command_line: str = COMMAND_LINE, **changed: object) -> Inspection:
 
 def listener(delay: float = 300, nofile: int = 20000) -> ListenerStats:
     """Return a listener's stats."""
-    return ListenerStats(0, 0, 0, 0, 0, delay=delay, timeout=60.0, limits=Limits(nofile))
+    return ListenerStats(0, 0, 0, 0, 0, delay=delay, timeout=60.0, limits=ListenerLimits(nofile))
 
 
 def found(asked: Mapping[str, object], **changed: Any) -> Found:
