@@ -74,7 +74,7 @@ def end_on_signals(environment: Environment) -> None:
 
 def end_without_1(environment: Environment, link: Link) -> None:
     """Let no error at Locust's own end become exit code 1, which says that the broker failed."""
-    ended_with: list[int] = []  # exit codes of which Locust's `quit` has told
+    ended_with: list[int] = []  # exit codes that Locust's `quit` has reported
 
     def end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if not isinstance(error, OSError):

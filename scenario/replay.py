@@ -39,7 +39,7 @@ _DRAWN_AGAIN = (Step, Verdict)
 class _Line(msgspec.Struct, frozen=True):
     at: float
     kind: str
-    format: int = 0  # told once, with Found
+    format: int = 0  # written once, with Found
 
 
 def read(path: str) -> Iterator[tuple[Any, float]]:
@@ -67,10 +67,10 @@ def read(path: str) -> Iterator[tuple[Any, float]]:
             kind = KINDS.get(line.kind) or FORMER_KINDS[line.kind]
             if kind in _DRAWN_AGAIN:
                 continue
-            told = msgspec.json.decode(text)
+            fields = msgspec.json.decode(text)
             if kind is Found:
-                told["options"] = grouped(told["options"])
-            record: Any = msgspec.convert(told, kind)
+                fields["options"] = grouped(fields["options"])
+            record: Any = msgspec.convert(fields, kind)
             if isinstance(record, NamedPhase):
                 record = record.today()
             if problem := misfit(record, line.at):
@@ -134,7 +134,7 @@ def main() -> int:
             write_results(history, options.json, options.junit)
             if options.connections_report:
                 write(options.connections_report, render(history))
-            told = "\n".join(lines(verdict))
+            text = "\n".join(lines(verdict))
     except (UnusableError, OutputError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -142,7 +142,7 @@ def main() -> int:
         with suppress(OSError):  # it may be gone
             show(verdict, terminal)
     else:
-        print(told)
+        print(text)
     return verdict.exit_code
 
 

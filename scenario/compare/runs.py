@@ -55,20 +55,20 @@ def read(path: str) -> Run:
 
 def _decoded(path: str) -> Result:
     try:
-        told = msgspec.json.decode(Path(path).read_bytes(), type=Result)
+        document = msgspec.json.decode(Path(path).read_bytes(), type=Result)
     except (OSError, msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         raise UnusableError(f"{path}: is no result of --json: {error}") from None
-    if told.format != FORMAT:
-        raise UnusableError(f"{path}: has format {told.format}, and this version reads format {FORMAT}")
-    return told
+    if document.format != FORMAT:
+        raise UnusableError(f"{path}: has format {document.format}, and this version reads format {FORMAT}")
+    return document
 
 
-def _of_result(path: str, told: Result, seen: Sequence[Row] = ()) -> Run:
-    if (told.options or {}).get("cycles"):
+def _of_result(path: str, document: Result, seen: Sequence[Row] = ()) -> Run:
+    if (document.options or {}).get("cycles"):
         raise UnusableError(f"{path}: has cycles, and only single runs and ramps can be compared")
-    if (told.options or {}).get("ramp"):
-        good = [step.subscriptions for step in told.steps if step.verdict == PASS]
-        return Run(path, {RAMP.name: max(good, default=0)}, told.versions.broker)
-    if not told.figures.get("version_rows"):
+    if (document.options or {}).get("ramp"):
+        good = [step.subscriptions for step in document.steps if step.verdict == PASS]
+        return Run(path, {RAMP.name: max(good, default=0)}, document.versions.broker)
+    if not document.figures.get("version_rows"):
         raise UnusableError(f"{path}: no row since the update has a version: nothing to compare")
-    return Run(path, told.figures, told.versions.broker, seen)
+    return Run(path, document.figures, document.versions.broker, seen)

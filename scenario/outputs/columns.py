@@ -239,6 +239,6 @@ def names(columns: tuple[Column[_R], ...]) -> list[str]:
     return [column.name for column in columns]
 
 
-def cells(columns: tuple[Column[_R], ...], told: _R) -> list[Any]:
+def cells(columns: tuple[Column[_R], ...], record: _R) -> list[Any]:
     """Return the values of a row or step, in the order of the columns."""
-    return [column.value(told) for column in columns]
+    return [column.value(record) for column in columns]

@@ -40,7 +40,7 @@ class LineFile:
                 self._file.flush()
             except OSError as error:
                 self.close()
-                raise _told(self.path, error) from None
+                raise _not_written(self.path, error) from None
 
     def flush(self) -> None:
         """Do nothing, because `write` already flushes."""
@@ -56,10 +56,10 @@ def _begun(path: Path, text: str) -> TextIO:
     try:
         return begin(path, text)
     except OSError as error:
-        raise _told(path, error) from None
+        raise _not_written(path, error) from None
 
 
-def _told(path: Path, error: OSError) -> OutputError:
+def _not_written(path: Path, error: OSError) -> OutputError:
     return OutputError(f"files: {path} could not be written: {error.strerror or error}")
 
 

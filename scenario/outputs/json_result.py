@@ -172,6 +172,6 @@ def _step(step: Step) -> StepResult:
 
 def versions(history: History) -> Versions:
     """Return the versions of the parts; of a broker that is not known the start of its answer."""
-    told = history.broker_version
-    broker = broker_of(history.options).name(told) if history.options else told
+    version = history.broker_version
+    broker = broker_of(history.options).name(version) if history.options else version
     return Versions(broker, history.libraries, locust.__version__, _own_version())

@@ -28,8 +28,8 @@ def junit(result: Result) -> str:
             counts[kind] += 1
             causes = [] if reasons[0].limit else result.causes
             message = causes[0].sentence if causes else bad[0].text
-            told = SubElement(case, kind, type=bad[0].verdict, message=_clean(message))
-            told.text = _clean("\n".join([*map(_told, causes), *(reason.text for reason in bad)]))
+            element = SubElement(case, kind, type=bad[0].verdict, message=_clean(message))
+            element.text = _clean("\n".join([*map(_text_of, causes), *(reason.text for reason in bad)]))
         else:
             SubElement(case, "system-out").text = _clean("\n".join(reason.text for reason in reasons))
     suite.set("failures", str(counts["failure"]))
@@ -45,7 +45,7 @@ def _by_name(reasons: list[Reason]) -> dict[str, list[Reason]]:
     return {name: [each for each in reasons if each.name == name] for name in dict.fromkeys(r.name for r in reasons)}
 
 
-def _told(cause: Cause) -> str:
+def _text_of(cause: Cause) -> str:
     return f"cause: {cause.sentence}\nevidence: {cause.evidence}\nremedy: {cause.remedy}"
 
 

@@ -22,16 +22,16 @@ def parts(history: History, first_nok: Row | None) -> list[Part]:
     left = max(0, schedule.end - row.second)
     step = f"step {row.step} " if history.options and history.options.stepped else ""
     wanted = history.subscriptions * (history.options.load.updates if history.options else 1)
-    told = [(f"{step}{history.phase} {left} s left", PLAIN), _version(row), (_held(row, wanted), PLAIN)]
+    line = [(f"{step}{history.phase} {left} s left", PLAIN), _version(row), (_held(row, wanted), PLAIN)]
     if first_nok is not None:
-        told.append((f"first NOK at {first_nok.since_trigger} s", BAD))
-    return [*told, *_healthy(row)]
+        line.append((f"first NOK at {first_nok.since_trigger} s", BAD))
+    return [*line, *_healthy(row)]
 
 
-def fitting(told: list[Part], width: int) -> list[Part]:
+def fitting(parts: list[Part], width: int) -> list[Part]:
     """Return the parts that fit into `width` columns with separators. The first part is cut if necessary."""
     line: list[Part] = []
-    for text, style in told:
+    for text, style in parts:
         added = [(SEPARATOR, PLAIN), (text, style)] if line else [(text[:width], style)]
         if sum(len(part) for part, _ in line + added) <= width:
             line += added

@@ -80,9 +80,9 @@ def check_line(check: Check) -> str:
     return f"preflight: {check.state:<8} {check.what:<28}  {check.finding}"
 
 
-def harmless(*told: Any, **named: Any) -> logging.LogRecord:
+def harmless(*arguments: Any, **named: Any) -> logging.LogRecord:
     """Return a log record of any library without secrets and control characters. A traceback keeps its lines."""
-    record = logging.LogRecord(*told, **named)
+    record = logging.LogRecord(*arguments, **named)
     try:
         text = record.getMessage()
     except Exception:  # the arguments do not fit; a handler would print them unchanged

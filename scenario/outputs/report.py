@@ -113,6 +113,6 @@ def _limits(options: Options | None) -> dict[str, str]:
 
 
 def _versions(history: History) -> dict[str, str]:
-    told = versions(history)
-    own = {"Locust": told.locust, "connections stress test": told.connections_stress_test}
-    return {"broker": told.broker, **told.libraries, **own}
+    of_parts = versions(history)
+    own = {"Locust": of_parts.locust, "connections stress test": of_parts.connections_stress_test}
+    return {"broker": of_parts.broker, **of_parts.libraries, **own}

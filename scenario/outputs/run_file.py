@@ -22,10 +22,10 @@ FORMAT = 2  # changes if an older reader would misunderstand the file; format 1 
 
 def encode(record: Any, at: float) -> str:
     """Return the line of a record. `at` is the time of its arrival, s since the epoch."""
-    told = msgspec.to_builtins(record)
+    fields = msgspec.to_builtins(record)
     if isinstance(record, Found):
-        told = {"format": FORMAT, **told, "options": msgspec.to_builtins(record.options.by_name())}
-    return msgspec.json.encode({"at": at, "kind": type(record).__name__, **told}).decode()
+        fields = {"format": FORMAT, **fields, "options": msgspec.to_builtins(record.options.by_name())}
+    return msgspec.json.encode({"at": at, "kind": type(record).__name__, **fields}).decode()
 
 
 class RunFile:

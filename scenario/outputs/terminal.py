@@ -58,14 +58,14 @@ def show(verdict: Verdict, console: Console) -> None:
     colour = _COLOURS.get(verdict.outcome, YELLOW)
     below = list(body(verdict))
     red = verdict.outcome in (FAIL, INCONCLUSIVE)
-    told = [Text(title(verdict), colour)]
+    shown = [Text(title(verdict), colour)]
     for line in below:
         style = {CAUSE: colour, EVIDENCE: colour, REMEDY: GREEN}.get(line.label) or _COLOURS.get(line.label, YELLOW)
         if line.label or not red:
-            told += hanging(Text.assemble((line.label, style), " " if line.label else "", line.text), console)
+            shown += hanging(Text.assemble((line.label, style), " " if line.label else "", line.text), console)
     met = [line.text for line in below if red and not line.label]
-    told += _cut(hanging(Text(SEPARATOR.join(met)), console), console.height - len(told) - BELOW) if met else []
-    for text in told:
+    shown += _cut(hanging(Text(SEPARATOR.join(met)), console), console.height - len(shown) - BELOW) if met else []
+    for text in shown:
         console.print(text)
 
 
@@ -163,8 +163,8 @@ class Terminal:
             handler.setStream(new)
 
     def _line(self) -> Text:
-        told = live.fitting(live.parts(self._history, self._first_nok), self._console.width - 1)
-        return Text.assemble(*told, no_wrap=True, overflow="crop", end="")
+        parts = live.fitting(live.parts(self._history, self._first_nok), self._console.width - 1)
+        return Text.assemble(*parts, no_wrap=True, overflow="crop", end="")
 
     def _draw(self, *above: Text) -> None:
         """Print lasting texts and the line, unless the terminal accepts nothing at the moment (Ctrl-S)."""

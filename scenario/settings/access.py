@@ -132,8 +132,8 @@ def _read(path: str) -> dict[str, str]:
         with Path(path).open(encoding="utf-8") as file:
             return parse_headers(file.read(_LARGEST))
     except (OSError, UnicodeError) as error:
-        told = getattr(error, "strerror", "") or "no text"
-        raise ArgumentTypeError(f"takes a file that can be read, not {path!r}: {told}") from None
+        reason = getattr(error, "strerror", "") or "no text"
+        raise ArgumentTypeError(f"takes a file that can be read, not {path!r}: {reason}") from None
 
 
 OPEN = Access()  # no certificates, no headers
