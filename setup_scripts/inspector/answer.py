@@ -20,7 +20,7 @@ connections; `inspector`: which one answers, its host, pid and start.
 
 `host_cpus`; `host_busy_seconds`, `host_idle_seconds`, `host_steal_seconds`: of all of them; of what was spent since the
 first sample `database_cpu_seconds`, `listener_cpu_seconds`, `tester_cpu_seconds` (Locust) by these, where they are on
-this host; `cpu_of_others`: {process name: CPUs since the last look} of those who took most. The last four are told in
+this host; `cpu_of_others`: {process name: CPUs since the last look} of those who took most. The last four are in
 each sample while the CPUs are busy, else in each tenth.
 
 null: there is none, or it cannot be seen. Connections, `fds`, `nofile`, `threads`, `cpu_seconds` and `rss` are the

@@ -85,9 +85,9 @@ class Broker:
         self.cgroup.find()
         self.oom_kills = self.cgroup.oom_kills(), oom_kills_of_host()
         threads = sum(stat.threads for stat in stats)
-        told = {
+        answer = {
             **self.identity,
-            **counted.told,
+            **counted.figures,
             **self.at_port.look(counted),
             **self._descriptors(),
             "free_below_1024": LOW_FDS - low,
@@ -107,7 +107,7 @@ class Broker:
             "ephemeral_ports": ephemeral_ports() if self.beside else None,
         }
         self.samples += 1
-        return told
+        return answer
 
     def _count(self, listeners: frozenset[Address]) -> Counted:
         if self.by_kernel:
@@ -115,7 +115,7 @@ class Broker:
         return count_by_proc(self.family, self.port, listeners)
 
     def _cpu_of_host(self, counted: Counted, listeners: frozenset[Address]) -> dict[str, Any]:
-        others = counted.told["others"]
+        others = counted.figures["others"]
         self.database |= {(one["ip"], one["port"]) for one in others if one["port"] in self.database_ports}
         own = [process.pid for process in self.family]
         return self.takers.look(own, counted.listening, {DATABASE: self.database, LISTENER: listeners})

@@ -66,14 +66,14 @@ class KernelCounts:
                 inbound[state] += n
             elif group in self.remotes and number != LISTEN:
                 remotes[state, self.remotes[group]] += n
-        told = {
+        figures = {
             "states": states,
             "inbound": inbound,
             **by_remote(remotes, listeners),
             "listener_ports": extent(ports, taken),
         }
         own = [one for one in listening if one.port == self.port and self.groups.get(one.inode)]
-        return Counted(told, own, listening)
+        return Counted(figures, own, listening)
 
     def _sockets(self, listeners: frozenset[Address], read_again: bool) -> Seen:
         """Return what there is to see of the kernel's sockets."""

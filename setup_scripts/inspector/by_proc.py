@@ -27,7 +27,7 @@ def count_by_proc(processes: list[psutil.Process], port: int, listeners: frozens
     away = Counter((c.status, c.raddr) for c in listed if c.raddr[1] and c.laddr[1] != port)
     listen = {c.inode: c for c in tables[0] if c.status == "LISTEN"}
     own = {c.inode for c in listed}
-    told = {
+    figures = {
         "states": Counter(c.status for c in listed),
         "inbound": Counter(c.status for c in listed if c.raddr[1] and c.laddr[1] == port),
         **by_remote(away, listeners),
@@ -36,7 +36,7 @@ def count_by_proc(processes: list[psutil.Process], port: int, listeners: frozens
         ),
     }
     listening = [Listening(*c.laddr, c.queue, None, c.inode) for c in listen.values()]
-    return Counted(told, [one for one in listening if one.port == port and one.inode in own], listening)
+    return Counted(figures, [one for one in listening if one.port == port and one.inode in own], listening)
 
 
 class Connection(NamedTuple):

@@ -29,8 +29,8 @@ def _without_user(word: str) -> str:
 
 
 def _servers(uri: re.Match[str]) -> str:
-    told = _READABLE.fullmatch(uri.group(2))
-    return uri.group(1) + ("***@" * bool(told.group(1)) + told.group(2) if told else "***")
+    readable = _READABLE.fullmatch(uri.group(2))
+    return uri.group(1) + ("***@" * bool(readable.group(1)) + readable.group(2) if readable else "***")
 
 
 def database_ports(words: list[str]) -> set[int]:

@@ -19,7 +19,7 @@ MOST_REMOTES = 8  # addresses that connections lead to, beside the listeners'
 class Counted(NamedTuple):
     """The answer of `inspect` on connections; the broker's listening sockets at its port, and all listening sockets."""
 
-    told: dict[str, Any]
+    figures: dict[str, Any]
     own: list[Listening]
     listening: list[Listening]
 

@@ -62,7 +62,7 @@ class Takers:
     ) -> dict[str, Any]:
         """Return the answer of `inspect` on CPUs. `own` are the broker's pids, `peers` the addresses of its peers."""
         now, host = time.monotonic(), HostCpu.read()
-        told: dict[str, Any] = {
+        figures: dict[str, Any] = {
             "host_cpus": os.cpu_count(),
             "host_busy_seconds": round(host.busy, 2),
             "host_idle_seconds": host.idle,
@@ -75,14 +75,14 @@ class Takers:
             if self.looked:
                 self.spent.update(spent)
                 others = {n: t / TICKS / (now - self.looked) for n, t in spent.most_common() if n not in ROLES}
-                told["cpu_of_others"] = {n: round(cpus, 2) for n, cpus in [*others.items()][:MOST] if cpus >= LEAST}
+                figures["cpu_of_others"] = {n: round(cpus, 2) for n, cpus in [*others.items()][:MOST] if cpus >= LEAST}
             there = {*self.roles.values(), *self.names.values()}
             for role in ROLES:
-                told[f"{role}_cpu_seconds"] = self.spent[role] / TICKS if role in there else None
+                figures[f"{role}_cpu_seconds"] = self.spent[role] / TICKS if role in there else None
             self.looked = now
         self.before = host
         self.samples += 1
-        return told
+        return figures
 
     def _find(self, listening: Collection[Listening], peers: dict[str, frozenset[Address]]) -> None:
         """Find the processes of peers on this host by the sockets that listen at their addresses."""

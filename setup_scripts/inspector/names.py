@@ -27,8 +27,8 @@ class Name(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Name:
-        host, _, told = text.rpartition(":")
-        first, _, last = told.partition("-")
+        host, _, numbers = text.rpartition(":")
+        first, _, last = numbers.partition("-")
         ports = (
             range(int(first), int(last or first) + 1) if first.isdecimal() and (last or "0").isdecimal() else range(1)
         )
@@ -69,7 +69,7 @@ class Names:
             now, took = time.monotonic(), self.took.copy()
             took.update({host: now - began for host, began in self.under_way.items()})
             found = {name: sorted(self._addresses(name)) for name in names}
-            told = {
+            answer = {
                 "listener_addresses": {name.text: ips for name, ips in found.items()},
                 "unresolved": {
                     name.text: self.failures[name.host]
@@ -78,7 +78,7 @@ class Names:
                 },
                 "lookup_seconds": round(max((took.get(name.host, 0.0) for name in names), default=0.0), 3),
             }
-        return frozenset(plain(ip, port) for name, ips in found.items() for ip in ips for port in name.ports), told
+        return frozenset(plain(ip, port) for name, ips in found.items() for ip in ips for port in name.ports), answer
 
     def _addresses(self, name: Name) -> set[str]:
         found = self.addresses.get(name.host, set())

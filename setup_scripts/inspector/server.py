@@ -22,8 +22,8 @@ PAUSE = 0.2  # s, if no descriptors are left
 CHALLENGE = b"#CHALLENGE#"
 
 
-class Clients:
-    """A set of at most `most` clients. The longest silent one is dropped for a new one."""
+class Connections:
+    """At most `most` connections of clients. The longest silent one is dropped for a new one."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -51,7 +51,7 @@ class Server:
 
     def __init__(self, listener: socket.socket, service: InspectorService, token: str) -> None:
         self.listener, self.service, self.token = listener, service, token.encode()
-        self.entering, self.inside = Clients(MAX_ENTERING), Clients(MAX_CLIENTS)
+        self.entering, self.inside = Connections(MAX_ENTERING), Connections(MAX_CLIENTS)
         self.quiet_until = 0.0
 
     def serve(self) -> None:
