@@ -46,7 +46,7 @@ class Notified:
         self._size = _FIRST + self._ids
         self._cells = memoryview(mmap.mmap(-1, 8 * processes * UPDATES * self._size)).cast("q")
         self._starts = range(0, len(self._cells), UPDATES * self._size)
-        self._told: dict[int, dict[str, int]] = {}
+        self._entries: dict[int, dict[str, int]] = {}
 
     def note(self, process: int, body: bytes) -> bool:
         """Record what process number `process` received. Return whether it had update and subscription."""
@@ -85,13 +85,16 @@ class Notified:
     def _tell(self, number: int) -> dict[str, int]:
         mine = [at for process in range(len(self._starts)) if self._cells[at := self._at(process, number)] == number]
         counts = [self._cells[at + _COUNT] for at in mine]
-        told = self._told.get(number)
-        if told and told["notifications"] == sum(counts):
-            return told
+        entry = self._entries.get(number)
+        if entry and entry["notifications"] == sum(counts):
+            return entry
         starts = [at + _FIRST for at in mine]
         logs = [self._cells[start : start + min(count, self._ids)] for start, count in zip(starts, counts, strict=True)]
         known, subscriptions = sum(map(len, logs)), len(set(chain(*logs)))
         doubled = sum(times > 1 for times in Counter(chain(*logs)).values()) if subscriptions < known else 0
-        told = {"update": number, "notifications": sum(counts), "subscriptions": subscriptions, "doubled": doubled}
-        self._told = {**dict(list(self._told.items())[-UPDATES:]), number: told | {"forgotten": sum(counts) - known}}
-        return self._told[number]
+        entry = {"update": number, "notifications": sum(counts), "subscriptions": subscriptions, "doubled": doubled}
+        self._entries = {
+            **dict(list(self._entries.items())[-UPDATES:]),
+            number: entry | {"forgotten": sum(counts) - known},
+        }
+        return self._entries[number]

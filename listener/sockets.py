@@ -71,8 +71,8 @@ def _resolve(host: str, port: int) -> tuple[int, tuple[Any, ...]]:
 
 
 def _exit(host: str, port: int, option: str, error: OSError | UnicodeError) -> NoReturn:
-    told = error.strerror if isinstance(error, OSError) else "no name of a host"
-    reason = (told or str(error)).partition(" (while")[0].lower()
+    text = error.strerror if isinstance(error, OSError) else "no name of a host"
+    reason = (text or str(error)).partition(" (while")[0].lower()
     where = printable(host) or "*"
     print(f"listener: cannot listen on {where}:{port} (-host, {option}): {reason}", file=sys.stderr)
     sys.exit(1 if getattr(error, "errno", 0) == errno.EADDRINUSE else 2)
