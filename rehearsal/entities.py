@@ -112,9 +112,9 @@ class Entities:
 
     def _push(self, subscription: Subscription, notification: Notification) -> None:
         fails_before = self._cache.sent(subscription)
-        self._senders.push(notification, partial(self._told, subscription, fails_before))
+        self._senders.push(notification, partial(self._note_answer, subscription, fails_before))
 
-    def _told(self, subscription: Subscription, fails_before: int, is_answered: bool) -> None:
-        if self._cache.told(subscription, is_answered, fails_before):
+    def _note_answer(self, subscription: Subscription, fails_before: int, is_answered: bool) -> None:
+        if self._cache.note_answer(subscription, is_answered, fails_before):
             with contextlib.suppress(PyMongoError):
                 self._database.set_status(subscription.service, subscription.id, "inactive")

@@ -55,16 +55,16 @@ def forward(request: Request, port: int, patience: float | None) -> Answer:
             response = connection.getresponse()
             body = response.read()
     except gevent.Timeout:
-        return told(504, "the server behind did not answer in time")
+        return own_answer(504, "the server behind did not answer in time")
     except (OSError, HTTPException):
-        return told(502, "the server behind cannot be reached, or closed without an answer")
+        return own_answer(502, "the server behind cannot be reached, or closed without an answer")
     finally:
         connection.close()
     headers = [(name, value) for name, value in response.getheaders() if name.lower() not in _HOP_BY_HOP]
     return Answer(response.status, headers, body)
 
 
-def told(status: int, text: str, *headers: tuple[str, str]) -> Answer:
+def own_answer(status: int, text: str, *headers: tuple[str, str]) -> Answer:
     """Return an answer of the gateway's or sidecar's own."""
     body = f"<html><body>{status} {HTTPStatus(status).phrase}: {text}</body></html>\n".encode()
     return Answer(status, [("Content-Type", "text/html"), *headers], body)

@@ -18,7 +18,7 @@ from collections.abc import Iterable  # noqa: E402
 
 import gevent  # noqa: E402
 
-from rehearsal.forwarding import Answer, Request, forward, told  # noqa: E402
+from rehearsal.forwarding import Answer, Request, forward, own_answer  # noqa: E402
 from rehearsal.wsgi import Environ, StartResponse, respond, serve  # noqa: E402
 
 NAME = "rehearsal-gateway"
@@ -39,7 +39,7 @@ class Gateway:
     def refuse(self, status: int) -> None:
         """Answer all requests with this status from now on."""
         print(f"{status} from now on", flush=True)
-        self._refuses = told(status, *REFUSALS[status])
+        self._refuses = own_answer(status, *REFUSALS[status])
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         request = Request.read(environ)
@@ -54,7 +54,7 @@ class Gateway:
         second = int(time.monotonic())
         self._taken = self._taken + 1 if second == self._second else 1
         self._second = second
-        return told(429, "too many requests", ("Retry-After", "1")) if self._taken > self._limit else None
+        return own_answer(429, "too many requests", ("Retry-After", "1")) if self._taken > self._limit else None
 
 
 def main() -> None:

@@ -36,8 +36,8 @@ class NgsiLd:
 
     def _answer(self, environ: Environ) -> Answer:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        if path in self._senders.told:
-            return Answer(body=self._senders.told[path])
+        if path in self._senders.about:
+            return Answer(body=self._senders.about[path])
         if not path.startswith(ROOT):
             return Answer(404)
         what, _, one = path.removeprefix(ROOT).partition("/")

@@ -1,6 +1,6 @@
 """How the NGSI-LD stand-in notifies: as Scorpio 5.0.3, Antares 0.1.0 or coraine 0.3.0 was seen to do.
 
-Each takes an entity's changes by `push`. `told` is what it answers about itself, by path. A request holds `threads`
+Each takes an entity's changes by `push`. `about` is what it answers about itself, by path. A request holds `threads`
 while it is served.
 """
 
@@ -35,7 +35,7 @@ class Change(NamedTuple):
 class Scorpio:
     """Handles one change at a time, and sends `most` of its notifications at a time to a receiver's host:port."""
 
-    told: ClassVar[dict[str, object]] = {
+    about: ClassVar[dict[str, object]] = {
         "/q/info": {"build": {"group": "eu.neclab.ngsildbroker", "version": "5.0.3 (rehearsal)"}},
         **dict.fromkeys(("/q/health/live", "/q/health/ready"), UP),
     }
@@ -66,7 +66,7 @@ class Scorpio:
 class Antares:
     """Sends one notification at a time, with a breaker: 5 that time out stop all to that host:port for 30 s."""
 
-    told: ClassVar[dict[str, object]] = {
+    about: ClassVar[dict[str, object]] = {
         "/q/health": {"version": "0.1.0 (rehearsal)", "store": "memory"},
         "/q/ready": UP,
     }
@@ -103,7 +103,7 @@ class Antares:
 class Coraine:
     """Handles each change in one of 32 server threads, one subscription after the other."""
 
-    told: ClassVar[dict[str, object]] = {"/version": {"product": "coraine", "version": "0.3.0 (rehearsal)"}}
+    about: ClassVar[dict[str, object]] = {"/version": {"product": "coraine", "version": "0.3.0 (rehearsal)"}}
     timeout = 5.0
 
     def __init__(self) -> None:

@@ -13,14 +13,14 @@ from gevent.queue import Full, Queue
 from rehearsal.notifications import Notification, Sender, Worker
 from rehearsal.options import NotificationMode, PoolSize
 
-Told = Callable[[bool], None]  # whether a notification was answered
+OnAnswer = Callable[[bool], None]  # called with whether a notification was answered
 
 
 class Senders(Protocol):
     """Takes the notifications that are to be sent."""
 
-    def push(self, notification: Notification, told: Told) -> None:
-        """Send a notification later, and then call `told`."""
+    def push(self, notification: Notification, on_answer: OnAnswer) -> None:
+        """Send a notification later, and then call `on_answer`."""
         ...
 
 
@@ -30,15 +30,15 @@ class Transient:
     def __init__(self, new_worker: Callable[[], Worker]) -> None:
         self._new_worker = new_worker
 
-    def push(self, notification: Notification, told: Told) -> None:
+    def push(self, notification: Notification, on_answer: OnAnswer) -> None:
         try:
             worker = self._new_worker()
         except RuntimeError:
             return
-        gevent.spawn(self._work, worker, notification, told)
+        gevent.spawn(self._work, worker, notification, on_answer)
 
-    def _work(self, worker: Worker, notification: Notification, told: Told) -> None:
-        told(worker.send(notification))
+    def _work(self, worker: Worker, notification: Notification, on_answer: OnAnswer) -> None:
+        on_answer(worker.send(notification))
         worker.close()
 
 
@@ -71,7 +71,7 @@ class ThreadPool:
     """A queue of notifications, and the workers that send them."""
 
     def __init__(self, size: PoolSize, new_worker: Callable[[], Sender], counters: Counters) -> None:
-        self._queue: Queue[tuple[float, Notification, Told]] = Queue(size.queue)
+        self._queue: Queue[tuple[float, Notification, OnAnswer]] = Queue(size.queue)
         self._counters = counters
         for _ in range(size.workers):
             gevent.spawn(self._work, new_worker())
@@ -79,12 +79,12 @@ class ThreadPool:
     def __len__(self) -> int:
         return self._queue.qsize()
 
-    def push(self, notification: Notification, told: Told) -> None:
+    def push(self, notification: Notification, on_answer: OnAnswer) -> None:
         """Queue a notification, or count it as rejected if the queue is full."""
         if self._queue.full():
             gevent.sleep(0)  # idle workers take first, as threads do
         try:
-            self._queue.put_nowait((time.monotonic(), notification, told))
+            self._queue.put_nowait((time.monotonic(), notification, on_answer))
         except Full:
             self._counters.rejected += 1
         else:
@@ -93,14 +93,14 @@ class ThreadPool:
     def _work(self, worker: Sender) -> None:
         counters = self._counters
         while True:
-            since, notification, told = self._queue.get()
+            since, notification, on_answer = self._queue.get()
             counters.taken += 1
             counters.size = len(self)
             counters.waited += time.monotonic() - since
             answered = worker.send(notification)
             counters.sent_ok += answered
             counters.sent_error += not answered
-            told(answered)
+            on_answer(answered)
 
 
 @dataclass
@@ -118,9 +118,9 @@ class ThreadPools:
         own = {service: ThreadPool(size, new_worker, counters) for service, size in mode.services.items()}
         return cls(ThreadPool(mode.usual, new_worker, counters), own, counters)
 
-    def push(self, notification: Notification, told: Told) -> None:
+    def push(self, notification: Notification, on_answer: OnAnswer) -> None:
         """Queue a notification in its service's pool."""
-        self._of(notification.service).push(notification, told)
+        self._of(notification.service).push(notification, on_answer)
 
     def _of(self, service: str) -> ThreadPool:
         return self.by_service.get(service, self.usual)

@@ -168,7 +168,7 @@ class Cache:
         history.sent, history.last_sent = history.sent + 1, time.time()
         return history.fails
 
-    def told(self, item: Subscription, is_answered: bool, fails_before: int) -> bool:
+    def note_answer(self, item: Subscription, is_answered: bool, fails_before: int) -> bool:
         """Record how a notification ended. Return whether the subscription is inactive from now on.
 
         It is if it failed once more after maxFailsLimit times in a row (subNotificationErrorStatus in Orion 4.7.0).
