@@ -20,8 +20,8 @@ from scenario.settings.locusts_options import check_locusts_options
 from scenario.users.client import ClientProbe
 from scenario.users.load import IdleClient, SubscriptionSeeder, UpdateTrigger
 from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
-from scenario.verdict.limits import add_limit
-from scenario.web.metrics import add_metrics_port
+from scenario.verdict.expectations import add_limit
+from scenario.web.metrics_port import add_metrics_port
 from scenario.wiring import connect
 
 __all__ = [

@@ -11,9 +11,9 @@ from locust.argument_parser import LocustArgumentParser
 
 from scenario.outputs.streams import keep_streams
 from scenario.settings.arguments import add_arguments
-from scenario.verdict.limits import add_limit
+from scenario.verdict.expectations import add_limit
 from scenario.verdict.measures import MEASURES
-from scenario.web.metrics import add_metrics_port
+from scenario.web.metrics_port import add_metrics_port
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ from scenario.settings.secrets import taken_from
 from scenario.users.run_user import RunUser
 from scenario.web.form import check_start_form
 from scenario.web.guard import protect
-from scenario.web.metrics import close_metrics, serve_metrics
+from scenario.web.metrics_port import close_metrics, serve_metrics
 from scenario.web.tab import add_tab
 
 

@@ -13,7 +13,7 @@ import pytest
 from scenario.settings.arguments import add_arguments
 from scenario.settings.config_file import add_config_file
 from scenario.settings.locusts_options import check_locusts_options
-from scenario.verdict.limits import add_limit
+from scenario.verdict.expectations import add_limit
 
 TOML = """
 [tool.locust]

@@ -14,11 +14,11 @@ from scenario.outputs.columns import COLUMNS, STEP_COLUMNS, TRIES_COLUMNS, Colum
 from scenario.run.records import KINDS
 from scenario.settings.arguments import add_arguments
 from scenario.verdict.causes import CAUSES
-from scenario.verdict.limits import add_limit
+from scenario.verdict.expectations import add_limit
 from scenario.verdict.measures import MEASURES
 from scenario.verdict.outcomes import EXIT_CODES, FAIL, INCONCLUSIVE, PASS, PREFLIGHT
 from scenario.verdict.thresholds import ROWS_SHARE
-from scenario.web.metrics import add_metrics_port
+from scenario.web.metrics_port import add_metrics_port
 from tests.support.processes import ROOT
 
 DOCS = ROOT / "docs"

@@ -16,8 +16,8 @@ from scenario.errors import ListenerError
 from scenario.peers.command_line import Pool
 from scenario.peers.failures import Kind
 from scenario.peers.listeners import News
-from scenario.preflight.client import healthy as checked
-from scenario.preflight.client import without_healthy
+from scenario.preflight.client_trial import healthy as checked
+from scenario.preflight.client_trial import without_healthy
 from scenario.run.results import Row
 from scenario.run.samples import HealthySample, ListenerSample
 from scenario.users.healthy import Sent, Subscribers

@@ -25,7 +25,7 @@ from scenario.outputs.columns import ANSWERS, COLUMNS
 from scenario.outputs.history import History
 from scenario.outputs.metrics import COUNTERS, registry
 from scenario.replay import replay
-from scenario.web.metrics import add_metrics_port
+from scenario.web.metrics_port import add_metrics_port
 from tests.support.metrics import dashboard, names_in
 from tests.support.stack import Stack, free_port
 

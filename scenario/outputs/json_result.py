@@ -20,7 +20,7 @@ from scenario.outputs.history import History
 from scenario.peers import broker_of
 from scenario.run.results import Criterion, Diagnosis, Step, Verdict
 from scenario.settings.secrets import shown
-from scenario.verdict.limits import parse
+from scenario.verdict.expectations import parse
 from scenario.verdict.measures import MEASURES
 
 FORMAT = 1  # changes if an older reader would misunderstand the file

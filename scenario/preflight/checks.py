@@ -13,10 +13,10 @@ from scenario.errors import PreflightError
 from scenario.peers import broker_of, kind_of
 from scenario.peers.failures import Kind
 from scenario.preflight import database
-from scenario.preflight.client import client, healthy
+from scenario.preflight.client_trial import client, healthy
 from scenario.preflight.identities import check_identities
 from scenario.preflight.limits import check_limits
-from scenario.preflight.names import check_names
+from scenario.preflight.name_lookups import check_names
 from scenario.preflight.ngsild import check_ngsild
 from scenario.preflight.orion import RELEASE_MARGIN, check_orion
 from scenario.run.found import Found

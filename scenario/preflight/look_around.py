@@ -18,9 +18,9 @@ from scenario.peers.inspection import Inspection
 from scenario.peers.inspector import Inspector
 from scenario.peers.listeners import ListenerStats
 from scenario.preflight.checks import checks
-from scenario.preflight.client import without_healthy
+from scenario.preflight.client_trial import without_healthy
 from scenario.preflight.identities import inspectors, listener_ids, uptimes
-from scenario.preflight.names import broker_addresses, localhost
+from scenario.preflight.name_lookups import broker_addresses, localhost
 from scenario.run.found import Found
 from scenario.run.results import ERROR
 from scenario.settings.options import Options

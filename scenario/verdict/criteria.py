@@ -18,14 +18,14 @@ from scenario.verdict import ngsild
 from scenario.verdict.answered import answered
 from scenario.verdict.causes.peers import accepted, unreachable
 from scenario.verdict.causes.process import restart
+from scenario.verdict.deliveries import notified_once
 from scenario.verdict.diagnosis import UNKNOWN, diagnose, excused, found_causes, what_fails
 from scenario.verdict.evidence import Evidence
+from scenario.verdict.expectations import limits
 from scenario.verdict.healthy import healthy
 from scenario.verdict.hold import Hold
-from scenario.verdict.limits import limits
 from scenario.verdict.liveness import restart_by_liveness
 from scenario.verdict.measures import measured
-from scenario.verdict.notified import notified_once
 from scenario.verdict.of_broker import restarted
 from scenario.verdict.of_notifications import lost_on_the_way, notified, too_few_arrived
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, endings, verdict_of

@@ -8,11 +8,11 @@ from scenario.settings.options import Options
 from scenario.verdict.causes.behind import BEHIND
 from scenario.verdict.causes.cause import Cause
 from scenario.verdict.causes.front import BUSY_HOST, BUSY_TESTER, FRONT
+from scenario.verdict.causes.http_server import SERVER, SLOWNESS
 from scenario.verdict.causes.ngsild import NGSILD
 from scenario.verdict.causes.notifications import NOTIFICATIONS, STARVED
 from scenario.verdict.causes.peers import PEERS
 from scenario.verdict.causes.process import PROCESS
-from scenario.verdict.causes.server import SERVER, SLOWNESS
 
 CAUSES = (*PROCESS, *FRONT, *PEERS, *BEHIND, *SERVER, *NOTIFICATIONS, STARVED, SLOWNESS, BUSY_HOST, BUSY_TESTER)
 # Of these, those that make sense there by the same evidence

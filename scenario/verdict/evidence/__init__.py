@@ -11,11 +11,11 @@ from scenario.verdict.evidence.database import Database
 from scenario.verdict.evidence.healthy import Healthy
 from scenario.verdict.evidence.held import Held
 from scenario.verdict.evidence.host import Host
-from scenario.verdict.evidence.limits import ProcessLimits
 from scenario.verdict.evidence.listeners import Listeners
 from scenario.verdict.evidence.load import Load
 from scenario.verdict.evidence.port import Port
 from scenario.verdict.evidence.process import Process
+from scenario.verdict.evidence.process_limits import ProcessLimits
 from scenario.verdict.evidence.queue import Queue
 from scenario.verdict.evidence.same import Same
 from scenario.verdict.evidence.started import Started

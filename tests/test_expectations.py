@@ -15,8 +15,8 @@ from scenario.run.results import Row
 from scenario.run.samples import VersionSample
 from scenario.verdict.criteria import judge_hold
 from scenario.verdict.evidence import Evidence
+from scenario.verdict.expectations import parse
 from scenario.verdict.hold import Hold
-from scenario.verdict.limits import parse
 from scenario.verdict.measures import MEASURES, measured
 from tests.support.holds import TRIGGER, changed, healthy, options
 from tests.support.stack import Stack
