@@ -119,7 +119,7 @@ def _untrusted() -> ssl.SSLCertVerificationError:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "text"),
     [
         (_untrusted(), "not trusted: self-signed certificate (--ca"),
         (_tls("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "it requires another client certificate (--cert)"),
@@ -130,5 +130,5 @@ def _untrusted() -> ssl.SSLCertVerificationError:
         ),
     ],
 )
-def test_why_there_was_no_answer(error: Exception, told: str) -> None:
-    assert told in of_exception(requests.ConnectionError(error)).text
+def test_why_there_was_no_answer(error: Exception, text: str) -> None:
+    assert text in of_exception(requests.ConnectionError(error)).text

@@ -21,10 +21,10 @@ MOST_GROWN = 16  # MB
 def rows() -> dict[str, list[dict[str, Any]]]:
     """What came of each case."""
     env = {"PATH": "/usr/bin:/bin"}
-    told = subprocess.run([sys.executable, _PROGRAM], capture_output=True, text=True, timeout=100, env=env, check=False)
-    assert not told.stderr
+    done = subprocess.run([sys.executable, _PROGRAM], capture_output=True, text=True, timeout=100, env=env, check=False)
+    assert not done.stderr
     found: dict[str, list[dict[str, Any]]] = {}
-    for row in map(json.loads, told.stdout.splitlines()):
+    for row in map(json.loads, done.stdout.splitlines()):
         found.setdefault(row["case"], []).append(row)
     return found
 

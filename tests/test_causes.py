@@ -52,8 +52,8 @@ def rehearse(processes: Processes, folder: Path, *options: str) -> Process:
 
 def named(run: Process) -> list[str]:
     """Return the causes' names as the console has them."""
-    told = re.findall(r"  cause: (.*)", run.output)
-    return [next((name for sentence, name in NAMES.items() if text.startswith(sentence)), text) for text in told]
+    sentences = re.findall(r"  cause: (.*)", run.output)
+    return [next((name for sentence, name in NAMES.items() if text.startswith(sentence)), text) for text in sentences]
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -83,8 +83,8 @@ def test_cause_is_named_first(processes: Processes, tmp_path: Path, cause: str) 
     assert first == name or (cause == "slow" and first.startswith("perhaps slow;")), run.output
     assert not others, run.output
     log = (tmp_path / "out" / "connections_stress_tests.log").read_text(encoding="utf-8")
-    told = [line.partition("cause: ")[2] for line in run.output.splitlines() if "  cause: " in line]
-    assert [line.partition("cause: ")[2] for line in log.splitlines() if "  cause: " in line] == told
+    sentences = [line.partition("cause: ")[2] for line in run.output.splitlines() if "  cause: " in line]
+    assert [line.partition("cause: ")[2] for line in log.splitlines() if "  cause: " in line] == sentences
 
 
 def test_failing_broker_answers_again_once_the_idle_clients_let_go(processes: Processes, tmp_path: Path) -> None:

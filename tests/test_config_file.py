@@ -72,15 +72,15 @@ def parsed(path: Path, content: str | bytes, *words: str, option: str = "--confi
     setup_parser_arguments(parser)
     for add in (add_arguments, check_locusts_options, add_limit, add_config_file):
         add(parser)
-    told: Namespace = parser.parse_args([option, str(path), *words])
-    return told
+    arguments: Namespace = parser.parse_args([option, str(path), *words])
+    return arguments
 
 
 @pytest.mark.parametrize("option", ["--config-file", "--config"])
 @pytest.mark.parametrize(("name", "text"), [("run.toml", TOML), ("run.conf", CONF)])
 def test_it_holds_what_the_command_line_takes(tmp_path: Path, name: str, text: str, option: str) -> None:
-    told = vars(parsed(tmp_path / name, text, option=option))
-    assert {key: told[key] for key in EXPECTED} == EXPECTED
+    arguments = vars(parsed(tmp_path / name, text, option=option))
+    assert {key: arguments[key] for key in EXPECTED} == EXPECTED
 
 
 def test_what_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,9 +88,9 @@ def test_what_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCUST_CYCLES", "2")
     given = ("--subscriptions", "1", "--notify-url", "http://localhost:8090/notify", "--notify-url", "http://c/n")
     text = '[tool.locust]\nsubscriptions = 3\ncycles = 3\nhold = 7\nnotify-url = ["http://a/n"]\n'
-    told: Any = parsed(tmp_path / "run.toml", text, *given)
-    assert (told.subscriptions, told.cycles, told.hold) == (1, 2, 7)
-    assert told.notify_url == "http://localhost:8090/notify,http://c/n"  # the first is the default, all the same
+    arguments: Any = parsed(tmp_path / "run.toml", text, *given)
+    assert (arguments.subscriptions, arguments.cycles, arguments.hold) == (1, 2, 7)
+    assert arguments.notify_url == "http://localhost:8090/notify,http://c/n"  # the first is the default, all the same
 
 
 @pytest.mark.parametrize(
@@ -202,8 +202,8 @@ def test_nothing_else_has_either(
 
 
 def test_typed_they_are_taken(tmp_path: Path) -> None:
-    told = parsed(tmp_path / "run.conf", "hold = 7", "--drop-for", "orion-a", "--restart-command=true", "User")
-    assert (told.drop_foreign, told.restart_command, told.hold) == ("orion-a", "true", 7)
+    arguments = parsed(tmp_path / "run.conf", "hold = 7", "--drop-for", "orion-a", "--restart-command=true", "User")
+    assert (arguments.drop_foreign, arguments.restart_command, arguments.hold) == ("orion-a", "true", 7)
 
 
 def test_a_pyproject_of_something_else(tmp_path: Path) -> None:

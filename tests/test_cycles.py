@@ -27,11 +27,11 @@ def test_cycles(processes: Processes, tmp_path: Path, leak: str, cycles: int) ->
     quick = ("--", "--hold", "5", "--baseline", "2")
     run = processes.start("sh", "setup_scripts/rehearse.sh", *sizes, *leaks, *quick, name="rehearse")
     assert run.wait(180) == (1 if leak else 0), run.output
-    told = run.output[run.output.rfind("Verdict:") :]
-    assert f"cycles: {cycles} of {cycles} passed" in told
-    grown = [line.split(" at rest")[0].split()[-1] for line in told.splitlines() if " in each" in line]
-    assert (GROWS[leak] in grown) if leak else not grown, told
-    assert set(grown) <= {GROWS.get(leak), ALSO.get(leak)}, told
+    summary = run.output[run.output.rfind("Verdict:") :]
+    assert f"cycles: {cycles} of {cycles} passed" in summary
+    grown = [line.split(" at rest")[0].split()[-1] for line in summary.splitlines() if " in each" in line]
+    assert (GROWS[leak] in grown) if leak else not grown, summary
+    assert set(grown) <= {GROWS.get(leak), ALSO.get(leak)}, summary
     taken = steps(tmp_path / "out" / "rehearsal")
     assert [step["held"] for step in taken] == [str(COUNT)] * cycles
     marks = re.search(r'"marks":({.*?})', (tmp_path / "out" / "rehearsal.html").read_text(encoding="utf-8"))

@@ -302,8 +302,8 @@ def test_what_is_somebody_elses(stack: Stack, client: pymongo.MongoClient[Docume
     for collection, document in FOREIGN:
         there = client[name][collection].insert_one(dict(document)).inserted_id
         foreign = database.look(stack.mongo, name, OWN).foreign
-        told = [(each.collection, each.documents, len(each.ids)) for each in foreign]
-        assert told == [(collection, 1, 1)], document
+        seen = [(each.collection, each.documents, len(each.ids)) for each in foreign]
+        assert seen == [(collection, 1, 1)], document
         client[name][collection].delete_one({"_id": there})
     assert database.look(stack.mongo, name, OWN) == database.Contents(own=4)
 

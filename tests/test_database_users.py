@@ -25,7 +25,7 @@ DROP = ["find", "dropDatabase"]
 
 
 @pytest.mark.parametrize(
-    ("told", "may"),
+    ("auth_info", "may"),
     [
         ({"authenticatedUsers": []}, True),  # no users there
         ({**USER, "authenticatedUserPrivileges": [{"resource": {"db": "d", "collection": ""}, "actions": DROP}]}, True),
@@ -43,8 +43,8 @@ DROP = ["find", "dropDatabase"]
         (None, True),
     ],
 )  # fmt: skip
-def test_may_drop(told: object, may: bool) -> None:
-    assert may_drop(told, "d") is may
+def test_may_drop(auth_info: object, may: bool) -> None:
+    assert may_drop(auth_info, "d") is may
 
 
 @pytest.fixture
@@ -78,8 +78,8 @@ def test_who_may_do_what(users: Stack) -> None:
     for user, may in (("dbOwner", True), ("readWrite", False), ("read", False)):
         assert look(_as(users, user), name, {}) == Contents(0, may_drop=may)
     drop(_as(users, "dbOwner"), name)
-    for user, password, told in (("nobody", "s3cret", "not authorized"), ("dbOwner", "wr0ng", "uthentication failed")):
-        with pytest.raises(DatabaseError, match=rf"the database at mongodb://\*\*\*@.*{told}") as failed:
+    for user, password, why in (("nobody", "s3cret", "not authorized"), ("dbOwner", "wr0ng", "uthentication failed")):
+        with pytest.raises(DatabaseError, match=rf"the database at mongodb://\*\*\*@.*{why}") as failed:
             look(_as(users, user, password), name, {})
         assert password not in str(failed.value)
     run = users.locust("--preflight-only", "--mongo", _as(users, "readWrite"))
@@ -113,8 +113,8 @@ def test_behind_tls_and_found_by_dns(processes: Processes, tmp_path: Path) -> No
         processes.start(*hosts.on("db"), sys.executable, "-m", "tests.support.srv", port, name="dns").wait_for("ready")
         words: Words = (*hosts.on("db"), "sh", "-c", RESOLVED_BY, resolver, sys.executable, "-c", LOOK)
         uri = f"mongodb+srv://{srv.CLUSTER}/"
-        for query, told in (("", "CERTIFICATE_VERIFY_FAILED"), (f"?tlsCAFile={tmp_path}/ca.pem", "Contents.own=0")):
-            processes.start(*words, uri + query, name="look").wait_for(told)
+        for query, output in (("", "CERTIFICATE_VERIFY_FAILED"), (f"?tlsCAFile={tmp_path}/ca.pem", "Contents.own=0")):
+            processes.start(*words, uri + query, name="look").wait_for(output)
         for process in processes.started:
             process.stop()
 

@@ -1,4 +1,4 @@
-"""Did every notification go out once: what the listeners told of the update, and counts that fit no single broker."""
+"""Did every notification go out once: what the listeners reported of it, and counts that fit no single broker."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from scenario.verdict.hold import Hold
 from tests.support.holds import TRIGGER, changed, healthy, options
 from tests.support.surroundings import listener
 
-UNTOLD: dict[str, Any] = {"update": None, "notifications": None, "notified": None, "doubled": None}
+UNREPORTED: dict[str, Any] = {"update": None, "notifications": None, "notified": None, "doubled": None}
 
 
-def told(**figures: Any) -> Hold:
-    """Return a healthy hold whose listeners told something else from the update on."""
+def reported(**figures: Any) -> Hold:
+    """Return a healthy hold whose listeners reported something else from the update on."""
 
     def change(row: Row) -> Row:
         after = row.listener is not None and row.second > TRIGGER
@@ -30,7 +30,7 @@ def told(**figures: Any) -> Hold:
 
 def twice(notifications: int = 100) -> Hold:
     """Return a hold of 50 subscriptions, which two updates notified, each for itself."""
-    hold = told(notified=50, notifications=notifications, doubled=50)
+    hold = reported(notified=50, notifications=notifications, doubled=50)
     progress = replace(hold.progress, created=50)
     return replace(hold, progress=progress, options=hold.options.changed(subscriptions=50, updates=2))
 
@@ -48,23 +48,23 @@ def _late(row: Row) -> bool:
     [
         (healthy(), "PASS", "notified: 100 of 100 subscriptions were notified once"),
         (
-            told(notified=99, notifications=99),
+            reported(notified=99, notifications=99),
             "FAIL",
             "notified: 99 of 100 subscriptions were notified once, 1 were not",
         ),
         (
-            queued(told(notified=100, notifications=102, doubled=2), entered=102),
+            queued(reported(notified=100, notifications=102, doubled=2), entered=102),
             "FAIL",
             "notified: 98 of 100 subscriptions were notified once, 2 more than once",
         ),
         (
-            queued(told(notified=90, notifications=90), backlog=7, entered=97),
+            queued(reported(notified=90, notifications=90), backlog=7, entered=97),
             "FAIL",
             "notified: 90 of 100 subscriptions were notified once, 7 still waited for a worker at the end, 3 were not",
         ),
         (twice(), "PASS", "notified: 100 of 100 notifications were sent"),
         (twice(notifications=97), "FAIL", "notified: 97 of 100 notifications were sent, 3 were not"),
-        (told(update=7), "FAIL", "notified: 0 of 100 subscriptions were notified once, 100 were not"),
+        (reported(update=7), "FAIL", "notified: 0 of 100 subscriptions were notified once, 100 were not"),
         (
             queued(healthy(), entered=345),  # 21 updates of a client with 10 healthy subscribers are among them
             "INCONCLUSIVE",
@@ -85,7 +85,7 @@ def test_row_of_the_verdict(hold: Hold, outcome: str, reason: str) -> None:
 
 
 def test_listeners_that_never_tell_are_not_judged() -> None:
-    hold = changed(healthy(), lambda row: replace(row, listener=replace(row.listener, **UNTOLD)))  # type: ignore[type-var]
+    hold = changed(healthy(), lambda row: replace(row, listener=replace(row.listener, **UNREPORTED)))  # type: ignore[type-var]
     judged = judge_hold(hold)
     assert judged.outcome == "PASS"
     assert not any(text.startswith("notified") for text in judged.reasons)
@@ -102,7 +102,7 @@ def test_another_process_at_the_port() -> None:
     "hold",
     [
         # the counted one of two Orions 4.7.0 behind one name, and on one port, had few of the notifications
-        queued(told(received=100), entered=40, sent_ok=40),
+        queued(reported(received=100), entered=40, sent_ok=40),
         changed(healthy(), lambda row: replace(row, queue=replace(row.queue, entered=100 * (row.second % 2)))),  # type: ignore[type-var]
     ],
 )
@@ -112,7 +112,7 @@ def test_figures_of_two_brokers_name_no_cause_of_one(hold: Hold) -> None:
 
 
 def test_notifications_of_deleted_subscriptions_are_a_stale_cache() -> None:
-    hold = queued(told(notified=200, notifications=200), entered=200)
+    hold = queued(reported(notified=200, notifications=200), entered=200)
     judged = judge_hold(hold)
     assert judged.outcome == "INCONCLUSIVE"
     assert judged.causes[0].cause == "stale-cache"
@@ -139,13 +139,13 @@ FIRST, SECOND = Notified(7, 10, 9, 1, 0), Notified(8, 5, 5, 0, 0)
     ],
 )
 def test_sums_over_listeners(answers: list[Any], sums: dict[str, int]) -> None:
-    told = {str(number): replaced(listener(), notified=of) for number, of in enumerate(answers)}
-    assert notified_of(told) == sums
+    by_address = {str(number): replaced(listener(), notified=of) for number, of in enumerate(answers)}
+    assert notified_of(by_address) == sums
 
 
 def test_a_listener_of_several_ports_counts_once() -> None:
     one, other = (replaced(listener(), id=id, held=5, notified=SECOND) for id in ("a", "b"))
     old = replaced(listener(), held=2, notified=SECOND)  # which tells no id
-    told = {"h:1": one, "h:2": one, "h:3": other, "h:4": old, "h:5": old}
-    assert figures_of(told)["held"] == 5 + 5 + 2 + 2
-    assert notified_of(told)["notified"] == 4 * SECOND.subscriptions
+    by_address = {"h:1": one, "h:2": one, "h:3": other, "h:4": old, "h:5": old}
+    assert figures_of(by_address)["held"] == 5 + 5 + 2 + 2
+    assert notified_of(by_address)["notified"] == 4 * SECOND.subscriptions

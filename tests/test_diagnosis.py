@@ -121,8 +121,8 @@ def with_progress(hold: Hold, **progress: Any) -> Hold:
 
 
 FEW = {"established": 32, "to_listeners": 20}
-UNTOLD = after(ALWAYS, queue=dict.fromkeys(("entered", "size", "backlog", "rejected")))
-UNTOLD_SINCE = after(1, queue=dict.fromkeys(("entered", "size", "backlog", "rejected")))
+UNREPORTED = after(ALWAYS, queue=dict.fromkeys(("entered", "size", "backlog", "rejected")))
+UNREPORTED_SINCE = after(1, queue=dict.fromkeys(("entered", "size", "backlog", "rejected")))
 IDLE = process_is(cpu_seconds=per_second(0.1))
 NO_HOST = process_is(cpu_seconds=per_second(0.01), host_idle_seconds=per_second(0.01))
 BUSY = process_is(cpu_seconds=per_second(0.99), cpus=1.0)
@@ -258,7 +258,7 @@ CASES: dict[str, list[Hold]] = {
         seen(nok(SILENT), process_is(cpu_seconds=per_second(0.1), throttled_seconds=per_second(0.9))),
         seen(nok(SILENT), process_is(5, state="R", listen_queue=9), process_is(cpu_seconds=per_second(0.4), cpus=1.0)),
         seen(nok(SILENT, 12), BUSY, after(12, listener={"received": 100})),
-        seen(nok(SILENT, 1), BUSY, UNTOLD_SINCE, after(1, listener={"received": 100})),  # the answers are not lost
+        seen(nok(SILENT, 1), BUSY, UNREPORTED_SINCE, after(1, listener={"received": 100})),  # the answers are not lost
         seen(after(2, version={"latency": 1500.0}), BUSY, after(15, queue={"sent_error": 30})),
     ],
     "listen-queue": [
@@ -274,9 +274,9 @@ CASES: dict[str, list[Hold]] = {
     ],
     "service-pool": [seen(WAITING, mode=OWN_POOL)],
     "workers": [seen(WAITING, mode="threadpool:60000:20")],
-    "persistent": [seen(UNTOLD, ONE_HELD, mode="persistent")],
-    "transient": [seen(UNTOLD, mode="transient")],
-    "statistics": [seen(UNTOLD)],
+    "persistent": [seen(UNREPORTED, ONE_HELD, mode="persistent")],
+    "transient": [seen(UNREPORTED, mode="transient")],
+    "statistics": [seen(UNREPORTED)],
     "network": [seen(after(5, listener={"abandoned": 100}))],
     "http-timeout": [
         seen(after(5, queue={"sent_error": 100}, listener={"abandoned": 100}), more=""),
@@ -338,12 +338,12 @@ def test_an_update_that_was_sent_just_before_it_was_stopped_meets_no_standing_da
 
 def test_connections_that_an_unreachable_listener_never_got_tell_no_mode() -> None:
     unreachable = after(3, listener={**listeners_are(REFUSED), "held": None})
-    verdict = judge_hold(seen(UNTOLD, ONE_HELD, unreachable, mode="transient"))
+    verdict = judge_hold(seen(UNREPORTED, ONE_HELD, unreachable, mode="transient"))
     assert [cause.cause for cause in verdict.causes] == ["listener-down"]
 
 
 def test_a_queue_that_is_not_told_tells_no_mode_without_the_command_line() -> None:
-    hold = seen(UNTOLD)
+    hold = seen(UNREPORTED)
     (cause,) = judge_hold(replace(hold, found=replace(hold.found, process=None))).causes
     assert cause.sentence.startswith("one of: transient or statistics;")
     assert cause.remedy == "what would tell: the broker's command line"

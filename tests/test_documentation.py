@@ -47,8 +47,8 @@ def test_figures() -> None:
 
 
 def test_kinds_of_records() -> None:
-    told = re.findall(r"`(\w+)`", text(DOCS / "files.md").partition("The kinds: ")[2].partition("\n\n")[0])
-    assert told == list(KINDS)
+    kinds = re.findall(r"`(\w+)`", text(DOCS / "files.md").partition("The kinds: ")[2].partition("\n\n")[0])
+    assert kinds == list(KINDS)
 
 
 def _options() -> list[Action]:
@@ -62,13 +62,13 @@ def _options() -> list[Action]:
 
 def test_every_option_with_its_default() -> None:
     rows = [line for line in text(DOCS / "options.md").splitlines() if line.startswith("| `--")]
-    told = {name: row for row in reversed(rows) for name in re.findall(r"`(--[a-z-]+)`", row.split("|")[1])}
+    documented = {name: row for row in reversed(rows) for name in re.findall(r"`(--[a-z-]+)`", row.split("|")[1])}
     known = {action.option_strings[0]: action.default for action in _options()}
-    assert set(told) - LOCUSTS == set(known)
+    assert set(documented) - LOCUSTS == set(known)
     for name, default in known.items():
         if default not in ("", False):
             shown = f"{default:g}" if isinstance(default, float) else str(default)
-            assert re.search(rf"(?<!\w){re.escape(shown)}(?!\w)", told[name].split("|")[2]), f"{name}: {default}"
+            assert re.search(rf"(?<!\w){re.escape(shown)}(?!\w)", documented[name].split("|")[2]), f"{name}: {default}"
 
 
 def test_exit_codes() -> None:

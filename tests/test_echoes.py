@@ -27,23 +27,23 @@ def answer(status: str = "200 OK", headers: str = "", body: str = "") -> str:
 
 
 ECHOES: tuple[Callable[[str], str], ...] = (
-    lambda told: f"HTTP/1.1 {told}\r\n\r\n",
-    lambda told: f"{told}\r\n\r\n",
-    lambda told: answer(f"500 {told}"),
-    lambda told: answer(
-        headers=f"{told}\r\nA: b\r\n {told}\r\n: {told}\r\n", body=json.dumps({"orion": {"version": told}})
+    lambda sent: f"HTTP/1.1 {sent}\r\n\r\n",
+    lambda sent: f"{sent}\r\n\r\n",
+    lambda sent: answer(f"500 {sent}"),
+    lambda sent: answer(
+        headers=f"{sent}\r\nA: b\r\n {sent}\r\n: {sent}\r\n", body=json.dumps({"orion": {"version": sent}})
     ),
-    lambda told: f"HTTP/1.1 200 OK\r\nContent-Length: {told}\r\n\r\n{told}",
-    lambda told: f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{told}\r\n{told}\r\n",
-    lambda told: f"HTTP/1.1 200 OK\r\nContent-Encoding: {told}\r\nContent-Length: 1\r\n\r\nx",
-    lambda told: answer("500 x", f"Content-Type: text/html; charset={told}\r\nServer: {told}\r\nVia: {told}\r\n", told),
-    lambda told: answer("302 x", f"Location: http://{told}/{told}\r\nSet-Cookie: {told}\r\n"),
-    lambda told: answer("400 x", body=json.dumps({"error": told, "description": "x" * 170 + told})),
-    lambda told: answer("500 x", f"Server: {'y' * 30}{told}\r\n", "x" * 190 + told),
-    lambda told: answer("500 x", body="".join(f"&#{ord(letter)};" for letter in told)),
-    lambda told: answer("500 x", body=f"<p>{told}</p>\r\n\t{told}\x1b[2J{told}" * 50),
-    lambda told: answer(headers="Location: /v2/subscriptions/1\r\n", body=json.dumps([{told: told, "number": told}])),
-    lambda told: answer(body=f'{{"notifQueue": {{"in": "{told}", "{told}": 1}}'),
+    lambda sent: f"HTTP/1.1 200 OK\r\nContent-Length: {sent}\r\n\r\n{sent}",
+    lambda sent: f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{sent}\r\n{sent}\r\n",
+    lambda sent: f"HTTP/1.1 200 OK\r\nContent-Encoding: {sent}\r\nContent-Length: 1\r\n\r\nx",
+    lambda sent: answer("500 x", f"Content-Type: text/html; charset={sent}\r\nServer: {sent}\r\nVia: {sent}\r\n", sent),
+    lambda sent: answer("302 x", f"Location: http://{sent}/{sent}\r\nSet-Cookie: {sent}\r\n"),
+    lambda sent: answer("400 x", body=json.dumps({"error": sent, "description": "x" * 170 + sent})),
+    lambda sent: answer("500 x", f"Server: {'y' * 30}{sent}\r\n", "x" * 190 + sent),
+    lambda sent: answer("500 x", body="".join(f"&#{ord(letter)};" for letter in sent)),
+    lambda sent: answer("500 x", body=f"<p>{sent}</p>\r\n\t{sent}\x1b[2J{sent}" * 50),
+    lambda sent: answer(headers="Location: /v2/subscriptions/1\r\n", body=json.dumps([{sent: sent, "number": sent}])),
+    lambda sent: answer(body=f'{{"notifQueue": {{"in": "{sent}", "{sent}": 1}}'),
 )
 
 
@@ -56,18 +56,18 @@ def echo() -> Iterator[str]:
         with client:
             client.settimeout(5)
             asked = client.recv(65536).decode(errors="replace")
-            told = asked.partition("X-Auth-Token: ")[2].partition("\r\n")[0] or asked.partition("\r\n")[0]
+            sent = asked.partition("X-Auth-Token: ")[2].partition("\r\n")[0] or asked.partition("\r\n")[0]
             subscriptions = "/v2/subscriptions" in asked[:40]
             made = subscriptions and asked.startswith("POST")
             created[0] += made
-            version = {"orion": {"version": "x" * 70 + told, "libversions": {"boost": "x" * 70 + told, told: told}}}
+            version = {"orion": {"version": "x" * 70 + sent, "libversions": {"boost": "x" * 70 + sent, sent: sent}}}
             right = answer(
                 "201 Created" if made else "200 OK",
                 f"Location: /v2/subscriptions/1a\r\nFiware-Total-Count: {created[0]}\r\n",
                 "[]" if subscriptions else json.dumps(version),
             )
             number = next(numbers)
-            echoed = number > RIGHT and not subscriptions and ECHOES[number % len(ECHOES)](told)
+            echoed = number > RIGHT and not subscriptions and ECHOES[number % len(ECHOES)](sent)
             client.sendall((echoed or right).encode())
 
     def accept() -> None:

@@ -1,4 +1,4 @@
-"""The files of a run: those that cannot be written are found before it, or told; no empty one replaces another."""
+"""The files of a run: those that cannot be written are found before it, or reported; no empty one replaces another."""
 
 from __future__ import annotations
 

@@ -99,11 +99,11 @@ def changed(body: dict[str, Any], path: list[int], value: object) -> str:
 def test_any_answer(reader: Callable[[Answer], object], status: int, body: str, header: str) -> None:
     answer = Answer(status, {"Location": header, "Fiware-Total-Count": header}, body)
     try:
-        told = reader(answer)
+        result = reader(answer)
     except (StressTestError, WrongShapeError) as error:
-        told = error
-    if isinstance(told, Failure | Exception):
-        assert len(str(told)) < 500
+        result = error
+    if isinstance(result, Failure | Exception):
+        assert len(str(result)) < 500
 
 
 @MANY
@@ -132,5 +132,5 @@ def test_news_with_one_thing_wrong(path: list[int], value: object) -> None:
 
 @MANY
 @given(VALUES)
-def test_any_privileges(told: object) -> None:
-    assert may_drop(told, "orion-service") in (True, False)
+def test_any_privileges(auth_info: object) -> None:
+    assert may_drop(auth_info, "orion-service") in (True, False)

@@ -181,7 +181,7 @@ def test_an_hour_without_any_costs_no_time(
 MODE = "-notificationMode threadpool:60000:100"
 
 
-def told(workers: int = 105, more: dict[str, object] | None = None, late: int = 0, **figures: Any) -> Hold:
+def notified(workers: int = 105, more: dict[str, object] | None = None, late: int = 0, **figures: Any) -> Hold:
     """Return a hold with healthy subscribers; `late` rows from second 5 on have the `figures`, none: all."""
 
     def change(row: Row) -> Row:
@@ -217,45 +217,50 @@ LATE = "healthy subscribers: 9 of 21 rows later than 1000 ms, the slowest after 
     ("hold", "outcome", "reason", "cause"),
     [
         (
-            told(),
+            notified(),
             "PASS",
             "healthy subscribers: 10 of 10 notified each second, the slowest after 14 ms (± 1 ms)",
             None,
         ),
-        (told(slowest=1000.0), "PASS", "the slowest after 1.0 s (± 1 ms)", None),
-        (told(slowest=9100.0, late=9), "FAIL", LATE, "unknown"),
-        (queued(told(slowest=9100.0, late=9)), "FAIL", LATE, "starved"),
-        (queued(told(slowest=9100.0, late=9, more={"max_nok": 9})), "PASS", LATE, None),
-        (queued(told(slowest=200.0, late=9, more={"healthy_slo": 100.0})), "FAIL", "later than 100 ms", "starved"),
+        (notified(slowest=1000.0), "PASS", "the slowest after 1.0 s (± 1 ms)", None),
+        (notified(slowest=9100.0, late=9), "FAIL", LATE, "unknown"),
+        (queued(notified(slowest=9100.0, late=9)), "FAIL", LATE, "starved"),
+        (queued(notified(slowest=9100.0, late=9, more={"max_nok": 9})), "PASS", LATE, None),
+        (queued(notified(slowest=200.0, late=9, more={"healthy_slo": 100.0})), "FAIL", "later than 100 ms", "starved"),
         (
-            queued(told(slowest=9100.0, late=9, workers=100)),
+            queued(notified(slowest=9100.0, late=9, workers=100)),
             "PASS",
             "not judged, because the slow receivers occupy all 100 workers: they waited 9.1 s",
             None,
         ),
         (
-            queued(told(slowest=9100.0, late=9, workers=100, more={"healthy_slo": 1000.0})),
+            queued(notified(slowest=9100.0, late=9, workers=100, more={"healthy_slo": 1000.0})),
             "FAIL",
             LATE,
             "starved",
         ),
         (
-            queued(told(slowest=9100.0, late=9, workers=100, more={"ramp": "10:100:10"})),
+            queued(notified(slowest=9100.0, late=9, workers=100, more={"ramp": "10:100:10"})),
             "FAIL",
             LATE,
             "starved",
         ),
         (
-            queued(told(slowest=9100.0, late=9, workers=100, more={"ramp": "10:100:10", "max_nok": 9})),
+            queued(notified(slowest=9100.0, late=9, workers=100, more={"ramp": "10:100:10", "max_nok": 9})),
             "PASS",
             LATE,
             None,
         ),
-        (out_of_descriptors(told(slowest=9100.0, late=9)), "FAIL", LATE, "nofile"),
-        (told(waiting=7), "PASS", "healthy subscribers: 7 notifications were still under way at the end", None),
-        (told(lost=3), "FAIL", "healthy subscribers: 3 notifications were lost", "unknown"),
-        (told(doubled=2), "FAIL", "healthy subscribers: 2 notifications came more than once", "unknown"),
-        (told(error="no"), "INCONCLUSIVE", "healthy subscribers: when they were notified was not measured", "unknown"),
+        (out_of_descriptors(notified(slowest=9100.0, late=9)), "FAIL", LATE, "nofile"),
+        (notified(waiting=7), "PASS", "healthy subscribers: 7 notifications were still under way at the end", None),
+        (notified(lost=3), "FAIL", "healthy subscribers: 3 notifications were lost", "unknown"),
+        (notified(doubled=2), "FAIL", "healthy subscribers: 2 notifications came more than once", "unknown"),
+        (
+            notified(error="no"),
+            "INCONCLUSIVE",
+            "healthy subscribers: when they were notified was not measured",
+            "unknown",
+        ),
     ],
 )
 def test_row_of_the_verdict(hold: Hold, outcome: str, reason: str, cause: str | None) -> None:
@@ -272,7 +277,7 @@ def test_where_a_listener_does_not_tell_they_are_not_taken_for_notifications_of_
         untold = ListenerSample(row.second, row.second, error="127.0.0.1:1: too late", failures=failures)
         return replace(row, listener=untold, queue=row.queue and replace(row.queue, entered=entered))
 
-    judged = judge_hold(changed(told(), change))
+    judged = judge_hold(changed(notified(), change))
     assert [each.cause for each in judged.causes] == ["listener-down"]
 
 

@@ -324,14 +324,14 @@ def test_a_name_server_that_hangs_delays_no_count(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     names, both = Names(), ("slow.test:80", "127.0.0.1:80")
     began = time.monotonic()
-    addresses, told = names.look(both)
+    addresses, answer = names.look(both)
     assert time.monotonic() - began < 1
     assert addresses == frozenset({("127.0.0.1", 80)})
-    assert not told["unresolved"]
-    assert told["lookup_seconds"] >= 0.2
+    assert not answer["unresolved"]
+    assert answer["lookup_seconds"] >= 0.2
     time.sleep(0.05)
     later = names.look(both)[1]["lookup_seconds"]
-    assert later > told["lookup_seconds"], "the same lookup, still under way"
+    assert later > answer["lookup_seconds"], "the same lookup, still under way"
     answers.set()
     while names.under_way:
         time.sleep(0.01)

@@ -175,7 +175,7 @@ def test_it_tells_of_no_other_process(guarded: Guarded, processes: Processes, tm
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "shown"),
     [
         ("contextBroker -dbuser me -dbPwd secret -port 1026", "contextBroker -dbuser me -dbPwd *** -port 1026"),
         ("x -dbURI mongodb://me:secret@mongo:27017/?w=1", "x -dbURI mongodb://***@mongo:27017"),
@@ -189,8 +189,8 @@ def test_it_tells_of_no_other_process(guarded: Guarded, processes: Processes, tm
         ("x -multiservice -notificationMode threadpool:1:2", "x -multiservice -notificationMode threadpool:1:2"),
     ],
 )
-def test_passwords_do_not_leave(words: str, told: str) -> None:
-    assert without_secrets(words.split()) == told.split()
+def test_passwords_do_not_leave(words: str, shown: str) -> None:
+    assert without_secrets(words.split()) == shown.split()
 
 
 def test_passwords_of_a_real_command_line_do_not_leave(processes: Processes, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_in_observe(stack: Stack, number: int) -> None:
     stack.wait_for_row(run, 5)
     rows = interrupt(stack, run, number, "observe")
     assert len(rows) >= 5
-    assert f"held: {SUBSCRIPTIONS} of {SUBSCRIPTIONS}" in verdict(run)[1], "what was seen is told"
+    assert f"held: {SUBSCRIPTIONS} of {SUBSCRIPTIONS}" in verdict(run)[1], "what was seen is reported"
 
 
 def test_in_settle_the_verdict_stands(stack: Stack) -> None:

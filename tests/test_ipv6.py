@@ -77,9 +77,9 @@ def test_localhost_that_means_two_addresses(stack6: Stack, listener: str) -> Non
     words = ("unshare", "--mount", "sh", "-c", NAMED, names, locust, "--locustfile", ROOT / "locustfile.py")
     run = stack6.processes.start(*words, "--headless", "--preflight-only", *stack6.options(), name="locust")
     run.wait()
-    (told,) = re.findall(r"warning +localhost +(.*)", run.output) or [""]
+    (finding,) = re.findall(r"warning +localhost +(.*)", run.output) or [""]
     if listener == "127.0.0.1":
         url = f"http://localhost:{stack6.listener_port}/notify"
-        assert f"--host is at ::1, --notify-url {url} is at 127.0.0.1, --inspector is at ::1; needed: one" in told
+        assert f"--host is at ::1, --notify-url {url} is at 127.0.0.1, --inspector is at ::1; needed: one" in finding
     else:
-        assert not told, run.output
+        assert not finding, run.output

@@ -260,8 +260,8 @@ def test_the_pods_on_an_engine(engine: Engine, tmp_path: Path) -> None:
         assert engine.docker("wait", pods.start(job, wait), timeout=150) == "0"
         run = pods.start(job, job["containers"][0], "--subscriptions=200", "--baseline=2", "--duration=12s")
         exit_code = engine.docker("wait", run, timeout=120)
-        told = engine.docker("logs", run)
-        assert exit_code == "0", "\n".join([told, *(engine.docker("logs", container) for container in pods.started)])
-        assert "held: 200 of 200 at one time" in told
+        log = engine.docker("logs", run)
+        assert exit_code == "0", "\n".join([log, *(engine.docker("logs", container) for container in pods.started)])
+        assert "held: 200 of 200 at one time" in log
     finally:
         pods.close()

@@ -1,4 +1,4 @@
-"""Healthy subscribers at the listener: answered at once, each arrival told with its latency."""
+"""Healthy subscribers at the listener: answered at once, each arrival reported with its latency."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.listener import Listener, close_all, notification, read_all, 
 from tests.support.processes import Processes
 
 
-def told(listener: Listener, position: str = "") -> Any:
+def news_of(listener: Listener, position: str = "") -> Any:
     status, body = listener.get(f"/-/healthy?after={position}" if position else "/-/healthy")
     assert status == 200
     return json.loads(body)
@@ -27,18 +27,18 @@ def arrive(listener: Listener, *notifications: bytes) -> None:
 
 def test_arrivals_are_told_once_with_their_latency(processes: Processes) -> None:
     listener = start(processes, "-delay", "1m")
-    first = told(listener)
+    first = news_of(listener)
     assert (first["arrivals"], first["left"], first["forgotten"]) == ([], 0, 0)
     sent = time.time_ns() // 1000 - 250_000
     arrive(listener, notification(1, 7, "/healthy", sent), notification(2, 7, "/healthy/2", sent + 1))
-    news = told(listener, first["next"])
+    news = news_of(listener, first["next"])
     (update, one, sent_one, latency), (_, two, sent_two, _) = news["arrivals"]
     assert (update, sent_one, sent_two) == (7, sent, sent + 1)
     assert one != two
     assert 250_000 <= latency < 450_000  # us
     assert abs(news["clock"] - time.time()) < 1  # s
-    assert told(listener, news["next"])["arrivals"] == []
-    assert told(listener, first["next"])["arrivals"] == news["arrivals"]  # for who did not get the answer
+    assert news_of(listener, news["next"])["arrivals"] == []
+    assert news_of(listener, first["next"])["arrivals"] == news["arrivals"]  # for who did not get the answer
 
 
 def test_a_connection_that_a_slow_one_has_used_is_kept(processes: Processes) -> None:
@@ -53,9 +53,9 @@ def test_a_connection_that_a_slow_one_has_used_is_kept(processes: Processes) -> 
 
 def test_a_clock_that_is_ahead(processes: Processes) -> None:
     listener = start(processes)
-    first = told(listener)
+    first = news_of(listener)
     arrive(listener, notification(1, 7, "/healthy", time.time_ns() // 1000 + 3_600_000_000))
-    assert -3_600_000_000 <= told(listener, first["next"])["arrivals"][0][3] < -3_599_000_000
+    assert -3_600_000_000 <= news_of(listener, first["next"])["arrivals"][0][3] < -3_599_000_000
 
 
 def test_healthy_ones_are_answered_at_once_beside_slow_ones(processes: Processes) -> None:
@@ -71,20 +71,20 @@ def test_healthy_ones_are_answered_at_once_beside_slow_ones(processes: Processes
 
 def test_a_subscription_twice_is_told_twice(processes: Processes) -> None:
     listener = start(processes)
-    first = told(listener)
+    first = news_of(listener)
     arrive(listener, *(notification(subscription, 9, "/healthy") for subscription in (1, 2, 1)))
-    one, two, again = (row[1] for row in told(listener, first["next"])["arrivals"])
+    one, two, again = (row[1] for row in news_of(listener, first["next"])["arrivals"])
     assert (one == again, one == two) == (True, False)
 
 
 def test_pages_over_processes(processes: Processes) -> None:
     listener, rows = start(processes, "-processes", 3), []
-    position = told(listener)["next"]
+    position = news_of(listener)["next"]
     for turn in range(20):  # each connection has one of the processes
         arrive(listener, *(notification(turn * 50 + number, 3, "/healthy") for number in range(50)))
     pages = []
     while True:
-        news = told(listener, position)
+        news = news_of(listener, position)
         pages.append(len(news["arrivals"]))
         rows += news["arrivals"]
         position = news["next"]
@@ -109,7 +109,7 @@ def test_a_position_of_another_listener_is_the_beginning(processes: Processes) -
     listener = start(processes, "-processes", 2)
     arrive(listener, notification(1, path="/healthy"))
     for position in ("5.5", "1", "0.0.0"):
-        assert len(told(listener, position)["arrivals"]) == 1
+        assert len(news_of(listener, position)["arrivals"]) == 1
 
 
 def test_who_asks_too_late_is_told_how_many_are_forgotten() -> None:

@@ -19,7 +19,7 @@ def send(listener: Listener, *notifications: bytes) -> None:
             read_answer(peer)
 
 
-def told(update: int, notifications: int, subscriptions: int, doubled: int) -> dict[str, int]:
+def entry(update: int, notifications: int, subscriptions: int, doubled: int) -> dict[str, int]:
     counts = {"notifications": notifications, "subscriptions": subscriptions, "doubled": doubled, "forgotten": 0}
     return {"update": update, **counts}
 
@@ -58,15 +58,15 @@ def test_every_subscription_is_counted_once(processes: Processes) -> None:
     listener = start(processes)
     assert listener.stats()["notified"] is None
     send(listener, *(notification(subscription) for subscription in (1, 2, 3, 2, 3, 3)))
-    assert listener.stats()["notified"] == told(1, 6, 3, 2)
+    assert listener.stats()["notified"] == entry(1, 6, 3, 2)
     assert listener.stats()["unnumbered"] == 0
 
 
 def test_the_next_update_doubles_nothing(processes: Processes) -> None:
     listener = start(processes)
     send(listener, notification(1, 1), notification(2, 1), notification(1, 2), notification(2, 2), notification(3, 1))
-    assert listener.stats()["notified"] == told(2, 2, 2, 0)
-    assert of_all_updates(listener) == [told(1, 3, 3, 0), told(2, 2, 2, 0)]  # what came late counts where it belongs
+    assert listener.stats()["notified"] == entry(2, 2, 2, 0)
+    assert of_all_updates(listener) == [entry(1, 3, 3, 0), entry(2, 2, 2, 0)]  # what came late counts where it belongs
 
 
 def test_the_newest_updates_are_remembered(processes: Processes) -> None:
@@ -78,14 +78,14 @@ def test_the_newest_updates_are_remembered(processes: Processes) -> None:
 def test_a_later_run_counts_anew(processes: Processes) -> None:
     listener = start(processes)
     send(listener, notification(1, 1764079200000001), notification(1, 1764079300000001))
-    assert listener.stats()["notified"] == told(1764079300000001, 1, 1, 0)
+    assert listener.stats()["notified"] == entry(1764079300000001, 1, 1, 0)
 
 
 def test_notifications_that_do_not_tell_are_counted(processes: Processes) -> None:
     listener = start(processes)
     send(listener, b"POST / HTTP/1.0\r\n\r\n", notification(1, "x"), notification(1))
     assert listener.stats()["unnumbered"] == 2
-    assert listener.stats()["notified"] == told(1, 1, 1, 0)
+    assert listener.stats()["notified"] == entry(1, 1, 1, 0)
 
 
 def test_a_body_in_pieces(processes: Processes) -> None:
@@ -100,7 +100,7 @@ def test_a_body_in_pieces(processes: Processes) -> None:
         read_answer(peer)
     large = head.replace(b"Content-Length: %d" % len(body), b"Content-Length: 900000") + b"\r\n\r\n" + body
     send(listener, large + b" " * (900_000 - len(body)))
-    assert listener.stats()["notified"] == told(1, 3, 1, 1)
+    assert listener.stats()["notified"] == entry(1, 3, 1, 1)
 
 
 @pytest.mark.parametrize("number", [1, 3])
@@ -108,5 +108,5 @@ def test_processes_count_together(processes: Processes, number: int) -> None:
     listener = start(processes, "-delay", "1m", "-processes", number)
     peers = [listener.connect(notification(subscription)) for subscription in [*range(300), *range(100)]]
     listener.wait_until(held=400)
-    assert listener.stats()["notified"] == told(1, 400, 300, 100)
+    assert listener.stats()["notified"] == entry(1, 400, 300, 100)
     close_all(peers)

@@ -64,8 +64,8 @@ def test_the_sentence() -> None:
     silence = VersionSample(0, 0, 2000.0, "silent", failure=Kind.NO_ANSWER)
     silent = [replace(row, version=silence) for row in run.rows]
     verdict = judge_hold(replace(run, rows=silent))
-    told = "would have restarted the broker at second 17 at the earliest, in 1 of 10 cases of when its probes fall"
-    assert any(told in text for text in verdict.reasons)
+    remark = "would have restarted the broker at second 17 at the earliest, in 1 of 10 cases of when its probes fall"
+    assert any(remark in text for text in verdict.reasons)
     assert verdict.figures["liveness_failed"] == 3
     always = [replace(silent[0], since_trigger=second) for second in range(30)]
     assert "whenever its probes fall" in restart_by_liveness(always)

@@ -24,7 +24,7 @@ def test_healthy_broker_passes(stack: Stack) -> None:
     port = free_port()
     run = stack.start().locust("--metrics-port", port)
     stack.wait_for_row(run, 3)
-    told = scraped(port).keys()
+    exported = scraped(port).keys()
     stack.wait_for_row(run, 4)  # all are held
     metrics = scraped(port)
     rebound = requests.get(f"http://127.0.0.1:{port}/metrics", headers={"Host": "evil.example"}, timeout=5)
@@ -53,7 +53,7 @@ def test_healthy_broker_passes(stack: Stack) -> None:
     the_broker_is_looked_into(rows)
     assert max(int(row["close_wait_to_listeners"]) for row in rows) == SUBSCRIPTIONS == max(close_wait)
     tells_the_row(metrics, rows[int(metrics["connections_rows_total"]) - 1])
-    assert not [expression for expression in dashboard() if not names_in(expression) <= told | metrics.keys()]
+    assert not [expression for expression in dashboard() if not names_in(expression) <= exported | metrics.keys()]
 
     assert f"cleanup: removed {SUBSCRIPTIONS} subscriptions" in run.output
     with pymongo.MongoClient[dict[str, object]](f"mongodb://{stack.mongo}") as client:

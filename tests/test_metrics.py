@@ -47,7 +47,7 @@ def text(history: History) -> str:
     return scrape.decode()
 
 
-def told(history: History) -> dict[str, float]:
+def samples_of(history: History) -> dict[str, float]:
     """Return the samples without labels by name."""
     families = parse_text(text(history))
     return {sample.name: sample.value for family in families for sample in family.samples if not sample.labels}
@@ -76,7 +76,7 @@ def expected(history: History) -> dict[str, float]:
 
 def test_the_last_row_of_every_recording() -> None:
     for name, history in histories():
-        samples = told(history)
+        samples = samples_of(history)
         rows = expected(history)
         assert {each: samples[each] for each in rows} == rows, name
         beside = {
@@ -104,7 +104,7 @@ def test_labels_are_few() -> None:
 
 
 def test_before_the_first_row_there_is_no_figure() -> None:
-    samples = told(History())
+    samples = samples_of(History())
     assert set(samples.values()) == {0}
     assert set(samples) == {
         *("connections_rows_total", "connections_subscriptions"),

@@ -45,16 +45,16 @@ ANSWERS: list[tuple[str, str, dict[str, str]]] = [  # kind, --broker, what is an
 
 @contextmanager
 def answering(
-    told: dict[str, str], written: list[tuple[str, str, str]], asked: list[str] | None = None
+    answers: dict[str, str], written: list[tuple[str, str, str]], asked: list[str] | None = None
 ) -> Iterator[str]:
-    """Answer GET as told, and what writes with 204."""
+    """Answer GET with one of `answers`, by path, and what writes with 204."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if asked is not None:
                 asked.append(self.path)
-            body = told.get(self.path, "{}").encode()
-            self.send_response(200 if self.path in told else 404)
+            body = answers.get(self.path, "{}").encode()
+            self.send_response(200 if self.path in answers else 404)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -76,16 +76,16 @@ def answering(
         server.shutdown()
 
 
-@pytest.mark.parametrize(("kind", "asked", "told"), ANSWERS)
-def test_which_kind_answers(kind: str, asked: str, told: dict[str, str]) -> None:
-    with answering(told, []) as url:
+@pytest.mark.parametrize(("kind", "asked", "answers"), ANSWERS)
+def test_which_kind_answers(kind: str, asked: str, answers: dict[str, str]) -> None:
+    with answering(answers, []) as url:
         assert recognise(asked, url, "service", OPEN).kind == kind
 
 
 def test_a_broker_without_an_uptime_is_not_asked_for_it() -> None:
     asked: list[str] = []
-    told = {"/q/health": '{"version": "0.1.0", "store": "memory"}'}
-    with answering(told, [], asked) as url:
+    answers = {"/q/health": '{"version": "0.1.0", "store": "memory"}'}
+    with answering(answers, [], asked) as url:
         apart: dict[str, Any] = {"client": False, "connection_info": False, "notify_urls": [f"{url}/notify"]}
         look_around(options(kind="auto", host=url, reset=False, **apart))
     assert asked.count("/q/health") == 2  # to recognise it, and for its version

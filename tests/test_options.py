@@ -242,8 +242,8 @@ def test_bad_host(text: str) -> None:
 )
 def test_what_a_run_works_with(words: list[str], expected: Mapping[str, object]) -> None:
     options = Options.from_namespace(parsed(*words))
-    told = options.by_name()
-    assert {name: told[name] if name in told else getattr(options, name) for name in expected} == expected
+    by_name = options.by_name()
+    assert {name: by_name[name] if name in by_name else getattr(options, name) for name in expected} == expected
     assert Options.from_message(options.to_message(), {}) == options.changed(mongo="", restart_command="")
 
 
@@ -334,7 +334,7 @@ def test_help_lists_every_option(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("--processes", "-5"), "--processes: takes a whole number from -1 to 999, not -5"),
         (("--run-time", "9" * 400), "--run-time: takes a duration of at most 1000h, not '999"),
@@ -344,7 +344,7 @@ def test_help_lists_every_option(stack: Stack) -> None:
         (("--\x1b[31m",), "unrecognized arguments: -- [31m"),
     ],
 )
-def test_locusts_own_options(words: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_locusts_own_options(words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     parser = get_empty_argument_parser()
     setup_parser_arguments(parser)
     for add in (add_arguments, check_locusts_options):
@@ -352,7 +352,7 @@ def test_locusts_own_options(words: tuple[str, ...], told: str, capsys: pytest.C
     with pytest.raises(SystemExit) as ended:
         parser.parse_args(words)
     assert ended.value.code == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_many_listeners_are_read_at_once() -> None:

@@ -131,8 +131,8 @@ class _Anything(BaseHTTPRequestHandler):
     """Answers every path with the JSON that the server was given, or with what that returns."""
 
     def do_GET(self) -> None:
-        told = self.server.body  # type: ignore[attr-defined]
-        body = (told() if callable(told) else told).encode()
+        given = self.server.body  # type: ignore[attr-defined]
+        body = (given() if callable(given) else given).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -171,9 +171,9 @@ def test_cache(anything: ThreadingHTTPServer) -> None:
 
 
 def test_listeners_that_take_turns_behind_one_name_are_told_apart(anything: ThreadingHTTPServer) -> None:
-    told = {"held": 0, "accepted": 0, "received": 0, "out_of_descriptors": 0, "abandoned": 0, "delay": 1, "timeout": 1}
+    stats = {"held": 0, "accepted": 0, "received": 0, "out_of_descriptors": 0, "abandoned": 0, "delay": 1, "timeout": 1}
     anything.ids = cycle(["a", "b"])  # type: ignore[attr-defined]
-    anything.body = lambda: json.dumps({**told, "limits": {"nofile_soft": 9}, "id": next(anything.ids)})  # type: ignore[attr-defined]
+    anything.body = lambda: json.dumps({**stats, "limits": {"nofile_soft": 9}, "id": next(anything.ids)})  # type: ignore[attr-defined]
     assert listener_ids(f"127.0.0.1:{anything.server_port}") == ("a", "b")
 
 

@@ -47,7 +47,7 @@ def cases(path: Path) -> dict[str, TestCase]:
 
 
 def bad(case: TestCase) -> Failure | Error | None:
-    return next((told for told in case.result if isinstance(told, Failure | Error)), None)
+    return next((each for each in case.result if isinstance(each, Failure | Error)), None)
 
 
 def test_schema_is_that_of_the_code() -> None:
@@ -62,18 +62,18 @@ def test_every_recording_by_the_replay(tmp_path: Path) -> None:
     assert [file.stem for file in files] == [file.stem for file in RECORDINGS]
     valid(*files)
     for file in files:
-        told = json.loads(file.read_text(encoding="utf-8"))
+        document = json.loads(file.read_text(encoding="utf-8"))
         red = [case for case in cases(file.with_suffix(".xml")).values() if bad(case)]
-        assert bool(red) == (told["verdict"] != "PASS"), file.stem
+        assert bool(red) == (document["verdict"] != "PASS"), file.stem
 
 
 def test_result_and_cause_of_a_real_run() -> None:
     verdict, history = replay(str(next(file for file in RECORDINGS if file.stem == "nofile")))
-    told = result(history)
-    assert (told.verdict, told.exit_code, told.versions.broker) == ("FAIL", 1, "Orion 4.7.0")
-    assert [(cause.name, cause.remedy) for cause in told.causes] == [("nofile", "start it after ulimit -n 15510")]
-    assert told.figures == verdict.figures
-    assert [reason.text for reason in told.reasons] == list(verdict.reasons)
+    document = result(history)
+    assert (document.verdict, document.exit_code, document.versions.broker) == ("FAIL", 1, "Orion 4.7.0")
+    assert [(cause.name, cause.remedy) for cause in document.causes] == [("nofile", "start it after ulimit -n 15510")]
+    assert document.figures == verdict.figures
+    assert [reason.text for reason in document.reasons] == list(verdict.reasons)
 
 
 def test_a_broken_limit(stack: Stack) -> None:
@@ -91,16 +91,16 @@ def test_a_broken_limit(stack: Stack) -> None:
     assert replayed.outcome == "FAIL"
     assert replayed.reasons[0].startswith("limit: version_p99 < 0.001 ms: ")
     valid(files["result.json"])
-    told = json.loads(files["result.json"].read_text(encoding="utf-8"))
-    assert (told["verdict"], told["exit_code"]) == ("FAIL", 1)
-    assert [(limit["figure"], limit["bound"], limit["verdict"]) for limit in told["limits"]] == [
+    document = json.loads(files["result.json"].read_text(encoding="utf-8"))
+    assert (document["verdict"], document["exit_code"]) == ("FAIL", 1)
+    assert [(limit["figure"], limit["bound"], limit["verdict"]) for limit in document["limits"]] == [
         ("held", 60, "PASS"),
         ("version_p99", 0.001, "FAIL"),
     ]
-    assert told["figures"]["held"] == told["limits"][0]["value"] == 60
-    assert told["versions"]["broker"].startswith("Orion ")
-    assert "libcurl" in told["versions"]["libraries"]
-    assert told["options"]["subscriptions"] == 60
+    assert document["figures"]["held"] == document["limits"][0]["value"] == 60
+    assert document["versions"]["broker"].startswith("Orion ")
+    assert "libcurl" in document["versions"]["libraries"]
+    assert document["options"]["subscriptions"] == 60
     found = cases(files["junit.xml"])
     red = [name for name, case in found.items() if bad(case)]
     assert red == ["limit: version_p99 < 0.001 ms"]
@@ -125,8 +125,8 @@ def test_a_refused_run_has_files_and_no_secret_is_in_them(stack: Stack) -> None:
     )
     assert run.wait() == 3, run.output
     valid(files[0])
-    told = json.loads(files[0].read_text(encoding="utf-8"))
-    assert (told["verdict"], told["figures"], told["options"]["mongo"]) == (
+    document = json.loads(files[0].read_text(encoding="utf-8"))
+    assert (document["verdict"], document["figures"], document["options"]["mongo"]) == (
         "PREFLIGHT FAILED",
         {},
         "mongodb://***@127.0.0.1:1",
@@ -154,8 +154,8 @@ def test_the_jobs_command_as_written(tmp_path: Path) -> None:
 
 
 def test_what_a_broker_says_breaks_no_file(tmp_path: Path) -> None:
-    told = result(replay(str(RECORDINGS[0]))[1])
-    evil = replace_of(told, reasons=[Reason("version", "FAIL", EVIL)], causes=[Cause(EVIL, EVIL, EVIL, EVIL)])
+    document = result(replay(str(RECORDINGS[0]))[1])
+    evil = replace_of(document, reasons=[Reason("version", "FAIL", EVIL)], causes=[Cause(EVIL, EVIL, EVIL, EVIL)])
     path = tmp_path / "junit.xml"
     path.write_text(junit(evil), encoding="utf-8")
     assert str(bad(cases(path)["version"]).message).startswith("<b>]]>&  [31m ")  # type: ignore[union-attr]
@@ -164,8 +164,8 @@ def test_what_a_broker_says_breaks_no_file(tmp_path: Path) -> None:
     assert row.replace("\\|", "").count("|") == 3
 
 
-def replace_of(told: Any, **changed: object) -> Any:
-    return type(told)(**{**{name: getattr(told, name) for name in told.__struct_fields__}, **changed})
+def replace_of(struct: Any, **changed: object) -> Any:
+    return type(struct)(**{**{name: getattr(struct, name) for name in struct.__struct_fields__}, **changed})
 
 
 def test_locusts_own_flag_is_still_there() -> None:

@@ -139,6 +139,6 @@ def test_a_broker_one_of_whose_addresses_is_silent(stack: Stack) -> None:
         words = ("unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', names, *locust)
         run = stack.processes.start(*words, *asked, name="locust")
         assert run.wait() == 3, run.output
-    told = re.search("error +broker's name +(.*)", run.output)
-    assert told
-    assert "address 127.0.0.2 does not answer (no connection within 1 s), 127.0.0.1 does" in told[1]
+    finding = re.search("error +broker's name +(.*)", run.output)
+    assert finding
+    assert "address 127.0.0.2 does not answer (no connection within 1 s), 127.0.0.1 does" in finding[1]

@@ -43,9 +43,9 @@ def test_an_answer_is_never_overtaken() -> None:
             gevent.sleep(0.1)
     running.kill()
     probe.on_stop()
-    told = [asked for _, asked in published if asked is not None]
-    assert len(told) >= 3, "a question waits for its turn as long as its second lasts"
-    assert all(later - earlier >= SLOW for earlier, later in pairwise(told)), "one at a time"
+    times = [asked for _, asked in published if asked is not None]
+    assert len(times) >= 3, "a question waits for its turn as long as its second lasts"
+    assert all(later - earlier >= SLOW for earlier, later in pairwise(times)), "one at a time"
     assert len({second for second, _ in published}) == 5
 
 
@@ -59,9 +59,9 @@ def test_a_late_loop_is_noticed() -> None:
     assert tester.late(1) > 300, "also before the watch could look"
     gevent.sleep(0.2)
     assert tester.late(1) > 300
-    told = tester.figures(0.0)
-    assert (told["late"], told["tester_lookup_seconds"]) == (pytest.approx(0, abs=200), 0)
-    assert told["tester_idle_seconds"] >= 0
+    figures = tester.figures(0.0)
+    assert (figures["late"], figures["tester_lookup_seconds"]) == (pytest.approx(0, abs=200), 0)
+    assert figures["tester_idle_seconds"] >= 0
     watch.kill()
 
 

@@ -54,7 +54,7 @@ RUNS = {
     "cache-refresh": ("FAIL", "unknown"),  # perhaps cache-refresh
     "cache-refresh-unacknowledged": ("FAIL", "unknown"),  # perhaps cache-refresh
     "cache-refresh-rare": ("PASS", None),
-    "cache-refresh-counted": ("FAIL", "cache-refresh"),  # with -statSemWait told, and the database pinged
+    "cache-refresh-counted": ("FAIL", "cache-refresh"),  # with -statSemWait reported, and the database pinged
     "dual-stack": ("FAIL", "unknown"),  # perhaps cache-refresh; all 5,000 were held
     # 200 subscriptions: what was in front of it, or behind it
     "orion-broker-dies-gateway": ("FAIL", "broker-dies"),  # a gateway answered 502 in its stead

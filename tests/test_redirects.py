@@ -15,7 +15,7 @@ from tests.support.stack import Stack, verdict
 EVERYTHING = ("GET /v", "GET /stat", "POST ", "DELETE ")
 
 
-def told(server: Proxy) -> str:
+def redirect_text(server: Proxy) -> str:
     return f"HTTP 307, a redirect to {server.url}/elsewhere, not followed"
 
 
@@ -36,7 +36,7 @@ def followed(server: Proxy) -> bool:
 )
 def test_it_is_said_where_it_leads(ask: Callable[[Ngsiv2], object]) -> None:
     with proxy(Rules("", moved=EVERYTHING)) as server:
-        with pytest.raises(BrokerError, match=told(server)):
+        with pytest.raises(BrokerError, match=redirect_text(server)):
             ask(Ngsiv2(server.url, "service", "/path"))
         assert not followed(server)
 
@@ -46,7 +46,7 @@ def test_preflight(stack: Stack) -> None:
     with proxy(Rules("", moved=EVERYTHING)) as server:
         run = stack.locust("--preflight-only", "--host", server.url, *_ELSEWHERE)
         assert run.wait() == 3
-        run.wait_for(f"error +broker +.*{told(server)}")
+        run.wait_for(f"error +broker +.*{redirect_text(server)}")
         assert not followed(server)
 
 
@@ -65,7 +65,7 @@ def test_run(stack: Stack, moved: tuple[str, ...], words: tuple[str, ...]) -> No
         run = stack.locust("--force", "--host", server.url, "--healthy", 0, *_ELSEWHERE)
         assert run.wait(60) in (1, 4), run.output
         assert all(word in verdict(run)[1] for word in words)
-        assert told(server) in run.output
+        assert redirect_text(server) in run.output
         assert not followed(server)
 
 

@@ -143,8 +143,8 @@ def test_what_is_logged() -> None:
         int("http://me:hunter2@db\x9b of t0k'en")
     except ValueError as error:
         error.add_note("http://me:hunter2@db\x1b[2J t0k'en")
-        told = ("%s\x1b", (error,), (ValueError, error, error.__traceback__), None, "t0k'en")
-        record = harmless("urllib3", logging.ERROR, "x.py", 1, *told)
+        arguments = ("%s\x1b", (error,), (ValueError, error, error.__traceback__), None, "t0k'en")
+        record = harmless("urllib3", logging.ERROR, "x.py", 1, *arguments)
     text = logging.Formatter().format(record)
     assert text.count("http://***@db") >= 3
     assert "http://***@db [2J" in text
@@ -184,13 +184,13 @@ def test_no_token_is_left_in_any_text(token: str, repeated: Callable[[str], str]
     assert parse_headers(f"X-Auth-Token: {token}")
     text = before + repeated(token) + after
     failure = Answer(500, {"Location": text}, text).failure()
-    told: list[Any] = [
+    records: list[Any] = [
         Said(Phase.SEED, text),
         Found(options(), version=text, libraries={text: text}, problems={"a": text}),
     ]
-    told += [Evidence(text), failure, [text, (text,)], {text: text}, Answer(302, {"Location": text}, "").failure()]
-    told += [of_exception(OSError(text)), of_exception(requests.ConnectionError(BadStatusLine(text)))]
-    for record in told:
+    records += [Evidence(text), failure, [text, (text,)], {text: text}, Answer(302, {"Location": text}, "").failure()]
+    records += [of_exception(OSError(text)), of_exception(requests.ConnectionError(BadStatusLine(text)))]
+    for record in records:
         for lines in (False, True):
             left = texts_of(shown(record, lines))
             assert not [each for each in left if not is_free_of(each, token)]

@@ -60,10 +60,10 @@ def test_every_request_shows_its_papers(stack: Stack, papers: Papers) -> None:
     file, page = stack.folder / "headers", stack.folder / "page.html"
     file.write_text(f"X-Auth-Token: {TOKEN}\n", encoding="ascii")
     shown = ("--ca-file", papers.ca_file, "--cert", papers.cert, "--key", papers.key, "--header-file", file)
-    told = ("--connections-report", page, "--html", stack.folder / "locust.html", "--loglevel", "DEBUG")
+    reports = ("--connections-report", page, "--html", stack.folder / "locust.html", "--loglevel", "DEBUG")
     stack.start()
     with proxy(rules(stack, papers, TOKEN)) as server:
-        run = stack.locust(*options(server, *shown), "--processes", 2, *told)
+        run = stack.locust(*options(server, *shown), "--processes", 2, *reports)
         stack.wait_for_row(run, 3)
         file.write_text(f"# of the second hour\nX-Auth-Token: {RENEWED}\n", encoding="ascii")
         server.rules.tokens.add(RENEWED)
@@ -77,11 +77,11 @@ def test_every_request_shows_its_papers(stack: Stack, papers: Papers) -> None:
     assert all(server.tokens_of(kind) for kind in KINDS)
     assert {asked.token for asked in server.asked} == {TOKEN, RENEWED}
     assert all(asked.certified for asked in server.asked)
-    told_nobody(stack, run.output)
+    assert_no_token(stack, run.output)
     assert "is measured with the broker" in page.read_text(encoding="utf-8")
 
 
-def told_nobody(stack: Stack, output: str) -> None:
+def assert_no_token(stack: Stack, output: str) -> None:
     """Fail when a token is in the output, or in a file of the run."""
     files = [path for path in stack.folder.iterdir() if path.is_file() and path.name != "headers"]
     texts = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in files} | {"output": output}
@@ -98,24 +98,24 @@ def test_a_header_on_the_command_line_is_told_nobody(stack: Stack) -> None:
         server.rules.tokens = {RENEWED}  # from now on it is refused, and repeated in the answer
         assert run.wait(60) == 1
     assert "HTTP 401 the token *** is none of ours" in verdict(run)[1]
-    told_nobody(stack, run.output)
+    assert_no_token(stack, run.output)
 
 
 @pytest.mark.parametrize(
-    ("given", "code", "told"),
+    ("given", "code", "line"),
     [
         ((), 3, "error +broker .*its certificate is not trusted: .*--ca-file"),
         (("--insecure",), 0, "warning +TLS +NOT VERIFIED"),
         (("--ca-file", "CA"), 0, "ok +broker "),
     ],
 )
-def test_preflight(stack: Stack, papers: Papers, given: tuple[str, ...], code: int, told: str) -> None:
+def test_preflight(stack: Stack, papers: Papers, given: tuple[str, ...], code: int, line: str) -> None:
     stack.start()
     words = [papers.ca_file if word == "CA" else word for word in given]
     with proxy(rules(stack, papers)) as server:
         run = stack.locust("--preflight-only", *options(server, *words))
         assert run.wait() == code, run.output
-    run.wait_for(told)
+    run.wait_for(line)
 
 
 def test_no_certificate_to_show(stack: Stack, papers: Papers) -> None:
@@ -146,8 +146,8 @@ def test_cleanup(stack: Stack, papers: Papers) -> None:
 
 def test_command_of_the_cleanup() -> None:
     asked = held_options(header=f"X-Auth-Token: {TOKEN}", ca_file="ca.pem", insecure=True)
-    told = command(asked, "0" * 32)
-    assert told.endswith(f"--run {'0' * 32} --ca-file ca.pem --header '***' --insecure")
+    shown = command(asked, "0" * 32)
+    assert shown.endswith(f"--run {'0' * 32} --ca-file ca.pem --header '***' --insecure")
 
 
 def test_wrong_token(stack: Stack) -> None:
@@ -156,4 +156,4 @@ def test_wrong_token(stack: Stack) -> None:
         run = stack.locust("--preflight-only", *options(server, "--header", f"X-Auth-Token: {TOKEN}"))
         assert run.wait() == 3
     run.wait_for("error +broker .*HTTP 401 the token .* is none of ours.*--header 'X-Auth-Token: ...'")
-    told_nobody(stack, run.output)
+    assert_no_token(stack, run.output)

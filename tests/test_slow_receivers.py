@@ -20,7 +20,7 @@ TRIGGER = 1000  # s
 ADDRESSES = ("a:1", "b:1")
 
 
-def told(held: int, notifications: int, update: int = TRIGGER * 1000 + 3, identifier: str = "x") -> dict[str, Any]:
+def reported(held: int, notifications: int, update: int = TRIGGER * 1000 + 3, identifier: str = "x") -> dict[str, Any]:
     notified = {
         "update": update, "notifications": notifications, "subscriptions": notifications, "doubled": 0, "forgotten": 0
     }  # fmt: skip
@@ -32,14 +32,14 @@ def told(held: int, notifications: int, update: int = TRIGGER * 1000 + 3, identi
 @pytest.mark.parametrize(
     ("stats", "answered"),
     [
-        ([told(100, 100), None], False),
-        ([told(2, 100), None], False),
-        ([told(1, 100), None], True),  # one that was lost on the way, say
-        ([told(0, 0), None], False),  # none has come yet
-        ([told(0, 100, update=TRIGGER * 1000 - 1), None], False),  # of a cycle before
+        ([reported(100, 100), None], False),
+        ([reported(2, 100), None], False),
+        ([reported(1, 100), None], True),  # one that was lost on the way, say
+        ([reported(0, 0), None], False),  # none has come yet
+        ([reported(0, 100, update=TRIGGER * 1000 - 1), None], False),  # of a cycle before
         ([None, None], False),
-        ([told(0, 50), told(50, 50, identifier="y")], False),  # the other one has not let go
-        ([told(0, 50), told(0, 50, identifier="y")], True),
+        ([reported(0, 50), reported(50, 50, identifier="y")], False),  # the other one has not let go
+        ([reported(0, 50), reported(0, 50, identifier="y")], True),
     ],
 )
 def test_when(monkeypatch: pytest.MonkeyPatch, stats: list[dict[str, Any] | None], answered: bool) -> None:

@@ -208,10 +208,10 @@ def test_what_a_step_says_is_not_said_twice() -> None:
     assert [reason for reason in verdict.reasons if "why" in reason] == ["400 could not be judged: why INCONCLUSIVE"]
 
 
-@pytest.mark.parametrize(("fds", "told"), [(105, False), (106, True), (None, False)])
-def test_descriptors_that_were_kept(fds: int | None, told: bool) -> None:
+@pytest.mark.parametrize(("fds", "reported"), [(105, False), (106, True), (None, False)])
+def test_descriptors_that_were_kept(fds: int | None, reported: bool) -> None:
     verdict = judge_ramp(run(subscriptions=800), [step(200), step(400, "FAIL", replace(REST, fds=fds))])
-    assert any("kept" in reason for reason in verdict.reasons) == told
+    assert any("kept" in reason for reason in verdict.reasons) == reported
 
 
 def levels(**grows: int) -> list[Rest]:

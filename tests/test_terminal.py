@@ -54,7 +54,7 @@ def fire(*records: object) -> None:
         events.fire(record, START)
 
 
-def told(width: int, *rows: Row, first_nok: Row | None = None, **rest: object) -> str:
+def fitted(width: int, *rows: Row, first_nok: Row | None = None, **rest: object) -> str:
     line = fitting(parts(history(*rows, **rest), first_nok), width)  # type: ignore[arg-type]
     return "".join(text for text, _ in line)
 
@@ -73,11 +73,11 @@ def told(width: int, *rows: Row, first_nok: Row | None = None, **rest: object) -
     ],
 )
 def test_line_of_a_row(of_row: dict[str, object], line: str) -> None:
-    assert told(80, replace(OBSERVED, **of_row)) == f"observe 15 s left | {line}"  # type: ignore[arg-type]
+    assert fitted(80, replace(OBSERVED, **of_row)) == f"observe 15 s left | {line}"  # type: ignore[arg-type]
 
 
 def test_line_of_a_late_row() -> None:
-    assert told(80, row(END + 1)).startswith("observe 0 s left | ")
+    assert fitted(80, row(END + 1)).startswith("observe 0 s left | ")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_line_of_a_late_row() -> None:
     ],
 )
 def test_line_in_a_narrow_terminal(width: int, line: str) -> None:
-    assert told(width, REFUSED, first_nok=REFUSED) == line
+    assert fitted(width, REFUSED, first_nok=REFUSED) == line
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ def test_line_in_a_narrow_terminal(width: int, line: str) -> None:
     ],
 )
 def test_line_of_a_phase(phase: str, said: str, line: str) -> None:
-    assert told(60, OBSERVED, phase=phase, said=said) == line
-    assert told(60, phase=phase, said=said) == (f"{phase}: {said}" if said else phase), "no row yet"
-    assert told(60, row(START - 1), phase=phase) == phase, "rows of the step before"
+    assert fitted(60, OBSERVED, phase=phase, said=said) == line
+    assert fitted(60, phase=phase, said=said) == (f"{phase}: {said}" if said else phase), "no row yet"
+    assert fitted(60, row(START - 1), phase=phase) == phase, "rows of the step before"
 
 
 def test_line_of_a_step() -> None:
-    assert told(60, replace(OBSERVED, step=3), ramp="10:20:10").startswith("step 3 observe 15 s left | ")
+    assert fitted(60, replace(OBSERVED, step=3), ramp="10:20:10").startswith("step 3 observe 15 s left | ")
 
 
 @pytest.mark.parametrize(

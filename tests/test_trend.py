@@ -81,8 +81,8 @@ def ramp(path: Path, version: str, **steps: str) -> Path:
     made = [
         StepResult(number, int(name[1:]), verdict, [], [], {}) for number, (name, verdict) in enumerate(steps.items())
     ]
-    told: Result = msgspec.structs.replace(whole, options=options, versions=versions, steps=made, figures={})
-    path.write_bytes(msgspec.json.encode(told))
+    document: Result = msgspec.structs.replace(whole, options=options, versions=versions, steps=made, figures={})
+    path.write_bytes(msgspec.json.encode(document))
     return path
 
 

@@ -137,10 +137,10 @@ def run(broker: Broker, receivers: str, processes: Processes, folder: Path) -> l
     options += ["--json", folder / "result.json", "--report-log", folder / "log"]
     locust = processes.start(Path(sys.executable).with_name("locust"), *options)
     locust.wait(300)
-    return told(folder)
+    return cells(folder)
 
 
-def told(folder: Path) -> list[str]:
+def cells(folder: Path) -> list[str]:
     """Return these cells from a run's files."""
     result = json.loads((folder / "result.json").read_text("utf-8"))
     figures, records = result["figures"], [json.loads(line) for line in (folder / "run_run.jsonl").open("rb")]

@@ -29,8 +29,8 @@ def line(cause: Cause) -> str:
         command = ["sh", SCRIPT, "--cause", cause.name, *sizes]
         run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=ENVIRONMENT)
         log = Path(folder, "connections_stress_tests.log").read_text(encoding="utf-8")
-    told = re.search(rf"  cause: {re.escape(cause.says)}\n.*?  evidence: (.*)", log)
-    evidence = told[1].replace("|", "&#124;").replace("<", "&lt;") if told else "not named"
+    found = re.search(rf"  cause: {re.escape(cause.says)}\n.*?  evidence: (.*)", log)
+    evidence = found[1].replace("|", "&#124;").replace("<", "&lt;") if found else "not named"
     verdict = {1: "FAIL", 4: "INCONCLUSIVE"}.get(run.returncode, str(run.returncode))
     return f"| `{cause.name}` | {cause.says} | {evidence} | {verdict} |"
 

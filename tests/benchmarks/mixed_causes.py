@@ -84,15 +84,15 @@ def _mixture(faults: Sequence[str], seed: str) -> Rehearsed:
 def rehearse(faults: tuple[str, str]) -> Rehearsed | None:
     """Run a rehearsal with two faults; None where they cannot be had together."""
     folder = Path(tempfile.mkdtemp(prefix="mixed-causes-"))
-    told = folder / "result.json"
-    options = ("--output", str(folder), "--cause", faults[0], "--cause", faults[1], "--", "--json", str(told))
+    file = folder / "result.json"
+    options = ("--output", str(folder), "--cause", faults[0], "--cause", faults[1], "--", "--json", str(file))
     run = subprocess.run(
         ["sh", SCRIPT, *SIZES, *options], capture_output=True, text=True, timeout=240, check=False, env=ENVIRONMENT
     )
-    if not told.exists():
+    if not file.exists():
         shutil.rmtree(folder)
         return None if re.search(_NOT_TOGETHER, run.stderr) else Rehearsed(faults, "no result", (), run.stderr)
-    result = json.loads(told.read_text(encoding="utf-8"))
+    result = json.loads(file.read_text(encoding="utf-8"))
     named = tuple(name for cause in result["causes"] for name in _named(cause, faults))
     done = Rehearsed(faults, result["verdict"], named, result["reasons"][0]["text"], str(folder))
     if done.wrong or "unknown" in named:

@@ -27,10 +27,10 @@ from tests.support.processes import ROOT
 from tests.support.surroundings import found
 
 UPDATE = 1000  # s since the epoch
-Told = dict[str, Any]
+Figures = dict[str, Any]
 
 
-def row(second: int, **changed: object) -> Told:
+def row(second: int, **changed: object) -> Figures:
     """Return a row of a run that holds 1000 connections from second 1 on, at 5 ms, with `changed` values."""
     held = 1000 if second >= 1 else 0
     return {
@@ -41,37 +41,37 @@ def row(second: int, **changed: object) -> Told:
     }
 
 
-def rows(**changed: object) -> list[Told]:
+def rows(**changed: object) -> list[Figures]:
     """Return the rows of 2 s before and 20 s after the update. From second 1 on they have `changed` values."""
     return [row(second, **(changed if second >= 1 else {})) for second in range(-2, 20)]
 
 
-def write(path: Path, lines: Sequence[Told]) -> Path:
+def write(path: Path, lines: Sequence[Figures]) -> Path:
     """Write a recorded run of these rows."""
     schedule = Schedule(UPDATE + lines[0]["second"], UPDATE, UPDATE + lines[-1]["second"])
     options = {"subscriptions": 1000, "pings": False}
     records: list[tuple[object, float]] = [
         (record, schedule.start) for record in (RunBegan(), found(options), Accepted(), HoldBegan(1000), schedule)
     ]
-    for told in lines:
-        second = UPDATE + told["second"]
-        records += [(replace(sample, second=second, at=second), second) for sample in _samples(told)]
+    for figures in lines:
+        second = UPDATE + figures["second"]
+        records += [(replace(sample, second=second, at=second), second) for sample in _samples(figures)]
     records.append((RunEnded(), schedule.end + 1))
     path.write_text("".join(encode(record, at) + "\n" for record, at in records), encoding="utf-8")
     return path
 
 
-def _samples(told: Told) -> Sequence[Any]:
-    def of(*names: str) -> Told:
-        return {name: told[name] for name in names}
+def _samples(figures: Figures) -> Sequence[Any]:
+    def of(*names: str) -> Figures:
+        return {name: figures[name] for name in names}
 
     return (
-        VersionSample(0, 0, told["version"], told["version_error"]),
+        VersionSample(0, 0, figures["version"], figures["version_error"]),
         QueueSample(0, 0, **of("backlog", "sent_ok", "sent_error", "rejected")),
         ConnectionSample(0, 0, **of("established", "close_wait", "fds", "threads", "rss")),
-        ListenerSample(0, 0, told["held"]),
-        ClientSample(0, 0, told["update"], told["update_error"], told["query"]),
-        HealthySample(0, 0, lost=told["lost"]),
+        ListenerSample(0, 0, figures["held"]),
+        ClientSample(0, 0, figures["update"], figures["update_error"], figures["query"]),
+        HealthySample(0, 0, lost=figures["lost"]),
     )
 
 

@@ -216,6 +216,6 @@ def with_libraries(paths: Iterable[Path]) -> Iterator[Path]:
     known = list(paths)
     yield from known
     compiled = [path for path in known if ".so" in path.name or os.access(path, os.X_OK)]
-    told = subprocess.run(["ldd", *compiled], capture_output=True, text=True, timeout=60, check=False).stdout
-    for name in set(re.findall(r"(/\S+) \(0x", told)):
+    libraries = subprocess.run(["ldd", *compiled], capture_output=True, text=True, timeout=60, check=False).stdout
+    for name in set(re.findall(r"(/\S+) \(0x", libraries)):
         yield Path(os.path.normpath(name))

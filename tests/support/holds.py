@@ -67,8 +67,8 @@ def listened(second: int, held: int) -> ListenerSample:
     """Return the listeners' figures. After the update, all notifications have arrived."""
     all_of_it = 100 if second > TRIGGER else 0
     number = TRIGGER * 1000 if second > TRIGGER else 0
-    told = (number, all_of_it, all_of_it, 0)
-    return ListenerSample(second, second + 0.001, held, all_of_it, 100 * (second >= 1015), 0, 0, *told)
+    notified = (number, all_of_it, all_of_it, 0)
+    return ListenerSample(second, second + 0.001, held, all_of_it, 100 * (second >= 1015), 0, 0, *notified)
 
 
 def healthy() -> Hold:

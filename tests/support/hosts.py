@@ -32,8 +32,8 @@ class Hosts(ExitStack):
             self._make_namespaces()
         except (OSError, subprocess.CalledProcessError) as error:
             self.close()
-            told = getattr(error, "stderr", "") or error
-            warnings.warn(f"no network namespaces here, the hosts are loopback addresses: {told}", stacklevel=2)
+            reason = getattr(error, "stderr", "") or error
+            warnings.warn(f"no network namespaces here, the hosts are loopback addresses: {reason}", stacklevel=2)
             self.loopback = True
         network = f"127.{random.randint(1, 254)}.{random.randint(1, 254)}" if self.loopback else "198.18.0"  # RFC 2544
         self.addresses = {name: f"{network}.{number}" for number, name in enumerate(self.names, 1)}

@@ -41,7 +41,7 @@ def start(processes: Processes, *options: str | Path, name: str = "contextBroker
     return process, int(process.wait_for(r"^connection inspector listening on \S+:(\d+)$")[1])
 
 
-def inspection(**told: Any) -> Inspection:
+def inspection(**changed: Any) -> Inspection:
     """Return an inspector's answer about a healthy broker at rest, with changes."""
     healthy = Inspection(
         states={"LISTEN": 1, "ESTABLISHED": 12},
@@ -59,4 +59,4 @@ def inspection(**told: Any) -> Inspection:
         started=1_700_000_000.0,
         ephemeral_ports=(32768, 60999),
     )
-    return msgspec.structs.replace(healthy, **told)
+    return msgspec.structs.replace(healthy, **changed)

@@ -56,8 +56,8 @@ class _Handler(BaseHTTPRequestHandler):
             with requests.request(
                 self.command, proxy.rules.broker + self.path, data=body or None, headers=sent, timeout=10
             ) as answer:
-                told = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
-                self._answer(answer.status_code, told, answer.content)
+                headers = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
+                self._answer(answer.status_code, headers, answer.content)
 
     do_POST = do_DELETE = do_PATCH = do_GET
 

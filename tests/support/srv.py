@@ -25,11 +25,11 @@ def main() -> None:
         while True:
             text, client = server.recvfrom(4096)
             asked = dns.message.from_wire(text)
-            told, question = dns.message.make_response(asked), asked.question[0]
+            response, question = dns.message.make_response(asked), asked.question[0]
             kind = dns.rdatatype.to_text(question.rdtype)
             if found := answers.get((question.name.to_text(), kind)):
-                told.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, found))
-            server.sendto(told.to_wire(), client)
+                response.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, found))
+            server.sendto(response.to_wire(), client)
 
 
 if __name__ == "__main__":
