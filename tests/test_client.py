@@ -21,7 +21,7 @@ from scenario.run.samples import QueueSample
 from scenario.settings.values import CLIENT_PATH
 from scenario.verdict.criteria import judge_hold
 from scenario.verdict.hold import Hold
-from tests.support.holds import changed, healthy, options
+from tests.support.holds import changed, options, passing
 from tests.support.processes import Process, Processes
 from tests.support.stack import Stack, start_mongo, verdict
 
@@ -71,22 +71,22 @@ def got(second: int, **sample: Any) -> Callable[[Row], Row]:
 @pytest.mark.parametrize(
     ("hold", "outcome", "reason"),
     [
-        (healthy(), "PASS", "update: 21 of 21 rows OK, the slowest in 4 ms"),
-        (healthy(), "PASS", "query: 21 of 21 rows OK, the slowest in 3 ms"),
-        (changed(healthy(), got(1009, update_error="HTTP 500")), "FAIL", "update: 1 of 21 rows NOK (1 x HTTP 500)"),
+        (passing(), "PASS", "update: 21 of 21 rows OK, the slowest in 4 ms"),
+        (passing(), "PASS", "query: 21 of 21 rows OK, the slowest in 3 ms"),
+        (changed(passing(), got(1009, update_error="HTTP 500")), "FAIL", "update: 1 of 21 rows NOK (1 x HTTP 500)"),
         (
-            changed(healthy(), got(1009, query_error="200 without the entity")),
+            changed(passing(), got(1009, query_error="200 without the entity")),
             "FAIL",
             "query: 1 of 21 rows NOK (1 x 200 without the entity), the first at second 6, "
             "3 s after the idle clients connected; OK in every row before them",
         ),
-        (changed(healthy(), got(1009, query_latency=1000.1)), "FAIL", "query: 1 of 21 rows slower than 1000 ms"),
+        (changed(passing(), got(1009, query_latency=1000.1)), "FAIL", "query: 1 of 21 rows slower than 1000 ms"),
         (
-            changed(healthy(), got(1009, query_latency=1000.0)),
+            changed(passing(), got(1009, query_latency=1000.0)),
             "PASS",
             "query: 21 of 21 rows OK, the slowest in 1000 ms",
         ),
-        (changed(healthy(), lambda row: replace(row, client=None)), "INCONCLUSIVE", "client's answers: for 0 of 21"),
+        (changed(passing(), lambda row: replace(row, client=None)), "INCONCLUSIVE", "client's answers: for 0 of 21"),
     ],
 )
 def test_rows_are_judged_as_those_of_version(hold: Hold, outcome: str, reason: str) -> None:
@@ -96,7 +96,7 @@ def test_rows_are_judged_as_those_of_version(hold: Hold, outcome: str, reason: s
 
 
 def test_each_client_has_its_own_tolerance() -> None:
-    spoilt = changed(changed(healthy(), got(1009, update_error="x")), got(1010, query_error="x"))
+    spoilt = changed(changed(passing(), got(1009, update_error="x")), got(1010, query_error="x"))
     assert judge_hold(replace(spoilt, options=options(max_nok=1))).outcome == "PASS"
 
 
@@ -107,7 +107,7 @@ def test_none_was_asked_for() -> None:
         )
         return replace(row, client=None, healthy=None, queue=slow)
 
-    without = changed(healthy(), change)
+    without = changed(passing(), change)
     judged = judge_hold(replace(without, options=options(client=False, healthy=0)))
     assert judged.outcome == "PASS"
     assert not any(text.startswith(("update", "query", "client")) for text in judged.reasons)

@@ -12,20 +12,20 @@ from scenario.peers.listeners import ListenerStats, Notified, figures_of, notifi
 from scenario.run.results import Row
 from scenario.verdict.criteria import judge_hold
 from scenario.verdict.hold import Hold
-from tests.support.holds import TRIGGER, changed, healthy, options
+from tests.support.holds import TRIGGER, changed, options, passing
 from tests.support.surroundings import listener
 
 UNREPORTED: dict[str, Any] = {"update": None, "notifications": None, "notified": None, "doubled": None}
 
 
 def reported(**figures: Any) -> Hold:
-    """Return a healthy hold whose listeners reported something else from the update on."""
+    """Return a passing hold whose listeners reported something else from the update on."""
 
     def change(row: Row) -> Row:
         after = row.listener is not None and row.second > TRIGGER
         return replace(row, listener=replace(row.listener, **figures)) if after and row.listener else row
 
-    return changed(healthy(), change)
+    return changed(passing(), change)
 
 
 def twice(notifications: int = 100) -> Hold:
@@ -46,7 +46,7 @@ def _late(row: Row) -> bool:
 @pytest.mark.parametrize(
     ("hold", "outcome", "reason"),
     [
-        (healthy(), "PASS", "notified: 100 of 100 subscriptions were notified once"),
+        (passing(), "PASS", "notified: 100 of 100 subscriptions were notified once"),
         (
             reported(notified=99, notifications=99),
             "FAIL",
@@ -66,12 +66,12 @@ def _late(row: Row) -> bool:
         (twice(notifications=97), "FAIL", "notified: 97 of 100 notifications were sent, 3 were not"),
         (reported(update=7), "FAIL", "notified: 0 of 100 subscriptions were notified once, 100 were not"),
         (
-            queued(healthy(), entered=345),  # 21 updates of a client with 10 healthy subscribers are among them
+            queued(passing(), entered=345),  # 21 updates of a client with 10 healthy subscribers are among them
             "INCONCLUSIVE",
             "counts: the broker says that it queued 345 notifications, and the listeners had 100",
         ),
         (
-            queued(healthy(), entered=30, sent_ok=30),
+            queued(passing(), entered=30, sent_ok=30),
             "INCONCLUSIVE",
             "counts: the broker says that it queued 30 notifications, and the listeners had 100",
         ),
@@ -85,14 +85,14 @@ def test_row_of_the_verdict(hold: Hold, outcome: str, reason: str) -> None:
 
 
 def test_listeners_that_never_tell_are_not_judged() -> None:
-    hold = changed(healthy(), lambda row: replace(row, listener=replace(row.listener, **UNREPORTED)))  # type: ignore[type-var]
+    hold = changed(passing(), lambda row: replace(row, listener=replace(row.listener, **UNREPORTED)))  # type: ignore[type-var]
     judged = judge_hold(hold)
     assert judged.outcome == "PASS"
     assert not any(text.startswith("notified") for text in judged.reasons)
 
 
 def test_another_process_at_the_port() -> None:
-    hold = changed(healthy(), lambda row: replace(row, connections=replace(row.connections, also_listening=1)))  # type: ignore[type-var]
+    hold = changed(passing(), lambda row: replace(row, connections=replace(row.connections, also_listening=1)))  # type: ignore[type-var]
     judged = judge_hold(hold)
     assert judged.outcome == "INCONCLUSIVE"
     assert "counts: 2 processes listen at the broker's port" in judged.reasons
@@ -103,7 +103,7 @@ def test_another_process_at_the_port() -> None:
     [
         # the counted one of two Orions 4.7.0 behind one name, and on one port, had few of the notifications
         queued(reported(received=100), entered=40, sent_ok=40),
-        changed(healthy(), lambda row: replace(row, queue=replace(row.queue, entered=100 * (row.second % 2)))),  # type: ignore[type-var]
+        changed(passing(), lambda row: replace(row, queue=replace(row.queue, entered=100 * (row.second % 2)))),  # type: ignore[type-var]
     ],
 )
 def test_figures_of_two_brokers_name_no_cause_of_one(hold: Hold) -> None:
@@ -119,7 +119,7 @@ def test_notifications_of_deleted_subscriptions_are_a_stale_cache() -> None:
 
 
 def test_those_of_a_client_are_not_counted() -> None:
-    hold = queued(healthy(), entered=100 + 21 * 10)
+    hold = queued(passing(), entered=100 + 21 * 10)
     assert judge_hold(replace(hold, options=options(healthy=10))).outcome == "PASS"
 
 

@@ -16,7 +16,7 @@ from scenario.run.samples import ConnectionSample
 from scenario.verdict.causes import CAUSES
 from scenario.verdict.criteria import judge_hold
 from scenario.verdict.hold import Hold
-from tests.support.holds import START, changed, counted_by_then, healthy
+from tests.support.holds import START, changed, counted_by_then, passing
 from tests.support.surroundings import ADDRESS, found, listener, process
 
 Change = Callable[[Row], Row]
@@ -79,7 +79,7 @@ def unprivileged(row: Row) -> Row:
 
 
 def seen(*changes: Change, mode: str = "threadpool:60000:100", more: str = "-httpTimeout 600000") -> Hold:
-    run = healthy()
+    run = passing()
     for change in changes:
         run = changed(run, change)
     command_line = process(f"contextBroker {more} -notificationMode {mode}")

@@ -18,7 +18,7 @@ from scenario.verdict.evidence import Evidence
 from scenario.verdict.expectations import parse
 from scenario.verdict.hold import Hold
 from scenario.verdict.measures import MEASURES, measured
-from tests.support.holds import TRIGGER, changed, healthy, options
+from tests.support.holds import TRIGGER, changed, options, passing
 from tests.support.stack import Stack
 
 RECORDINGS = Path(__file__).with_name("recordings")
@@ -101,7 +101,7 @@ def refused(row: Row) -> Row:
     ],
 )
 def test_lines_of_the_verdict(limit: str, change: Callable[[Row], Row] | None, outcome: str, line: str) -> None:
-    hold = with_limit(changed(healthy(), change) if change else healthy(), limit)
+    hold = with_limit(changed(passing(), change) if change else passing(), limit)
     verdict = judge_hold(hold)
     assert verdict.outcome == outcome, verdict.reasons
     assert line in verdict.reasons
@@ -114,7 +114,7 @@ def with_limit(hold: Hold, limit: str) -> Hold:
 
 
 def test_a_run_that_was_cut_short_may_not_have_seen_the_most() -> None:
-    hold = with_limit(healthy(), "held >= 200, version_max < 1")
+    hold = with_limit(passing(), "held >= 200, version_max < 1")
     cut = replace(hold, progress=replace(hold.progress, missing=("a worker was lost",)))
     found = {str(criterion): criterion.outcome for criterion in judge_hold(cut).criteria}
     assert found["limit: held >= 200 notifications: 100 notifications"] == "INCONCLUSIVE"
@@ -133,7 +133,7 @@ def test_figures_of_a_real_run() -> None:
 
 
 def test_nothing_measured_is_no_figure() -> None:
-    hold = replace(changed(healthy(), lambda _: None), progress=replace(healthy().progress, idle=None))
+    hold = replace(changed(passing(), lambda _: None), progress=replace(passing().progress, idle=None))
     nothing = measured(Evidence(hold))
     assert {name for name, value in nothing.items() if value} == {"trigger_latency"}
 

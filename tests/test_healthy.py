@@ -23,7 +23,7 @@ from scenario.run.samples import HealthySample, ListenerSample
 from scenario.users.healthy import Sent, Subscribers
 from scenario.verdict.criteria import judge_hold
 from scenario.verdict.hold import Hold
-from tests.support.holds import START, changed, counted_by_then, healthy, options
+from tests.support.holds import START, changed, counted_by_then, options, passing
 from tests.support.listener import Listener, notification, start
 from tests.support.processes import Processes
 from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, verdict
@@ -188,7 +188,7 @@ def notified(workers: int = 105, more: dict[str, object] | None = None, late: in
         spoilt = row.healthy is not None and (not late or 5 <= row.since_trigger < 5 + late)
         return replace(row, healthy=replace(row.healthy, **figures)) if spoilt and row.healthy else row
 
-    hold = replace(changed(healthy(), change), options=options(healthy=10, **more or {}))
+    hold = replace(changed(passing(), change), options=options(healthy=10, **more or {}))
     command_line = COMMAND_LINE.replace(MODE, f"-notificationMode threadpool:60000:{workers}")
     return replace(hold, found=found({}, process=process(command_line)))
 
@@ -282,7 +282,7 @@ def test_where_a_listener_does_not_tell_they_are_not_taken_for_notifications_of_
 
 
 def test_none_was_asked_for() -> None:
-    judged = judge_hold(replace(changed(healthy(), lambda row: replace(row, healthy=None)), options=options(healthy=0)))
+    judged = judge_hold(replace(changed(passing(), lambda row: replace(row, healthy=None)), options=options(healthy=0)))
     assert judged.outcome == "PASS"
     assert not any("healthy" in text for text in judged.reasons)
 

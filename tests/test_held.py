@@ -12,18 +12,18 @@ from scenario.run.results import Row
 from scenario.run.samples import ListenerSample
 from scenario.verdict.evidence.held import Held, at_rest, established, fds_per_notification
 from scenario.verdict.hold import Hold
-from tests.support.holds import TRIGGER, changed, counted_by_then, healthy, options
+from tests.support.holds import TRIGGER, changed, counted_by_then, options, passing
 
 
 def counted(**fields: int | Callable[[Row], int | None] | None) -> Hold:
-    """Return a healthy hold with other figures in its connection samples: a value, or what makes one of the row."""
+    """Return a passing hold with other figures in its connection samples: a value, or what makes one of the row."""
 
     def change(row: Row) -> Row:
         assert row.connections
         figures = {name: field(row) if callable(field) else field for name, field in fields.items()}
         return replace(row, connections=replace(row.connections, **figures))  # type: ignore[arg-type]
 
-    return changed(healthy(), change)
+    return changed(passing(), change)
 
 
 def most(hold: Hold) -> int | None:
@@ -31,9 +31,9 @@ def most(hold: Hold) -> int | None:
 
 
 def test_rows_since_the_trigger() -> None:
-    seconds = [second for _, second in Held(healthy()).per_row]
+    seconds = [second for _, second in Held(passing()).per_row]
     assert seconds == list(range(18))
-    assert [held for held, _ in Held(healthy()).per_row] == [0] + [100] * 11 + [0] * 6
+    assert [held for held, _ in Held(passing()).per_row] == [0] + [100] * 11 + [0] * 6
 
 
 def test_probes_that_come_and_go_are_not_held() -> None:
@@ -68,19 +68,19 @@ def test_what_the_listeners_never_saw_is_not_held() -> None:
     assert most(hold) == 0
     down = changed(hold, lambda row: row if row.since_trigger < 0 else replace(row, listener=with_held(row, None)))
     assert most(down) == 0
-    untold = changed(counted(to_listeners=0), lambda row: replace(row, listener=with_held(row, None)))
-    assert most(untold) == 100, "another kind of receiver, behind a proxy"
+    uncounted = changed(counted(to_listeners=0), lambda row: replace(row, listener=with_held(row, None)))
+    assert most(uncounted) == 100, "another kind of receiver, behind a proxy"
 
 
 def test_what_was_answered_is_not_held_though_its_connection_is_open() -> None:
     def change(row: Row) -> Row:
         return replace(row, queue=row.queue and replace(row.queue, sent_ok=counted_by_then(row.second)[0]))
 
-    assert most(changed(healthy(), change)) == 0, "by the broker's own counters"
-    untold = changed(healthy(), lambda row: replace(row, queue=None, listener=with_held(row, 0)))
-    assert most(untold) == 0, "by what the listeners hold"
-    neither = changed(healthy(), lambda row: replace(row, queue=None, listener=None))
-    assert (most(neither), Held(neither).proved, Held(healthy()).proved) == (100, False, True)
+    assert most(changed(passing(), change)) == 0, "by the broker's own counters"
+    uncounted = changed(passing(), lambda row: replace(row, queue=None, listener=with_held(row, 0)))
+    assert most(uncounted) == 0, "by what the listeners hold"
+    neither = changed(passing(), lambda row: replace(row, queue=None, listener=None))
+    assert (most(neither), Held(neither).proved, Held(passing()).proved) == (100, False, True)
 
 
 def test_a_listener_with_another_address_holds_what_is_established() -> None:
@@ -93,18 +93,18 @@ def with_held(row: Row, held: int | None) -> ListenerSample:
 
 
 def test_nobody_counted() -> None:
-    assert Held(changed(healthy(), lambda row: replace(row, connections=None))).per_row == []
-    at_rest_only = changed(healthy(), lambda row: row if row.since_trigger < 0 else replace(row, connections=None))
+    assert Held(changed(passing(), lambda row: replace(row, connections=None))).per_row == []
+    at_rest_only = changed(passing(), lambda row: row if row.since_trigger < 0 else replace(row, connections=None))
     assert Held(at_rest_only).per_row == []
-    not_at_rest = changed(healthy(), lambda row: row if row.since_trigger >= 0 else replace(row, connections=None))
+    not_at_rest = changed(passing(), lambda row: row if row.since_trigger >= 0 else replace(row, connections=None))
     assert Held(not_at_rest).per_row == [], "what was there before is not known"
 
 
 def test_without_connection_info_it_is_the_listeners_count() -> None:
-    blind = changed(healthy(), lambda row: replace(row, connections=None))
+    blind = changed(passing(), lambda row: replace(row, connections=None))
     assert most(replace(blind, options=options(connection_info=False))) == 100
-    untold = changed(blind, lambda row: replace(row, listener=None))
-    assert Held(replace(untold, options=options(connection_info=False))).per_row == []
+    uncounted = changed(blind, lambda row: replace(row, listener=None))
+    assert Held(replace(uncounted, options=options(connection_info=False))).per_row == []
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_without_connection_info_it_is_the_listeners_count() -> None:
     ],
 )
 def test_established_but_the_idle_clients(idle: IdleClients | None, second: int, expected: int) -> None:
-    hold = replace(healthy(), progress=replace(healthy().progress, idle=idle))
+    hold = replace(passing(), progress=replace(passing().progress, idle=idle))
     assert established(hold, next(row for row in hold.rows if row.second == second)) == expected
 
 
@@ -141,6 +141,6 @@ def test_what_a_connection_costs() -> None:
     assert fds_per_notification(unseen.rows, 100) == fds
     one_probe_more = counted(to_listeners=0, established=lambda row: 12 + (row.since_trigger == 2), fds=60)
     assert fds_per_notification(one_probe_more.rows, 100) is None
-    assert fds_per_notification([row for row in healthy().rows if row.second < TRIGGER], 100) is None
+    assert fds_per_notification([row for row in passing().rows if row.second < TRIGGER], 100) is None
     assert fds_per_notification(counted(fds=None).rows, 100) is None
     assert fds_per_notification([], 100) is None

@@ -11,7 +11,7 @@ from scenario.peers.failures import Kind
 from scenario.run.samples import VersionSample
 from scenario.verdict.criteria import judge_hold
 from scenario.verdict.liveness import liveness, restart_by_liveness
-from tests.support.holds import healthy, row
+from tests.support.holds import passing, row
 
 Spoilt = Callable[[int], tuple[float, Kind | None] | None]
 SILENT = (2000.0, Kind.NO_ANSWER)
@@ -58,7 +58,7 @@ def test_over_the_rows(seconds: int, spoilt: Spoilt, missing: range, expected: t
 
 
 def test_the_sentence() -> None:
-    run = healthy()
+    run = passing()
     assert restart_by_liveness(run.rows) == ""
     assert "liveness" not in " ".join(judge_hold(run).reasons)
     silence = VersionSample(0, 0, 2000.0, "silent", failure=Kind.NO_ANSWER)

@@ -24,7 +24,7 @@ from scenario.settings.access import OPEN
 from scenario.verdict.causes.ngsild import NGSILD
 from scenario.verdict.criteria import judge_hold
 from scenario.verdict.hold import Hold
-from tests.support.holds import TRIGGER, healthy, options
+from tests.support.holds import TRIGGER, options, passing
 from tests.support.processes import Processes
 
 RUN = "0123456789abcdef" * 2
@@ -148,7 +148,7 @@ def test_a_tenant_that_nobody_wrote_to_is_empty() -> None:
 
 def seen(kind: str, updates: int = 1, **parts: dict[str, Any]) -> Hold:
     """Return a hold of 100 subscriptions at a broker of a kind, with what is different in each row after the update."""
-    hold = healthy()
+    hold = passing()
     options = hold.options.changed(
         kind=kind, updates=updates, healthy_apart=True, queue_size=False, notify_urls=["http://l:1-2/notify"]
     )

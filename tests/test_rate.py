@@ -21,7 +21,7 @@ from scenario.verdict.criteria import judge_hold
 from scenario.verdict.evidence import Evidence
 from scenario.verdict.hold import Hold
 from scenario.verdict.measures import measured
-from tests.support.holds import END, START, TRIGGER, changed, healthy, options
+from tests.support.holds import END, START, TRIGGER, changed, options, passing
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def tried(row: Row, latencies: Sequence[float] = (), late: float = 0.1, update_e
 
 
 def at_rate(change: Callable[[Row], Row] = tried) -> Hold:
-    return replace(changed(healthy(), change), options=options(rate=RATE, healthy=10, max_nok=1))
+    return replace(changed(passing(), change), options=options(rate=RATE, healthy=10, max_nok=1))
 
 
 ROWS = END - START + 1
@@ -177,7 +177,7 @@ def test_verdict(hold: Hold, outcome: str, reason: str) -> None:
 
 
 def test_with_a_rate_of_1_nothing_of_it_is_there() -> None:
-    judged = judge_hold(healthy())
+    judged = judge_hold(passing())
     assert not any("p99" in text or text.startswith("rate") for text in judged.reasons)
     assert columns_of(options()) == columns_of(options(rate=2))[: -len(TRIES_COLUMNS)]
 
@@ -197,7 +197,7 @@ def test_columns() -> None:
         *(RATE, 0, 6.0, 12.0, 12.0)
     ]
     assert values["update_nok_tries"] == 1
-    assert cells(TRIES_COLUMNS, healthy().rows[0]) == [None] * len(TRIES_COLUMNS)
+    assert cells(TRIES_COLUMNS, passing().rows[0]) == [None] * len(TRIES_COLUMNS)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from scenario.run.records import (
     Update,
 )
 from scenario.run.results import Row, Step, Verdict
-from tests.support.holds import END, START, TRIGGER, healthy
+from tests.support.holds import END, START, TRIGGER, passing
 from tests.support.surroundings import found
 
 BEFORE = START - 5
@@ -47,7 +47,7 @@ class Run:
 
     def hold(self, subscriptions: int = 100) -> None:
         """Hold the connections of a healthy broker, once."""
-        run = healthy()
+        run = passing()
         self.publish(HoldBegan(subscriptions), PhaseBegan(Phase.RESET), Reset(0))
         self.publish(PhaseBegan(Phase.SEED), Seeded(subscriptions, 0))
         assert run.schedule

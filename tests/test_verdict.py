@@ -12,7 +12,7 @@ from scenario.run.results import Row
 from scenario.run.samples import ConnectionSample, VersionSample
 from scenario.verdict.criteria import judge_hold
 from scenario.verdict.hold import Hold
-from tests.support.holds import changed, healthy, options
+from tests.support.holds import changed, options, passing
 
 
 def nok(second: int) -> Callable[[Row], Row]:
@@ -22,7 +22,7 @@ def nok(second: int) -> Callable[[Row], Row]:
 
 
 def test_healthy_run_passes() -> None:
-    verdict = judge_hold(healthy())
+    verdict = judge_hold(passing())
     assert (verdict.outcome, verdict.exit_code) == ("PASS", 0)
     assert "held: 100 of 100 at one time (at second 1)" in verdict.reasons
 
@@ -33,7 +33,7 @@ def without_seconds(hold: Hold, lost: int) -> Hold:
 
 @pytest.mark.parametrize(("lost", "outcome"), [(0, "PASS"), (1, "PASS"), (2, "INCONCLUSIVE")])
 def test_a_short_run_may_lose_one_second(lost: int, outcome: str) -> None:
-    assert judge_hold(without_seconds(healthy(), lost)).outcome == outcome
+    assert judge_hold(without_seconds(passing(), lost)).outcome == outcome
 
 
 def set_idle(run: Hold, idle: IdleClients | None) -> Hold:
@@ -84,19 +84,19 @@ def set_idle(run: Hold, idle: IdleClients | None) -> Hold:
     ],
 )
 def test_spoilt_run_does_not_pass(spoil: Callable[[Hold], Hold], outcome: str, reason: str) -> None:
-    verdict = judge_hold(spoil(healthy()))
+    verdict = judge_hold(spoil(passing()))
     assert verdict.outcome == outcome
     assert verdict.exit_code == {"FAIL": 1, "INCONCLUSIVE": 4}[outcome]
     assert any(reason in text for text in verdict.reasons), verdict.reasons
 
 
 def test_tolerated_nok_rows() -> None:
-    spoilt = changed(healthy(), nok(1009))
+    spoilt = changed(passing(), nok(1009))
     assert judge_hold(replace(spoilt, options=options(max_nok=1))).outcome == "PASS"
 
 
 def test_interrupted_run_is_inconclusive_whatever_it_saw() -> None:
-    run = changed(healthy(), nok(1009))
+    run = changed(passing(), nok(1009))
     verdict = judge_hold(replace(run, progress=replace(run.progress, interrupted="observe")))
     assert (verdict.outcome, verdict.exit_code) == ("INCONCLUSIVE", 4)
     assert "interrupted in phase observe" in verdict.reasons

@@ -71,7 +71,7 @@ def listened(second: int, held: int) -> ListenerSample:
     return ListenerSample(second, second + 0.001, held, all_of_it, 100 * (second >= 1015), 0, 0, *notified)
 
 
-def healthy() -> Hold:
+def passing() -> Hold:
     """Return a run that passes."""
     progress = Progress(created=100, update=Update(TRIGGER, 90.0), idle=IdleClients(1006.5, 10, 10))
     rows = [row(second) for second in range(START, END + 1)]
