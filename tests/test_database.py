@@ -29,7 +29,7 @@ from tests.support.stack import SUBSCRIPTIONS, Stack, free_port, start_mongo, ve
 
 PASS, FAIL, USAGE, PREFLIGHT, INCONCLUSIVE = range(5)
 Documents = dict[str, Any]
-OWN = Ngsiv2("http://localhost:1026", "s", "/test").own
+OWN = Ngsiv2("http://localhost:1026", "s", "/test").own_documents
 RUN = "0a" * 16
 
 

@@ -274,8 +274,8 @@ def test_where_a_listener_does_not_tell_they_are_not_taken_for_notifications_of_
     def change(row: Row) -> Row:
         entered = 10 * (row.second - START) + 100 * (row.since_trigger > 0)
         failures = {"127.0.0.1:1": Kind.NO_CONNECTION}
-        untold = ListenerSample(row.second, row.second, error="127.0.0.1:1: too late", failures=failures)
-        return replace(row, listener=untold, queue=row.queue and replace(row.queue, entered=entered))
+        unreported = ListenerSample(row.second, row.second, error="127.0.0.1:1: too late", failures=failures)
+        return replace(row, listener=unreported, queue=row.queue and replace(row.queue, entered=entered))
 
     judged = judge_hold(changed(notified(), change))
     assert [each.cause for each in judged.causes] == ["listener-down"]

@@ -16,7 +16,7 @@ from tests.support.processes import ROOT, Process, Processes
 
 sys.path.insert(0, str(ROOT / "setup_scripts"))  # from where it is copied
 from inspector.command_line import database_ports
-from inspector.cpu import APART, DATABASE, LISTENER, HostCpu, Takers
+from inspector.cpu import APART, DATABASE, LISTENER, HostCpu, ProcessCpu
 from inspector.netlink import kernel_sockets
 from inspector.proc import TICKS
 
@@ -53,12 +53,12 @@ def test_each_is_told_from_the_others(processes: Processes, tmp_path: Path) -> N
         Spender(processes, tmp_path, name) for name in ("contextBroker", "mongod", "receiver", "locust", "compiler")
     )
     peers = {DATABASE: database.address, LISTENER: listener.address}
-    takers = Takers()
+    process_cpu = ProcessCpu()
 
     def look() -> dict[str, Any]:
         listening = [one for some in kernel_sockets() for one in some.listening()]
-        takers.samples = 0  # so that it looks, however idle the host is
-        return takers.look([broker.process.pid], listening, peers)
+        process_cpu.samples = 0  # so that it looks, however idle the host is
+        return process_cpu.look([broker.process.pid], listening, peers)
 
     first = look()
     assert first["host_cpus"] == psutil.cpu_count()
@@ -72,7 +72,7 @@ def test_each_is_told_from_the_others(processes: Processes, tmp_path: Path) -> N
     then = look()
     for who in ("database", "listener", "tester"):
         assert then[f"{who}_cpu_seconds"] > 0.4
-    assert takers.spent["compiler"] > 0.4 * TICKS
+    assert process_cpu.spent["compiler"] > 0.4 * TICKS
     assert sum(then["cpu_of_others"].values()) > 0
     assert not {"contextBroker", "mongod", "receiver", "locust"} & set(then["cpu_of_others"])
     listener.process.stop()
@@ -83,10 +83,10 @@ def test_each_is_told_from_the_others(processes: Processes, tmp_path: Path) -> N
 def test_a_quiet_host_is_looked_at_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     readings = iter([HostCpu(0, 0, 0), HostCpu(10, 20, 0), HostCpu(11, 22, 0), HostCpu(11, 22.4, 0.6)])
     monkeypatch.setattr(HostCpu, "read", lambda: next(readings))
-    takers, looked = Takers(), []
+    process_cpu, looked = ProcessCpu(), []
     for moment in (100.0, 101.0, 102.0, 103.0):
         monkeypatch.setattr(time, "monotonic", lambda moment=moment: moment)
-        looked.append("tester_cpu_seconds" in takers.look([], [], {}))
+        looked.append("tester_cpu_seconds" in process_cpu.look([], [], {}))
     assert looked == [True, False, False, True], "the first, and when half of the CPUs are taken, or stolen"
 
 

@@ -86,12 +86,12 @@ def test_what_a_query_may_find(found: int, right: bool) -> None:
     written.was_taken(100)
     written.was_answered(120, 124.0)
     written.was_taken(120)
-    beside = written.beside
+    concurrent = written.concurrent
     written.was_answered(110, 126.0)  # while the query is under way
     written.was_taken(110)
     body = f'[{{"number": {{"type": "Text", "value": "{found}"}}}}]'
     broker = Ngsiv2("http://localhost:1026", "facts", "/client")
-    assert (not broker.query_error(Answer(200, {}, body), beside.newest, beside)) == right
+    assert (not broker.query_error(Answer(200, {}, body), concurrent.newest, concurrent)) == right
 
 
 def test_updates_of_long_ago_are_forgotten_unless_they_may_still_come() -> None:
@@ -101,7 +101,7 @@ def test_updates_of_long_ago_are_forgotten_unless_they_may_still_come() -> None:
         if number != 5_000:
             written.was_answered(number, number + 5.0)
     assert len(written.answered) < 120
-    assert 5_000 in written.beside
+    assert 5_000 in written.concurrent
 
 
 RATE = 20

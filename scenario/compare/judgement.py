@@ -80,8 +80,8 @@ class Line:
         if a is None or b is None:
             return _NONE
         share = 100 * (b - a) / abs(a) if a else 0
-        beside = f" ({share:+,.{0 if abs(share) >= 1 else 1}f} %)" if share else ""
-        return f"{b - a:+z,.{self._digits}f}{beside}" if b != a else "0"
+        percent = f" ({share:+,.{0 if abs(share) >= 1 else 1}f} %)" if share else ""
+        return f"{b - a:+z,.{self._digits}f}{percent}" if b != a else "0"
 
     def _allowance(self) -> str:
         sign = "+" if self.measure.worse == MORE else "-"

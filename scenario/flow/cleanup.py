@@ -95,7 +95,7 @@ class Cleanup:
         try:
             if (
                 not drops_database(options)
-                or database.look(options.broker.mongo, found.database, broker_of(options).own).foreign
+                or database.look(options.broker.mongo, found.database, broker_of(options).own_documents).foreign
             ):
                 self._tell(run, problem)
                 return

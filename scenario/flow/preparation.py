@@ -59,7 +59,7 @@ class Preparation(Phases):
 
     def _contents(self, name: str) -> Contents:
         """Look into the database once more. Raises Lost if it has data that does not belong to the test."""
-        contents = database.look(self.options.broker.mongo, name, self.broker.own)
+        contents = database.look(self.options.broker.mongo, name, self.broker.own_documents)
         if contents.foreign and self.options.broker.drop_foreign != name:
             raise Lost(f"reset: {name} was not dropped, because it holds {'; '.join(map(str, contents.foreign))}")
         return contents

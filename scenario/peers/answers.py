@@ -90,7 +90,7 @@ def ask(method: str, url: str, headers: Mapping[str, str], body: str = "", acces
     """Send one request over a new connection, ignoring proxies of the environment. Raises RequestException."""
     with requests.Session() as session:
         bound(session, sum(CALL_TIMEOUT))
-        access.let_in(session)
+        access.apply_to(session)
         sent = {**headers, "Connection": "close"}
         response = session.request(
             method, url, headers=sent, data=body or None, timeout=CALL_TIMEOUT, allow_redirects=False

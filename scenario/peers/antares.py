@@ -27,5 +27,5 @@ class Antares(NgsiLd):
         return 1
 
     @classmethod
-    def tells(cls, text: str) -> str:
+    def version_in(cls, text: str) -> str:
         return parse(text, Health).version

@@ -87,10 +87,10 @@ class Broker(ABC):
         return ""
 
     @property
-    def own(self) -> dict[str, dict[str, Any]]:
+    def own_documents(self) -> dict[str, dict[str, Any]]:
         return {}  # the test's documents in that database, of any run: a query per collection
 
-    own_subscriptions = own  # the same, for this run's subscriptions
+    own_subscriptions = own_documents  # the same, for this run's subscriptions
 
     @abstractmethod
     def version(self) -> Request:
@@ -147,10 +147,10 @@ class Broker(ABC):
         """Return the request for the test's entity."""
 
     @abstractmethod
-    def query_error(self, answer: Answer, number: int, beside: Container[int] = ()) -> Failure | None:
+    def query_error(self, answer: Answer, number: int, concurrent: Container[int] = ()) -> Failure | None:
         """Return what is wrong with the answer to `query`; None if it is right.
 
-        It must have the number last written, a later one, or one of `beside`. Number 0: nothing was written yet.
+        It must have the number last written, a later one, or one of `concurrent`. Number 0: nothing was written yet.
         """
 
     @abstractmethod

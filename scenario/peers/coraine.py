@@ -31,7 +31,7 @@ class Coraine(NgsiLd):
         return min(updates, THREADS)
 
     @classmethod
-    def tells(cls, text: str) -> str:
+    def version_in(cls, text: str) -> str:
         answer = parse(text, Product)
         if answer.product != cls.product:
             raise WrongShapeError("another product")

@@ -53,7 +53,7 @@ class Ngsi(Broker):
     def _post(self, path: str, body: object) -> Request:
         return Request("POST", path, {"Content-Type": "application/json", **self._headers}, json.dumps(body))
 
-    def query_error(self, answer: Answer, number: int, beside: Container[int] = ()) -> Failure | None:
+    def query_error(self, answer: Answer, number: int, concurrent: Container[int] = ()) -> Failure | None:
         """200 alone is not enough: without its database Orion 4.7.0 answers 200 []."""
         if answer.status != 200:
             return self.failure_of(answer)
@@ -61,7 +61,7 @@ class Ngsi(Broker):
             found = answer.parsed(list[Entity])
         except WrongShapeError as error:
             return Failure(Kind.CONTENT, f"200 without the value that was written: {error}")
-        return own.number_error([int(entity.number.value) for entity in found], number, beside)
+        return own.number_error([int(entity.number.value) for entity in found], number, concurrent)
 
     def _to_remove(
         self, ask: Callable[[Request], Answer], path: str, query: str, is_own: Callable[[Listed], bool]

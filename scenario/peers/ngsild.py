@@ -49,7 +49,7 @@ class NgsiLd(Ngsi):
         return CLIENT
 
     @classmethod
-    def tells(cls, text: str) -> str:
+    def version_in(cls, text: str) -> str:
         """Return the version in the body of the answer to GET `about`. Raises WrongShapeError for another product's."""
         return ""
 
@@ -59,7 +59,7 @@ class NgsiLd(Ngsi):
         if cls.about.startswith(_ROOT):
             return answer.status == 200 or (answer.status == NO_TENANT and "tenant" in answer.body.lower())
         try:
-            return answer.status == 200 and bool(cls.tells(answer.body))
+            return answer.status == 200 and bool(cls.version_in(answer.body))
         except WrongShapeError:
             return False
 
@@ -82,7 +82,7 @@ class NgsiLd(Ngsi):
 
     def name(self, version: str) -> str:
         try:
-            return f"{self.product} {answered(self.tells(version), 80)}".strip()
+            return f"{self.product} {answered(self.version_in(version), 80)}".strip()
         except WrongShapeError:
             return self.product
 

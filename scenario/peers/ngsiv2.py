@@ -44,7 +44,7 @@ class Ngsiv2(WithQueue):
         return f"{prefix or 'orion'}-{self.service}"
 
     @property
-    def own(self) -> dict[str, dict[str, Any]]:
+    def own_documents(self) -> dict[str, dict[str, Any]]:
         """In the service paths of the test."""
         return own.queries([self.scope, CLIENT_PATH])
 

@@ -23,5 +23,5 @@ class OrionLd(NgsiLd):
     timeout: ClassVar[float | None] = 5.0
 
     @classmethod
-    def tells(cls, text: str) -> str:
+    def version_in(cls, text: str) -> str:
         return parse(text, OrionLdVersion).version

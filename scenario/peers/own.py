@@ -38,12 +38,12 @@ def is_entity(identifier: str, kind: str, run: str) -> bool:
     return re.fullmatch(pattern, identifier) is not None and kind == TYPE
 
 
-def number_error(written: Sequence[int], number: int, beside: Container[int]) -> Failure | None:
+def number_error(written: Sequence[int], number: int, concurrent: Container[int]) -> Failure | None:
     """Return what is wrong with the numbers that a query found; None if it is right.
 
-    Right is the number last written, a later one, or one of `beside`. Number 0: nothing was written yet.
+    Right is the number last written, a later one, or one of `concurrent`. Number 0: nothing was written yet.
     """
-    if not number or any(each >= number or each in beside for each in written):
+    if not number or any(each >= number or each in concurrent for each in written):
         return None
     if not written:
         return Failure(Kind.NOT_STORED, "200 without the entity")

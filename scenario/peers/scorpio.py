@@ -27,7 +27,7 @@ class Scorpio(NgsiLd):
         return PER_ADDRESS * addresses
 
     @classmethod
-    def tells(cls, text: str) -> str:
+    def version_in(cls, text: str) -> str:
         build = parse(text, Info).build
         if "ngsildbroker" not in build.group:
             raise WrongShapeError("another Quarkus application")

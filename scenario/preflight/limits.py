@@ -36,8 +36,8 @@ def check_limits(found: Found) -> Iterator[Check]:
     if process is None:
         return
     needed = descriptors(found.options)
-    beside = SPARE + found.options.load.idle_connections
-    why = f"{needed}: {wanted} notifications and {SPARE_WORKERS} healthy ones x {kind.fds_each} + {beside}"
+    others = SPARE + found.options.load.idle_connections
+    why = f"{needed}: {wanted} notifications and {SPARE_WORKERS} healthy ones x {kind.fds_each} + {others}"
     remedy = f"start the broker after ulimit -n {needed}"
     enough = process.nofile is None or process.nofile >= needed
     shown = "unlimited" if process.nofile is None else process.nofile

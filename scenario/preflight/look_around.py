@@ -69,7 +69,7 @@ def look_around(options: Options, absent_users: Iterable[type[User]] = ()) -> Fo
         listener_ids={address: listener_ids(address) for address, one in by_address.items() if one and one.id},
     )
     if drops_database(options):
-        contents = look("database", lambda: database.look(options.broker.mongo, found.database, broker.own))
+        contents = look("database", lambda: database.look(options.broker.mongo, found.database, broker.own_documents))
         found = replace(found, contents=contents)
     if options.probes.client and not any(check.state == ERROR for check in checks(found)):
         # last, because it writes: the service is known to belong to the test now

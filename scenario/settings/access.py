@@ -63,7 +63,7 @@ class Access:
         except OSError as error:
             raise OptionError(f"--cert: takes a certificate and its key, without a passphrase: {error}") from None
 
-    def let_in(self, session: requests.Session) -> None:
+    def apply_to(self, session: requests.Session) -> None:
         """Set the CA certificates and the client certificate of a session."""
         session.verify = not self.insecure and (self.ca_file or True)
         session.cert = (self.cert, self.key or self.cert) if self.cert else None

@@ -15,14 +15,14 @@ from typing import TextIO
 
 def begin(path: Path, text: str) -> TextIO:
     """Return a file that starts with a text and replaces an earlier one. On OSError the earlier one stays."""
-    beside, file = _open(path)
+    temporary, file = _open(path)
     try:
         file.write(text)
         file.flush()
-        if beside is not None:
-            beside.replace(path)
+        if temporary is not None:
+            temporary.replace(path)
     except BaseException:
-        _take_back(beside, file)
+        _take_back(temporary, file)
         raise
     return file
 
@@ -36,13 +36,13 @@ def _open(path: Path) -> tuple[Path | None, TextIO]:
     """Return the name of a new file and the file; None and the opened path if that is a device or a pipe."""
     if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
         return None, path.open("a", encoding="utf-8", newline="")
-    beside = path.with_name(f".{secrets.token_hex(8)}.new")
-    made = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-    return beside, os.fdopen(made, "w", encoding="utf-8", newline="")
+    temporary = path.with_name(f".{secrets.token_hex(8)}.new")
+    made = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    return temporary, os.fdopen(made, "w", encoding="utf-8", newline="")
 
 
-def _take_back(beside: Path | None, file: TextIO) -> None:
+def _take_back(temporary: Path | None, file: TextIO) -> None:
     with contextlib.suppress(OSError):  # flushing its buffer may fail
         file.close()
-    if beside is not None:
-        beside.unlink(missing_ok=True)
+    if temporary is not None:
+        temporary.unlink(missing_ok=True)

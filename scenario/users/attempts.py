@@ -23,7 +23,7 @@ def _session(user: EachSecond, limit: float) -> HttpSession:
     """Return a separate client. FastHttpUser's own would retry."""
     session = HttpSession(user.broker.host, user.environment.events.request, user)
     bound(session, limit)
-    user.broker.access.let_in(session)
+    user.broker.access.apply_to(session)
     return session
 
 

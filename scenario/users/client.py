@@ -120,11 +120,11 @@ class ClientProbe(EachSecond, User):
     def _query(self, due: float | None = None) -> Tried:
         """Read the value back. Try once more if it is not there yet."""
         early: Failure | None = None
-        written = self.written.beside
+        concurrent = self.written.concurrent
 
         def look(answer: Answer) -> Failure | None:
             nonlocal early
-            early = self.broker.query_error(answer, written.newest, written)
+            early = self.broker.query_error(answer, concurrent.newest, concurrent)
             return early if answer.status != 200 else None
 
         query = attempt(self, self.broker.query(), look, LIMIT - AGAIN_AFTER, name="client: query", due=due)
@@ -134,7 +134,7 @@ class ClientProbe(EachSecond, User):
         spent = query.latency + AGAIN_AFTER * 1000
 
         def judge(answer: Answer) -> Failure | None:
-            return self.broker.query_error(answer, written.newest, written)
+            return self.broker.query_error(answer, concurrent.newest, concurrent)
 
         left = LIMIT - (spent - query.late) / 1000
         again = attempt(self, self.broker.query(), judge, left, name="client: query")

@@ -80,9 +80,9 @@ class UpdateTrigger(RunUser, HttpUser):
     """Sends the triggering update when the schedule says so."""
 
     def on_start(self) -> None:
-        self.crew = Pool(MOST_AT_ONCE)
+        self.pool = Pool(MOST_AT_ONCE)
         bound(self.client, CONNECT_TIMEOUT + UPDATE_TIMEOUT)
-        self.broker.access.let_in(self.client)
+        self.broker.access.apply_to(self.client)
 
     @task
     def trigger(self) -> None:
@@ -90,7 +90,7 @@ class UpdateTrigger(RunUser, HttpUser):
         run = self.of_run
         run.clock.sleep_until(self.schedule.trigger)
         at = run.clock.now()
-        failures = self.crew.map(lambda entity: self._send(at, entity), range(run.options.load.updates))
+        failures = self.pool.map(lambda entity: self._send(at, entity), range(run.options.load.updates))
         self.client.close()
         self.link.publish(Update(at, (run.clock.now() - at) * 1000, *parts(next(filter(None, failures), None))))
         park()
@@ -110,7 +110,7 @@ class UpdateTrigger(RunUser, HttpUser):
 
     def on_stop(self) -> None:
         """Abandon the updates that are not answered yet."""
-        self.crew.kill()
+        self.pool.kill()
         self.client.close()
 
 
@@ -122,7 +122,7 @@ class IdleClient(RunUser):
 
     def on_start(self) -> None:
         self.held: list[socket.socket] = []
-        self.crew = Pool(50)
+        self.pool = Pool(50)
 
     @task
     def hold(self) -> None:
@@ -139,7 +139,7 @@ class IdleClient(RunUser):
         while clock.now() < let_go - IDLE_CHECK:
             clock.sleep_until(min(clock.now() + 1, let_go - IDLE_CHECK))
             self._connect_again()
-        answered = sum(self.crew.map(self._is_served, [*self.held]))
+        answered = sum(self.pool.map(self._is_served, [*self.held]))
         self.link.publish(IdleClients(at, accepted, answered, error=error))
         clock.sleep_until(let_go)
         self.on_stop()
@@ -154,13 +154,13 @@ class IdleClient(RunUser):
         self.held = still + self._connected(self.of_run.options.load.idle_connections - len(still))
 
     def on_stop(self) -> None:
-        self.crew.kill()
+        self.pool.kill()
         for connection in self.held:
             connection.close()
 
     def _connected(self, count: int) -> list[socket.socket]:
         """Open connections. Return those that the broker accepted."""
-        return [connection for connection in self.crew.map(self._connect, range(count)) if connection is not None]
+        return [connection for connection in self.pool.map(self._connect, range(count)) if connection is not None]
 
     def _connect(self, _: int) -> socket.socket | None:
         try:

@@ -60,14 +60,14 @@ class QueueProbe(EachSecond, HttpUser):
     one_at_a_time = True
 
     @cached_property
-    def teller(self) -> WithQueue:
+    def with_queue(self) -> WithQueue:
         """The broker under test, of a kind that reports its queue."""
         assert isinstance(self.broker, WithQueue)
         return self.broker
 
     def on_start(self) -> None:
         bound(self.client, VERSION_LIMIT)
-        self.broker.access.let_in(self.client)
+        self.broker.access.apply_to(self.client)
 
     def probe(self, second: int) -> None:
         at = self.of_run.clock.now()
@@ -75,18 +75,18 @@ class QueueProbe(EachSecond, HttpUser):
 
         def look(answer: Answer) -> Failure | None:
             try:
-                figures.update(msgspec.to_builtins(self.teller.statistics_of(answer)))
+                figures.update(msgspec.to_builtins(self.with_queue.statistics_of(answer)))
             except BrokerError as error:
                 return Failure(kind_of(error), str(error))
             return None
 
         def look_at_cache(answer: Answer) -> None:
-            if cache := self.teller.cache(answer):  # not every broker has one
+            if cache := self.with_queue.cache(answer):  # not every broker has one
                 figures.update(refreshes=cache.refreshes, cache_items=cache.items)
 
-        failure = self._ask(self.teller.statistics(), ATTEMPT_TIMEOUT, look)
+        failure = self._ask(self.with_queue.statistics(), ATTEMPT_TIMEOUT, look)
         if failure is None:
-            self._ask(self.teller.cache_statistics(), CACHE_TIMEOUT, look_at_cache)
+            self._ask(self.with_queue.cache_statistics(), CACHE_TIMEOUT, look_at_cache)
         error, kind = parts(failure)
         self.link.publish(QueueSample(second, at, **figures, error=error, failure=kind))
 

@@ -9,7 +9,7 @@ FORGET_AFTER = 10_000  # ms after its answer; no query takes that long
 
 
 @dataclass(frozen=True)
-class Beside:
+class Concurrent:
     """Numbers of updates that may be stored after `newest`, because it was sent before their answers."""
 
     newest: int
@@ -43,6 +43,6 @@ class Written:
         self.newest = max(self.newest, number)
 
     @property
-    def beside(self) -> Beside:
+    def concurrent(self) -> Concurrent:
         """What a query that is sent now may find instead of `newest`, which is the oldest that is right."""
-        return Beside(self.newest, self.answered)
+        return Concurrent(self.newest, self.answered)

@@ -24,9 +24,9 @@ def held(e: Evidence) -> Criteria:
     update = e.hold.progress.update
     if e.hold.schedule is None or update is None or update.error:
         return
-    known = e.same.known_to_hold
+    known = e.same_update.known_to_hold
     usual = f"its kind is known to hold {known} at most" if known is not None else "what its kind holds is not known"
-    seen, wanted = e.same.held, e.load.wanted
+    seen, wanted = e.same_update.held, e.load.wanted
     most = "not measured" if seen is None else f"{min(seen, wanted)} of {wanted} at one time"
     yield Criterion("held", PASS, f"{most}; {usual}")
 
@@ -38,25 +38,25 @@ def notified(e: Evidence) -> Criteria:
         return
     arrived = min(e.listeners.notified, expected)
     missing, again = expected - arrived, (last.doubled or 0) if e.hold.options.load.updates == 1 else 0
-    parts = [f"{arrived} of {expected} arrived, the last at second {e.same.last_at}"]
+    parts = [f"{arrived} of {expected} arrived, the last at second {e.same_update.last_at}"]
     parts += [f"{again} were sent more than once"] * bool(again)
-    if missing and e.same.lost:
+    if missing and e.same_update.lost:
         yield Criterion("notified", FAIL, ", ".join([*parts, f"{missing} were lost"]))
         return
-    parts += [f"{missing} {e.same.why_missing}"] * bool(missing)
+    parts += [f"{missing} {e.same_update.why_missing}"] * bool(missing)
     yield Criterion("notified", PASS, ", ".join(parts))
 
 
 def same_update(e: Evidence) -> Criteria:
     """Judge the healthy subscribers of the update that also notifies the slow receivers."""
-    if not e.same.wanted or not e.same.measured:
+    if not e.same_update.wanted or not e.same_update.measured:
         return
-    arrived, slowest = e.same.arrived, e.same.slowest
+    arrived, slowest = e.same_update.arrived, e.same_update.slowest
     late = slowest > e.hold.options.healthy_limit
-    text = f"{arrived} of {e.same.wanted} notified, the slowest after {duration(slowest)}"
-    if arrived < e.same.wanted:
-        text = f"{arrived} of {e.same.wanted} notified; the others were not within {duration(slowest)}"
-    yield Criterion(NAME, FAIL if late or arrived < e.same.wanted else PASS, text)
+    text = f"{arrived} of {e.same_update.wanted} notified, the slowest after {duration(slowest)}"
+    if arrived < e.same_update.wanted:
+        text = f"{arrived} of {e.same_update.wanted} notified; the others were not within {duration(slowest)}"
+    yield Criterion(NAME, FAIL if late or arrived < e.same_update.wanted else PASS, text)
 
 
 def load(e: Evidence) -> Criteria:

@@ -15,7 +15,7 @@ from inspector.by_kernel import KernelCounts
 from inspector.by_proc import count_by_proc
 from inspector.cgroups import Cgroup
 from inspector.command_line import database_ports, without_secrets
-from inspector.cpu import DATABASE, LISTENER, Takers
+from inspector.cpu import DATABASE, LISTENER, ProcessCpu
 from inspector.errors import KILLED_FOR_MEMORY, KILLED_ON_HOST, NO_PROCESS, InspectionFailed
 from inspector.limits import Limit, memory_of_host, threads_of_host, tightest_first
 from inspector.netlink import kernel_sockets
@@ -61,13 +61,13 @@ class Broker:
         self.family: list[psutil.Process] = []  # learned by each sample
         self.listed: list[psutil.Process] = []  # its descendants, at every READ_AGAIN-th
         self.full: int | None = None  # all descriptors when the first process had no more left
-        self.beside = Path("/proc/self/ns/net").samefile(f"/proc/{process.pid}/ns/net")  # not in a container
+        self.same_network = Path("/proc/self/ns/net").samefile(f"/proc/{process.pid}/ns/net")  # not in a container
         self.by_kernel = False
-        if self.beside:
+        if self.same_network:
             with suppress(OSError):
                 self.by_kernel = bool(list(kernel_sockets()))
         self.at_port = AtPort(port)
-        self.takers = Takers()
+        self.process_cpu = ProcessCpu()
         self.database: frozenset[Address] = frozenset()  # where it was connected to
         self.database_ports = database_ports(self.identity["command_line"])
         self.samples = 0
@@ -104,7 +104,7 @@ class Broker:
             "oom_kills": self.oom_kills[0],
             "host_oom_kills": self.oom_kills[1],
             **network_counters(self.process.pid),
-            "ephemeral_ports": ephemeral_ports() if self.beside else None,
+            "ephemeral_ports": ephemeral_ports() if self.same_network else None,
         }
         self.samples += 1
         return answer
@@ -118,7 +118,7 @@ class Broker:
         others = counted.figures["others"]
         self.database |= {(one["ip"], one["port"]) for one in others if one["port"] in self.database_ports}
         own = [process.pid for process in self.family]
-        return self.takers.look(own, counted.listening, {DATABASE: self.database, LISTENER: listeners})
+        return self.process_cpu.look(own, counted.listening, {DATABASE: self.database, LISTENER: listeners})
 
     def _find_family(self) -> None:
         """Learn the descendants; zombies, and those that may not be looked into, have no `exe` and are left out."""

@@ -41,7 +41,7 @@ class HostCpu(NamedTuple):
         return cls(busy, spent.idle, getattr(spent, "steal", 0.0))
 
 
-class Takers:
+class ProcessCpu:
     """CPU time of the processes by role, and the state between two samples.
 
     On a quiet host a sample looks at no process: hundreds of files would cost as much as all the rest.

@@ -24,7 +24,7 @@ from tests.support.processes import ROOT
 
 sys.path.insert(0, str(ROOT / "setup_scripts"))  # from where it is copied
 from inspector.broker import Broker
-from inspector.cpu import Takers
+from inspector.cpu import ProcessCpu
 
 HOLDER = """
 import os, resource, socket, sys
@@ -75,11 +75,11 @@ def measure(number: int) -> None:
 
 def measure_processes() -> None:
     """Print what it takes to look at the CPU of all processes."""
-    takers = Takers()
+    process_cpu = ProcessCpu()
 
     def look() -> None:
-        takers.samples, takers.looked = 0, 0.0  # it would not look so often
-        takers.look([], [], {})
+        process_cpu.samples, process_cpu.looked = 0, 0.0  # it would not look so often
+        process_cpu.look([], [], {})
 
     print(f"CPU of {len(psutil.pids())} processes: {cpu(look)[0]:.1f} ms")
 

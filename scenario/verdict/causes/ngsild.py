@@ -14,26 +14,27 @@ _WORK_LATER = "let receivers take a notification at once and work on it later, o
 
 
 def _same_late(e: Evidence) -> bool:
-    return bool(e.same.wanted and e.same.measured) and e.same.slowest > e.hold.options.healthy_limit
+    same = e.same_update
+    return bool(same.wanted and same.measured) and same.slowest > e.hold.options.healthy_limit
 
 
 def _deaf(e: Evidence) -> bool:
-    return e.same.connecting_when_late > 0 and not e.same.held_when_late
+    return e.same_update.connecting_when_late > 0 and not e.same_update.held_when_late
 
 
 def _held(e: Evidence) -> bool:
-    return e.same.held_when_late > 0
+    return e.same_update.held_when_late > 0
 
 
 def _single(e: Evidence) -> bool | None:
     """Whether never more than one was held, though there were more."""
-    return None if e.same.held is None else e.same.held <= 1 < e.load.expected
+    return None if e.same_update.held is None else e.same_update.held <= 1 < e.load.expected
 
 
 def _wait(e: Evidence) -> str:
     return (
         f"healthy subscribers of another entity were notified up to {e.healthy.latest / 1000:.1f} s late in "
-        f"{len(e.healthy.late)} rows, in which up to {e.same.held_when_late} notifications were held"
+        f"{len(e.healthy.late)} rows, in which up to {e.same_update.held_when_late} notifications were held"
     )
 
 
@@ -51,8 +52,8 @@ NGSILD = (
         explains=HEALTHY,
         evidence=lambda e: (
             f"healthy subscribers of another entity waited up to {e.healthy.latest / 1000:.1f} s in "
-            f"{len(e.healthy.late)} rows, in which {e.same.connecting_when_late} connections to receivers were not "
-            f"answered (SYN_SENT) and none was held; its kind tries {kind_of(e.hold.options).tries} times"
+            f"{len(e.healthy.late)} rows, in which {e.same_update.connecting_when_late} connections to receivers were "
+            f"not answered (SYN_SENT) and none was held; its kind tries {kind_of(e.hold.options).tries} times"
         ),
         remedy="remove subscriptions whose receivers are gone, or have something refuse their connections: "
         "a refused one fails at once",
@@ -72,7 +73,7 @@ NGSILD = (
     Cause(
         name="one-update-at-a-time",
         says="the broker works off one update at a time: the next one waits until all its receivers have answered",
-        needs=[late, _held, lambda e: not e.same.shares_address],
+        needs=[late, _held, lambda e: not e.same_update.shares_address],
         unless=[_deaf, _single],
         supposes=ALIVE,
         explains=HEALTHY,
@@ -85,13 +86,16 @@ NGSILD = (
         says="the broker's client has few connections for a receiver's address: the others wait for them",
         needs=[
             lambda e: late(e) or _same_late(e),
-            lambda e: e.same.known_to_hold is not None and e.same.held == e.same.known_to_hold < e.load.expected,
-            lambda e: e.same.shares_address,
+            lambda e: (
+                e.same_update.known_to_hold is not None
+                and e.same_update.held == e.same_update.known_to_hold < e.load.expected
+            ),
+            lambda e: e.same_update.shares_address,
         ],
         unless=[_deaf, _single],
         supposes=ALIVE,
         explains=HEALTHY,
-        evidence=lambda e: f"never more than {e.same.held} held of {e.load.expected}; {_wait(e)}",
+        evidence=lambda e: f"never more than {e.same_update.held} held of {e.load.expected}; {_wait(e)}",
         remedy="give healthy receivers addresses of their own: another port is another address",
     ),
     Cause(
@@ -99,13 +103,13 @@ NGSILD = (
         says="the broker drops notifications of receivers that did not answer in time",
         needs=[
             lambda e: kind_of(e.hold.options).breaker,
-            lambda e: e.same.gave_up,
-            lambda e: (e.listeners.never_arrived or 0) > e.load.few and not e.same.waiting,
+            lambda e: e.same_update.gave_up,
+            lambda e: (e.listeners.never_arrived or 0) > e.load.few and not e.same_update.waiting,
         ],
         supposes=ALIVE,
         explains=LOAD,
         evidence=lambda e: (
-            f"it gave up {e.same.gave_up} after {kind_of(e.hold.options).timeout:g} s each, and "
+            f"it gave up {e.same_update.gave_up} after {kind_of(e.hold.options).timeout:g} s each, and "
             f"{e.listeners.never_arrived} of {e.load.expected} were never sent"
         ),
         remedy="have receivers answer in time; what was dropped they have to read from the broker",
@@ -115,7 +119,7 @@ NGSILD = (
         says="the broker lost changes: it had answered their updates, and notified nobody of them",
         needs=[
             lambda e: e.hold.options.load.updates > 1 and e.hold.progress.update and not e.hold.progress.missing,
-            lambda e: (e.listeners.never_arrived or 0) > 0 and e.same.lost,
+            lambda e: (e.listeners.never_arrived or 0) > 0 and e.same_update.lost,
         ],
         supposes=ALIVE,
         explains=LOAD,

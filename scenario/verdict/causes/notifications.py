@@ -132,7 +132,7 @@ NOTIFICATIONS = (
     Cause(
         name="persistent",
         says="the notification mode is persistent: all notifications share one connection",
-        needs=[nearly_none_held, lambda e: e.queue.untold],
+        needs=[nearly_none_held, lambda e: e.queue.unreported],
         unless=[unreachable],
         supposes=OWN_COUNTS,
         explains=HELD | MEASURED,
@@ -142,7 +142,7 @@ NOTIFICATIONS = (
     Cause(
         name="transient",
         says="the notification mode is transient: one thread per notification, and no queue in GET /statistics",
-        needs=[lambda e: e.queue.untold, lambda e: e.started.without_pool],
+        needs=[lambda e: e.queue.unreported, lambda e: e.started.without_pool],
         unless=[nearly_none_held],
         supposes=OWN_COUNTS,
         explains=MEASURED,
@@ -156,7 +156,7 @@ NOTIFICATIONS = (
     Cause(
         name="statistics",
         says="the broker does not report its notification queue",
-        needs=[lambda e: e.queue.untold],
+        needs=[lambda e: e.queue.unreported],
         unless=[lambda e: e.started.without_pool, nearly_none_held],
         supposes=OWN_COUNTS,
         explains=MEASURED,

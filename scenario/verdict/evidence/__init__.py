@@ -17,7 +17,7 @@ from scenario.verdict.evidence.port import Port
 from scenario.verdict.evidence.process import Process
 from scenario.verdict.evidence.process_limits import ProcessLimits
 from scenario.verdict.evidence.queue import Queue
-from scenario.verdict.evidence.same import Same
+from scenario.verdict.evidence.same_update import SameUpdate
 from scenario.verdict.evidence.started import Started
 from scenario.verdict.evidence.tester import Tester
 from scenario.verdict.evidence.way import Way
@@ -34,7 +34,7 @@ class Evidence:
         self.suffering = suffering(*self.clients)  # seconds (s since the epoch) in which clients suffered
         self.healthy, self.held, self.process = Healthy(hold), Held(hold), Process(hold.rows)
         self.queue, self.listeners = Queue(hold, self.held, self.version), Listeners(hold, load)
-        self.same = Same(hold, load, self.held, self.listeners, self.healthy)
+        self.same_update = SameUpdate(hold, load, self.held, self.listeners, self.healthy)
         self.port = Port(hold, self.process, self.version)
         self.limits = ProcessLimits(hold, self.process, self.version)
         self.way = Way(hold, load, self.held, self.healthy, self.queue, self.listeners)

@@ -28,7 +28,7 @@ class Queue:
         return [row.queue for row in self.hold.rows if row.queue and row.queue.entered is not None]
 
     @property
-    def untold(self) -> bool:
+    def unreported(self) -> bool:
         """Whether GET /statistics was answered, but never with the queue."""
         asked = [row.queue for row in self.hold.rows if row.queue]
         return not self.samples and any(not sample.error for sample in asked)

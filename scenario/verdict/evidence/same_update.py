@@ -18,7 +18,7 @@ from scenario.verdict.thresholds import QUIET
 
 
 @dataclass(frozen=True)
-class Same:
+class SameUpdate:
     """Of the trigger's update or updates; also the healthy subscribers that these notify."""
 
     hold: Hold
