@@ -16,8 +16,7 @@ from scenario.errors import ListenerError
 from scenario.peers.command_line import Pool
 from scenario.peers.failures import Kind
 from scenario.peers.listeners import News
-from scenario.preflight.client_trial import healthy as checked
-from scenario.preflight.client_trial import without_healthy
+from scenario.preflight.client_trial import check_healthy, without_healthy
 from scenario.run.results import Row
 from scenario.run.samples import HealthySample, ListenerSample
 from scenario.users.healthy import Sent, Subscribers
@@ -298,7 +297,7 @@ def test_none_was_asked_for() -> None:
 )
 def test_preflight(workers: int, asked: dict[str, object], state: str, words: str) -> None:
     command_line = COMMAND_LINE.replace(MODE, f"-notificationMode threadpool:60000:{workers}")
-    seen = list(checked(found(asked, process=process(command_line))))
+    seen = list(check_healthy(found(asked, process=process(command_line))))
     assert [check.state for check in seen] == [state] * bool(state)
     assert all(words in f"{check.found} {check.needed}" for check in seen)
     assert Pool(60000, workers) == found(asked, process=process(command_line)).command_line.pool("x")
@@ -307,7 +306,7 @@ def test_preflight(workers: int, asked: dict[str, object], state: str, words: st
 def test_another_receiver_is_no_healthy_one() -> None:
     seen = without_healthy(found({"healthy": 10}, listeners={ADDRESS: None}))
     assert seen.options.probes.healthy == 0
-    lines = list(checked(seen))
+    lines = list(check_healthy(seen))
     assert [(line.state, line.found) for line in lines[:1]] == [
         ("warning", f"none, because the listener at {ADDRESS} does not report when they are notified")
     ]

@@ -13,7 +13,7 @@ from scenario.errors import PreflightError
 from scenario.peers import broker_of, kind_of
 from scenario.peers.failures import Kind
 from scenario.preflight import database
-from scenario.preflight.client_trial import client, healthy
+from scenario.preflight.client_trial import check_client, check_healthy
 from scenario.preflight.identities import check_identities
 from scenario.preflight.limits import check_limits
 from scenario.preflight.name_lookups import check_names
@@ -184,5 +184,5 @@ def _own_limits(found: Found) -> Iterator[Check]:
 
 _TABLE = (
     _users, _broker, _access, check_names, check_identities, _process, _of_kind, check_limits, _ports, _listeners,
-    database.check_database, _files, _own_limits, client, healthy,
+    database.check_database, _files, _own_limits, check_client, check_healthy,
 )  # fmt: skip

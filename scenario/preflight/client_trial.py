@@ -26,7 +26,7 @@ _REMEDIES = {
 }
 
 
-def client(found: Found) -> Iterator[Check]:
+def check_client(found: Found) -> Iterator[Check]:
     """Yield the line of the table, or none if the client was not tried."""
     if problem := found.problems.get("client"):
         remedy = _REMEDIES.get(found.kinds.get("client", Kind.OTHER), "see the broker's log")
@@ -37,7 +37,7 @@ def client(found: Found) -> Iterator[Check]:
         yield Check("client", OK, f"{_NEEDED} in {found.client:.0f} ms")
 
 
-def healthy(found: Found) -> Iterator[Check]:
+def check_healthy(found: Found) -> Iterator[Check]:
     """Check what the healthy subscribers need: a listener that reports their notifications, and a worker."""
     options, what = found.options, "healthy subscribers"
     if problem := found.problems.get("healthy"):
