@@ -114,5 +114,5 @@ def _limits(options: Options | None) -> dict[str, str]:
 
 def _versions(history: History) -> dict[str, str]:
     of_parts = versions(history)
-    own = {"Locust": of_parts.locust, "connections stress test": of_parts.connections_stress_test}
-    return {"broker": of_parts.broker, **of_parts.libraries, **own}
+    ours = {"Locust": of_parts.locust, "connections stress test": of_parts.connections_stress_test}
+    return {"broker": of_parts.broker, **of_parts.libraries, **ours}

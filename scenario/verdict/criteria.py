@@ -45,9 +45,9 @@ def judge_hold(hold: Hold) -> Verdict:
     holds = found_causes(evidence, fails)
     criteria = excused(evidence, judged, holds)
     figures = measured(evidence)
-    own = list(limits(evidence, figures))
+    of_limits = list(limits(evidence, figures))
     progress = hold.progress
-    verdict = replace(verdict_of([*criteria, *own], interrupted=bool(progress.interrupted)), figures=figures)
+    verdict = replace(verdict_of([*criteria, *of_limits], interrupted=bool(progress.interrupted)), figures=figures)
     if verdict.outcome == PASS:
         return verdict
     causes = diagnose(evidence, fails, holds)

@@ -87,10 +87,10 @@ def _check(text: str) -> str:
 
 def add_limit(parser: ArgumentParser) -> None:
     """Add the option to Locust's parser (listener of `init_command_line_parser`)."""
-    own: dict[str, Any] = {"env_var": "LOCUST_LIMIT"}
+    env_var: dict[str, Any] = {"env_var": "LOCUST_LIMIT"}
     action: Any = parser.add_argument_group("limits").add_argument(
         "--limit",
-        **own,
+        **env_var,
         action=Join,
         type=_check,
         default="",

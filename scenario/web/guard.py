@@ -67,8 +67,8 @@ class Guard:
         """Answer a request, or refuse it with 403 and a sentence."""
 
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-            own = [header for header in headers if not header[0].lower().startswith("access-control-")]
-            return start_response(status, [*own, *_HEADERS], *more)  # Locust would allow every origin
+            kept = [header for header in headers if not header[0].lower().startswith("access-control-")]
+            return start_response(status, [*kept, *_HEADERS], *more)  # Locust would allow every origin
 
         problem = self._problem(Request(environ))
         answer = Response(f"{problem}\n", 403, mimetype="text/plain") if problem else self.application

@@ -31,10 +31,10 @@ _log = logging.getLogger(__name__)
 
 def add_metrics_port(parser: ArgumentParser) -> None:
     """Add the option to Locust's parser (listener of `init_command_line_parser`)."""
-    own: dict[str, Any] = {"env_var": "LOCUST_METRICS_PORT"}
+    env_var: dict[str, Any] = {"env_var": "LOCUST_METRICS_PORT"}
     action: Any = parser.add_argument_group("metrics").add_argument(
         "--metrics-port",
-        **own,
+        **env_var,
         type=listening,
         default="",
         metavar="[HOST:]PORT",

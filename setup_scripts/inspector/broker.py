@@ -143,22 +143,22 @@ class Broker:
         each = [number_of_fds(folder) for folder in self.folders]
         limits = [rlimits(process.pid, "open files")[0] for process in self.family]
         soft = None if None in limits else sum(limit or 0 for limit in limits)
-        if len(each) > 1 and any(own and fds >= own - 2 - own // 100 for fds, own in zip(each, limits)):
+        if len(each) > 1 and any(nofile and fds >= nofile - 2 - nofile // 100 for fds, nofile in zip(each, limits)):
             self.full = self.full or sum(each)
         return {"fds": sum(each), "nofile": self.full or soft}
 
-    def threads_limits(self, own: int) -> list[dict[str, Any]]:
-        """Return every limit on its threads, of which it has `own`, that with the fewest left first."""
-        return tightest_first([*self._threads_of_user(own), *self.cgroup.threads(), *threads_of_host()])
+    def threads_limits(self, threads: int) -> list[dict[str, Any]]:
+        """Return every limit on its threads, of which it has `threads`, that with the fewest left first."""
+        return tightest_first([*self._threads_of_user(threads), *self.cgroup.threads(), *threads_of_host()])
 
-    def _threads_of_user(self, own: int) -> Iterator[Limit]:
+    def _threads_of_user(self, threads: int) -> Iterator[Limit]:
         """Yield `ulimit -u`, where it holds: getrlimit(2)."""
         most = rlimits(self.process.pid, "processes")[0]
         status = table_of(f"/proc/{self.process.pid}/status")
         if most is not None and status["Uid"][0] != "0" and not int(status["CapEff"][0], 16) & CAP_SYS_ADMIN_RESOURCE:
             if self.samples % self.READ_AGAIN == 0:
                 self.of_same_user = self._threads_of_others()
-            yield Limit(f"ulimit -u of process {self.process.pid}", most, own + self.of_same_user)
+            yield Limit(f"ulimit -u of process {self.process.pid}", most, threads + self.of_same_user)
 
     def _threads_of_others(self) -> int:
         """Count the threads of its user's other processes."""

@@ -63,10 +63,10 @@ def connections(process: psutil.Process) -> list[Connection]:
         lines = table.read_text(encoding="ascii").splitlines()[1:] if table.exists() else []  # no tcp6 without IPv6
         for line in lines:
             _, local, remote, state, queues, *_, inode = line.split()[:10]
-            own = fds.get(f"socket:[{inode}]", -1)
-            if own >= 0 or int(state, 16) == LISTEN:
+            descriptor = fds.get(f"socket:[{inode}]", -1)
+            if descriptor >= 0 or int(state, 16) == LISTEN:
                 ends, queue = (_end(family, local), _end(family, remote)), int(queues.partition(":")[2], 16)
-                found.append(Connection(own, STATES[int(state, 16)], *ends, queue, int(inode)))
+                found.append(Connection(descriptor, STATES[int(state, 16)], *ends, queue, int(inode)))
     return found
 
 

@@ -101,19 +101,19 @@ def clients_of(hold: Hold) -> tuple[ClientAnswers, ClientAnswers, ClientAnswers]
     """Return version, update and query."""
     slo = hold.options.limits.version_slo
     versions = [(row, row.version) for row in hold.rows if row.version]
-    own = [(row, row.client) for row in hold.rows if row.client]
+    rows = [(row, row.client) for row in hold.rows if row.client]
     return (
         ClientAnswers(
             "version", [Answer(row, v.latency or 0, v.failure, v.error, v.tries) for row, v in versions], slo
         ),
         ClientAnswers(
             "update",
-            [Answer(row, c.update_latency or 0, c.update_failure, c.update_error, c.update_tries) for row, c in own],
+            [Answer(row, c.update_latency or 0, c.update_failure, c.update_error, c.update_tries) for row, c in rows],
             slo,
         ),
         ClientAnswers(
             "query",
-            [Answer(row, c.query_latency or 0, c.query_failure, c.query_error, c.query_tries) for row, c in own],
+            [Answer(row, c.query_latency or 0, c.query_failure, c.query_error, c.query_tries) for row, c in rows],
             slo,
         ),
     )
