@@ -232,7 +232,7 @@ def test_rehearsed(processes: Processes, tmp_path: Path, more: tuple[str, ...], 
             *("changes-lost", "1 60s", "changes-lost"),
             marks=pytest.mark.alone("11,000 notifications have to be sent before the end"),
         ),
-        ("server-threads", "10 16s", ""),
+        ("server-threads", "10 16s", "server-threads"),
         ("deleted-subscriptions", "30 10s", "one-update-at-a-time"),  # Scorpio has both
     ],
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from statistics import median
 
+from scenario.peers import kind_of
 from scenario.peers.failures import Kind
 from scenario.run.results import Row
 from scenario.run.samples import ConnectionSample
@@ -64,6 +65,12 @@ def was_stopped(e: Evidence) -> bool:
     return any(stopped(a.row) for a in silent if a.row.queue is None or a.row.queue.error)
 
 
+def threads_taken(e: Evidence) -> bool:
+    """Whether at least as many updates are worked off as the server has threads, which also notify and wait."""
+    threads = kind_of(e.hold.options).server_threads
+    return threads is not None and e.hold.options.load.updates >= threads and not was_stopped(e)
+
+
 def stands_still(e: Evidence) -> bool | None:
     """Whether the process did nothing in the silent rows: it used no CPU or, if not measured, opened nothing.
 
@@ -71,7 +78,7 @@ def stands_still(e: Evidence) -> bool | None:
     """
     if was_stopped(e):
         return True
-    if e.queue.silent is False:
+    if threads_taken(e) or e.queue.silent is False:
         return False
     seen = seen_at(e.version.silent)
     if seen and not any(sample.listen_queue is None or sample.listen_queue or _asleep(sample) for sample in seen):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from scenario.peers import kind_of
 from scenario.verdict.causes.cause import ALIVE, HEALTHY, LOAD, NOK, Cause
 from scenario.verdict.evidence import Evidence
+from scenario.verdict.of_broker import threads_taken
 from scenario.verdict.of_notifications import late
 
 _WORK_LATER = "let receivers take a notification at once and work on it later, or put something between that does"
@@ -133,13 +134,7 @@ NGSILD = (
     Cause(
         name="server-threads",
         says="the threads that serve clients are taken by notifications",
-        needs=[
-            lambda e: bool(e.version.silent),
-            lambda e: (
-                (threads := kind_of(e.hold.options).server_threads) is not None
-                and e.hold.options.load.updates >= threads
-            ),
-        ],
+        needs=[lambda e: bool(e.version.silent), threads_taken],
         supposes=ALIVE,
         explains=NOK,
         evidence=lambda e: (
