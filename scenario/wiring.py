@@ -51,18 +51,20 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
             beside_the_line(parsed.loglevel)
         return
     # In the order in which they hear a record: the file has it before what comes of it, the history before the pages
-    if parsed.csv_prefix:
-        _write_csv_files(environment, parsed.csv_prefix)
-    recorder = Recorder()
-    cleanup = Cleanup(link, recorder)
-    Shape.link, Shape.recorder, Shape.cleanup, Shape.mark = link, recorder, cleanup, Mark()
-    history = History()
-    _show(environment, parsed, history)
-    FirstNok(link)
-    DatabasePing(link)
-    log = ReportLog(environment)
-    ReportFile(environment, history)
-    PipelineFiles(environment, history)
+    link.heard_by = [
+        *_files(environment, parsed),
+        recorder := Recorder(),
+        cleanup := Cleanup(link, recorder),
+        mark := Mark(),
+        history := History(),
+        _watched(environment, parsed, history),
+        FirstNok(link),
+        DatabasePing(link),
+        log := ReportLog(environment),
+        ReportFile(environment, history),
+        PipelineFiles(environment, history),
+    ]
+    Shape.link, Shape.recorder, Shape.cleanup, Shape.mark = link, recorder, cleanup, mark
     Shape.secrets = taken_from(parsed)
     _conclude(environment, link, recorder, cleanup)
     end_without_1(environment, link)
@@ -74,19 +76,16 @@ def connect(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> 
         add_tab(environment, web_ui, history, log)
 
 
-def _write_csv_files(environment: Environment, prefix: str) -> None:
-    """Write the files of --csv."""
-    RunFile(environment, prefix)
-    ConnectionsCsv(environment, prefix)
-    EvidenceFile(prefix)
+def _files(environment: Environment, parsed: Namespace) -> list[object]:
+    """Return the files of --csv; none without it."""
+    prefix = parsed.csv_prefix
+    return [RunFile(environment, prefix), ConnectionsCsv(environment, prefix), EvidenceFile(prefix)] if prefix else []
 
 
-def _show(environment: Environment, parsed: Namespace, history: History) -> None:
-    """Show the run to whoever watches it."""
-    if parsed.headless and (terminal := on_a_terminal()):
-        Terminal(environment, history, terminal)
-    else:
-        RunLog(environment, console=parsed.headless)
+def _watched(environment: Environment, parsed: Namespace, history: History) -> Terminal | RunLog:
+    """Return what shows the run to whoever watches it."""
+    terminal = on_a_terminal() if parsed.headless else None
+    return Terminal(environment, history, terminal) if terminal else RunLog(environment, console=parsed.headless)
 
 
 def _conclude(environment: Environment, link: Link, recorder: Recorder, cleanup: Cleanup) -> None:

@@ -37,6 +37,7 @@ class Link:
         self.run: Run | None = None
         self.schedule: Schedule | None = None
         self.quota: Iterator[int] = iter(())
+        self.heard_by: list[object] = []  # listeners of the master or the only process
         self._is_worker = isinstance(self.runner, WorkerRunner)
         if self._is_worker:
             assert environment.parsed_options is not None
