@@ -187,9 +187,8 @@ class ListenerProbe(EachSecond, User):
     def probe(self, second: int) -> None:
         """Sum the listeners' statistics. If one is missing, there is no sum, and the error says which."""
         at = self.of_run.clock.now()
-        answers = self.in_flight.map(
-            self._ask, self.addresses
-        )  # at the same time, because each may take its whole limit
+        # at the same time, because each may take its whole limit
+        answers = self.in_flight.map(self._ask, self.addresses)
         both = list(zip(self.addresses, answers, strict=True))
         known = {address: stats for address, (stats, _) in both if stats}
         failed = {address: failure for address, (_, failure) in both if failure}
