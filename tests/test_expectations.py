@@ -134,7 +134,7 @@ def test_figures_of_a_real_run() -> None:
 
 def test_nothing_measured_is_no_figure() -> None:
     hold = replace(changed(passing(), lambda _: None), progress=replace(passing().progress, idle=None))
-    nothing = measured(Evidence(hold))
+    nothing = measured(Evidence.of(hold))
     assert {name for name, value in nothing.items() if value} == {"trigger_latency"}
 
 

@@ -183,7 +183,7 @@ def test_with_a_rate_of_1_nothing_of_it_is_there() -> None:
 
 
 def test_figures_are_of_all_tries() -> None:
-    figures = measured(Evidence(at_rate()))
+    figures = measured(Evidence.of(at_rate()))
     after = [6.0] * (RATE - 1) + [12.0]
     assert [figures[f"version_{name}"] for name in ("p50", "p95", "p99", "max")] == [6.0, 6.0, 12.0, 12.0]
     assert percentile(after * (END - TRIGGER), 0.95) == 6.0

@@ -27,7 +27,7 @@ def with_figures(row: Row, **fields: object) -> Row:
 
 
 def remarks(hold: Hold) -> list[str]:
-    return [f"recovery: {text}" for text in recovery(Evidence(hold))]
+    return [f"recovery: {text}" for text in recovery(Evidence.of(hold))]
 
 
 def test_back_at_rest() -> None:

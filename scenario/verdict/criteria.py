@@ -38,7 +38,7 @@ Criteria = Iterator[Criterion]
 
 def judge_hold(hold: Hold) -> Verdict:
     """Judge one hold, complete or not."""
-    evidence = Evidence(hold)
+    evidence = Evidence.of(hold)
     checks = _CHECKS_OF_NGSILD if kind_of(hold.options).speaks_ngsild else _CHECKS
     judged = [criterion for check in checks for criterion in check(evidence)]
     fails = what_fails(evidence, judged)

@@ -6,7 +6,9 @@ fact cannot tell.
 
 from __future__ import annotations
 
-from scenario.verdict.evidence.clients import clients_of, suffering
+from dataclasses import dataclass
+
+from scenario.verdict.evidence.clients import ClientAnswers, clients_of, suffering
 from scenario.verdict.evidence.database import Database
 from scenario.verdict.evidence.healthy import Healthy
 from scenario.verdict.evidence.held import Held
@@ -24,20 +26,58 @@ from scenario.verdict.evidence.way import Way
 from scenario.verdict.hold import Hold
 
 
+@dataclass(frozen=True)
 class Evidence:
-    """The facts of each witness of a hold."""
+    """The facts of each witness. `suffering` are the seconds (s since the epoch) in which clients suffered."""
 
-    def __init__(self, hold: Hold) -> None:
-        self.hold = hold
-        self.load = load = Load.of(hold)
-        self.clients = self.version, self.update, self.query = clients_of(hold)
-        self.suffering = suffering(*self.clients)  # seconds (s since the epoch) in which clients suffered
-        self.healthy, self.held, self.process = Healthy(hold), Held(hold), Process(hold.rows)
-        self.queue, self.listeners = Queue(hold, self.held, self.version), Listeners(hold, load)
-        self.same_update = SameUpdate(hold, load, self.held, self.listeners, self.healthy)
-        self.port = Port(hold, self.process, self.version)
-        self.limits = ProcessLimits(hold, self.process, self.version)
-        self.way = Way(hold, load, self.held, self.healthy, self.queue, self.listeners)
-        self.database = Database(hold, *self.clients)
-        self.host, self.tester = Host(hold.rows, self.process, self.suffering), Tester(hold.rows, self.suffering)
-        self.started = Started(hold.found)
+    hold: Hold
+    load: Load
+    version: ClientAnswers
+    update: ClientAnswers
+    query: ClientAnswers
+    suffering: frozenset[int]
+    healthy: Healthy
+    held: Held
+    same_update: SameUpdate
+    process: Process
+    port: Port
+    limits: ProcessLimits
+    queue: Queue
+    listeners: Listeners
+    way: Way
+    database: Database
+    host: Host
+    tester: Tester
+    started: Started
+
+    @property
+    def clients(self) -> tuple[ClientAnswers, ClientAnswers, ClientAnswers]:
+        """Version, update and query."""
+        return self.version, self.update, self.query
+
+    @classmethod
+    def of(cls, hold: Hold) -> Evidence:
+        """Return the evidence of a hold."""
+        load, healthy, held, process = Load.of(hold), Healthy(hold), Held(hold), Process(hold.rows)
+        clients = version, _, _ = clients_of(hold)
+        suffered = suffering(*clients)
+        queue, listeners = Queue(hold, held, version), Listeners(hold, load)
+        return cls(
+            hold,
+            load,
+            *clients,
+            suffered,
+            healthy,
+            held,
+            SameUpdate(hold, load, held, listeners, healthy),
+            process,
+            Port(hold, process, version),
+            ProcessLimits(hold, process, version),
+            queue,
+            listeners,
+            Way(hold, load, held, healthy, queue, listeners),
+            Database(hold, *clients),
+            Host(hold.rows, process, suffered),
+            Tester(hold.rows, suffered),
+            Started(hold.found),
+        )
