@@ -70,11 +70,11 @@ def test_all_held_passes(stack: Stack) -> None:
     assert stack.received() == 80
 
 
-@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_healthy_break_first(stack: Stack, processes: int) -> None:
+@pytest.mark.parametrize("count", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_healthy_break_first(stack: Stack, count: int) -> None:
     stack.start("-httpTimeout", 7200000, delay="30m", workers=60)
     asked = ("--ramp", "58:60:2", *QUICK)
-    run = stack.locust(*asked) if processes == 1 else start_fleet(stack, "processes", *asked).master
+    run = stack.locust(*asked) if count == 1 else start_fleet(stack, "processes", *asked).master
     assert run.wait(120) == 1, run.output
     good, bad = steps(stack.prefix)
     assert [good["held"], bad["held"]] == ["58", "60"], "all were held, and yet it broke"
