@@ -26,6 +26,7 @@ Runs the whole connections stress test on this machine, with a stand-in for Orio
   --nofile N           limit of the broker's file descriptors (default: as many as it needs)
   --leak KIND          make the broker leak fds, threads, memory, memory:BYTES or connections
   --subscriptions N    number of subscriptions, each held as one connection (default 5000)
+  --updates N          send N updates at once: each notifies all subscriptions (default 1)
   --duration TIME      time after the trigger, as 40s or 2m (default 20s); the listener answers after half of it
   --output FOLDER      folder for CSV, log, report and the output of the parts (default: rehearsal-output)
   --help               show this text
@@ -34,7 +35,7 @@ Exit code: the verdict's. 0 PASS, 1 FAIL, 2 wrong usage, 3 preflight failed, 4 I
 END
 }
 
-kind=orion duration=20s cause='' ui=headless out=$root/rehearsal-output ramp='' cycles='' nofile='' leak='' gateway='' mesh=''
+kind=orion updates=1 duration=20s cause='' ui=headless out=$root/rehearsal-output ramp='' cycles='' nofile='' leak='' gateway='' mesh=''
 while [ $# -gt 0 ]; do
     case $1 in
         --failing) cause="$cause select" ;;
@@ -45,13 +46,14 @@ while [ $# -gt 0 ]; do
         --web) ui=web ;;
         --broker=*) kind=${1#*=} ;;
         --subscriptions=*) subscriptions=${1#*=} ;;
+        --updates=*) updates=${1#*=} ;;
         --duration=*) duration=${1#*=} ;;
         --output=*) out=${1#*=} ;;
         --ramp=*) ramp=${1#*=} ;;
         --cycles=*) cycles=${1#*=} ;;
         --nofile=*) nofile=${1#*=} ;;
         --leak=*) leak=${1#*=} ;;
-        --broker | --subscriptions | --duration | --output | --cause | --ramp | --cycles | --nofile | --leak)
+        --broker | --subscriptions | --updates | --duration | --output | --cause | --ramp | --cycles | --nofile | --leak)
             [ $# -gt 1 ] || die 2 "$1 needs a value"
             option=$1 value=$2
             shift 2
@@ -73,6 +75,7 @@ if [ -n "$ramp" ]; then # enough workers and listener descriptors for its last s
     done
 fi
 [ -n "$ramp" ] || positive --subscriptions "$subscriptions" 1
+positive --updates "$updates" 1
 [ -z "$cycles" ] || positive --cycles "$cycles" 1
 [ -z "$nofile" ] || positive --nofile "$nofile" 100 # with fewer the broker does not start
 case $leak in '' | fds | threads | memory | connections) ;; memory:*) positive --leak "${leak#memory:}" 10 ;; *)
@@ -124,7 +127,7 @@ print(seconds)' "$duration" "$ramp" 2>/dev/null) || {
 broker_name=broker-$$. # no other rehearsal's name begins with it
 
 # A healthy rehearsal; a cause changes some of it. A receiver that idles 2 s outlives the pause between two probes.
-broker_options='' multiservice=-multiservice statistics=-statNotifQueue mode=threadpool:60000:$((subscriptions + spare_workers))
+broker_options='' multiservice=-multiservice statistics=-statNotifQueue mode=threadpool:60000:$((subscriptions * updates + spare_workers))
 timeout=600000 cache=0 leftovers=0 dropped='' delay=$((seconds / 2)) idle=$((seconds / 8 > 2 ? seconds / 8 : 2))
 slow_path='' listener_nofile='' as_user='' ends_before='' force='' locust_options='' limit='' signals='' as_broker=''
 # shellcheck disable=SC2034 # by their names, in through()
@@ -143,7 +146,7 @@ produce_all $cause
 [ -z "$cycles" ] || locust_options="$locust_options --cycles $cycles"
 
 # needs.sh tells why
-needed=${nofile:-$(needed broker nofile)}
+needed=${nofile:-$(subscriptions=$((subscriptions * updates)) && needed broker nofile)}
 hard=$(limit hard nofile)
 # shellcheck disable=SC3045 # dash, bash and busybox know -H
 enough "$hard" "$needed" || ulimit -Hn "$needed" 2>/dev/null ||
@@ -269,7 +272,7 @@ case $ends_before in database) end "$database_pid" ;; listener) end "$listener_p
 
 # shellcheck disable=SC2086
 set -- --host "$scheme://$broker_host:$broker" $mongo --inspector "127.0.0.1:$inspector" \
-    --notify-url "$notify_url" --subscriptions "$subscriptions" --duration "$duration" \
+    --notify-url "$notify_url" --subscriptions "$subscriptions" --updates "$updates" --duration "$duration" \
     --report-log "$out/connections_stress_tests.log" --csv "$out/rehearsal" \
     --connections-report "$out/rehearsal.html" $force $locust_options "$@"
 [ -z "$ramp" ] || set -- --restart-command "kill -HUP $broker_pid" "$@"

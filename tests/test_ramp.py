@@ -130,3 +130,12 @@ def test_listener_that_lets_go_by_itself_is_a_preflight_error(stack: Stack) -> N
     assert run.wait() == 3
     assert "delay: 5 s; start it with -delay 24h" in verdict(run)[1]
     assert stack.count_subscriptions() == 0
+
+
+def test_several_updates_in_each_step(processes: Processes, tmp_path: Path) -> None:
+    asked = ("--ramp", "10:20:10", "--updates", "3", "--output", str(tmp_path / "out"))
+    run = processes.start("sh", "setup_scripts/rehearse.sh", *asked, "--", "--hold", "5", "--baseline", "1")
+    assert run.wait(120) == 0, run.output
+    assert [step["held"] for step in steps(tmp_path / "out" / "rehearsal")] == ["30", "60"]
+    assert "step 2: PASS, 60 of 60 held" in run.output
+    assert re.search(rf"ramp: 20 x 3 {HELD}, as many as were asked for", verdict(run)[1]), run.output

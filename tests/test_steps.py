@@ -138,6 +138,10 @@ LATE: dict[str, Any] = {"healthy_max": 6559.3}
             [step(490, "FAIL", broke=["healthy subscribers: 3 notifications were lost"])],
             "from 490 on healthy subscribers: 3 notifications were lost",
         ),
+        (
+            [step(490, "FAIL", broke=["healthy subscribers of the same update: 3 of 10 notified"])],
+            "from 490 on healthy subscribers of the same update wait",
+        ),
         ([step(490, "FAIL", broke=["limit: fds < 9: 12"])], "from 490 on limit: fds < 9: 12"),
     ],
 )
@@ -176,6 +180,15 @@ def test_what_they_cost(figures: dict[str, Any], said: str) -> None:
     """Nothing: only where somebody looked at the healthy, and nobody would have felt it."""
     verdict = judge_ramp(run(subscriptions=800, version_slo=1000), [step(400, **figures)])
     assert verdict.reasons[0] == f"ramp: 400 {said} so far, of 800"
+
+
+def test_ramp_tells_the_updates_of_each_step() -> None:
+    taken = [replace(step(20), updates=3), replace(step(30, "FAIL", broke=[HEALTHY], **LATE), updates=3)]
+    verdict = judge_ramp(run(subscriptions=30, updates=3), taken)
+    assert verdict.reasons[0] == f"ramp: 20 x 3 {NOTHING}; from 30 x 3 on a healthy notification takes 6.6 s"
+    assert verdict.reasons[1].startswith("30 x 3: ")
+    assert "step" not in str(taken[0])
+    assert "20 of 60 held" in str(taken[0])
 
 
 def test_ramp_on_a_broker_that_kept_descriptors_says_so() -> None:
@@ -314,7 +327,7 @@ def soaked(*levels: float, subscriptions: int = 1000, updates: int = 1) -> Verdi
 
 def test_each_of_several_updates_notifies() -> None:
     assert soaked(*SETTLES, subscriptions=500, updates=2).reasons == soaked(*SETTLES).reasons
-    assert "200 of 200 held" in str(replace(step(100), wanted=200, held=200))
+    assert "200 of 200 held" in str(replace(step(100), updates=2, held=200))
 
 
 def memory(verdict: Verdict) -> str:

@@ -13,7 +13,7 @@ from scenario.errors import BrokerError, Lost
 from scenario.flow.phases import Tick
 from scenario.flow.steps import SteppedFlow
 from scenario.run.phase import Phase
-from scenario.run.results import Verdict
+from scenario.run.results import Verdict, times
 from scenario.settings.values import steps
 from scenario.verdict.outcomes import FAIL, PASS
 
@@ -59,7 +59,7 @@ class RampFlow(SteppedFlow):
             phases = [*self.preparing, *self.holding]
             if self.options.broker.restart_command and self.recorder.steps:
                 phases.insert(0, (Phase.RESTART, self.restart))
-            title = f"step {len(self.recorder.steps) + 1}: {count} connections"
+            title = f"step {len(self.recorder.steps) + 1}: {times(count, self.options.load.updates)} connections"
             yield from self.step(title, count, *phases)
             verdict: Verdict = self.last.verdict
             if verdict.outcome not in (PASS, FAIL):

@@ -161,12 +161,12 @@ class Recorder:
         step = Step(
             number=len(self.steps) + 1,
             subscriptions=hold.options.load.subscriptions,
-            wanted=hold.options.load.notifications,
             held=None if held is None else round(held),
             rows=round(rows or 0),
             nok=round(nok or 0),
             rest=self._rest(),
             verdict=verdict,
+            updates=hold.options.load.updates,
         )
         self.steps.append(step)
         events.fire(step, at)

@@ -155,6 +155,11 @@ class Rest:
     rss: int | None = None
 
 
+def times(subscriptions: int, updates: int) -> str:
+    """Return "200", or with several updates at once "200 x 3"."""
+    return f"{subscriptions} x {updates}" if updates > 1 else str(subscriptions)
+
+
 @dataclass(frozen=True)
 class Step:
     """One step of a ramp, or one cycle: what was held, and how GET /version was answered since the update.
@@ -164,12 +169,22 @@ class Step:
 
     number: int
     subscriptions: int
-    wanted: int  # notifications that were to be held
     held: int | None
     rows: int
     nok: int
     rest: Rest
     verdict: Verdict
+    updates: int = 1
+
+    @property
+    def wanted(self) -> int:
+        """Notifications that were to be held."""
+        return self.subscriptions * self.updates
+
+    @property
+    def load(self) -> str:
+        """What was to be held: "200", or with several updates at once "200 x 3"."""
+        return times(self.subscriptions, self.updates)
 
     def __str__(self) -> str:
         held = "held connections not measured" if self.held is None else f"{self.held} of {self.wanted} held"

@@ -6,11 +6,12 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
-from scenario.run.results import Criterion, Step, Verdict
+from scenario.run.results import Criterion, Step, Verdict, times
 from scenario.settings.options import Options
 from scenario.verdict.healthy import NAME as HEALTHY
 from scenario.verdict.healthy import duration
 from scenario.verdict.hold import Hold
+from scenario.verdict.ngsild import NAME as SAME
 from scenario.verdict.outcomes import FAIL, INCONCLUSIVE, PASS, concluded, endings
 from scenario.verdict.thresholds import STEADY, UNFELT
 
@@ -31,14 +32,12 @@ def judge_ramp(hold: Hold, steps: Sequence[Step]) -> Verdict:
     all_held = good is not None and good.subscriptions == stop
     cut_short = hold.progress.interrupted or hold.progress.missing
     outcome = INCONCLUSIVE if unknown or cut_short else PASS if all_held else FAIL
-    beyond = _broke(failed, hold.options) if failed else _up_to(stop, all_held)
+    beyond = _broke(failed, hold.options) if failed else _up_to(times(stop, hold.options.load.updates), all_held)
     criteria = [Criterion("ramp", outcome, f"{_cost(good)}{beyond}")]
     for bad in failed[:1]:
-        criteria += [Criterion(f"{bad.subscriptions}", FAIL, str(each)) for each in _failures(bad)]
+        criteria += [Criterion(bad.load, FAIL, str(each)) for each in _failures(bad)]
         criteria += _kept(steps[0], bad)
-    criteria += [
-        Criterion(f"{s.subscriptions} could not be judged", INCONCLUSIVE, s.verdict.reasons[0]) for s in unknown
-    ]
+    criteria += [Criterion(f"{s.load} could not be judged", INCONCLUSIVE, s.verdict.reasons[0]) for s in unknown]
     criteria += endings(hold.progress, criteria)
     worst = next(iter([*failed, *unknown]), None)
     verdict = concluded(outcome, criteria)
@@ -55,20 +54,20 @@ def _cost(good: Step | None) -> str:
     unfelt = "healthy" in slowest and max(slowest.values()) <= UNFELT and not nok
     result = "slow receivers cost nothing" if unfelt else "connections held within the SLO"
     latencies = ", ".join(f"{name} {duration(latency)}" for name, latency in slowest.items())
-    return f"{good.subscriptions} {result}{f' (at most: {latencies})' if latencies else ''}"
+    return f"{good.load} {result}{f' (at most: {latencies})' if latencies else ''}"
 
 
-def _up_to(stop: int, all_held: bool) -> str:
+def _up_to(stop: str, all_held: bool) -> str:
     return ", as many as were asked for" if all_held else f" so far, of {stop}"
 
 
 def _broke(failed: Sequence[Step], options: Options) -> str:
     """Return what failed first, and what failed with more connections. `failed` starts with the fewest."""
     first, felt = failed[0], _felt(failed[0], options)
-    text = f"; from {first.subscriptions} on {_listed(felt.values()) or first.verdict.reasons[0]}"
+    text = f"; from {first.load} on {_listed(felt.values()) or first.verdict.reasons[0]}"
     for step in failed[1:]:
         later = _felt(step, options, felt)
-        text += f"; with {step.subscriptions} {_listed(later.values())}, too" if later else ""
+        text += f"; with {step.load} {_listed(later.values())}, too" if later else ""
         felt |= later
     return text
 
@@ -82,6 +81,8 @@ def _felt(step: Step, options: Options, known: Container[str] = ()) -> dict[str,
     failed, figures = {each.name for each in _failures(step)}, step.verdict.figures
     clients = {name: who for name, (criterion, who) in _CLIENTS.items() if criterion in failed and name not in known}
     felt = {"held": f"only {step.held} are held"} if "held" in failed and "held" not in known else {}
+    if SAME in failed and SAME not in known:
+        felt[SAME] = "healthy subscribers of the same update wait"
     failing = [name for name in clients if figures.get(f"{name}_nok")]
     fail = f"{_listed(clients[name] for name in failing)} fail{'s' if len(failing) == 1 else ''}"
     for name, who in clients.items():
@@ -104,4 +105,4 @@ def _kept(first: Step, bad: Step) -> list[Criterion]:
     if before is None or now is None or now - before <= STEADY * before:
         return []
     kept = f"the broker kept {now - before} descriptors of the steps before it"
-    return [Criterion(f"{bad.subscriptions}", PASS, f"{kept}; with --restart-command each step has a fresh broker")]
+    return [Criterion(bad.load, PASS, f"{kept}; with --restart-command each step has a fresh broker")]
