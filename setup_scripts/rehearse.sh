@@ -90,7 +90,7 @@ for one in $cause; do
     esac
 done
 case $kind in orion) ;; ngsi-ld)
-    [ -z "$ramp$cycles$gateway$mesh" ] || die 2 "--broker ngsi-ld takes no --ramp, --cycles, --gateway or --mesh" ;;
+    [ -z "$cycles$gateway$mesh" ] || die 2 "--broker ngsi-ld takes no --cycles, --gateway or --mesh" ;;
 *) die 2 "--broker takes orion or ngsi-ld, not '$kind'" ;;
 esac
 

@@ -26,6 +26,7 @@ from scenario.verdict.criteria import judge_hold
 from scenario.verdict.hold import Hold
 from tests.support.holds import TRIGGER, options, passing
 from tests.support.processes import Processes
+from tests.support.stack import steps
 
 RUN = "0123456789abcdef" * 2
 BROKER = NgsiLd("http://x", "service", SLOW, RUN)
@@ -207,6 +208,28 @@ def test_who_waits_for_an_answer_to_the_update_does_not_wait_for_receivers(clien
     assert not {"one-update-at-a-time", "one-notification-at-a-time"} & {named.cause for named in verdict.causes}
 
 
+def of_one(kind: str) -> Hold:
+    """Return a hold of one subscription, whose receiver keeps another entity's healthy subscribers waiting."""
+    hold = seen(kind, healthy=LATE, listener={"held": 1, "notifications": 1, "notified": 1})
+    return replace(hold, options=hold.options.changed(subscriptions=1), progress=replace(hold.progress, created=1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "cause"), [("scorpio", "one-update-at-a-time"), ("antares", "one-notification-at-a-time")]
+)
+def test_of_a_single_one_its_kind_tells_the_cause(kind: str, cause: str) -> None:
+    assert cause in {named.cause for named in judge_hold(of_one(kind)).causes}
+
+
+def test_a_step_that_held_nothing_is_none() -> None:
+    hold = seen("antares", healthy={"same_arrived": 10, "same_slowest": 30.0}, listener=NONE_HELD)
+    before = replace(hold.rows[0], listener=replace(hold.rows[0].listener, held=1))  # type: ignore[type-var]
+    hold = replace(hold, rows=[before, *hold.rows[1:]])
+    stepped = replace(hold, options=hold.options.changed(ramp="1:100:1"))
+    criteria = {each.name: each.outcome for each in judge_hold(stepped).criteria}
+    assert criteria["held"] == "INCONCLUSIVE", "what was held at rest is of the step before"
+
+
 @pytest.mark.parametrize(("more", "code"), [((), 0), (("--cause", "one-update-at-a-time"), 1)])
 def test_rehearsed(processes: Processes, tmp_path: Path, more: tuple[str, ...], code: int) -> None:
     small = ("--broker", "ngsi-ld", "--subscriptions", "30", "--duration", "10s", "--output", tmp_path)
@@ -245,3 +268,15 @@ def test_each_cause_rehearsed(processes: Processes, tmp_path: Path, cause: str, 
     named = [next((known.name for known in NGSILD if known.says == each), each) for each in says]
     assert cause in named, run.output
     assert first in ("", named[0]), run.output
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_rehearsed_ramp(processes: Processes, tmp_path: Path) -> None:
+    small = ("--broker", "ngsi-ld", "--ramp", "2:4:2", "--output", tmp_path, "--", "--hold", "5")
+    run = processes.start("sh", "setup_scripts/rehearse.sh", *small)
+    assert run.wait(150) == 1, run.output
+    assert "ramp: no step was held within the SLO; from 1 on a healthy notification takes" in run.output
+    taken = steps(tmp_path / "rehearsal")
+    assert [step["subscriptions"] for step in taken] == ["2", "1"]
+    assert {step["cause"] for step in taken} == {"one-update-at-a-time"}

@@ -45,7 +45,7 @@ def step(
         (*(_criterion(outcome, text) for text in reasons), Criterion("rows", "PASS", "all")),
         {**FIGURES, **figures},
     )
-    return Step(number, subscriptions, subscriptions, min(subscriptions, POOL), 10, 0, rest, verdict)
+    return Step(number, subscriptions, min(subscriptions, POOL), 10, 0, rest, verdict)
 
 
 def _criterion(outcome: str, reason: str) -> Criterion:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 
 from locust import User
@@ -110,7 +110,13 @@ class Flow(Preparation):
             raise Lost(f"release: {error}") from None
 
     def quiet(self) -> Iterator[Tick]:
-        """Let the listeners answer until no more notifications of the removed subscriptions arrive."""
+        """Report the notifications of removed subscriptions that still arrive."""
+        if sent := (yield from self.until_quiet()):
+            self.say(f"{sent} notifications of removed subscriptions arrived")
+            self.link.publish(StillSent(sent))
+
+    def until_quiet(self) -> Generator[Tick, None, int]:
+        """Let the listeners answer until no more notifications arrive; return how many did."""
         arrived, still, end = self._arrived(), 0, self.run.clock.now() + QUIET_LIMIT
         first = arrived
         while arrived is not None and still < QUIET_AFTER and self.run.clock.now() < end:
@@ -119,9 +125,7 @@ class Flow(Preparation):
             yield NOBODY
             before, arrived = arrived, self._arrived()
             still = still + 1 if arrived == before else 0
-        if first is not None and arrived is not None and arrived > first:
-            self.say(f"{arrived - first} notifications of removed subscriptions arrived")
-            self.link.publish(StillSent(arrived - first))
+        return 0 if first is None or arrived is None else arrived - first
 
     def _arrived(self) -> int | None:
         """Return how many notifications arrived at the listeners; None if one does not report it."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from scenario.errors import BrokerError, Failed, Lost
 from scenario.flow.flow import Flow
 from scenario.flow.phases import Tick, Work
+from scenario.peers import kind_of
 from scenario.run.phase import Phase
 from scenario.run.records import HoldBegan, HoldEnded
 from scenario.run.results import Step
@@ -39,10 +40,16 @@ class SteppedFlow(Flow):
     def let_go(self) -> Iterator[Tick]:
         """Stop the users, and release until nothing is held or queued and the broker answers."""
         end = time.monotonic() + LET_GO_LIMIT
+        speaks_ngsild = kind_of(self.options).speaks_ngsild
+        renewed = speaks_ngsild and bool(self.options.broker.restart_command)  # what it has left to send goes with it
         while self.link.runner.user_count or self.release() or self._waiting():
+            if renewed and not self.link.runner.user_count:
+                break
             if time.monotonic() > end:
                 raise Lost(f"let go: notifications are still held or queued {LET_GO_LIMIT:.0f} s after the release")
             yield self.users(0)
+        if speaks_ngsild and not renewed:
+            yield from self.until_quiet()
         yield from self.answering(end)
 
     def answering(self, end: float) -> Iterator[Tick]:

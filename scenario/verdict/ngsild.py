@@ -28,7 +28,8 @@ def held(e: Evidence) -> Criteria:
     usual = f"its kind is known to hold {known} at most" if known is not None else "what its kind holds is not known"
     seen, wanted = e.same_update.held, e.load.wanted
     most = "not measured" if seen is None else f"{min(seen, wanted)} of {wanted} at one time"
-    yield Criterion("held", PASS, f"{most}; {usual}")
+    unheard = e.hold.options.stepped and seen == 0  # its receivers are there to be held
+    yield Criterion("held", INCONCLUSIVE if unheard else PASS, f"{most}; {usual}")
 
 
 def notified(e: Evidence) -> Criteria:

@@ -28,8 +28,9 @@ def _held(e: Evidence) -> bool:
 
 
 def _single(e: Evidence) -> bool | None:
-    """Whether never more than one was held, though there were more."""
-    return None if e.same_update.held is None else e.same_update.held <= 1 < e.load.expected
+    """Whether never more than one was held, though there were more. If there was one, its kind tells."""
+    same = e.same_update
+    return None if same.held is None else same.held <= 1 and (e.load.expected > 1 or same.known_to_hold == 1)
 
 
 def _wait(e: Evidence) -> str:

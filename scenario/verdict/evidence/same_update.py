@@ -34,8 +34,12 @@ class SameUpdate:
 
     @property
     def held(self) -> int | None:
-        """The most that were held at one time, by the listeners, else by connections; None: not measured."""
-        return self.listeners.held if self.listeners.held is not None else self.counted.most
+        """The most that were held at one time, by the listeners, else by connections; None: not measured.
+
+        What they still hold of an earlier step is none of this update's.
+        """
+        told = [row.listener.held for row in self.hold.loaded if row.listener and row.listener.held is not None]
+        return max(told, default=self.counted.most)
 
     @property
     def shares_address(self) -> bool:
