@@ -53,10 +53,11 @@ class SteppedFlow(Flow):
         yield from self.answering(end)
 
     def answering(self, end: float) -> Iterator[Tick]:
-        """Wait until the broker answers. Raises Failed at `end` (time.monotonic())."""
+        """Wait until the broker answers and reaches its database. Raises Failed at `end` (time.monotonic())."""
         while True:
             try:
                 self.broker.ask_version()
+                self.broker.ask_ready()
             except BrokerError as error:
                 if time.monotonic() > end:
                     raise Failed(f"recovery: {error}") from None
