@@ -10,7 +10,7 @@ import pytest
 from scenario.run.records import IdleClients
 from scenario.run.results import Row
 from scenario.run.samples import ListenerSample
-from scenario.verdict.evidence.held import Held, at_rest, established, fds_per_notification
+from scenario.verdict.evidence.held import Held, at_rest, established, per_notification
 from scenario.verdict.hold import Hold
 from tests.support.holds import TRIGGER, changed, counted_by_then, options, passing
 
@@ -136,11 +136,11 @@ def test_what_a_connection_costs() -> None:
     def open_files(row: Row) -> int:
         return 60 + fds * 100 * (0 < row.since_trigger < 12) + 10 * (row.second > 1006)
 
-    assert fds_per_notification(counted(fds=open_files).rows, 100) == fds
+    assert per_notification(counted(fds=open_files).rows, 100) == fds
     unseen = counted(to_listeners=0, established=lambda row: 12 + 100 * (row.since_trigger > 0), fds=open_files)
-    assert fds_per_notification(unseen.rows, 100) == fds
+    assert per_notification(unseen.rows, 100) == fds
     one_probe_more = counted(to_listeners=0, established=lambda row: 12 + (row.since_trigger == 2), fds=60)
-    assert fds_per_notification(one_probe_more.rows, 100) is None
-    assert fds_per_notification([row for row in passing().rows if row.second < TRIGGER], 100) is None
-    assert fds_per_notification(counted(fds=None).rows, 100) is None
-    assert fds_per_notification([], 100) is None
+    assert per_notification(one_probe_more.rows, 100) is None
+    assert per_notification([row for row in passing().rows if row.second < TRIGGER], 100) is None
+    assert per_notification(counted(fds=None).rows, 100) is None
+    assert per_notification([], 100) is None

@@ -7,11 +7,12 @@ import signal
 import time
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from scenario.errors import Lost
-from scenario.flow.ramp import restart
+from scenario.errors import BrokerError, Lost
+from scenario.flow.ramp import RampFlow, restart
 from tests.support.fleet import start_fleet
 from tests.support.processes import Processes
 from tests.support.stack import Stack, steps, verdict
@@ -112,6 +113,26 @@ def test_a_restart_waits_for_its_command_but_not_for_what_that_started(command: 
     with pytest.raises(Lost, match=f"^{sentence}$") if sentence else nullcontext():
         restart(command, limit=1.0)
     assert time.monotonic() - began < 5
+
+
+class Starting:
+    """A broker that says its version at once, and reaches its database when it is asked for the third time."""
+
+    asked = 0
+
+    def ask_version(self) -> str:
+        return ""
+
+    def ask_ready(self) -> None:
+        self.asked += 1
+        if self.asked < 3:
+            raise BrokerError("relation subscriptions does not exist")
+
+
+def test_a_restarted_broker_has_to_reach_its_database() -> None:
+    flow: Any = RampFlow.__new__(RampFlow)
+    flow.broker, flow.users = Starting(), lambda count: count
+    assert list(flow.answering(time.monotonic() + 60)) == [0, 0]
 
 
 def test_interrupted_ramp_tells_what_it_has(stack: Stack) -> None:

@@ -15,6 +15,7 @@ from scenario.run.results import Criterion, Diagnosis, Rest, Step, Verdict
 from scenario.verdict.cycles import judge_cycles
 from scenario.verdict.hold import Hold
 from scenario.verdict.ramp import judge_ramp
+from tests.benchmarks.brokers import breaks_at
 from tests.support.holds import options
 from tests.support.inspector import inspection
 from tests.support.surroundings import found
@@ -180,6 +181,20 @@ def test_what_they_cost(figures: dict[str, Any], said: str) -> None:
     """Nothing: only where somebody looked at the healthy, and nobody would have felt it."""
     verdict = judge_ramp(run(subscriptions=800, version_slo=1000), [step(400, **figures)])
     assert verdict.reasons[0] == f"ramp: 400 {said} so far, of 800"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        ({100: "PASS", 200: "FAIL", 400: "FAIL"}, "200, not 100"),
+        ({1: "FAIL", 100: "FAIL"}, "1"),
+        ({100: "FAIL", 200: "PASS"}, "none up to 200"),  # it was slow once, and with more not again
+        ({}, "-"),
+    ],
+)
+def test_the_number_at_which_a_client_breaks(outcomes: dict[int, str], said: str) -> None:
+    taken = [step(number, outcome, broke=["query: told"]) for number, outcome in outcomes.items()]
+    assert breaks_at([*taken, step(500, "FAIL", broke=["the run ended before"])], "query") == said
 
 
 def test_ramp_tells_the_updates_of_each_step() -> None:

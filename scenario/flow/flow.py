@@ -20,7 +20,7 @@ from scenario.settings.options import IDLE_RELEASE
 from scenario.users.client import ClientProbe
 from scenario.users.load import IDLE_CHECK, IdleClient, UpdateTrigger
 from scenario.users.probes import ConnectionProbe, ListenerProbe, QueueProbe, VersionProbe
-from scenario.verdict.evidence.held import fds_per_notification
+from scenario.verdict.evidence.held import per_notification
 
 UPDATE_PATIENCE = 65.0  # s; longer than UpdateTrigger's own limits
 SETTLED_AFTER = 5  # s after the update's answer, at most, until the idle clients connect
@@ -156,7 +156,7 @@ class Flow(Preparation):
     def _say_what_a_notification_costs(self) -> None:
         """Report the descriptors that a held notification costs. The preflight had to assume a number."""
         options = self.recorder.hold.options
-        each = fds_per_notification(self.recorder.rows, options.load.notifications)
+        each = per_notification(self.recorder.rows, options.load.notifications)
         if each and each >= 1 and not self.recorder.steps:  # otherwise some may be left from an earlier step or run
             needed = descriptors(options, each)
             self.say(f"a held notification costs the broker {each:.1f} file descriptors, so it needs {needed} in all")

@@ -4,33 +4,40 @@ COMMAND starts a broker in the foreground; {port} is its port, {mongo} that of a
 
     python -m tests.benchmarks.brokers 'Scorpio:java=scorpio.sh {port}' 'Orion:contextBroker=orion.sh {port} {mongo}'
 
-Each broker is started anew for each kind of receiver. Prints a Markdown table, a row for each run as it ends; a broker
-that does not start has none. A run takes somewhat more than a minute.
+Prints four Markdown tables, each row as soon as it is known: what healthy subscribers and clients met, what a held
+notification costs, at which number of slow subscriptions each client breaks, and what comes of several updates at once.
+Each run, and each step of a ramp, has a fresh broker. A broker that does not start has no rows. A run takes somewhat
+more than a minute, a ramp 5 to 15.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-import shlex
+import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
+from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import Any
 
-import requests
-
+from scenario.outputs.history import History
+from scenario.replay import replay
+from scenario.run.results import Row, Step, Verdict
+from scenario.verdict.evidence.held import per_notification
+from scenario.verdict.healthy import NAME as OTHER
+from scenario.verdict.healthy import duration
+from scenario.verdict.ngsild import NAME as SAME
+from scenario.verdict.outcomes import FAIL, PASS
+from tests.benchmarks.started import Broker, start_listener
 from tests.support.processes import Processes
 from tests.support.stack import LISTENING, free_port
 
 SUBSCRIPTIONS, SECONDS, DELAY = 40, 45, 20
-# name: what the listener's options are, and where the slow subscriptions lead
+# name: what the listener's delay is, and where the slow subscriptions lead
 RECEIVERS = {
     "healthy": ("0", "{first}/notify"),
     f"slow, {DELAY} s": (f"{DELAY}s", "{first}/notify"),
@@ -40,145 +47,190 @@ RECEIVERS = {
     "500": ("0", "{first}/notify/500"),
     "closes": ("0", "{first}/notify/close"),
 }
-READY = ("/q/health/ready", "/q/ready", "/version")
-HEADER = (
-    "broker", "receivers", "healthy, another entity", "healthy, same update", "slowest client", "arrived", "twice",
-    "held at most", "descriptors", "threads", "MB", "verdict", "cause",
-)  # fmt: skip
+PORTS = 200  # of the slow receivers of a ramp: Scorpio holds 5 for each
+RAMP = {True: 6000, False: 1000}  # the most slow subscriptions: of an Orion, of another broker
+UPDATES = (1, 10, 100, 1000, 1500)
+CLIENTS = ("version", "update", "query", OTHER, SAME)  # names of criteria
+MET = ["broker", "receivers", "healthy, another entity", "healthy, same update", "slowest client", "arrived", "twice"]
+MET += ["verdict", "cause"]
+COSTS = ["broker", "receivers", "held at most", "descriptors each", "threads each", "MB each"]
+COSTS += ["descriptors in all", "threads in all", "MB in all"]
+BREAKS = ["broker", "`GET /version`", "update", "query", "healthy, another entity", "healthy, same update"]
+BREAKS += ["held at most", "cause of the first"]
+AT_ONCE = ["broker", "updates at once", "answered within", "notifications lost", "healthy, another entity"]
+AT_ONCE += ["healthy, same update", "slowest client", "verdict", "cause"]
 
 
-@dataclass(frozen=True)
-class Broker:
-    """A broker: its name, the name of its process, and the command that starts it."""
+class Recorded:
+    """What a run's file has."""
 
-    name: str
-    process: str
-    command: str
+    def __init__(self, verdict: Verdict, history: History) -> None:
+        self.verdict, self.figures, self.steps = verdict, verdict.figures, history.steps
+        self.rows: Sequence[Row] = history.rows
 
-    @classmethod
-    def of(cls, text: str) -> Broker:
-        name, _, command = text.partition("=")
-        name, _, process = name.partition(":")
-        return cls(name, process or name.lower(), command)
+    @property
+    def slowest(self) -> str:
+        """The clients' slowest answer, and how many had none."""
+        clients = ("version", "update", "query")
+        latencies = [value for client in clients if (value := self.figures.get(f"{client}_max")) is not None]
+        nok = sum(self.figures.get(f"{client}_nok") or 0 for client in clients)
+        return _ms(max(latencies, default=None)) + (f", {nok:g} NOK" if nok else "")
 
-    def start(self, processes: Processes) -> tuple[str, list[str]]:
-        """Start it; return its URL, and the scenario's options for it. Raises AssertionError: it is not there."""
-        port, more, words = free_port(), [], self.command
-        if "{mongo}" in words:
-            database = processes.start(
-                Path(sys.executable).with_name("secantusd-py"),
-                "--standalone",
-                "--storage-path",
-                ":memory:",
-                "--port",
-                0,
-            )
-            mongo = database.wait_for(LISTENING)[1]
-            words, more = words.replace("{mongo}", mongo), ["--mongo", f"127.0.0.1:{mongo}"]
-            time.sleep(1)
-        started = processes.start(*shlex.split(words.replace("{port}", str(port))), name=self.name)
-        end = time.monotonic() + 90
-        while time.monotonic() < end and started.popen.poll() is None:
-            for path in READY:
-                with suppress(requests.RequestException):
-                    if requests.get(f"http://127.0.0.1:{port}{path}", timeout=2).status_code == 200:
-                        return f"http://127.0.0.1:{port}", more
-            time.sleep(0.5)
-        raise AssertionError(f"{self.name} did not start: {started.output[-300:]}")
+    def same(self, wanted: int) -> str:
+        """The latest healthy notification of the same update, and how many came if not all did."""
+        samples = [row.healthy for row in self.rows if row.healthy and row.healthy.same_arrived is not None]
+        if not samples:
+            return "not apart"
+        arrived = max(sample.same_arrived or 0 for sample in samples)
+        latest = max((sample.same_slowest for sample in samples if sample.same_slowest is not None), default=None)
+        return _ms(latest) + (f" ({arrived} of {wanted})" if arrived < wanted else "")
+
+    @property
+    def arrived(self) -> tuple[int, int, int]:
+        """Subscriptions notified, those of them more than once, notifications."""
+        seen = [row.listener for row in self.rows if row.listener and row.listener.update]
+        last = seen[-1] if seen else None
+        return (last.notified or 0, last.doubled or 0, last.notifications or 0) if last else (0, 0, 0)
+
+    @property
+    def causes(self) -> str:
+        return ", ".join(cause.cause for cause in self.verdict.causes) or "-"
 
 
 def main() -> None:
-    """Run all of them, one after the other."""
+    """Make the tables, one after the other."""
+    brokers = [Broker.of(text) for text in sys.argv[1:]]
     load = ", ".join(f"{each:.0f}" for each in os.getloadavg())
-    print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} CPUs, load {load};", end=" ")
-    print(f"{SUBSCRIPTIONS} subscriptions, {SECONDS} s after the update\n")
-    print(f"| {' | '.join(HEADER)} |\n|{' --- |' * len(HEADER)}", flush=True)
-    for broker in map(Broker.of, sys.argv[1:]):
-        for receivers in RECEIVERS:
-            with tempfile.TemporaryDirectory(prefix="brokers-") as folder:
-                processes = Processes(Path(folder))
-                try:
-                    row = run(broker, receivers, processes, Path(folder))
-                except AssertionError as error:
-                    print(error, file=sys.stderr)
-                else:
-                    print(f"| {' | '.join([broker.name, receivers, *row])} |", flush=True)
-                finally:
-                    with suppress(AssertionError):
-                        processes.close()
+    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M}, {platform.machine()}, {os.cpu_count()} CPUs, load {load};", end=" ")
+    print(f"{SUBSCRIPTIONS} subscriptions, {SECONDS} s after the update", flush=True)
+    costs: list[list[str]] = []
+    _head(MET)
+    for broker in brokers:
+        for receivers, (delay, to) in RECEIVERS.items():
+            for run in _run(broker, delay, to, "--subscriptions", SUBSCRIPTIONS, "--duration", f"{SECONDS}s"):
+                _line(broker.name, receivers, *_met(run))
+                costs.append([broker.name, receivers, *_costs(run.rows, SUBSCRIPTIONS)])
+    _head(BREAKS)
+    for broker in brokers:
+        most = RAMP[broker.needs_mongo]
+        for run in _run(broker, "24h", "{slow}/notify", "--ramp", f"{most}:{most}:1", ports=PORTS):
+            _line(broker.name, *_breaks(run.steps))
+            rows = [row for row in run.rows if row.step == 1]
+            costs.append([broker.name, f"slow, {most} of them", *_costs(rows, most)])
+    _head(COSTS)
+    for cells in costs:
+        _line(*cells)
+    _head(AT_ONCE)
+    for broker in brokers:
+        for updates in UPDATES:
+            options = ("--subscriptions", 1, "--updates", updates, "--duration", f"{SECONDS}s")
+            for run in _run(broker, "0", "{first}/notify", *options):
+                _line(broker.name, str(updates), *_at_once(run, updates))
 
 
-def run(broker: Broker, receivers: str, processes: Processes, folder: Path) -> list[str]:
-    """Run the scenario once; return the cells of its row, after broker and receivers."""
-    url, more = broker.start(processes)
-    delay, slow = RECEIVERS[receivers]
-    first, deaf = free_port(), free_port()
-    while True:
-        with suppress(AssertionError):
-            processes.start(
-                *("python", "-m", "listener", "-host", "127.0.0.1", "-port", f"{first}-{first + 1}"),
-                *("-delay", delay, "-deaf", deaf),
-                name="listener",
-            ).wait_for(LISTENING)
-            break
-        first = free_port()
+def _run(broker: Broker, delay: str, to: str, *more: str | int, ports: int = 1) -> Iterator[Recorded]:
+    """Run the scenario once, and yield its record; nothing if the broker is not there."""
+    with tempfile.TemporaryDirectory(prefix="brokers-") as name:
+        folder = Path(name)
+        processes = Processes(folder)
+        try:
+            options = _started(broker, processes, delay, to, ports)
+            options += [*more, "--csv", folder / "run", "--report-log", folder / "log"]
+            if "--ramp" in more:
+                options += ["--restart-command", broker.restart_command(folder)]
+            processes.start(Path(sys.executable).with_name("locust"), *options).wait(1800)
+            yield Recorded(*replay(str(folder / "run_run.jsonl")))
+        except (AssertionError, OSError, subprocess.TimeoutExpired) as error:
+            print(f"{broker.name}: {error}", file=sys.stderr)
+        finally:
+            with suppress(AssertionError):
+                processes.close()
+
+
+def _started(broker: Broker, processes: Processes, delay: str, to: str, ports: int) -> list[str | int | Path]:
+    """Start all but Locust; return its options."""
+    url, mongo = broker.start(processes)
+    deaf = free_port()
+    first = start_listener(processes, ports + 1, delay, deaf)
     inspector = processes.start(
         *("python", "setup_scripts/inspector", "--process-name", broker.process, "--port", 0), name="inspector"
     ).wait_for(LISTENING)[1]
-    at = {"first": first, "deaf": deaf, "refused": free_port()}
-    to = slow.format(**{name: f"http://127.0.0.1:{port}" for name, port in at.items()})
-    if more:  # an Orion's healthy subscribers are at the first address
-        urls = [to] if str(first) in to else [f"http://127.0.0.1:{first}/notify/500", to]
-    else:
-        urls = [to, f"http://127.0.0.1:{first + 1}/notify"]
-    options: list[str | int | Path] = ["--headless", "--only-summary", "--force", "--host", url, *more]
-    options += ["--inspector", f"127.0.0.1:{inspector}", "--notify-url", ",".join(urls)]
-    options += ["--subscriptions", SUBSCRIPTIONS, "--duration", f"{SECONDS}s", "--csv", folder / "run"]
-    options += ["--json", folder / "result.json", "--report-log", folder / "log"]
-    locust = processes.start(Path(sys.executable).with_name("locust"), *options)
-    locust.wait(300)
-    return cells(folder)
+    at = {"first": first, "deaf": deaf, "refused": free_port(), "slow": f"{first}-{first + ports - 1}"}
+    slow = to.format(**{name: f"http://127.0.0.1:{port}" for name, port in at.items()})
+    if not broker.needs_mongo:
+        urls = [slow, f"http://127.0.0.1:{first + ports}/notify"]
+    else:  # an Orion's healthy subscribers are at the first address
+        urls = [slow] if str(first) in slow else [f"http://127.0.0.1:{first}/notify/500", slow]
+    options: list[str | int | Path] = ["--headless", "--only-summary", "--force", "--host", url, *mongo]
+    return [*options, "--inspector", f"127.0.0.1:{inspector}", "--notify-url", ",".join(urls)]
 
 
-def cells(folder: Path) -> list[str]:
-    """Return these cells from a run's files."""
-    result = json.loads((folder / "result.json").read_text("utf-8"))
-    figures, records = result["figures"], [json.loads(line) for line in (folder / "run_run.jsonl").open("rb")]
-    healthy = list(_samples(records, "HealthySample"))
-    listeners = [each for each in _samples(records, "ListenerSample") if each.get("update")]
-    same = [each["same_slowest"] for each in healthy if each.get("same_slowest") is not None]
-    arrived = max((each.get("same_arrived") or 0 for each in healthy), default=0)
-    clients = [figures.get(f"{client}_max") for client in ("version", "update", "query")]
-    nok = sum(figures.get(f"{client}_nok") or 0 for client in ("version", "update", "query"))
-    slowest = _ms(max((each for each in clients if each is not None), default=None))
-    apart = any(each.get("same_arrived") is not None for each in healthy)
-    of_same = _ms(max(same, default=None)) + (f" ({arrived} of 10)" if arrived < 10 else "") if apart else "not apart"
-    last = listeners[-1] if listeners else {}
-    return [
-        _ms(figures.get("healthy_max")),
-        of_same,
-        slowest + (f", {nok:g} NOK" if nok else ""),
-        f"{last.get('notified', 0)} of {SUBSCRIPTIONS}",
-        str(last.get("doubled", 0)),
-        _number(figures.get("listener_held")),
-        *(_number(figures.get(name)) for name in ("fds", "threads", "rss")),
-        result["verdict"],
-        ", ".join(cause["name"] for cause in result["causes"]) or "-",
+def _met(run: Recorded) -> list[str]:
+    notified, doubled, _ = run.arrived
+    healthy = [_ms(run.figures.get("healthy_max")), run.same(10)]
+    counts = [f"{notified} of {SUBSCRIPTIONS}", str(doubled)]
+    return [*healthy, run.slowest, *counts, run.verdict.outcome, run.causes]
+
+
+def _costs(rows: Sequence[Row], wanted: int) -> list[str]:
+    """Return the most held, what each of them costs, and the most in all; "-" if unknown."""
+    held = max((row.listener.held or 0 for row in rows if row.listener and row.since_trigger >= 0), default=0)
+    units = {"fds": 1, "threads": 1, "rss": 1e6}
+    each = [per_notification(rows, min(wanted, held), figure) if held > 1 else None for figure in units]
+    most = [
+        max((value for row in rows if (value := getattr(row.connections, figure, None)) is not None), default=None)
+        for figure in units
     ]
+    cells = [*zip(each, units.values(), (1, 1, 2), strict=True), *zip(most, units.values(), (0, 0, 0), strict=True)]
+    return [str(held), *(_number(None if value is None else value / unit, digits) for value, unit, digits in cells)]
 
 
-def _samples(records: list[dict[str, Any]], kind: str) -> Iterator[dict[str, Any]]:
-    yield from (line for line in records if line["kind"] == kind)
+def _breaks(steps: Sequence[Step]) -> list[str]:
+    """Return the smallest number at which each client fails, as it does at all larger ones that were tried."""
+    judged = sorted((step for step in steps if step.verdict.outcome in (PASS, FAIL)), key=attrgetter("subscriptions"))
+    cells = [breaks_at(judged, client) for client in CLIENTS]
+    failed = [step for step in judged if step.verdict.outcome == FAIL]
+    causes = ", ".join(cause.cause for step in failed[:1] for cause in step.verdict.causes)
+    held = max((round(step.verdict.figures.get("listener_held") or 0) for step in judged), default=0)
+    return [*cells, str(held), causes or "-"]
 
 
-def _ms(value: object) -> str:
-    if not isinstance(value, int | float):
+def breaks_at(judged: Sequence[Step], client: str) -> str:
+    """Return from which of the numbers that were tried on the client always fails, and the one before."""
+    outcomes = [
+        (step.subscriptions, {each.outcome for each in step.verdict.criteria if each.name == client}) for step in judged
+    ]
+    known = [(number, FAIL in outcome) for number, outcome in outcomes if outcome]
+    if not known:
         return "-"
-    return f"{value:.0f} ms" if value < 1000 else f"{value / 1000:.1f} s"
+    broken = [*takewhile(itemgetter(1), reversed(known))]
+    if not broken:
+        return f"none up to {known[-1][0]}"
+    kept = known[: -len(broken)]
+    return f"{broken[-1][0]}" + (f", not {kept[-1][0]}" if kept else "")
 
 
-def _number(value: object) -> str:
-    return f"{value:.0f}" if isinstance(value, int | float) else "-"
+def _at_once(run: Recorded, updates: int) -> list[str]:
+    lost = f"{max(0, updates - run.arrived[2])} of {updates}"
+    healthy = [_ms(run.figures.get("healthy_max")), run.same(10 * updates)]
+    answered = _ms(run.figures.get("trigger_latency"))
+    return [answered, lost, *healthy, run.slowest, run.verdict.outcome, run.causes]
+
+
+def _head(names: Sequence[str]) -> None:
+    print(f"\n| {' | '.join(names)} |\n|{' --- |' * len(names)}", flush=True)
+
+
+def _line(*cells: str) -> None:
+    print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else duration(value)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 if __name__ == "__main__":

@@ -171,19 +171,19 @@ def at_rest(hold: Hold, count: _Count) -> int | None:
     return round(median(counts)) if counts else None
 
 
-def fds_per_notification(rows: Sequence[Row], wanted: int) -> float | None:
-    """Return the file descriptors that a held connection costs the broker; None while unknown.
+def per_notification(rows: Sequence[Row], wanted: int, figure: str = "fds") -> float | None:
+    """Return how much of a figure of the broker's process, its descriptors say, a held connection costs; None: unknown.
 
-    They are counted in the first row with the most of them, before idle clients add theirs. A tenth of those wanted
-    tells nothing: descriptors and connections are not counted at one moment, and the others are on their way.
+    It is read in the first row with the most of them, before idle clients add theirs. A tenth of those wanted tells
+    nothing: the figure and the connections are not counted at one moment, and the others are on their way.
     """
     count = _to_listeners if any(_to_listeners(row) for row in rows) else attrgetter("established")
     counted = [
-        (held, row.connections.fds)
+        (held, value)
         for row in rows
-        if row.connections and row.connections.fds is not None and (held := count(row)) is not None
+        if (value := getattr(row.connections, figure, None)) is not None and (held := count(row)) is not None
     ]
     if not counted:
         return None
-    (rest, fds_at_rest), (most, fds_then) = counted[0], max(counted, key=itemgetter(0))
-    return (fds_then - fds_at_rest) / (most - rest) if most - rest > wanted / 10 else None
+    (rest, before), (most, then) = counted[0], max(counted, key=itemgetter(0))
+    return (then - before) / (most - rest) if most - rest > wanted / 10 else None

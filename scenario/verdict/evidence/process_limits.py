@@ -11,7 +11,7 @@ from scenario.run.samples import ConnectionSample
 from scenario.settings.needs import FDS_PER_NOTIFICATION
 from scenario.verdict.evidence.clients import ClientAnswers
 from scenario.verdict.evidence.counters import grown, most
-from scenario.verdict.evidence.held import fds_per_notification
+from scenario.verdict.evidence.held import per_notification
 from scenario.verdict.evidence.process import Process, seen_at
 from scenario.verdict.hold import Hold
 from scenario.verdict.thresholds import DENSE, FEW_FREE, MANY_PORTS, MOST
@@ -40,7 +40,7 @@ class ProcessLimits:
     @property
     def fds_each(self) -> float:
         """Descriptors per held notification; if unknown, those measured on Orion."""
-        return fds_per_notification(self.hold.rows, self.hold.options.load.notifications) or FDS_PER_NOTIFICATION
+        return per_notification(self.hold.rows, self.hold.options.load.notifications) or FDS_PER_NOTIFICATION
 
     @property
     def fds_needed(self) -> int:
