@@ -13,9 +13,9 @@ positive() { # OPTION VALUE LEAST
 }
 
 # The same figures as the preflight's; scenario/preflight/limits.py says why.
-needed() { # HOST LIMIT
+needed() { # HOST LIMIT [NOTIFICATIONS]
     case $1-$2 in
-        broker-nofile) echo $((fds_per_notification * (subscriptions + spare_workers) + idle_clients + spare)) ;;
+        broker-nofile) echo $((fds_per_notification * (${3:-$subscriptions} + spare_workers) + idle_clients + spare)) ;;
         broker-nproc | listener-nofile) echo $((subscriptions + spare)) ;;
         broker-ports) echo "$subscriptions" ;;
         # Of 5000 at once, with one processor for both sides, 4096 (Linux's default) lost no connection request, 128 did.

@@ -146,7 +146,7 @@ produce_all $cause
 [ -z "$cycles" ] || locust_options="$locust_options --cycles $cycles"
 
 # needs.sh tells why
-needed=${nofile:-$(subscriptions=$((subscriptions * updates)) && needed broker nofile)}
+needed=${nofile:-$(needed broker nofile $((subscriptions * updates)))}
 hard=$(limit hard nofile)
 # shellcheck disable=SC3045 # dash, bash and busybox know -H
 enough "$hard" "$needed" || ulimit -Hn "$needed" 2>/dev/null ||
