@@ -99,11 +99,8 @@ NAMED_AFTER_A_KIND = re.compile("orion|ngsild|mongo|database")
 # Not moved yet: the options, which are the same for all kinds; and what only ever is asked of an Orion
 EXCEPTIONS = {
     *("settings/access", "settings/arguments", "settings/groups", "settings/options", "settings/secrets"),
-    "settings/values",
-    *("flow/cleanup", "flow/mark", "flow/preparation", "preflight/client_trial", "preflight/limits"),
-    *("preflight/look_around", "preflight/name_lookups", "run/samples", "outputs/columns", "users/client"),
-    *("verdict/cycles", "verdict/ramp", "verdict/recovery", "verdict/of_notifications", "verdict/evidence/started"),
-    *("verdict/causes/notifications", "verdict/causes/peers"),
+    *("settings/values", "flow/cleanup", "flow/mark", "flow/preparation", "preflight/client_trial"),
+    *("preflight/limits", "preflight/look_around", "preflight/name_lookups", "verdict/causes/peers"),
 }
 
 

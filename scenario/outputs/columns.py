@@ -181,7 +181,7 @@ TRIES_COLUMNS: tuple[Column[Row], ...] = tuple(
 def columns_of(options: Options) -> tuple[Column[Row], ...]:
     """Return the columns of a run's rows: those of its kind of broker, and more with --rate above 1."""
     kind = kind_of(options)
-    absent = (OF_QUEUE if not kind.has_queue else ()) + (OF_DATABASE if not kind.in_mongodb else ())
+    absent = (OF_QUEUE if not kind.has_queue else ()) + (OF_DATABASE if not kind.own_database else ())
     had = tuple(column for column in COLUMNS if column.name not in absent)
     return had + TRIES_COLUMNS if options.probes.rate > 1 else had
 

@@ -51,13 +51,13 @@ def known_to_hold(options: Options) -> int | None:
 
 def drops_database(options: Options) -> bool:
     """Whether the reset drops the service's database."""
-    return options.broker.reset and kind_of(options).in_mongodb
+    return options.broker.reset and kind_of(options).own_database
 
 
 def recognised(options: Options) -> Options:
     """Return the options with the kind of broker that answers, less what that kind does not have."""
     kind = recognise(options.broker.kind, options.broker.host, options.broker.service, options.broker.access)
-    queue_size, pings = options.probes.queue_size and kind.has_queue, options.probes.pings and kind.in_mongodb
+    queue_size, pings = options.probes.queue_size and kind.has_queue, options.probes.pings and kind.own_database
     return options.changed(kind=kind.kind, queue_size=queue_size, pings=pings, healthy_apart=kind.speaks_ngsild)
 
 

@@ -50,9 +50,10 @@ class Broker(ABC):
 
     kind: ClassVar[str]  # its name in recorded options
     process_name: ClassVar[str] = ""
-    in_mongodb: ClassVar[bool] = False  # each service has a MongoDB database, which the reset drops
+    own_database: ClassVar[bool] = False  # each service has a MongoDB database, which the reset drops
     has_queue: ClassVar[bool] = False  # it reports its notification queue
     speaks_ngsild: ClassVar[bool] = False
+    keeps_closed: ClassVar[str] = ""  # why it keeps connections that the receivers have closed, if known
     fds_each: ClassVar[int]  # file descriptors per held notification
     threads_each: ClassVar[int]
     tries: ClassVar[int] = 1  # attempts per notification

@@ -27,7 +27,8 @@ class Ngsiv2(WithQueue):
 
     kind: ClassVar[str] = "orion"
     process_name: ClassVar[str] = "contextBroker"
-    in_mongodb: ClassVar[bool] = True
+    own_database: ClassVar[bool] = True
+    keeps_closed: ClassVar[str] = "libcurl closes them at a worker's next use"
     fds_each: ClassVar[int] = FDS_PER_NOTIFICATION
     threads_each: ClassVar[int] = 1
 

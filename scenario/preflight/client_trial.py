@@ -30,7 +30,7 @@ def check_client(found: Found) -> Iterator[Check]:
     """Yield the line of the table, or none if the client was not tried."""
     if problem := found.problems.get("client"):
         remedy = _REMEDIES.get(found.kinds.get("client", Kind.OTHER), "see the broker's log")
-        if remedy == _UNREACHED and kind_of(found.options).in_mongodb:
+        if remedy == _UNREACHED and kind_of(found.options).own_database:
             remedy += ", and -dbURI (-dbhost)"
         yield Check("client", ERROR, problem, _NEEDED, f"{remedy}; or skip it with --no-client")
     elif found.client is not None:

@@ -187,7 +187,7 @@ class HealthySample:
 
 @dataclass(frozen=True)
 class DatabaseSample:
-    """A ping of the database at --mongo, past the broker; latency in ms, to the answer or to the error."""
+    """A ping of the broker's database, past the broker; latency in ms, to the answer or to the error."""
 
     second: int
     at: float

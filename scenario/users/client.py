@@ -52,7 +52,7 @@ class ClientProbe(EachSecond, User):
 
     @cached_property
     def broker(self) -> Broker:
-        """The broker under test, in the client's service path."""
+        """The broker under test, in the client's scope."""
         return client_of(self.of_run.options, self.of_run.id)
 
     def probe(self, second: int) -> None:

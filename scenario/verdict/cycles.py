@@ -1,6 +1,6 @@
 """The verdict of cycles: what grows at rest from cycle to cycle is a leak.
 
-A worker's first use is none: libcurl keeps a connection and a pair of descriptors with each. So the cycles in which
+A worker's first use is none: each keeps a connection and a pair of descriptors. So the cycles in which
 workers of the pool are used for the first time do not count.
 """
 

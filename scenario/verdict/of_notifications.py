@@ -30,14 +30,14 @@ def notified(e: Evidence) -> int:
 
 
 def timed_out(e: Evidence) -> bool:
-    """Whether notifications without an answer ended after -httpTimeout, to within a second."""
+    """Whether notifications without an answer ended after the broker's time limit, to within a second."""
     return e.way.ended_at + 1 >= e.started.http_timeout
 
 
 def broker_gave_up(e: Evidence) -> bool | None:
     """Whether the broker ended notifications without an answer, because their time was over.
 
-    The listeners know who closed. Without their statistics, -httpTimeout of the command line decides.
+    The listeners know who closed. Without their statistics, the time limit on its command line decides.
     """
     if e.listeners.samples:
         return above(e.listeners.abandoned, e.load.few)

@@ -100,7 +100,7 @@ def _listed(parts: Iterable[str]) -> str:
 
 
 def _kept(first: Step, bad: Step) -> list[Criterion]:
-    """Report that the broker was no longer fresh: libcurl keeps descriptors for each worker that was used."""
+    """Report that the broker was no longer fresh: each worker that was used keeps descriptors."""
     before, now = first.rest.fds, bad.rest.fds
     if before is None or now is None or now - before <= STEADY * before:
         return []

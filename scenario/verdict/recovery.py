@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from scenario.peers import kind_of
 from scenario.run.samples import ConnectionSample
 from scenario.verdict.evidence import Evidence
 from scenario.verdict.evidence.held import at_rest, established
@@ -33,19 +34,19 @@ def recovery(e: Evidence) -> Iterator[str]:
             yield f"not seen; all is answered, and {left} connections are kept by listener and broker"
         return
     (row, first), (end, last) = after[0], after[-1]
-    kept = "".join(f", {text}" for text in _kept(last, e.held.counted_elsewhere))
+    kept = "".join(f", {text}" for text in _kept(last, e.held.counted_elsewhere, kind_of(e.hold.options).keeps_closed))
     yield f"back at rest at second {row.since_trigger}, {count(row)} established ({rest} before){kept}"
     if len(after) > 1:
         yield f"{'; '.join(_growth(first, last))} in the {end.second - row.second} s since"
 
 
-def _kept(last: ConnectionSample, elsewhere: bool) -> Iterator[str]:
+def _kept(last: ConnectionSample, elsewhere: bool, why: str) -> Iterator[str]:
     """Report the CLOSE_WAIT connections that are kept: those to the listeners, and others."""
     in_all = last.close_wait or 0
     known = None if elsewhere else last.close_wait_to_listeners
     to_listeners = in_all if known is None else known
     if to_listeners:
-        yield f"{to_listeners} CLOSE_WAIT kept: libcurl closes them at a worker's next use"
+        yield f"{to_listeners} CLOSE_WAIT kept{why and f': {why}'}"
     if in_all > to_listeners:
         yield f"{in_all - to_listeners} CLOSE_WAIT that lead elsewhere: its database closes idle ones, say"
 

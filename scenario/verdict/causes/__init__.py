@@ -10,7 +10,7 @@ from scenario.verdict.causes.cause import Cause
 from scenario.verdict.causes.front import BUSY_HOST, BUSY_TESTER, FRONT
 from scenario.verdict.causes.http_server import SERVER, SLOWNESS
 from scenario.verdict.causes.ngsild import NGSILD
-from scenario.verdict.causes.notifications import NOTIFICATIONS, STARVED
+from scenario.verdict.causes.orion import NOTIFICATIONS, STARVED
 from scenario.verdict.causes.peers import PEERS
 from scenario.verdict.causes.process import PROCESS
 

@@ -41,7 +41,7 @@ class Started:
 
     @property
     def http_timeout(self) -> float:
-        """-httpTimeout in s; its default if unknown."""
+        """Time limit for a notification in s; the default if unknown."""
         return self._line.http_timeout / 1000
 
     @property

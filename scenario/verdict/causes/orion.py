@@ -1,4 +1,4 @@
-"""Causes in the sending of notifications: queue, workers, mode, time limits, the way to the listeners."""
+"""Causes in the way an Orion notifies: queue, workers, mode, time limits, the way to the listeners."""
 
 from __future__ import annotations
 
