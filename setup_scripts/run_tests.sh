@@ -28,7 +28,7 @@ cd "$root"
 "$bin/mypy" --strict .
 shellcheck --external-sources --source-path=SCRIPTDIR --shell=sh setup_scripts/*.sh rehearsal/*.sh
 if [ $# -gt 0 ]; then exec "$bin/python" -m pytest "$@"; fi
-# Most of a test's time is waiting for the next second: seven at a time keep two cores busy. Those that cannot bear company,
+# Most of a test's time is waiting for the next second: nine at a time keep two cores busy. Those that cannot bear company,
 # each for a reason that its marker gives, come after them. What fails is tried again, twice at most, and listed as RERUN.
-"$bin/python" -m pytest -m "not alone and not slow" --numprocesses 7 --dist worksteal --reruns 2
+"$bin/python" -m pytest -m "not alone and not slow" --numprocesses 9 --dist worksteal --reruns 2
 "$bin/python" -m pytest -m "alone and not slow" --reruns 2

@@ -100,6 +100,7 @@ def test_chart_of_an_hour(page: Page, fed: Callable[..., str]) -> None:
     assert min(took) <= 300, took
 
 
+@pytest.mark.slow
 def test_logged_in(page: Page, stack: Stack) -> None:
     url, _ = start_web(stack.start(), "--duration", "8s", "--web-login", env=LOGIN)
     page.driver.get(f"{url}/?tab=connections")

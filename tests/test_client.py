@@ -145,6 +145,7 @@ def test_database_killed(stack: Stack, own_mongo: Process) -> None:
     assert "200 without the entity" in verdict(run)[1]
 
 
+@pytest.mark.slow
 def test_database_stopped_and_continued(stack: Stack, own_mongo: Process) -> None:
     run = stack.start().locust("--duration", "12s")
     stack.wait_for_row(run, 4)
@@ -165,7 +166,9 @@ def test_database_stopped_and_continued(stack: Stack, own_mongo: Process) -> Non
     ("broker_options", "kill", "remedy"),
     [
         ((), True, "the broker does not reach its database"),
-        (("--null-connection",), False, "start the database, then restart the broker"),
+        pytest.param(
+            ("--null-connection",), False, "start the database, then restart the broker", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_broker_that_does_not_reach_its_database_ends_in_the_preflight(

@@ -190,7 +190,9 @@ def cleanup_command(stack: Stack, *options: str) -> Process:
     )
 
 
-@pytest.mark.parametrize("phase", ["seed", "baseline", "observe"])
+@pytest.mark.parametrize(
+    "phase", [pytest.param("seed", marks=pytest.mark.slow), pytest.param("baseline", marks=pytest.mark.slow), "observe"]
+)
 def test_nothing_is_left_after_ctrl_c(stack: Stack, client: pymongo.MongoClient[Documents], phase: str) -> None:
     run = stack.start().locust("--duration", "60s", *(("--subscriptions", 3000, "--force") if phase == "seed" else ()))
     run.wait_for(r"seed: \d+ of 3000 subscriptions" if phase == "seed" else f"phase {phase}", 60)

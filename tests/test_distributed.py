@@ -64,6 +64,7 @@ def test_worker_killed_in_seed(stack: Stack) -> None:
     assert "phase trigger" not in fleet.master.output
 
 
+@pytest.mark.slow
 def test_worker_killed_in_observe(stack: Stack) -> None:
     fleet = start_fleet(stack.start(), "workers", "--duration", 60)
     stack.wait_for_row(fleet.master, 4)
@@ -73,6 +74,7 @@ def test_worker_killed_in_observe(stack: Stack) -> None:
     assert len(rows) >= 4
 
 
+@pytest.mark.slow
 def test_terminated_master_ends_its_workers(stack: Stack) -> None:
     fleet = start_fleet(stack.start(), "workers", "--duration", 60)
     stack.wait_for_row(fleet.master, 3)

@@ -92,6 +92,7 @@ def test_inspector_lost_and_found(stack: Stack) -> None:
     assert f"connection counts: for {counted} of {len(rows)} seconds" in verdict(run)[1]
 
 
+@pytest.mark.slow
 def test_broker_killed(stack: Stack) -> None:
     run = stack.start().locust()
     stack.wait_for_row(run, 4)

@@ -23,7 +23,14 @@ FULL = Path("/dev/full")  # every write fails: No space left on device
 
 
 @pytest.mark.parametrize("flag", ["--report-log", "--connections-report"])
-@pytest.mark.parametrize("path", ["/nowhere/file", "/proc/file", "/etc/passwd/file"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("/nowhere/file", marks=pytest.mark.slow),
+        pytest.param("/proc/file", marks=pytest.mark.slow),
+        "/etc/passwd/file",
+    ],
+)
 def test_a_file_that_cannot_be_opened_is_found_by_the_preflight(stack: Stack, flag: str, path: str) -> None:
     run = stack.start().locust(flag, path)
     assert stack.ended(run, PREFLIGHT) == []

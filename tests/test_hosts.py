@@ -70,6 +70,7 @@ def passes(deployment: Deployment, *options: str) -> list[dict[str, str]]:
     return rows
 
 
+@pytest.mark.slow
 def test_every_part_on_a_host_of_its_own(deployment: Deployment) -> None:
     """Whatever the workers' clocks show: rows are on the master's."""
     shifts = {"worker1": 3600, "worker2": -3600}

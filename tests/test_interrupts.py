@@ -57,6 +57,7 @@ def test_in_seed(stack: Stack) -> None:
     assert interrupt(stack, run, signal.SIGINT, "seed") == []
 
 
+@pytest.mark.slow
 def test_in_baseline(stack: Stack) -> None:
     run = stack.start().locust("--baseline", 30)
     stack.wait_for_row(run, 2)

@@ -64,7 +64,9 @@ NAMED = 'mount --bind "$0" /etc/hosts && exec "$@"'
     subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode != 0,
     reason="only root may give localhost a meaning of its own, in a mount namespace",
 )
-@pytest.mark.parametrize("listener", ["127.0.0.1", pytest.param("", marks=pytest.mark.slow), "::1"])
+@pytest.mark.parametrize(
+    "listener", ["127.0.0.1", pytest.param("", marks=pytest.mark.slow), pytest.param("::1", marks=pytest.mark.slow)]
+)
 def test_localhost_that_means_two_addresses(stack6: Stack, listener: str) -> None:
     stack6.start_broker("-multiservice")
     stack6.start_inspector()

@@ -136,6 +136,7 @@ def test_a_refused_run_has_files_and_no_secret_is_in_them(stack: Stack) -> None:
         assert "hunter2" not in file.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.alone("500 connections, and 500 ms for the slowest answer")
 def test_the_jobs_command_as_written(tmp_path: Path) -> None:
     for entry in ROOT.iterdir():

@@ -87,6 +87,7 @@ def test_healthy_break_first(stack: Stack, count: int) -> None:
     assert stack.received() == 118
 
 
+@pytest.mark.slow
 def test_restart_command_that_fails_is_named(stack: Stack) -> None:
     run = stack.locust(*ramp(stack, "--restart-command", "echo no such broker >&2; exit 3"))
     assert run.wait(90) == INCONCLUSIVE, run.output
@@ -135,6 +136,7 @@ def test_a_restarted_broker_has_to_reach_its_database() -> None:
     assert list(flow.answering(time.monotonic() + 60)) == [0, 0]
 
 
+@pytest.mark.slow
 def test_interrupted_ramp_tells_what_it_has(stack: Stack) -> None:
     run = stack.locust(*ramp(stack))
     run.wait_for("step 2: .* connections", 40)

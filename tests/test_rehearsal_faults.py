@@ -169,6 +169,7 @@ def test_a_broker_that_no_longer_accepts(processes: Processes, mongo: str, liste
             assert early.recv(15) == b"HTTP/1.1 200 OK"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)  # two spells of a processor's time come before each answer
 def test_a_broker_that_burns_its_cpu(processes: Processes, mongo: str) -> None:
     broker = Broker(processes, mongo, *QUEUE, "threadpool:60:20", "--burn")

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pyte
+import pytest
 
 from tests.support.processes import ROOT
 from tests.support.stack import Stack, free_port, verdict
@@ -86,6 +87,7 @@ def verdict_of(recording: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_interrupted_run_has_a_report(stack: Stack) -> None:
     report = stack.folder / "report.html"
     run = stack.start().locust("--connections-report", report)

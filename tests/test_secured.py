@@ -105,7 +105,7 @@ def test_a_header_on_the_command_line_is_told_nobody(stack: Stack) -> None:
     ("given", "code", "line"),
     [
         ((), 3, "error +broker .*its certificate is not trusted: .*--ca-file"),
-        (("--insecure",), 0, "warning +TLS +NOT VERIFIED"),
+        pytest.param(("--insecure",), 0, "warning +TLS +NOT VERIFIED", marks=pytest.mark.slow),
         (("--ca-file", "CA"), 0, "ok +broker "),
     ],
 )

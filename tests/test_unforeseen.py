@@ -18,6 +18,7 @@ FAULTS = {
     "probe": ("VersionProbe.version = property(wrong); ListenerProbe.on_start = wrong", "ListenerProbe"),
     "preflight": ("shape.look_around = wrong", "the run"),
 }
+EACH_TIME = ("output at the verdict", "probe")
 LOCUSTFILE = """
 from locustfile import *
 from scenario.flow import shape
@@ -33,7 +34,9 @@ wrong.__name__ = "trigger"
 """
 
 
-@pytest.mark.parametrize("where", FAULTS)
+@pytest.mark.parametrize(
+    "where", [name if name in EACH_TIME else pytest.param(name, marks=pytest.mark.slow) for name in FAULTS]
+)
 def test_it_is_named(stack: Stack, tmp_path: Path, where: str) -> None:
     fault, said = FAULTS[where]
     locustfile = tmp_path / "wrong.py"

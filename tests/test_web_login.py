@@ -96,7 +96,11 @@ def test_a_password_that_is_no_text_is_said(stack: Stack) -> None:
     assert "Traceback" not in locust.output
 
 
-@pytest.mark.parametrize("mode", [(), ("--processes", 2)], ids=lambda mode: mode[0] if mode else "local")
+@pytest.mark.parametrize(
+    "mode",
+    [(), pytest.param(("--processes", 2), marks=pytest.mark.slow)],
+    ids=lambda mode: mode[0] if mode else "local",
+)
 def test_what_is_missing_is_said(stack: Stack, mode: tuple[str | int, ...]) -> None:
     stack.broker_port = stack.inspector_port = stack.listener_port = str(free_port())
     for env, missing in (
