@@ -1,6 +1,6 @@
 """Causes, for real: `rehearse.sh --cause NAME` makes it happen, and the verdict names it. Over rows: test_diagnosis.py.
 
-Two of them, of different kinds, and select() are run each time; `run_tests.sh -m slow` runs all.
+One of them and select() are run each time; `run_tests.sh -m slow` runs all.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.support.processes import ROOT, Process, Processes
 
 SCRIPT = "setup_scripts/rehearse.sh"
 NAMES = {cause.says: cause.name for cause in CAUSES}
-EACH_TIME = ("workers", "answered-for-receivers")  # and select: --failing
+EACH_TIME = ("answered-for-receivers",)  # and select: --failing
 OTHER_WAYS = (
     "answered-at-once:errors",
     "answered-for-receivers:at-once",

@@ -123,6 +123,7 @@ def own_mongo(processes: Processes, stack: Stack) -> Process:
 COLUMNS = ("update", "update_error", "query", "query_error")
 
 
+@pytest.mark.slow
 def test_without_a_client_nor_its_subscribers(stack: Stack) -> None:
     run = stack.start().locust("--duration", "5s", "--no-client")
     rows = stack.ended(run, 0)

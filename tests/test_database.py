@@ -166,6 +166,7 @@ def test_a_broker_on_another_database_ends_the_run(stack: Stack) -> None:
     assert stack.count_subscriptions() == 0, "they were removed"
 
 
+@pytest.mark.slow
 def test_without_reset_only_what_the_run_made_is_removed(stack: Stack, client: pymongo.MongoClient[Documents]) -> None:
     name = f"orion-{stack.service}"
     before = fill(client, name)
@@ -251,6 +252,7 @@ def test_a_second_run_on_the_same_service_is_refused(stack: Stack, client: pymon
     assert held(client, f"orion-{stack.service}") == {}
 
 
+@pytest.mark.slow
 def test_a_broker_that_does_not_answer_loses_its_database(stack: Stack, client: pymongo.MongoClient[Documents]) -> None:
     run = stack.start().locust()
     stack.wait_for_row(run, 4)

@@ -62,6 +62,7 @@ def test_refused_subscriptions_fail_the_run_before_the_trigger(stack: Stack) -> 
     assert stack.received() == 0
 
 
+@pytest.mark.slow
 def test_without_a_listener_nothing_is_held(stack: Stack) -> None:
     run = stack.start().locust("--duration", "4s", "--baseline", 3)
     stack.wait_for_row(run, 1)  # it was there, and held nothing
@@ -170,6 +171,7 @@ def test_what_cannot_be_reached_starts_nothing_and_drops_nothing(stack: Stack) -
     assert stack.count_subscriptions() == 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own_mongo")
 def test_what_earlier_runs_left_is_removed_through_the_broker(stack: Stack) -> None:
     stack.start("-subCacheIval", 3600).subscribe(3)  # no refresh is needed to forget them
@@ -179,6 +181,7 @@ def test_what_earlier_runs_left_is_removed_through_the_broker(stack: Stack) -> N
     assert f"notified: {SUBSCRIPTIONS} of {SUBSCRIPTIONS} subscriptions were notified once" in verdict(run)[1]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own_mongo")
 def test_broker_that_ignores_the_service(stack: Stack) -> None:
     stack.start(multiservice=False).subscribe(3)

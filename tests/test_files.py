@@ -77,6 +77,7 @@ def test_a_full_disk_is_told_and_the_run_is_not_green(stack: Stack) -> None:
     assert run.output.count("Traceback") == 0
 
 
+@pytest.mark.slow
 def test_a_full_disk_for_locusts_own_files_is_no_failure_of_the_broker(stack: Stack) -> None:
     Path(f"{stack.prefix}_stats_history.csv").symlink_to(FULL)
     run = stack.start().locust("--duration", "8s")
@@ -85,6 +86,7 @@ def test_a_full_disk_for_locusts_own_files_is_no_failure_of_the_broker(stack: St
     assert "Traceback" not in run.output
 
 
+@pytest.mark.slow
 def test_nobody_reads_what_is_printed(stack: Stack) -> None:
     options = stack.start().options("--duration", "5s")
     locust = (Path(sys.executable).with_name("locust"), "--locustfile", ROOT / "locustfile.py", "--headless")

@@ -42,6 +42,7 @@ def test_in_preflight(stack: Stack) -> None:
         assert interrupt(stack, run, signal.SIGINT, "preflight") == []
 
 
+@pytest.mark.slow
 def test_in_reset(stack: Stack) -> None:
     stack.start("-subCacheIval", 60).subscribe(3)
     with pymongo.MongoClient[dict[str, object]](f"mongodb://{stack.mongo}") as client:
@@ -51,6 +52,7 @@ def test_in_reset(stack: Stack) -> None:
     assert interrupt(stack, run, signal.SIGTERM, "reset") == []
 
 
+@pytest.mark.slow
 def test_in_seed(stack: Stack) -> None:
     run = stack.start().locust("--subscriptions", 20_000, "--force")
     run.wait_for(r"seed: \d+ of 20000 subscriptions")

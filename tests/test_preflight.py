@@ -94,6 +94,7 @@ def test_receiver_that_is_not_ours(stack: Stack) -> None:
     assert lines[f"listener 127.0.0.1:{stack.broker_port}"][0] == "warning"
 
 
+@pytest.mark.slow
 def test_connections_left_by_a_run_before(stack: Stack) -> None:
     stack.start(idle="60s", delay="100ms")
     broker = Ngsiv2(f"http://127.0.0.1:{stack.broker_port}", stack.service, "/test")
@@ -106,6 +107,7 @@ def test_connections_left_by_a_run_before(stack: Stack) -> None:
     assert "1 to the listeners; needed: none; wait until" in lines["connections at rest"][1]
 
 
+@pytest.mark.slow
 def test_user_classes_picked_by_hand(stack: Stack) -> None:
     stack.start()
     run = stack.locust("VersionProbe")

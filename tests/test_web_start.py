@@ -137,6 +137,7 @@ def test_bad_values_start_nothing(stack: Stack) -> None:
     ended(page)
 
 
+@pytest.mark.slow
 def test_started_stopped_and_started_again(stack: Stack) -> None:
     page = Page(stack.start(), "--keep")
     assert page.start(duration="60s")["success"] is True
@@ -187,6 +188,7 @@ def test_signal_ends_run_and_page(stack: Stack, number: int) -> None:
     assert page.verdicts() == ["INCONCLUSIVE"]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(150)
 def test_ramp_from_the_form_and_a_plain_run_after_it(stack: Stack) -> None:
     page = Page(stack.start("-httpTimeout", 7200000, delay="30m"), "--hold", 5, "--duration", "8s")
