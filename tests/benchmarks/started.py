@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shlex
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 import requests
 
 from tests.support.processes import Processes
-from tests.support.stack import LISTENING, free_port
+from tests.support.stack import LISTENING, free_port, start_mongo
 
 READY = ("/q/health/ready", "/q/ready", "/version")
 # Runs a command, and again whenever it ends while $0.again is there
@@ -46,10 +45,8 @@ class Broker:
         """Start it; return its URL, and the scenario's options for it. Raises AssertionError: it is not there."""
         port, more, words = free_port(), [], self.command
         if self.needs_mongo:
-            server = Path(sys.executable).with_name("secantusd-py")
-            database = processes.start(server, "--standalone", "--storage-path", ":memory:", "--port", 0)
-            mongo = database.wait_for(LISTENING)[1]
-            words, more = words.replace("{mongo}", mongo), ["--mongo", f"127.0.0.1:{mongo}"]
+            mongo = start_mongo(processes)
+            words, more = words.replace("{mongo}", mongo.rpartition(":")[2]), ["--mongo", mongo]
             more += ["--no-queue-size"] * ("transient" in words)  # then it has no queue
             time.sleep(1)
         command = shlex.split(words.replace("{port}", str(port)))
