@@ -170,7 +170,7 @@ produce() { # CAUSE: set what differs
             [ "$seconds" -ge 32 ] || die 2 "--cause breaker needs --duration 32s or more: five receivers take 5 s each"
             delay=3600 broker_options='--like antares'
             ;;
-        changes-lost) broker_options='--like antares -maxConnections 2000' locust_options='--updates 1500' ;;
+        changes-lost) broker_options='--like antares' locust_options='--updates 1500' ;;
         server-threads) delay=1 broker_options='--like coraine' locust_options='--updates 32' ;;
         deleted-subscriptions) delay=$seconds ;;
         database-away) way_to_database=outage signals='2.5:USR1:way_to_database 10.5:USR2:way_to_database' ;;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import socket
+import sys
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -37,7 +38,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         mongo=given.dbhost,
         pool_size=given.dbPoolSize,
         multiservice=given.multiservice,
-        max_connections=given.maxConnections,
+        max_connections=sys.maxsize if given.broker == "ngsi-ld" else given.maxConnections,  # an Orion's limit
         request_pool=given.reqPoolSize,
         mode=given.notificationMode,
         sender_processes=given.sender_processes,
