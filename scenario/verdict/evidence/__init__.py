@@ -59,7 +59,7 @@ class Evidence:
     def of(cls, hold: Hold) -> Evidence:
         """Return the evidence of a hold."""
         load, healthy, held, process = Load.of(hold), Healthy(hold), Held(hold), Process(hold.rows)
-        clients = version, _, _ = clients_of(hold)
+        clients = version, update, _ = clients_of(hold)
         suffered = suffering(*clients)
         queue, listeners = Queue(hold, held, version), Listeners(hold, load)
         return cls(
@@ -69,7 +69,7 @@ class Evidence:
             suffered,
             healthy,
             held,
-            SameUpdate(hold, load, held, listeners, healthy),
+            SameUpdate(hold, load, held, listeners, healthy, update),
             process,
             Port(hold, process, version),
             ProcessLimits(hold, process, version),

@@ -8,6 +8,7 @@ from math import floor
 
 from scenario.peers import kind_of, known_to_hold
 from scenario.run.results import Row
+from scenario.verdict.evidence.clients import ClientAnswers
 from scenario.verdict.evidence.counters import most
 from scenario.verdict.evidence.healthy import Healthy
 from scenario.verdict.evidence.held import Held
@@ -26,6 +27,7 @@ class SameUpdate:
     counted: Held
     listeners: Listeners
     healthy: Healthy
+    update: ClientAnswers
 
     @property
     def known_to_hold(self) -> int | None:
@@ -74,11 +76,7 @@ class SameUpdate:
     def late_rows(self) -> list[Row]:
         """The rows in which healthy subscribers of another entity were late, and not because their update was."""
         limit = self.hold.options.healthy_limit
-        slow = {
-            row.second
-            for row in self.hold.rows
-            if row.client and (row.client.update_failure or (row.client.update_latency or 0) > limit)
-        }
+        slow = {answer.row.second for answer in self.update.answers if answer.failure or answer.latency > limit}
         late = {
             sample.second
             for sample in self.healthy.late
